@@ -1,0 +1,1 @@
+"""tapescan: a whole-market stock scanner."""

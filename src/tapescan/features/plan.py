@@ -1,0 +1,113 @@
+"""From feature names to kernel calls.
+
+``rsi_14`` is an indicator's name and its parameter values; ``macd_12_26_9_signal`` adds an output. A plan
+holds each kernel call once, however many of its outputs are asked for, and knows how many bars it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from tapescan.errors import OptionError, nearest
+from tapescan.indicators import registry
+from tapescan.indicators.definition import Indicator, Number
+
+__all__ = ["Plan", "Step", "default_features", "known_features", "parse_feature", "plan_features"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One kernel call: an indicator with its parameters bound.
+
+    slots : for each output, its place among the plan's names, or -1 for an output that nobody asked for.
+    """
+
+    indicator: Indicator
+    values: tuple[Number, ...]
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The kernel calls behind some features.
+
+    names : the features, in the order asked for.
+    rows : bars of history that the last values need; None for all there are.
+    """
+
+    names: tuple[str, ...]
+    steps: tuple[Step, ...]
+    rows: int | None
+
+
+def plan_features(names: Iterable[str]) -> Plan:
+    """The plan for these features; a name given twice counts once.
+
+    Raises OptionError, naming the nearest known features, for a name that is no feature.
+    """
+    ordered = tuple(dict.fromkeys(names))
+    slots: dict[tuple[str, tuple[Number, ...]], list[int]] = {}
+    for slot, name in enumerate(ordered):
+        indicator, values, output = parse_feature(name)
+        call = slots.setdefault((indicator.name, values), [-1] * len(indicator.outputs))
+        call[output] = slot
+    steps = tuple(Step(registry[name], values, tuple(at)) for (name, values), at in slots.items())
+    needs = [step.indicator.history(step.values) for step in steps]
+    rows = None if None in needs else max((need for need in needs if need is not None), default=1)
+    return Plan(ordered, steps, rows)
+
+
+@lru_cache(maxsize=4096)
+def parse_feature(name: str) -> tuple[Indicator, tuple[Number, ...], int]:
+    """The indicator, parameter values and output index that a feature's name stands for."""
+    parts = name.split("_")
+    for cut in range(len(parts), 0, -1):
+        found = registry.get("_".join(parts[:cut]))
+        if found is None:
+            continue
+        count = len(found.parameters)
+        values = tuple(_number(part) for part in parts[cut : cut + count])
+        suffix = "_".join(parts[cut + count :])
+        output = next((i for i, o in enumerate(found.outputs) if o.suffix == suffix), None)
+        if len(values) == count and None not in values and output is not None:
+            bound = tuple(
+                _bind(name, found, i, value) for i, value in enumerate(values) if value is not None
+            )
+            return found, bound, output
+    raise OptionError(
+        f"unknown feature {name!r}", nearest(name, known_features()) or "`tapescan indicators` lists them"
+    )
+
+
+def _bind(name: str, found: Indicator, index: int, value: Number) -> Number:
+    parameter = found.parameters[index]
+    if not parameter.accepts(value):
+        kind = "a number" if isinstance(parameter.default, float) else "a whole number"
+        raise OptionError(
+            f"feature {name!r}: {parameter.name} is {value}",
+            f"expected {kind} from {parameter.low} to {parameter.high}",
+        )
+    return type(parameter.default)(value)
+
+
+def _number(text: str) -> Number | None:
+    whole, point, fraction = text.partition("p")
+    if not whole.isascii() or not whole.isdigit() or (point and not (fraction.isascii() and fraction.isdigit())):
+        return None
+    return float(f"{whole}.{fraction}") if point else int(whole)
+
+
+@lru_cache(maxsize=1)
+def default_features() -> tuple[str, ...]:
+    """The default feature list: every indicator with each of its default parameter sets."""
+    return tuple(
+        name for one in registry.values() for values in one.defaults for name in one.feature_names(values)
+    )
+
+
+def known_features() -> Sequence[str]:
+    """The default features and every indicator with its own default parameters."""
+    own = (one.feature_names(tuple(p.default for p in one.parameters)) for one in registry.values())
+    return tuple(dict.fromkeys((*default_features(), *(name for names in own for name in names))))

@@ -1,0 +1,31 @@
+"""All indicators, one file per family. Importing this package fills the registry."""
+
+from tapescan.indicators import (  # noqa: I001 (the order of the registry, and so of every listing)
+    price,
+    returns,
+    averages,
+    trend,
+    regression,
+    oscillators,
+    volatility,
+    volume,
+    statistics,
+)
+from tapescan.indicators.definition import Indicator, Output, Parameter, indicator, registry
+
+__all__ = [
+    "Indicator",
+    "Output",
+    "Parameter",
+    "averages",
+    "indicator",
+    "oscillators",
+    "price",
+    "registry",
+    "regression",
+    "returns",
+    "statistics",
+    "trend",
+    "volatility",
+    "volume",
+]

@@ -1,0 +1,61 @@
+"""Data that tests share.
+
+`market_bars` is the real whole-market file where it lies beside the checkout (``../shared/data``), else a
+rough seeded stand-in; `lively_bars` is always that stand-in: ragged random walks in which every indicator
+has a value as soon as its lookback allows.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tapescan.market.panel import Panel, build_panel
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+REAL = SHARED / "daily_us_2023_2025.parquet"
+
+
+@pytest.fixture(scope="session")
+def lively_bars() -> pl.DataFrame:
+    return random_bars(symbols=70, sessions=560, seed=11)
+
+
+@pytest.fixture(scope="session")
+def lively_panel(lively_bars: pl.DataFrame) -> Panel:
+    return build_panel(lively_bars, lanes=32)
+
+
+@pytest.fixture(scope="session")
+def market_panel(lively_bars: pl.DataFrame) -> Panel:
+    return build_panel(pl.read_parquet(REAL).rename({"date": "session"}) if REAL.exists() else lively_bars)
+
+
+def random_bars(symbols: int, sessions: int, seed: int) -> pl.DataFrame:
+    """Ragged random walks: most symbols whole, some listed late, some with only a few bars."""
+    random = np.random.default_rng(seed)
+    days = [dt.date(2022, 1, 3) + dt.timedelta(days=7 * (i // 5) + i % 5) for i in range(sessions)]
+    frames = []
+    for number in range(symbols):
+        length = sessions if number % 3 else int(random.integers(1, sessions))
+        close = np.exp(np.log(random.uniform(3, 300)) + random.normal(0, 0.02, length).cumsum())
+        open_ = close * np.exp(random.normal(0, 0.01, length))
+        spread = np.exp(np.abs(random.normal(0, 0.01, (2, length))) + 1e-6)
+        frames.append(
+            pl.DataFrame(
+                {
+                    "symbol": f"S{number:03d}",
+                    "session": days[-length:],
+                    "open": open_,
+                    "high": np.maximum(open_, close) * spread[0],
+                    "low": np.minimum(open_, close) / spread[1],
+                    "close": close,
+                    "volume": np.exp(random.normal(12, 1, length)).round(),
+                }
+            )
+        )
+    return pl.concat(frames)

@@ -1,0 +1,160 @@
+"""Every registered indicator keeps the promises its declaration makes. Generated from the registry: a new
+indicator needs no new test, only facts (and a NumPy reference where TA-Lib has no counterpart)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tapescan.features.compute import latest, replay
+from tapescan.features.plan import Plan, plan_features
+from tapescan.indicators import Indicator, registry
+from tapescan.market.panel import Panel, build_panel
+from tests.indicators import reference_modules
+from tests.indicators.oracle import REFERENCES, lanes, talib_values, worst_error
+
+Floats = NDArray[np.float64]
+reference_modules.load()
+
+CASES = [
+    pytest.param(one, values, id=one.feature_names(values)[0])
+    for one in registry.values()
+    for values in (one.defaults or (tuple(p.default for p in one.parameters),))
+]
+cases = pytest.mark.parametrize(("indicator", "values"), CASES)
+
+
+def plan_of(indicator: Indicator, values: tuple[float, ...]) -> Plan:
+    return plan_features(indicator.feature_names(values))
+
+
+@cases
+def test_every_output_has_an_oracle(indicator: Indicator, values: tuple[float, ...]) -> None:
+    counterparts = sum(output.talib for output in indicator.outputs) if indicator.talib else 0
+    assert counterparts == len(indicator.outputs) or indicator.name in REFERENCES
+
+
+@cases
+def test_agrees_with_its_oracle_on_all_rows_of_every_symbol(
+    indicator: Indicator, values: tuple[float, ...], market_panel: Panel
+) -> None:
+    plan = plan_of(indicator, values)
+    newest = latest(market_panel, plan).values
+    worst: dict[str, tuple[float, str]] = {}
+    for block, ours in replay(market_panel, plan):
+        for lane, bars in lanes(block):
+            symbol = market_panel.symbols[block.offset + lane]
+            first = block.first[lane]
+            answers: list[tuple[int, Floats]] = []
+            if indicator.talib:
+                slots = [i for i, output in enumerate(indicator.outputs) if output.talib]
+                answers += zip(slots, talib_values(indicator, values, bars), strict=True)
+            if indicator.name in REFERENCES:
+                with np.errstate(all="ignore"):
+                    found = REFERENCES[indicator.name](bars, *values)
+                answers += [(i, a) for i, a in enumerate(found) if not (indicator.talib and indicator.outputs[i].talib)]
+            for output, theirs in answers:
+                mine = ours[output, first:, lane]
+                error = worst_error(mine, theirs)
+                last = newest[output, block.offset + lane]
+                error = max(error, worst_error(np.append(mine[:-1], last), theirs))
+                name = plan.names[output]
+                if error > worst.get(name, (0.0, ""))[0]:
+                    worst[name] = (error, symbol)
+    assert all(error <= 1.0 for error, _ in worst.values()), f"error in multiples of what is allowed: {worst}"
+
+
+@cases
+def test_first_value_comes_after_the_declared_lookback(
+    indicator: Indicator, values: tuple[float, ...], lively_panel: Panel
+) -> None:
+    lookback = indicator.lookback(*values)
+    for block, found in replay(lively_panel, plan_of(indicator, values)):
+        for lane, first in enumerate(block.first):
+            for output in found[:, :, lane]:
+                valued = np.flatnonzero(~np.isnan(output))
+                if block.rows - first <= lookback:
+                    assert valued.size == 0
+                else:
+                    assert valued.size and valued[0] == first + lookback
+
+
+@cases
+def test_appending_bars_never_changes_the_past(
+    indicator: Indicator, values: tuple[float, ...], lively_bars: object
+) -> None:
+    import polars as pl
+
+    assert isinstance(lively_bars, pl.DataFrame)
+    sessions = lively_bars["session"].unique().sort()
+    cut = sessions[-40]
+    plan = plan_of(indicator, values)
+    whole = build_panel(lively_bars)
+    # The market index of the shorter panel is the longer one's: it must not matter that it knows the future.
+    part = build_panel(lively_bars.filter(pl.col("session") <= cut), market=whole.market)
+    later = {whole.symbols[b.offset + j]: v[:, b.first[j] :, j] for b, v in replay(whole, plan) for j in range(b.lanes)}
+    for block, found in replay(part, plan):
+        for lane, first in enumerate(block.first):
+            past = found[:, first:, lane]
+            same = later[part.symbols[block.offset + lane]][:, : past.shape[1]]
+            assert np.array_equal(past, same, equal_nan=True)
+
+
+@cases
+def test_values_stay_in_the_declared_range(
+    indicator: Indicator, values: tuple[float, ...], market_panel: Panel
+) -> None:
+    for _, found in replay(market_panel, plan_of(indicator, values)):
+        assert not np.isinf(found).any()
+        for output, column in zip(indicator.outputs, found, strict=True):
+            slack = 1e-9 * max(abs(output.low or 0.0), abs(output.high or 0.0))
+            assert output.low is None or np.nanmin(column, initial=np.inf) >= output.low - slack
+            assert output.high is None or np.nanmax(column, initial=-np.inf) <= output.high + slack
+
+
+@cases
+def test_a_lane_does_not_depend_on_its_neighbours(
+    indicator: Indicator, values: tuple[float, ...], lively_bars: object
+) -> None:
+    import polars as pl
+
+    assert isinstance(lively_bars, pl.DataFrame)
+    plan = plan_of(indicator, values)
+    whole = build_panel(lively_bars)
+    together = dict(zip(whole.symbols, latest(whole, plan).values.T, strict=True))
+    for symbol in whole.symbols[::7]:
+        alone = build_panel(lively_bars.filter(pl.col("symbol") == symbol), market=whole.market)
+        assert np.array_equal(latest(alone, plan).values[:, 0], together[symbol], equal_nan=True)
+
+
+@cases
+def test_the_newest_row_is_the_replays_last(
+    indicator: Indicator, values: tuple[float, ...], lively_panel: Panel
+) -> None:
+    plan = plan_of(indicator, values)
+    newest = latest(lively_panel, plan).values
+    for block, found in replay(lively_panel, plan):
+        mine = newest[:, block.offset : block.offset + block.lanes]
+        assert np.array_equal(np.isnan(mine), np.isnan(found[:, -1]))
+        for ours, theirs in zip(mine.T, found[:, -1].T, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+@cases
+def test_history_beyond_the_declared_memory_does_not_matter(
+    indicator: Indicator, values: tuple[float, ...], lively_bars: object
+) -> None:
+    import polars as pl
+
+    assert isinstance(lively_bars, pl.DataFrame)
+    rows = indicator.history(values)
+    plan = plan_of(indicator, values)
+    whole = build_panel(lively_bars)
+    if rows is None or rows >= whole.blocks[0].rows:
+        return  # needs all the history there is: nothing to leave out
+    part = build_panel(lively_bars, rows=rows, market=whole.market)
+    ours, theirs = latest(part, plan).values, latest(whole, plan).values
+    order = [whole.symbols.index(symbol) for symbol in part.symbols]
+    scale = np.nanmax(np.abs(theirs), axis=1, keepdims=True)
+    np.testing.assert_allclose(ours / scale, theirs[:, order] / scale, rtol=1e-6, atol=1e-9)
