@@ -1,1 +1,59 @@
-"""tapescan: a whole-market stock scanner."""
+"""tapescan: a whole-market stock scanner.
+
+The public names are these and nothing else; they are loaded when first used, so that importing the package
+costs almost nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tapescan.api import compute_features, explain_symbol, load_market, scan_market
+    from tapescan.indicators import registry
+    from tapescan.market.simulate import simulate
+    from tapescan.scan.profile import Profile, load_profile
+    from tapescan.scan.result import ScanResult
+    from tapescan.store import Store
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "Profile": "tapescan.scan.profile",
+    "ScanResult": "tapescan.scan.result",
+    "Store": "tapescan.store",
+    "compute_features": "tapescan.api",
+    "explain_symbol": "tapescan.api",
+    "load_market": "tapescan.api",
+    "load_profile": "tapescan.scan.profile",
+    "registry": "tapescan.indicators",
+    "scan_market": "tapescan.api",
+    "simulate": "tapescan.market.simulate",
+}
+
+__all__ = [
+    "Profile",
+    "ScanResult",
+    "Store",
+    "__version__",
+    "compute_features",
+    "explain_symbol",
+    "load_market",
+    "load_profile",
+    "registry",
+    "scan_market",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'tapescan' has no attribute {name!r}")
+    value = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

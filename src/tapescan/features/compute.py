@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tapescan.features.plan import Plan, Step
+from tapescan.features.plan import Plan
+from tapescan.indicators.definition import Number
 from tapescan.market.panel import Block, Panel
 
 __all__ = ["Features", "latest", "replay", "threads"]
@@ -36,7 +38,8 @@ class Features:
     values: Floats
 
     def __getitem__(self, name: str) -> Floats:
-        return self.values[self.names.index(name)]
+        row: Floats = self.values[self.names.index(name)]
+        return row
 
 
 def threads() -> int:
@@ -51,15 +54,11 @@ def _pool(size: int) -> ThreadPoolExecutor:
 
 def latest(panel: Panel, plan: Plan, *, workers: int | None = None) -> Features:
     """The features' values at each symbol's newest bar."""
-    values = np.empty((len(plan.names), len(panel)))
+    values = np.empty((len(plan.names) + plan.scratch, 1, len(panel)))
+    calls = _calls(plan)
 
     def run(block: Block) -> None:
-        lanes = slice(block.offset, block.offset + block.lanes)
-        out = values[:, lanes]
-        unused = np.empty((1, block.lanes))
-        for step in plan.steps:
-            outputs = [out[slot][None, :] if slot >= 0 else unused for slot in step.slots]
-            _call(step, block, block.rows - 1, outputs)
+        _run(calls, plan.inputs, block, block.rows - 1, values[:, :, block.offset : block.offset + block.lanes])
 
     workers = workers or threads()
     if workers == 1:
@@ -69,7 +68,7 @@ def latest(panel: Panel, plan: Plan, *, workers: int | None = None) -> Features:
         # Longest first (blocks are sorted by history), so that no thread is left with a long one at the end.
         for _ in _pool(workers).map(run, panel.blocks):
             pass
-    return Features(plan.names, values)
+    return Features(plan.names, values[: len(plan.names), 0])
 
 
 def replay(panel: Panel, plan: Plan, start: int = 0) -> Iterator[tuple[Block, Floats]]:
@@ -77,16 +76,24 @@ def replay(panel: Panel, plan: Plan, start: int = 0) -> Iterator[tuple[Block, Fl
 
     Row t of a lane uses that lane's bars up to t and nothing later.
     """
+    calls = _calls(plan)
     for block in panel.blocks:
         begin = min(start, block.rows - 1)
-        shape = (block.rows - begin, block.lanes)
-        values = np.empty((len(plan.names), *shape))
-        unused = np.empty(shape)
-        for step in plan.steps:
-            _call(step, block, begin, [values[slot] if slot >= 0 else unused for slot in step.slots])
-        yield block, values
+        values = np.empty((len(plan.names) + plan.scratch, block.rows - begin, block.lanes))
+        _run(calls, plan.inputs, block, begin, values)
+        yield block, values[: len(plan.names)]
 
 
-def _call(step: Step, block: Block, start: int, outputs: list[Floats]) -> None:
-    inputs = (getattr(block, name) for name in step.indicator.inputs)
-    step.indicator.kernel(*inputs, block.first, start, *outputs, *step.values)
+_Call = tuple[Any, tuple[str, ...], tuple[int, ...], tuple[Number, ...]]
+
+
+def _calls(plan: Plan) -> list[_Call]:
+    return [(step.indicator.kernel, step.indicator.inputs, step.slots, step.values) for step in plan.steps]
+
+
+def _run(calls: list[_Call], inputs: tuple[str, ...], block: Block, start: int, values: Floats) -> None:
+    """All kernel calls over one block. The loop is kept plain: it runs thousands of times a scan."""
+    columns = {name: getattr(block, name) for name in inputs}
+    first = block.first
+    for kernel, names, slots, parameters in calls:
+        kernel(*[columns[name] for name in names], first, start, *[values[slot] for slot in slots], *parameters)

@@ -21,7 +21,8 @@ __all__ = ["Plan", "Step", "default_features", "known_features", "parse_feature"
 class Step:
     """One kernel call: an indicator with its parameters bound.
 
-    slots : for each output, its place among the plan's names, or -1 for an output that nobody asked for.
+    slots : for each output, its place among the plan's names; negative, counted from the end of the scratch rows, for an
+        output that nobody asked for.
     """
 
     indicator: Indicator
@@ -41,6 +42,16 @@ class Plan:
     steps: tuple[Step, ...]
     rows: int | None
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns of the panel that the steps read."""
+        return tuple(dict.fromkeys(name for step in self.steps for name in step.indicator.inputs))
+
+    @property
+    def scratch(self) -> int:
+        """Rows for outputs that nobody asked for: one for each output of a call, since kernels may read them back."""
+        return max((-slot for step in self.steps for slot in step.slots if slot < 0), default=0)
+
 
 def plan_features(names: Iterable[str]) -> Plan:
     """The plan for these features; a name given twice counts once.
@@ -51,7 +62,8 @@ def plan_features(names: Iterable[str]) -> Plan:
     slots: dict[tuple[str, tuple[Number, ...]], list[int]] = {}
     for slot, name in enumerate(ordered):
         indicator, values, output = parse_feature(name)
-        call = slots.setdefault((indicator.name, values), [-1] * len(indicator.outputs))
+        unasked = [-1 - i for i in range(len(indicator.outputs))]
+        call = slots.setdefault((indicator.name, values), unasked)
         call[output] = slot
     steps = tuple(Step(registry[name], values, tuple(at)) for (name, values), at in slots.items())
     needs = [step.indicator.history(step.values) for step in steps]
@@ -72,9 +84,7 @@ def parse_feature(name: str) -> tuple[Indicator, tuple[Number, ...], int]:
         suffix = "_".join(parts[cut + count :])
         output = next((i for i, o in enumerate(found.outputs) if o.suffix == suffix), None)
         if len(values) == count and None not in values and output is not None:
-            bound = tuple(
-                _bind(name, found, i, value) for i, value in enumerate(values) if value is not None
-            )
+            bound = tuple(_bind(name, found, i, value) for i, value in enumerate(values) if value is not None)
             return found, bound, output
     raise OptionError(
         f"unknown feature {name!r}", nearest(name, known_features()) or "`tapescan indicators` lists them"
@@ -102,9 +112,7 @@ def _number(text: str) -> Number | None:
 @lru_cache(maxsize=1)
 def default_features() -> tuple[str, ...]:
     """The default feature list: every indicator with each of its default parameter sets."""
-    return tuple(
-        name for one in registry.values() for values in one.defaults for name in one.feature_names(values)
-    )
+    return tuple(name for one in registry.values() for values in one.defaults for name in one.feature_names(values))
 
 
 def known_features() -> Sequence[str]:

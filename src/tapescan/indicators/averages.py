@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from tapescan.indicators.definition import Output, Period, exponential, indicator
+from tapescan.indicators.definition import SEED_WEIGHT, Output, Period, exponential, indicator, wilder
 
 PRICE = (Output("", "price"),)
+
+#: Bars until a seed has no weight in an adaptive average that stays at its slow end, alpha = (2 / 31) ** 2.
+SLOWEST_KAMA = math.ceil(math.log(SEED_WEIGHT) / math.log1p(-((2.0 / 31.0) ** 2)))
 
 
 @indicator(
@@ -47,8 +52,9 @@ def sma(close, first, start, out, period):
     lookback=lambda period: period - 1,
     memory=exponential,
     formula="ema += (close - ema) * 2 / (period + 1), seeded with the mean of the first period closes",
-    reference="TA-Lib EMA; many charting sites seed with the first close instead, which differs until the seed has faded",
+    reference="TA-Lib EMA",
     talib="EMA(close, period)",
+    note="Many charting sites seed with the first close instead, which differs until the seed has faded",
 )
 def ema(close, first, start, out, period):
     rows, lanes = close.shape
@@ -60,9 +66,268 @@ def ema(close, first, start, out, period):
             x = close[t, j]
             s = state[j]
             summed = s + x
-            state[j] = (
-                summed if n < period - 1 else (summed / period if n == period - 1 else (x - s) * alpha + s)
-            )
+            state[j] = summed if n < period - 1 else (summed / period if n == period - 1 else (x - s) * alpha + s)
         if t >= start:
             for j in range(lanes):
                 out[t - start, j] = state[j] if t - first[j] >= period - 1 else np.nan
+
+
+@indicator(
+    title="Wilder's moving average",
+    group="averages",
+    inputs=("close",),
+    parameters=(Period(14),),
+    outputs=PRICE,
+    lookback=lambda period: period - 1,
+    memory=wilder,
+    formula="rma += (close - rma) / period, seeded with the mean of the first period closes",
+    reference="J. Welles Wilder, New Concepts in Technical Trading Systems, 1978",
+    talib="RMA(close, period)",
+    note="Also called the smoothed moving average (SMMA); an exponential average of 2 * period - 1 bars",
+)
+def rma(close, first, start, out, period):
+    rows, lanes = close.shape
+    alpha = 1.0 / period
+    state, total = np.zeros(lanes), np.zeros(lanes)
+    latest = first.max()
+    for t in range(rows):
+        for j in range(lanes):
+            state[j] = (close[t, j] - state[j]) * alpha + state[j]
+        if t - latest < period:
+            for j in range(lanes):
+                total[j] += close[t, j]
+                state[j] = total[j] / period if t - first[j] < period else state[j]
+        if t >= start:
+            for j in range(lanes):
+                out[t - start, j] = state[j] if t - first[j] >= period - 1 else np.nan
+
+
+@indicator(
+    title="Weighted moving average",
+    group="averages",
+    inputs=("close",),
+    parameters=(Period(20),),
+    outputs=PRICE,
+    lookback=lambda period: period - 1,
+    formula="mean of the last period closes with weights 1 (oldest) to period (newest)",
+    reference="TA-Lib WMA",
+    talib="WMA(close, period)",
+)
+def wma(close, first, start, out, period):
+    rows, lanes = close.shape
+    begin = max(start - period + 1, 0)
+    weights = period * (period + 1) / 2.0
+    total, weighted = np.zeros(lanes), np.zeros(lanes)
+    for t in range(begin, rows):
+        for j in range(lanes):
+            total[j] += close[t, j]
+            weighted[j] += close[t, j] * period
+        if t >= start:
+            for j in range(lanes):
+                out[t - start, j] = weighted[j] / weights if t - first[j] >= period - 1 else np.nan
+        for j in range(lanes):
+            weighted[j] -= total[j]
+        if t - period + 1 >= begin:
+            for j in range(lanes):
+                total[j] -= close[t - period + 1, j]
+
+
+@indicator(
+    title="Double exponential moving average",
+    group="averages",
+    inputs=("close",),
+    parameters=(Period(20),),
+    outputs=PRICE,
+    lookback=lambda period: 2 * period - 2,
+    memory=lambda period: 2 * exponential(period),
+    formula="2 * ema - ema of ema",
+    reference="Patrick Mulloy, Smoothing Data with Faster Moving Averages, "
+    "Technical Analysis of Stocks & Commodities, 1994",
+    talib="DEMA(close, period)",
+)
+def dema(close, first, start, out, period):
+    rows, lanes = close.shape
+    alpha = 2.0 / (period + 1)
+    one, two, one_sum, two_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    latest = first.max()
+    for t in range(rows):
+        for j in range(lanes):
+            one[j] = (close[t, j] - one[j]) * alpha + one[j]
+            two[j] = (one[j] - two[j]) * alpha + two[j]
+        if t - latest < 2 * period - 1:
+            for j in range(lanes):
+                n = t - first[j]
+                one_sum[j] += close[t, j]
+                one[j] = one_sum[j] / period if n < period else one[j]
+                two_sum[j] += one[j] if n >= period - 1 else 0.0
+                two[j] = two_sum[j] / period if n < 2 * period - 1 else two[j]
+        if t >= start:
+            for j in range(lanes):
+                out[t - start, j] = 2.0 * one[j] - two[j] if t - first[j] >= 2 * period - 2 else np.nan
+
+
+@indicator(
+    title="Triple exponential moving average",
+    group="averages",
+    inputs=("close",),
+    parameters=(Period(20),),
+    outputs=PRICE,
+    lookback=lambda period: 3 * period - 3,
+    memory=lambda period: 3 * exponential(period),
+    formula="3 * ema - 3 * ema of ema + ema of ema of ema",
+    reference="Patrick Mulloy, Smoothing Data with Less Lag, Technical Analysis of Stocks & Commodities, 1994",
+    talib="TEMA(close, period)",
+)
+def tema(close, first, start, out, period):
+    rows, lanes = close.shape
+    alpha = 2.0 / (period + 1)
+    one, two, three = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    one_sum, two_sum, three_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    latest = first.max()
+    for t in range(rows):
+        for j in range(lanes):
+            one[j] = (close[t, j] - one[j]) * alpha + one[j]
+            two[j] = (one[j] - two[j]) * alpha + two[j]
+            three[j] = (two[j] - three[j]) * alpha + three[j]
+        if t - latest < 3 * period - 2:
+            for j in range(lanes):
+                n = t - first[j]
+                one_sum[j] += close[t, j]
+                one[j] = one_sum[j] / period if n < period else one[j]
+                two_sum[j] += one[j] if n >= period - 1 else 0.0
+                two[j] = two_sum[j] / period if n < 2 * period - 1 else two[j]
+                three_sum[j] += two[j] if n >= 2 * period - 2 else 0.0
+                three[j] = three_sum[j] / period if n < 3 * period - 2 else three[j]
+        if t >= start:
+            for j in range(lanes):
+                value = three[j] + 3.0 * (one[j] - two[j])
+                out[t - start, j] = value if t - first[j] >= 3 * period - 3 else np.nan
+
+
+@indicator(
+    title="Kaufman's adaptive moving average",
+    group="averages",
+    inputs=("close",),
+    parameters=(Period(10),),
+    outputs=PRICE,
+    lookback=lambda period: period,
+    memory=lambda period: period + SLOWEST_KAMA,
+    formula="kama += (close - kama) * (efficiency * (2/3 - 2/31) + 2/31) ** 2; efficiency: the change over period "
+    "bars, up or down, by the sum of the changes from bar to bar (1 where that is 0)",
+    reference="Perry Kaufman, Smarter Trading, 1995",
+    talib="KAMA(close, period)",
+    note="The fast and slow ends are fixed at 2 and 30 bars; seeded with the close before the first value",
+)
+def kama(close, first, start, out, period):
+    rows, lanes = close.shape
+    slow = 2.0 / 31.0
+    span = 2.0 / 3.0 - slow
+    state, path = np.zeros(lanes), np.zeros(lanes)
+    for t in range(1, rows):
+        oldest = t - period
+        if oldest >= 1:
+            for j in range(lanes):
+                path[j] -= abs(close[oldest, j] - close[oldest - 1, j]) if oldest > first[j] else 0.0
+        for j in range(lanes):
+            n = t - first[j]
+            x, last = close[t, j], close[t - 1, j]
+            path[j] += abs(x - last) if n > 0 else 0.0
+            change = x - close[max(oldest, 0), j]
+            straight = path[j] <= change or path[j] < 1e-14
+            efficiency = 1.0 if straight else abs(change) / path[j]
+            factor = efficiency * span + slow
+            kept = state[j] if n > period else last
+            state[j] = (x - kept) * (factor * factor) + kept
+        if t >= start:
+            for j in range(lanes):
+                out[t - start, j] = state[j] if t - first[j] >= period else np.nan
+    if start == 0:
+        out[0] = np.nan
+
+
+@indicator(
+    title="Triangular moving average",
+    group="averages",
+    inputs=("close",),
+    parameters=(Period(20),),
+    outputs=PRICE,
+    lookback=lambda period: period - 1,
+    formula="mean of the last period closes with weights that rise by 1 to the middle and fall again",
+    reference="TA-Lib TRIMA",
+    talib="TRIMA(close, period)",
+    note="For an even period the two middle closes weigh the same; TradeStation rounds such a period up",
+)
+def trima(close, first, start, out, period):
+    rows, lanes = close.shape
+    half = (period + 1) // 2
+    weights = half * (period + 1 - half)
+    total = np.empty(lanes)
+    for t in range(start, rows):
+        total[:] = 0.0
+        for k in range(max(t - period + 1, 0), t + 1):
+            weight = float(min(t - k + 1, period - t + k))
+            for j in range(lanes):
+                total[j] += weight * close[k, j]
+        for j in range(lanes):
+            out[t - start, j] = total[j] / weights if t - first[j] >= period - 1 else np.nan
+
+
+@indicator(
+    title="Hull moving average",
+    group="averages",
+    inputs=("close",),
+    parameters=(Period(20),),
+    outputs=PRICE,
+    lookback=lambda period: period + math.isqrt(period) - 2,
+    formula="wma(2 * wma(close, period / 2) - wma(close, period), sqrt(period)), both lengths rounded down",
+    reference="Alan Hull, How to Reduce Lag in a Moving Average, 2005",
+    talib="HMA(close, period)",
+    note="Some sites round half the period or its root to the nearest number instead",
+)
+def hma(close, first, start, out, period):
+    rows, lanes = close.shape
+    half, root = period // 2, int(np.sqrt(period))
+    span = period + root - 1
+    # The three weighted averages are one: a close's weight in all, by its age.
+    weights = np.zeros(span)
+    for lag in range(root):
+        outer = (root - lag) / (root * (root + 1) / 2.0)
+        for age in range(period):
+            inner = 2.0 * max(half - age, 0) / (half * (half + 1) / 2.0)
+            weights[lag + age] += outer * (inner - (period - age) / (period * (period + 1) / 2.0))
+    total = np.empty(lanes)
+    for t in range(start, rows):
+        total[:] = 0.0
+        for k in range(max(t - span + 1, 0), t + 1):
+            weight = weights[t - k]
+            for j in range(lanes):
+                total[j] += weight * close[k, j]
+        for j in range(lanes):
+            out[t - start, j] = total[j] if t - first[j] >= span - 1 else np.nan
+
+
+@indicator(
+    title="Volume-weighted moving average",
+    group="averages",
+    inputs=("close", "volume"),
+    parameters=(Period(20),),
+    outputs=PRICE,
+    lookback=lambda period: period - 1,
+    formula="sum of close * volume over the last period bars / sum of volume",
+    reference="TA-Lib VWMA",
+    talib="np.where(SUM(volume, period) > 0, VWMA(close, volume, period), np.nan)",
+    note="No value where nothing was traded in the whole window",
+)
+def vwma(close, volume, first, start, out, period):
+    rows, lanes = close.shape
+    paid, traded = np.empty(lanes), np.empty(lanes)
+    for t in range(start, rows):
+        paid[:] = 0.0
+        traded[:] = 0.0
+        for k in range(max(t - period + 1, 0), t + 1):
+            for j in range(lanes):
+                paid[j] += close[k, j] * volume[k, j]
+                traded[j] += volume[k, j]
+        for j in range(lanes):
+            ready = t - first[j] >= period - 1 and traded[j] > 0.0
+            out[t - start, j] = paid[j] / traded[j] if ready else np.nan

@@ -19,7 +19,7 @@ from typing import Any
 import numba
 import platformdirs
 
-__all__ = ["cache_folder", "compile_lazily"]
+__all__ = ["cache_folder", "cached_kernels", "compile_lazily"]
 
 #: Machine code of this many versions of the kernels is kept.
 KEPT_VERSIONS = 4
@@ -58,3 +58,9 @@ def cache_folder() -> Path:
     for folder in older[KEPT_VERSIONS:]:
         shutil.rmtree(folder, ignore_errors=True)
     return base / name
+
+
+def cached_kernels() -> set[str]:
+    """Names of the kernels whose machine code is on disk."""
+    # numba names a cache's index file ``family.kernel-line.python.nbi``.
+    return {path.name.split(".")[1].rpartition("-")[0] for path in cache_folder().rglob("*.nbi")}

@@ -30,8 +30,8 @@ outputs     float64 ``(rows - start, lanes)``, every element of which the kernel
             ``row - first[lane] < lookback`` or where the value is undefined.
 
 A kernel knows nothing of threads, axes, dtypes or missing data, allocates at most a few ``(lanes,)`` or
-``(rows, lanes)`` work arrays, never raises, and reads no row after the one it writes. It is one self-contained function: it
-calls no other kernel (a cached caller would serve stale code after its callee changed).
+``(rows, lanes)`` work arrays, never raises, and reads no row after the one it writes. It is one self-contained
+function: it calls no other kernel (a cached caller would serve stale code after its callee changed).
 """
 
 from __future__ import annotations

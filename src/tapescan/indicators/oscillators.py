@@ -1,1 +1,584 @@
-"""oscillators."""
+"""Oscillators: how far and how fast the price has moved within its recent range."""
+
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import numpy as np
+
+from tapescan.indicators.definition import Output, Period, exponential, indicator, wilder
+
+INDEX = (Output("", "index", 0, 100),)
+STOCHASTIC = (Output("k", "index", 0, 100), Output("d", "index", 0, 100))
+
+
+@indicator(
+    title="Relative strength index",
+    group="oscillators",
+    inputs=("close",),
+    parameters=(Period(14),),
+    defaults=((2,), (7,), (14,), (21,)),
+    outputs=INDEX,
+    lookback=lambda period: period,
+    memory=wilder,
+    formula="100 * gain / (gain + loss), the averages of rises and falls smoothed after Wilder, "
+    "seeded with the mean of the first period changes",
+    reference="J. Welles Wilder, New Concepts in Technical Trading Systems, 1978; TA-Lib RSI",
+    talib="RSI(close, period)",
+    note="0 while the price has never changed, where charting sites show 50 or nothing.",
+)
+def rsi(close, first, start, out, period):
+    rows, lanes = close.shape
+    share = 1.0 / period
+    gain = np.zeros(lanes)
+    loss = np.zeros(lanes)
+    for t in range(rows):
+        for j in range(lanes):
+            n = t - first[j]
+            change = close[t, j] - close[max(t - 1, 0), j] if n > 0 else 0.0
+            up = max(change, 0.0)
+            kept = period - 1.0 if n > period else 1.0
+            scale = share if n >= period else 1.0
+            # max keeps the product from being fused into the sum: TA-Lib rounds both.
+            gain[j] = (max(gain[j] * kept, 0.0) + up) * scale
+            loss[j] = (max(loss[j] * kept, 0.0) + (up - change)) * scale
+        if t >= start:
+            for j in range(lanes):
+                total = gain[j] + loss[j]
+                value = 100.0 * (gain[j] / total) if total > 0.0 else 0.0
+                out[t - start, j] = value if t - first[j] >= period else np.nan
+
+
+@indicator(
+    title="Stochastic RSI",
+    group="oscillators",
+    inputs=("close",),
+    parameters=(Period(14), Period(14, "fastk", 1), Period(3, "fastd", 1)),
+    outputs=STOCHASTIC,
+    lookback=lambda period, fastk, fastd: period + fastk - 1 + fastd - 1,
+    memory=lambda period, *_: wilder(period),
+    formula="k = 100 * (rsi - lowest rsi) / (highest rsi - lowest rsi) of the last fastk bars, 0 where they are "
+    "all equal; d = mean of the last fastd k",
+    reference="Tushar Chande and Stanley Kroll, Stochastic RSI and Dynamic Momentum Index, "
+    "Technical Analysis of Stocks & Commodities 11:5, 1993; TA-Lib STOCHRSI",
+    talib="STOCHRSI(close, period, fastk, fastd, 0)",
+    note="k is not smoothed. Charting sites usually draw K smoothed over 3 bars, which is d here, "
+    "and D as a further 3-bar mean of that.",
+)
+def stochrsi(close, first, start, out_k, out_d, period, fastk, fastd):
+    rows, lanes = close.shape
+    share = 1.0 / period
+    gain = np.zeros(lanes)
+    loss = np.zeros(lanes)
+    begin_k = max(start - fastd + 1, 0)
+    begin = max(begin_k - fastk + 1, 0)
+    index = np.zeros((rows - begin, lanes))
+    for t in range(rows):
+        for j in range(lanes):
+            n = t - first[j]
+            change = close[t, j] - close[max(t - 1, 0), j] if n > 0 else 0.0
+            up = max(change, 0.0)
+            kept = period - 1.0 if n > period else 1.0
+            scale = share if n >= period else 1.0
+            # max keeps the product from being fused into the sum: TA-Lib rounds both, and the range of
+            # a quiet RSI is so small that the last bit shows.
+            gain[j] = (max(gain[j] * kept, 0.0) + up) * scale
+            loss[j] = (max(loss[j] * kept, 0.0) + (up - change)) * scale
+        if t >= begin:
+            for j in range(lanes):
+                total = gain[j] + loss[j]
+                index[t - begin, j] = 100.0 * (gain[j] / total) if total > 0.0 else 0.0
+    fast = np.zeros((rows - begin_k, lanes))
+    lowest = np.full(lanes, np.inf)
+    highest = np.full(lanes, -np.inf)
+    smoothed = np.zeros(lanes)
+    for t in range(begin_k, rows):
+        for i in range(max(t - fastk + 1, begin), t + 1):
+            for j in range(lanes):
+                lowest[j] = min(lowest[j], index[i - begin, j])
+                highest[j] = max(highest[j], index[i - begin, j])
+        for j in range(lanes):
+            spread = highest[j] - lowest[j]
+            flat = spread <= 1e-14 * (highest[j] + lowest[j])
+            fast[t - begin_k, j] = 0.0 if flat else (index[t - begin, j] - lowest[j]) / (spread / 100.0)
+            lowest[j] = np.inf
+            highest[j] = -np.inf
+            smoothed[j] = 0.0
+        if t >= start:
+            for i in range(max(t - fastd + 1, begin_k), t + 1):
+                for j in range(lanes):
+                    smoothed[j] += fast[i - begin_k, j]
+            for j in range(lanes):
+                valued = t - first[j] >= period + fastk + fastd - 2
+                out_k[t - start, j] = fast[t - begin_k, j] if valued else np.nan
+                out_d[t - start, j] = smoothed[j] / fastd if valued else np.nan
+
+
+@indicator(
+    title="Stochastic oscillator (slow)",
+    group="oscillators",
+    inputs=("high", "low", "close"),
+    parameters=(Period(14, "fastk", 1), Period(3, "slowk", 1), Period(3, "slowd", 1)),
+    outputs=STOCHASTIC,
+    lookback=lambda fastk, slowk, slowd: fastk - 1 + slowk - 1 + slowd - 1,
+    formula="fast k = 100 * (close - lowest low) / (highest high - lowest low) of the last fastk bars, 0 where these "
+    "are equal; k = mean of the last slowk fast k; d = mean of the last slowd k",
+    reference="George C. Lane, Lane's Stochastics, Technical Analysis of Stocks & Commodities 2:3, 1984; "
+    "TA-Lib STOCH",
+    talib="STOCH(high, low, close, fastk, slowk, 0, slowd, 0)",
+    note="TA-Lib's own default for fastk is 5. Charting sites that default to an unsmoothed K (14, 1, 3) draw "
+    "the fast stochastic.",
+)
+def stoch(high, low, close, first, start, out_k, out_d, fastk, slowk, slowd):
+    rows, lanes = close.shape
+    begin_k = max(start - slowd + 1, 0)
+    begin = max(begin_k - slowk + 1, 0)
+    fast = np.zeros((rows - begin, lanes))
+    slow = np.zeros((rows - begin_k, lanes))
+    smoothed = np.zeros(lanes)
+    lowest = np.full(lanes, np.inf)
+    highest = np.full(lanes, -np.inf)
+    for t in range(begin, rows):
+        for i in range(max(t - fastk + 1, 0), t + 1):
+            for j in range(lanes):
+                lowest[j] = min(lowest[j], low[i, j])
+                highest[j] = max(highest[j], high[i, j])
+        for j in range(lanes):
+            spread = highest[j] - lowest[j]
+            flat = spread <= 1e-14 * (highest[j] + lowest[j])
+            fast[t - begin, j] = 0.0 if flat else (close[t, j] - lowest[j]) / (spread / 100.0)
+            lowest[j] = np.inf
+            highest[j] = -np.inf
+            smoothed[j] = 0.0
+        if t >= begin_k:
+            for i in range(max(t - slowk + 1, begin), t + 1):
+                for j in range(lanes):
+                    slow[t - begin_k, j] += fast[i - begin, j] / slowk
+        if t >= start:
+            for i in range(max(t - slowd + 1, begin_k), t + 1):
+                for j in range(lanes):
+                    smoothed[j] += slow[i - begin_k, j] / slowd
+            for j in range(lanes):
+                valued = t - first[j] >= fastk + slowk + slowd - 3
+                out_k[t - start, j] = slow[t - begin_k, j] if valued else np.nan
+                out_d[t - start, j] = smoothed[j] if valued else np.nan
+
+
+@indicator(
+    title="Stochastic oscillator (fast)",
+    group="oscillators",
+    inputs=("high", "low", "close"),
+    parameters=(Period(14, "fastk", 1), Period(3, "fastd", 1)),
+    outputs=STOCHASTIC,
+    lookback=lambda fastk, fastd: fastk - 1 + fastd - 1,
+    formula="k = 100 * (close - lowest low) / (highest high - lowest low) of the last fastk bars, 0 where these are "
+    "equal; d = mean of the last fastd k",
+    reference="George C. Lane, Lane's Stochastics, Technical Analysis of Stocks & Commodities 2:3, 1984; "
+    "TA-Lib STOCHF",
+    talib="STOCHF(high, low, close, fastk, fastd, 0)",
+)
+def stochf(high, low, close, first, start, out_k, out_d, fastk, fastd):
+    rows, lanes = close.shape
+    begin = max(start - fastd + 1, 0)
+    fast = np.zeros((rows - begin, lanes))
+    smoothed = np.zeros(lanes)
+    lowest = np.full(lanes, np.inf)
+    highest = np.full(lanes, -np.inf)
+    for t in range(begin, rows):
+        for i in range(max(t - fastk + 1, 0), t + 1):
+            for j in range(lanes):
+                lowest[j] = min(lowest[j], low[i, j])
+                highest[j] = max(highest[j], high[i, j])
+        for j in range(lanes):
+            spread = highest[j] - lowest[j]
+            flat = spread <= 1e-14 * (highest[j] + lowest[j])
+            fast[t - begin, j] = 0.0 if flat else (close[t, j] - lowest[j]) / (spread / 100.0)
+            lowest[j] = np.inf
+            highest[j] = -np.inf
+            smoothed[j] = 0.0
+        if t >= start:
+            for i in range(max(t - fastd + 1, begin), t + 1):
+                for j in range(lanes):
+                    smoothed[j] += fast[i - begin, j]
+            for j in range(lanes):
+                valued = t - first[j] >= fastk + fastd - 2
+                out_k[t - start, j] = fast[t - begin, j] if valued else np.nan
+                out_d[t - start, j] = smoothed[j] / fastd if valued else np.nan
+
+
+@indicator(
+    title="Williams %R",
+    group="oscillators",
+    inputs=("high", "low", "close"),
+    parameters=(Period(14),),
+    outputs=(Output("", "index", -100, 0),),
+    lookback=lambda period: period - 1,
+    formula="-100 * (highest high - close) / (highest high - lowest low) of the last period bars, 0 where these "
+    "are equal",
+    reference="Larry Williams, How I Made One Million Dollars Last Year Trading Commodities, 1973; TA-Lib WILLR",
+    talib="WILLR(high, low, close, period)",
+)
+def willr(high, low, close, first, start, out, period):
+    rows, lanes = close.shape
+    lowest = np.full(lanes, np.inf)
+    highest = np.full(lanes, -np.inf)
+    for t in range(start, rows):
+        for i in range(max(t - period + 1, 0), t + 1):
+            for j in range(lanes):
+                lowest[j] = min(lowest[j], low[i, j])
+                highest[j] = max(highest[j], high[i, j])
+        for j in range(lanes):
+            spread = (highest[j] - lowest[j]) / -100.0
+            value = (highest[j] - close[t, j]) / spread if spread != 0.0 else 0.0
+            out[t - start, j] = value if t - first[j] >= period - 1 else np.nan
+            lowest[j] = np.inf
+            highest[j] = -np.inf
+
+
+@indicator(
+    title="Commodity channel index",
+    group="oscillators",
+    inputs=("high", "low", "close"),
+    parameters=(Period(20),),
+    defaults=((14,), (20,)),
+    outputs=(Output("", "index"),),
+    lookback=lambda period: period - 1,
+    formula="(typical - mean) / (0.015 * mean absolute deviation) of the last period typical prices "
+    "(high + low + close) / 3; 0 where they are all equal",
+    reference="Donald R. Lambert, Commodity Channel Index, Commodities magazine, October 1980; TA-Lib CCI",
+    talib="CCI(high, low, close, period)",
+)
+def cci(high, low, close, first, start, out, period):
+    rows, lanes = close.shape
+    begin = max(start - period + 1, 0)
+    typical = np.zeros((rows - begin, lanes))
+    mean = np.zeros(lanes)
+    deviation = np.zeros(lanes)
+    for t in range(begin, rows):
+        for j in range(lanes):
+            typical[t - begin, j] = (high[t, j] + low[t, j] + close[t, j]) / 3.0
+        if t >= start:
+            for i in range(max(t - period + 1, begin), t + 1):
+                for j in range(lanes):
+                    mean[j] += typical[i - begin, j]
+            for j in range(lanes):
+                mean[j] /= period
+            for i in range(max(t - period + 1, begin), t + 1):
+                for j in range(lanes):
+                    deviation[j] += abs(typical[i - begin, j] - mean[j])
+            for j in range(lanes):
+                above = typical[t - begin, j] - mean[j]
+                spread = deviation[j] / period
+                flat = min(abs(above), spread) <= 1e-14 * mean[j]
+                value = 0.0 if flat else above / (0.015 * spread)
+                out[t - start, j] = value if t - first[j] >= period - 1 else np.nan
+                mean[j] = 0.0
+                deviation[j] = 0.0
+
+
+@indicator(
+    title="Rate of change",
+    group="oscillators",
+    inputs=("close",),
+    parameters=(Period(10, low=1),),
+    defaults=((5,), (10,), (20,), (63,)),
+    outputs=(Output("", "percent", -100),),
+    lookback=lambda period: period,
+    formula="100 * (close / close period bars ago - 1)",
+    reference="TA-Lib ROC",
+    talib="ROC(close, period)",
+)
+def roc(close, first, start, out, period):
+    rows, lanes = close.shape
+    for t in range(start, rows):
+        for j in range(lanes):
+            value = (close[t, j] / close[max(t - period, 0), j] - 1.0) * 100.0
+            out[t - start, j] = value if t - first[j] >= period else np.nan
+
+
+@indicator(
+    title="Momentum",
+    group="oscillators",
+    inputs=("close",),
+    parameters=(Period(10, low=1),),
+    outputs=(Output("", "price"),),
+    lookback=lambda period: period,
+    formula="close - close period bars ago",
+    reference="TA-Lib MOM",
+    talib="MOM(close, period)",
+)
+def mom(close, first, start, out, period):
+    rows, lanes = close.shape
+    for t in range(start, rows):
+        for j in range(lanes):
+            value = close[t, j] - close[max(t - period, 0), j]
+            out[t - start, j] = value if t - first[j] >= period else np.nan
+
+
+@indicator(
+    title="Chande momentum oscillator",
+    group="oscillators",
+    inputs=("close",),
+    parameters=(Period(14),),
+    outputs=(Output("", "index", -100, 100),),
+    lookback=lambda period: period,
+    memory=wilder,
+    formula="100 * (gain - loss) / (gain + loss), the averages of rises and falls smoothed after Wilder, "
+    "seeded with the mean of the first period changes",
+    reference="Tushar Chande and Stanley Kroll, The New Technical Trader, 1994; TA-Lib CMO",
+    talib="CMO(close, period)",
+    note="Chande sums rises and falls over the last period bars without smoothing, and so do most charting sites; "
+    "TA-Lib smooths them as RSI does, so that this is 2 * RSI - 100.",
+)
+def cmo(close, first, start, out, period):
+    rows, lanes = close.shape
+    share = 1.0 / period
+    gain = np.zeros(lanes)
+    loss = np.zeros(lanes)
+    for t in range(rows):
+        for j in range(lanes):
+            n = t - first[j]
+            change = close[t, j] - close[max(t - 1, 0), j] if n > 0 else 0.0
+            up = max(change, 0.0)
+            kept = period - 1.0 if n > period else 1.0
+            scale = share if n >= period else 1.0
+            gain[j] = (gain[j] * kept + up) * scale
+            loss[j] = (loss[j] * kept + (up - change)) * scale
+        if t >= start:
+            for j in range(lanes):
+                total = gain[j] + loss[j]
+                value = 100.0 * ((gain[j] - loss[j]) / total) if total > 0.0 else 0.0
+                out[t - start, j] = value if t - first[j] >= period else np.nan
+
+
+@indicator(
+    title="TRIX",
+    group="oscillators",
+    inputs=("close",),
+    parameters=(Period(15),),
+    outputs=(Output("", "percent", -100),),
+    lookback=lambda period: 3 * (period - 1) + 1,
+    memory=lambda period: 3 * exponential(period),
+    formula="100 * (e / e of the bar before - 1), e = EMA of EMA of EMA of the close, each seeded with the mean of "
+    "its first period values",
+    reference="Jack K. Hutson, Good TRIX, Technical Analysis of Stocks & Commodities 1:5, 1983; TA-Lib TRIX",
+    talib="TRIX(close, period)",
+)
+def trix(close, first, start, out, period):
+    rows, lanes = close.shape
+    alpha = 2.0 / (period + 1)
+    one = np.zeros(lanes)
+    two = np.zeros(lanes)
+    three = np.zeros(lanes)
+    before = np.zeros(lanes)
+    seeded = 0
+    for j in range(lanes):
+        seeded = max(seeded, first[j] + 3 * (period - 1))
+    for t in range(rows):
+        if t > seeded:
+            for j in range(lanes):
+                before[j] = three[j]
+                one[j] = (close[t, j] - one[j]) * alpha + one[j]
+                two[j] = (one[j] - two[j]) * alpha + two[j]
+                three[j] = (two[j] - three[j]) * alpha + three[j]
+        else:
+            for j in range(lanes):
+                before[j] = three[j]
+                n = t - first[j]
+                x = close[t, j]
+                s = one[j]
+                one[j] = (x - s) * alpha + s if n >= period else (s + x) / (period if n == period - 1 else 1)
+                n -= period - 1
+                x = one[j] if n >= 0 else 0.0
+                s = two[j]
+                two[j] = (x - s) * alpha + s if n >= period else (s + x) / (period if n == period - 1 else 1)
+                n -= period - 1
+                x = two[j] if n >= 0 else 0.0
+                s = three[j]
+                three[j] = (x - s) * alpha + s if n >= period else (s + x) / (period if n == period - 1 else 1)
+        if t >= start:
+            for j in range(lanes):
+                value = (three[j] / before[j] - 1.0) * 100.0
+                out[t - start, j] = value if t - first[j] > 3 * (period - 1) else np.nan
+
+
+@indicator(
+    title="Ultimate oscillator",
+    group="oscillators",
+    inputs=("high", "low", "close"),
+    parameters=(Period(7, "short", 1), Period(14, "medium", 1), Period(28, "long", 1)),
+    outputs=INDEX,
+    lookback=max,
+    formula="100 * (4 * r(short) + 2 * r(medium) + r(long)) / 7, r(n) = sum(close - true low) / sum(true range) of "
+    "the last n bars, 0 where that is 0 / 0; the lengths are taken in ascending order",
+    reference="Larry Williams, The Ultimate Oscillator, Technical Analysis of Stocks & Commodities 3:4, 1985; "
+    "TA-Lib ULTOSC",
+    talib="ULTOSC(high, low, close, short, medium, long)",
+)
+def ultosc(high, low, close, first, start, out, short, medium, long):
+    rows, lanes = close.shape
+    shortest = min(short, medium, long)
+    longest = max(short, medium, long)
+    middle = short + medium + long - shortest - longest
+    begin = max(start - longest + 1, 0)
+    pressure = np.zeros((rows - begin, lanes))
+    reach = np.zeros((rows - begin, lanes))
+    bought = np.zeros(lanes)
+    ranged = np.zeros(lanes)
+    value = np.zeros(lanes)
+    for t in range(begin, rows):
+        for j in range(lanes):
+            before = close[max(t - 1, 0), j]
+            true_low = min(low[t, j], before)
+            pressure[t - begin, j] = close[t, j] - true_low
+            reach[t - begin, j] = max(high[t, j], before) - true_low
+        if t >= start:
+            for length in range(1, min(longest, t - begin + 1) + 1):
+                weight = 4.0 * (length == shortest) + 2.0 * (length == middle) + 1.0 * (length == longest)
+                for j in range(lanes):
+                    bought[j] += pressure[t - length + 1 - begin, j]
+                    ranged[j] += reach[t - length + 1 - begin, j]
+                if weight > 0.0:
+                    for j in range(lanes):
+                        value[j] += weight * (bought[j] / ranged[j]) if ranged[j] > 0.0 else 0.0
+            for j in range(lanes):
+                out[t - start, j] = 100.0 * (value[j] / 7.0) if t - first[j] >= longest else np.nan
+                bought[j] = 0.0
+                ranged[j] = 0.0
+                value[j] = 0.0
+
+
+@indicator(
+    title="Balance of power",
+    group="oscillators",
+    inputs=("open", "high", "low", "close"),
+    outputs=(Output("", "ratio", -1, 1),),
+    lookback=lambda: 0,
+    formula="(close - open) / (high - low), 0 where high = low",
+    reference="Igor Livshin, Balance of Power, Technical Analysis of Stocks & Commodities 19:8, 2001; TA-Lib BOP",
+    talib="BOP(open, high, low, close)",
+    note="Not smoothed; Livshin's own charts show a 14-bar moving average of it.",
+)
+def bop(open, high, low, close, first, start, out):  # noqa: A002 (an input's name)
+    rows, lanes = close.shape
+    for t in range(start, rows):
+        for j in range(lanes):
+            spread = high[t, j] - low[t, j]
+            value = (close[t, j] - open[t, j]) / spread if spread > 0.0 else 0.0
+            out[t - start, j] = value if t >= first[j] else np.nan
+
+
+@indicator(
+    title="Awesome oscillator",
+    group="oscillators",
+    inputs=("high", "low"),
+    parameters=(Period(5, "fast"), Period(34, "slow")),
+    outputs=(Output("", "price"),),
+    lookback=lambda fast, slow: max(fast, slow) - 1,
+    formula="mean of the last fast median prices (high + low) / 2 - mean of the last slow",
+    reference="Bill Williams, New Trading Dimensions, 1998; TA-Lib AO",
+    talib="AO(high, low, fast, slow)",
+)
+def ao(high, low, first, start, out, fast, slow):
+    rows, lanes = high.shape
+    longest = max(fast, slow)
+    total = np.zeros(lanes)
+    value = np.zeros(lanes)
+    for t in range(start, rows):
+        for length in range(1, min(longest, t + 1) + 1):
+            for j in range(lanes):
+                total[j] += (high[t - length + 1, j] + low[t - length + 1, j]) / 2.0
+            if length in (fast, slow):
+                share = 1.0 * (length == fast) / fast - 1.0 * (length == slow) / slow
+                for j in range(lanes):
+                    value[j] += total[j] * share
+        for j in range(lanes):
+            out[t - start, j] = value[j] if t - first[j] >= longest - 1 else np.nan
+            total[j] = 0.0
+            value[j] = 0.0
+
+
+@indicator(
+    title="True strength index",
+    group="oscillators",
+    inputs=("close",),
+    parameters=(Period(25, "slow"), Period(13, "fast")),
+    outputs=(Output("", "index", -100, 100),),
+    lookback=lambda slow, fast: slow + fast - 1,
+    memory=lambda slow, fast: exponential(slow) + exponential(fast),
+    formula="100 * e(change) / e(|change|), e = EMA of fast bars of an EMA of slow bars, each seeded with the mean "
+    "of its first values; 0 while the price has never changed",
+    reference="William Blau, True Strength Index, Technical Analysis of Stocks & Commodities 9:11, 1991; TA-Lib TSI",
+    talib="TSI(close, slow, fast)",
+)
+def tsi(close, first, start, out, slow, fast):
+    rows, lanes = close.shape
+    alpha = 2.0 / (slow + 1)
+    beta = 2.0 / (fast + 1)
+    change_slow = np.zeros(lanes)
+    change_fast = np.zeros(lanes)
+    size_slow = np.zeros(lanes)
+    size_fast = np.zeros(lanes)
+    seeded = 0
+    for j in range(lanes):
+        seeded = max(seeded, first[j] + slow + fast - 1)
+    for t in range(rows):
+        if t > seeded:
+            for j in range(lanes):
+                change = close[t, j] - close[t - 1, j]
+                change_slow[j] = (change - change_slow[j]) * alpha + change_slow[j]
+                size_slow[j] = (abs(change) - size_slow[j]) * alpha + size_slow[j]
+                change_fast[j] = (change_slow[j] - change_fast[j]) * beta + change_fast[j]
+                size_fast[j] = (size_slow[j] - size_fast[j]) * beta + size_fast[j]
+        else:
+            for j in range(lanes):
+                n = t - first[j]
+                change = close[t, j] - close[max(t - 1, 0), j] if n > 0 else 0.0
+                size = abs(change)
+                count = slow if n == slow else 1
+                s = change_slow[j]
+                change_slow[j] = (change - s) * alpha + s if n > slow else (s + change) / count
+                s = size_slow[j]
+                size_slow[j] = (size - s) * alpha + s if n > slow else (s + size) / count
+                n -= slow - 1
+                change = change_slow[j] if n > 0 else 0.0
+                size = size_slow[j] if n > 0 else 0.0
+                count = fast if n == fast else 1
+                s = change_fast[j]
+                change_fast[j] = (change - s) * beta + s if n > fast else (s + change) / count
+                s = size_fast[j]
+                size_fast[j] = (size - s) * beta + s if n > fast else (s + size) / count
+        if t >= start:
+            for j in range(lanes):
+                value = 100.0 * change_fast[j] / size_fast[j] if size_fast[j] > 0.0 else 0.0
+                out[t - start, j] = value if t - first[j] >= slow + fast - 1 else np.nan
+
+
+@indicator(
+    title="Intraday momentum index",
+    group="oscillators",
+    inputs=("open", "close"),
+    parameters=(Period(14),),
+    outputs=INDEX,
+    lookback=lambda period: period - 1,
+    formula="100 * up / (up + down), the sums of close - open of rising and of falling bars among the last period; "
+    "50 where every close equals its open",
+    reference="Tushar Chande and Stanley Kroll, The New Technical Trader, 1994; TA-Lib IMI",
+    talib="IMI(open, close, period)",
+)
+def imi(open, close, first, start, out, period):  # noqa: A002 (an input's name)
+    rows, lanes = close.shape
+    up = np.zeros(lanes)
+    down = np.zeros(lanes)
+    for t in range(start, rows):
+        for i in range(max(t - period + 1, 0), t + 1):
+            for j in range(lanes):
+                body = close[i, j] - open[i, j]
+                up[j] += max(body, 0.0)
+                down[j] += max(-body, 0.0)
+        for j in range(lanes):
+            total = up[j] + down[j]
+            value = 100.0 * (up[j] / total) if total > 0.0 else 50.0
+            out[t - start, j] = value if t - first[j] >= period - 1 else np.nan
+            up[j] = 0.0
+            down[j] = 0.0

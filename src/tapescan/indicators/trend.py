@@ -1,1 +1,448 @@
-"""trend."""
+"""Trend: convergence of averages, directional movement, stops that follow the price."""
+
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import numpy as np
+
+from tapescan.indicators.definition import Output, Parameter, Period, exponential, indicator, wilder
+
+WILDER = "J. Welles Wilder, New Concepts in Technical Trading Systems, 1978"
+APPEL = "Gerald Appel, Technical Analysis: Power Tools for Active Investors, 2005"
+BARS = ("high", "low", "close")
+
+
+@indicator(
+    title="Moving average convergence divergence",
+    group="trend",
+    inputs=("close",),
+    parameters=(Period(12, "fast"), Period(26, "slow"), Period(9, "signal")),
+    outputs=(Output("", "price"), Output("signal", "price"), Output("histogram", "price")),
+    lookback=lambda fast, slow, signal: max(fast, slow) + signal - 2,
+    memory=lambda fast, slow, signal: exponential(max(fast, slow)) + exponential(signal),
+    formula="ema(close, fast) - ema(close, slow); signal: its ema; histogram: the line less its signal",
+    reference=APPEL,
+    talib="MACD(close, fast, slow, signal)",
+    note="Both averages are seeded on the same bar, the last of the first slow bars; no line without its signal",
+)
+def macd(close, first, start, out, out_signal, out_histogram, fast, slow, signal):
+    rows, lanes = close.shape
+    short, long = min(fast, slow), max(fast, slow)
+    whole = long + signal - 1
+    short_alpha, long_alpha, signal_alpha = 2.0 / (short + 1), 2.0 / (long + 1), 2.0 / (signal + 1)
+    quick, steady, smooth = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    short_sum, long_sum, signal_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    earliest, latest = first.min(), first.max()
+    for t in range(rows):
+        if t - earliest >= long:
+            for j in range(lanes):
+                q = (close[t, j] - quick[j]) * short_alpha + quick[j]
+                s = (close[t, j] - steady[j]) * long_alpha + steady[j]
+                smooth[j] = (q - s - smooth[j]) * signal_alpha + smooth[j]
+                quick[j], steady[j] = q, s
+        if t - latest < long:
+            for j in range(lanes):
+                n = t - first[j]
+                long_sum[j] += close[t, j] if n < long else 0.0
+                short_sum[j] += close[t, j] if long - short <= n < long else 0.0
+        if t - earliest >= long - 1 and t - latest < whole:
+            for j in range(lanes):
+                n = t - first[j]
+                quick[j] = short_sum[j] / short if n < long else quick[j]
+                steady[j] = long_sum[j] / long if n < long else steady[j]
+                signal_sum[j] += quick[j] - steady[j] if long - 1 <= n < whole else 0.0
+                smooth[j] = signal_sum[j] / signal if n < whole else smooth[j]
+        if t >= start:
+            for j in range(lanes):
+                line = quick[j] - steady[j] if t - first[j] >= whole - 1 else np.nan
+                out[t - start, j] = line
+                out_signal[t - start, j] = smooth[j] if t - first[j] >= whole - 1 else np.nan
+                out_histogram[t - start, j] = line - smooth[j]
+
+
+@indicator(
+    title="Percentage price oscillator",
+    group="trend",
+    inputs=("close",),
+    parameters=(Period(12, "fast"), Period(26, "slow")),
+    outputs=(Output("", "percent"),),
+    lookback=lambda fast, slow: max(fast, slow) - 1,
+    memory=lambda fast, slow: exponential(max(fast, slow)),
+    formula="100 * (ema(close, fast) - ema(close, slow)) / ema(close, slow)",
+    reference=APPEL,
+    talib="PPO(close, fast, slow, matype=1)",
+    note="Exponential averages, as is usual; older TA-Lib takes simple ones unless told otherwise (matype=1)",
+)
+def ppo(close, first, start, out, fast, slow):
+    rows, lanes = close.shape
+    short, long = min(fast, slow), max(fast, slow)
+    short_alpha, long_alpha = 2.0 / (short + 1), 2.0 / (long + 1)
+    quick, steady, short_sum, long_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    latest = first.max()
+    for t in range(rows):
+        for j in range(lanes):
+            quick[j] = (close[t, j] - quick[j]) * short_alpha + quick[j]
+            steady[j] = (close[t, j] - steady[j]) * long_alpha + steady[j]
+        if t - latest < long:
+            for j in range(lanes):
+                n = t - first[j]
+                short_sum[j] += close[t, j] if n < short else 0.0
+                long_sum[j] += close[t, j] if n < long else 0.0
+                quick[j] = short_sum[j] / short if n < short else quick[j]
+                steady[j] = long_sum[j] / long if n < long else steady[j]
+        if t >= start:
+            for j in range(lanes):
+                out[t - start, j] = (quick[j] - steady[j]) / steady[j] * 100.0 if t - first[j] >= long - 1 else np.nan
+
+
+@indicator(
+    title="Absolute price oscillator",
+    group="trend",
+    inputs=("close",),
+    parameters=(Period(12, "fast"), Period(26, "slow")),
+    outputs=(Output("", "price"),),
+    lookback=lambda fast, slow: max(fast, slow) - 1,
+    memory=lambda fast, slow: exponential(max(fast, slow)),
+    formula="ema(close, fast) - ema(close, slow)",
+    reference=APPEL,
+    talib="APO(close, fast, slow, matype=1)",
+    note="The MACD line, but each average is seeded with its own first bars; exponential averages, as is usual; "
+    "older TA-Lib takes simple ones unless told otherwise (matype=1)",
+)
+def apo(close, first, start, out, fast, slow):
+    rows, lanes = close.shape
+    short, long = min(fast, slow), max(fast, slow)
+    short_alpha, long_alpha = 2.0 / (short + 1), 2.0 / (long + 1)
+    quick, steady, short_sum, long_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    latest = first.max()
+    for t in range(rows):
+        for j in range(lanes):
+            quick[j] = (close[t, j] - quick[j]) * short_alpha + quick[j]
+            steady[j] = (close[t, j] - steady[j]) * long_alpha + steady[j]
+        if t - latest < long:
+            for j in range(lanes):
+                n = t - first[j]
+                short_sum[j] += close[t, j] if n < short else 0.0
+                long_sum[j] += close[t, j] if n < long else 0.0
+                quick[j] = short_sum[j] / short if n < short else quick[j]
+                steady[j] = long_sum[j] / long if n < long else steady[j]
+        if t >= start:
+            for j in range(lanes):
+                out[t - start, j] = quick[j] - steady[j] if t - first[j] >= long - 1 else np.nan
+
+
+@indicator(
+    title="Average directional index",
+    group="trend",
+    inputs=("high", "low"),
+    parameters=(Period(14),),
+    defaults=((7,), (14,)),
+    outputs=(Output("", "index", 0, 100),),
+    lookback=lambda period: 2 * period - 1,
+    memory=lambda period: 2 * wilder(period),
+    formula="Wilder's average of dx, seeded with the mean of its first period values",
+    reference=WILDER,
+    talib="ADX(high, low, close, period)",
+)
+def adx(high, low, first, start, out, period):
+    rows, lanes = high.shape
+    share = 1.0 / period
+    plus, minus, mean = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    keep, weight = np.zeros(lanes), np.zeros(lanes)
+    latest = first.max()
+    for t in range(rows):
+        before = max(t - 1, 0)
+        if t - latest <= 2 * period:
+            for j in range(lanes):
+                n = t - first[j]
+                keep[j] = 0.0 if n < 2 else (1.0 if n < period else 1.0 - share)
+                weight[j] = 0.0 if n < period else (1.0 / (n - period + 1) if n < 2 * period else share)
+        for j in range(lanes):
+            up, down = high[t, j] - high[before, j], low[before, j] - low[t, j]
+            up, down = (up if up > 0.0 else 0.0), (down if down > 0.0 else 0.0)
+            p = plus[j] * keep[j] + (up if up > down else 0.0)
+            m = minus[j] * keep[j] + (down if down > up else 0.0)
+            ratio = abs(p - m) / (p + m) if p + m > 0.0 else 0.0
+            mean[j] = (ratio - mean[j]) * weight[j] + mean[j]
+            plus[j], minus[j] = p, m
+        if t >= start:
+            for j in range(lanes):
+                out[t - start, j] = 100.0 * mean[j] if t - first[j] >= 2 * period - 1 else np.nan
+
+
+@indicator(
+    title="Directional movement index",
+    group="trend",
+    inputs=("high", "low"),
+    parameters=(Period(14),),
+    outputs=(Output("", "index", 0, 100),),
+    lookback=lambda period: period,
+    memory=wilder,
+    formula="100 * |plus_di - minus_di| / (plus_di + minus_di)",
+    reference=WILDER,
+    talib="DX(high, low, close, period)",
+)
+def dx(high, low, first, start, out, period):
+    rows, lanes = high.shape
+    plus, minus, keep = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    latest = first.max()
+    for t in range(rows):
+        before = max(t - 1, 0)
+        if t - latest <= period:
+            for j in range(lanes):
+                n = t - first[j]
+                keep[j] = 0.0 if n < 2 else (1.0 if n < period else 1.0 - 1.0 / period)
+        for j in range(lanes):
+            up, down = high[t, j] - high[before, j], low[before, j] - low[t, j]
+            up, down = (up if up > 0.0 else 0.0), (down if down > 0.0 else 0.0)
+            plus[j] = plus[j] * keep[j] + (up if up > down else 0.0)
+            minus[j] = minus[j] * keep[j] + (down if down > up else 0.0)
+        if t >= start:
+            for j in range(lanes):
+                both = plus[j] + minus[j]
+                value = 100.0 * abs(plus[j] - minus[j]) / both if both > 0.0 else 0.0
+                out[t - start, j] = value if t - first[j] >= period else np.nan
+
+
+@indicator(
+    title="Plus directional indicator",
+    group="trend",
+    inputs=BARS,
+    parameters=(Period(14),),
+    outputs=(Output("", "index", 0, 100),),
+    lookback=lambda period: period,
+    memory=wilder,
+    formula="100 * Wilder's sum of upward movement / Wilder's sum of true range",
+    reference=WILDER,
+    talib="PLUS_DI(high, low, close, period)",
+)
+def plus_di(high, low, close, first, start, out, period):
+    rows, lanes = close.shape
+    plus, ranges, keep = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    latest = first.max()
+    for t in range(rows):
+        before = max(t - 1, 0)
+        if t - latest <= period:
+            for j in range(lanes):
+                n = t - first[j]
+                keep[j] = 0.0 if n < 2 else (1.0 if n < period else 1.0 - 1.0 / period)
+        for j in range(lanes):
+            h, l, last = high[t, j], low[t, j], close[before, j]  # noqa: E741
+            up, down = h - high[before, j], low[before, j] - l
+            up, down = (up if up > 0.0 else 0.0), (down if down > 0.0 else 0.0)
+            plus[j] = plus[j] * keep[j] + (up if up > down else 0.0)
+            ranges[j] = ranges[j] * keep[j] + ((h if h > last else last) - (l if l < last else last))
+        if t >= start:
+            for j in range(lanes):
+                value = 100.0 * (plus[j] / ranges[j]) if ranges[j] > 0.0 else 0.0
+                out[t - start, j] = value if t - first[j] >= period else np.nan
+
+
+@indicator(
+    title="Minus directional indicator",
+    group="trend",
+    inputs=BARS,
+    parameters=(Period(14),),
+    outputs=(Output("", "index", 0, 100),),
+    lookback=lambda period: period,
+    memory=wilder,
+    formula="100 * Wilder's sum of downward movement / Wilder's sum of true range",
+    reference=WILDER,
+    talib="MINUS_DI(high, low, close, period)",
+)
+def minus_di(high, low, close, first, start, out, period):
+    rows, lanes = close.shape
+    minus, ranges, keep = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    latest = first.max()
+    for t in range(rows):
+        before = max(t - 1, 0)
+        if t - latest <= period:
+            for j in range(lanes):
+                n = t - first[j]
+                keep[j] = 0.0 if n < 2 else (1.0 if n < period else 1.0 - 1.0 / period)
+        for j in range(lanes):
+            h, l, last = high[t, j], low[t, j], close[before, j]  # noqa: E741
+            up, down = h - high[before, j], low[before, j] - l
+            up, down = (up if up > 0.0 else 0.0), (down if down > 0.0 else 0.0)
+            minus[j] = minus[j] * keep[j] + (down if down > up else 0.0)
+            ranges[j] = ranges[j] * keep[j] + ((h if h > last else last) - (l if l < last else last))
+        if t >= start:
+            for j in range(lanes):
+                value = 100.0 * (minus[j] / ranges[j]) if ranges[j] > 0.0 else 0.0
+                out[t - start, j] = value if t - first[j] >= period else np.nan
+
+
+@indicator(
+    title="Aroon",
+    group="trend",
+    inputs=("high", "low"),
+    parameters=(Period(25),),
+    outputs=(
+        Output("up", "index", 0, 100),
+        Output("down", "index", 0, 100),
+        Output("oscillator", "index", -100, 100),
+    ),
+    lookback=lambda period: period,
+    formula="100 * (period - bars since the highest high (up) or lowest low (down) of period + 1 bars) / period; "
+    "oscillator: up - down",
+    reference="Tushar Chande, Time Price Oscillator, Technical Analysis of Stocks & Commodities, 1995",
+    talib="(AROON(high, low, period)[1], AROON(high, low, period)[0], AROONOSC(high, low, period))",
+    note="Of equal extremes the newest counts",
+)
+def aroon(high, low, first, start, up, down, oscillator, period):
+    rows, lanes = high.shape
+    share = 100.0 / period
+    highest, lowest, high_row, low_row = np.empty(lanes), np.empty(lanes), np.empty(lanes), np.empty(lanes)
+    for t in range(start, rows):
+        highest[:] = 0.0
+        lowest[:] = np.inf
+        for k in range(max(t - period, 0), t + 1):
+            row = float(k)
+            for j in range(lanes):
+                new_high, new_low = high[k, j] >= highest[j], low[k, j] <= lowest[j]
+                highest[j] = high[k, j] if new_high else highest[j]
+                lowest[j] = low[k, j] if new_low else lowest[j]
+                high_row[j] = row if new_high else high_row[j]
+                low_row[j] = row if new_low else low_row[j]
+        for j in range(lanes):
+            ready = t - first[j] >= period
+            up[t - start, j] = share * (period - (t - high_row[j])) if ready else np.nan
+            down[t - start, j] = share * (period - (t - low_row[j])) if ready else np.nan
+            oscillator[t - start, j] = share * (high_row[j] - low_row[j]) if ready else np.nan
+
+
+@indicator(
+    title="SuperTrend",
+    group="trend",
+    inputs=BARS,
+    parameters=(Period(10), Parameter("multiplier", 3.0, 0.1, 100.0)),
+    outputs=(Output("", "price"), Output("direction", "1", -1, 1)),
+    lookback=lambda period, _: period,
+    memory=lambda *_: None,
+    formula="bands (high + low) / 2 +- multiplier * atr that only move towards the price until a close lies beyond "
+    "them; the lower one in a rise (direction 1), the upper one in a fall (-1)",
+    reference="Olivier Seban's SuperTrend, as in TA-Lib SUPERTREND",
+    talib="(SUPERTREND(high, low, close, period, multiplier)[0], "
+    "np.where(np.isnan(SUPERTREND(high, low, close, period, multiplier)[0]), np.nan, "
+    "SUPERTREND(high, low, close, period, multiplier)[1]))",
+    note="The first direction is 1 by convention; some others start down, and differ until the first turn",
+)
+def supertrend(high, low, close, first, start, out, direction, period, multiplier):
+    rows, lanes = close.shape
+    width = 2.0 * multiplier
+    atr, weight, rising = np.zeros(lanes), np.zeros(lanes), np.ones(lanes)
+    # The bands are kept at twice their size: no halving, so every product is followed by one sum only, and
+    # fused multiply-add rounds the same way wherever the loop is compiled.
+    upper, lower = np.full(lanes, np.inf), np.full(lanes, -np.inf)
+    latest = first.max()
+    for t in range(rows):
+        before = max(t - 1, 0)
+        for j in range(lanes):
+            h, l, last = high[t, j], low[t, j], close[before, j]  # noqa: E741
+            atr[j] = ((h if h > last else last) - (l if l < last else last) - atr[j]) * weight[j] + atr[j]
+            top, bottom = (h + l) + width * atr[j], (h + l) - width * atr[j]
+            u = top if top < upper[j] or last + last > upper[j] else upper[j]
+            d = bottom if bottom > lower[j] or last + last < lower[j] else lower[j]
+            now = close[t, j] + close[t, j]
+            rising[j] = 1.0 if (now >= d if rising[j] > 0.0 else now > u) else -1.0
+            upper[j], lower[j] = u, d
+        if t - latest <= period:
+            for j in range(lanes):
+                n = t - first[j]
+                rising[j] = rising[j] if n > period else 1.0
+                upper[j] = upper[j] if n >= period else np.inf
+                lower[j] = lower[j] if n >= period else -np.inf
+                weight[j] = 0.0 if n < 0 else 1.0 / min(n + 1, period)
+        if t >= start:
+            for j in range(lanes):
+                ready = t - first[j] >= period
+                line = 0.5 * (lower[j] if rising[j] > 0.0 else upper[j])
+                out[t - start, j] = line if ready else np.nan
+                direction[t - start, j] = rising[j] if ready else np.nan
+
+
+@indicator(
+    title="Parabolic stop and reverse",
+    group="trend",
+    inputs=("high", "low"),
+    parameters=(Parameter("acceleration", 0.02, 0.0, 1.0), Parameter("maximum", 0.2, 0.0, 1.0)),
+    outputs=(Output("", "price"),),
+    lookback=lambda *_: 1,
+    memory=lambda *_: None,
+    formula="sar += factor * (extreme - sar), never inside the last two bars; factor grows by acceleration with each "
+    "new extreme up to maximum; a bar that touches sar turns it round, and sar starts from the extreme",
+    reference=WILDER,
+    talib="SAR(high, low, acceleration, maximum)",
+    note="The first direction is down if the second bar's downward movement is the larger one, else up",
+)
+def sar(high, low, first, start, out, acceleration, maximum):
+    rows, lanes = high.shape
+    step = min(acceleration, maximum)
+    stop, extreme, factor, rising = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    high_before, low_before, shown = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    latest = first.max()
+    for t in range(rows):
+        if t - latest <= 1:
+            for j in range(lanes):
+                h, l, h1, l1 = high[t, j], low[t, j], high_before[j], low_before[j]  # noqa: E741
+                second = t - first[j] == 1
+                up = not (l1 > l and h - h1 < l1 - l)
+                rising[j] = (1.0 if up else -1.0) if second else rising[j]
+                stop[j] = (l1 if up else h1) if second else stop[j]
+                extreme[j] = (h if up else l) if second else extreme[j]
+                factor[j] = step if second else factor[j]
+                high_before[j] = h if second else h1
+                low_before[j] = l if second else l1
+        for j in range(lanes):
+            h, l, s, e, was_up = high[t, j], low[t, j], stop[j], extreme[j], rising[j] > 0.0  # noqa: E741
+            top = h if h > high_before[j] else high_before[j]
+            bottom = l if l < low_before[j] else low_before[j]
+            turned = l <= s if was_up else h >= s
+            up = was_up != turned
+            clear = (e if e < bottom else bottom) if up else (e if e > top else top)
+            s = clear if turned else s
+            newest = h if up else l
+            further = h > e if up else l < e
+            grown = factor[j] + step if factor[j] + step < maximum else maximum
+            f = step if turned else (grown if further else factor[j])
+            e = newest if turned or further else e
+            moved = s + f * (e - s)
+            stop[j] = (moved if moved < bottom else bottom) if up else (moved if moved > top else top)
+            extreme[j], factor[j], rising[j] = e, f, (1.0 if up else -1.0)
+            high_before[j], low_before[j], shown[j] = h, l, s
+        if t >= start:
+            for j in range(lanes):
+                out[t - start, j] = shown[j] if t - first[j] >= 1 else np.nan
+
+
+@indicator(
+    title="Vortex indicator",
+    group="trend",
+    inputs=BARS,
+    parameters=(Period(14),),
+    outputs=(Output("plus", "ratio", 0), Output("minus", "ratio", 0)),
+    lookback=lambda period: period,
+    formula="sum of |high - previous low| (plus) or |low - previous high| (minus) over the sum of true range; "
+    "0 where the true range is 0 throughout",
+    reference="Etienne Botes and Douglas Siepman, The Vortex Indicator, "
+    "Technical Analysis of Stocks & Commodities, 2010",
+    talib="VORTEX(high, low, close, period)",
+)
+def vortex(high, low, close, first, start, plus, minus, period):
+    rows, lanes = close.shape
+    rise, fall, ranges = np.empty(lanes), np.empty(lanes), np.empty(lanes)
+    for t in range(start, rows):
+        rise[:] = 0.0
+        fall[:] = 0.0
+        ranges[:] = 0.0
+        for k in range(max(t - period + 1, 1), t + 1):
+            for j in range(lanes):
+                rise[j] += abs(high[k, j] - low[k - 1, j])
+                fall[j] += abs(low[k, j] - high[k - 1, j])
+                ranges[j] += max(high[k, j], close[k - 1, j]) - min(low[k, j], close[k - 1, j])
+        for j in range(lanes):
+            ready = t - first[j] >= period
+            moved = ranges[j] > 0.0
+            plus[t - start, j] = (rise[j] / ranges[j] if moved else 0.0) if ready else np.nan
+            minus[t - start, j] = (fall[j] / ranges[j] if moved else 0.0) if ready else np.nan

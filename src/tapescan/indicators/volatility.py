@@ -1,1 +1,462 @@
-"""volatility."""
+"""Volatility: how widely the price moves."""
+
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tapescan.indicators.definition import Output, Parameter, Period, exponential, indicator, wilder
+
+BANDS = (Output("upper", "price"), Output("middle", "price"), Output("lower", "price"))
+ANNUAL = (Output("", "ratio", 0),)
+
+
+@indicator(
+    title="True range",
+    group="volatility",
+    inputs=("high", "low", "close"),
+    outputs=(Output("", "price", 0),),
+    lookback=lambda: 1,
+    formula="max(high, close of the bar before) - min(low, close of the bar before)",
+    reference="J. Welles Wilder, New Concepts in Technical Trading Systems, 1978; TA-Lib TRANGE",
+    talib="TRANGE(high, low, close)",
+)
+def trange(high, low, close, first, start, out):
+    rows, lanes = close.shape
+    for t in range(start, rows):
+        for j in range(lanes):
+            before = close[max(t - 1, 0), j]
+            value = max(high[t, j], before) - min(low[t, j], before)
+            out[t - start, j] = value if t > first[j] else np.nan
+
+
+@indicator(
+    title="Average true range",
+    group="volatility",
+    inputs=("high", "low", "close"),
+    parameters=(Period(14),),
+    defaults=((7,), (14,), (20,)),
+    outputs=(Output("", "price", 0),),
+    lookback=lambda period: period,
+    memory=wilder,
+    formula="atr += (true range - atr) / period, seeded with the mean of the first period true ranges",
+    reference="J. Welles Wilder, New Concepts in Technical Trading Systems, 1978; TA-Lib ATR",
+    talib="ATR(high, low, close, period)",
+)
+def atr(high, low, close, first, start, out, period):
+    rows, lanes = close.shape
+    kept = (period - 1.0) / period
+    share = 1.0 - kept
+    average = np.zeros(lanes)
+    for t in range(rows):
+        for j in range(lanes):
+            n = t - first[j]
+            before = close[max(t - 1, 0), j]
+            reach = max(high[t, j], before) - min(low[t, j], before) if n > 0 else 0.0
+            a = share if n > period else 1.0
+            b = kept if n > period else 1.0
+            average[j] = (a * reach + b * average[j]) / (period if n == period else 1)
+        if t >= start:
+            for j in range(lanes):
+                out[t - start, j] = average[j] if t - first[j] >= period else np.nan
+
+
+@indicator(
+    title="Normalised average true range",
+    group="volatility",
+    inputs=("high", "low", "close"),
+    parameters=(Period(14),),
+    outputs=(Output("", "percent", 0),),
+    lookback=lambda period: period,
+    memory=wilder,
+    formula="100 * atr / close",
+    reference="John Forman, Cross-Market Evaluations with Normalized Average True Range, "
+    "Technical Analysis of Stocks & Commodities 24:5, 2006; TA-Lib NATR",
+    talib="NATR(high, low, close, period)",
+)
+def natr(high, low, close, first, start, out, period):
+    rows, lanes = close.shape
+    kept = (period - 1.0) / period
+    share = 1.0 - kept
+    average = np.zeros(lanes)
+    for t in range(rows):
+        for j in range(lanes):
+            n = t - first[j]
+            before = close[max(t - 1, 0), j]
+            reach = max(high[t, j], before) - min(low[t, j], before) if n > 0 else 0.0
+            a = share if n > period else 1.0
+            b = kept if n > period else 1.0
+            average[j] = (a * reach + b * average[j]) / (period if n == period else 1)
+        if t >= start:
+            for j in range(lanes):
+                value = average[j] / close[t, j] * 100.0
+                out[t - start, j] = value if t - first[j] >= period else np.nan
+
+
+@indicator(
+    title="Standard deviation",
+    group="volatility",
+    inputs=("close",),
+    parameters=(Period(20),),
+    defaults=((20,), (50,)),
+    outputs=(Output("", "price", 0),),
+    lookback=lambda period: period - 1,
+    formula="square root of the mean squared deviation of the last period closes from their mean (population)",
+    reference="TA-Lib STDDEV",
+    note="Every window is summed afresh. TA-Lib 0.8.1 keeps running sums, whose rounding reaches a few 1e-9 of its value "
+    "on some bars after a price has collapsed; elsewhere the two agree to 1e-9.",
+)
+def stddev(close, first, start, out, period):
+    rows, lanes = close.shape
+    total = np.zeros(lanes)
+    squares = np.zeros(lanes)
+    for t in range(start, rows):
+        for i in range(max(t - period + 1, 0), t):
+            for j in range(lanes):
+                # Measured from a price of the window itself, nothing large cancels below.
+                away = close[i, j] - close[t, j]
+                total[j] += away
+                squares[j] += away * away
+        for j in range(lanes):
+            mean = total[j] / period
+            value = math.sqrt(max(squares[j] / period - mean * mean, 0.0))
+            out[t - start, j] = value if t - first[j] >= period - 1 else np.nan
+            total[j] = 0.0
+            squares[j] = 0.0
+
+
+@indicator(
+    title="Variance",
+    group="volatility",
+    inputs=("close",),
+    parameters=(Period(20),),
+    outputs=(Output("", "1", 0),),
+    lookback=lambda period: period - 1,
+    formula="mean squared deviation of the last period closes from their mean (population)",
+    reference="TA-Lib VAR",
+    talib="VAR(close, period)",
+)
+def var(close, first, start, out, period):
+    rows, lanes = close.shape
+    total = np.zeros(lanes)
+    squares = np.zeros(lanes)
+    for t in range(start, rows):
+        for i in range(max(t - period + 1, 0), t):
+            for j in range(lanes):
+                # Measured from a price of the window itself, nothing large cancels below.
+                away = close[i, j] - close[t, j]
+                total[j] += away
+                squares[j] += away * away
+        for j in range(lanes):
+            mean = total[j] / period
+            value = max(squares[j] / period - mean * mean, 0.0)
+            out[t - start, j] = value if t - first[j] >= period - 1 else np.nan
+            total[j] = 0.0
+            squares[j] = 0.0
+
+
+@indicator(
+    title="Bollinger bands",
+    group="volatility",
+    inputs=("close",),
+    parameters=(Period(20), Parameter("deviations", 2.0, 0.1, 10.0)),
+    outputs=(*BANDS, Output("percent_b", "ratio"), Output("bandwidth", "ratio", 0)),
+    lookback=lambda period, _: period - 1,
+    formula="middle = mean of the last period closes; upper and lower = middle +- deviations * their population "
+    "standard deviation; percent_b = (close - lower) / (upper - lower), undefined where these are equal; "
+    "bandwidth = (upper - lower) / middle",
+    reference="John Bollinger, Bollinger on Bollinger Bands, 2001; TA-Lib BBANDS",
+    note="The bands are TA-Lib's BBANDS to within 1e-9 of the middle band; see stddev on its rounding.",
+)
+def bbands(close, first, start, out_upper, out_middle, out_lower, out_percent_b, out_bandwidth, period, deviations):
+    rows, lanes = close.shape
+    total = np.zeros(lanes)
+    squares = np.zeros(lanes)
+    for t in range(start, rows):
+        for i in range(max(t - period + 1, 0), t):
+            for j in range(lanes):
+                # Measured from a price of the window itself, nothing large cancels below.
+                away = close[i, j] - close[t, j]
+                total[j] += away
+                squares[j] += away * away
+        for j in range(lanes):
+            valued = t - first[j] >= period - 1
+            mean = total[j] / period
+            reach = deviations * math.sqrt(max(squares[j] / period - mean * mean, 0.0))
+            middle = close[t, j] + mean
+            out_upper[t - start, j] = middle + reach if valued else np.nan
+            out_middle[t - start, j] = middle if valued else np.nan
+            out_lower[t - start, j] = middle - reach if valued else np.nan
+            out_percent_b[t - start, j] = (reach - mean) / (2.0 * reach) if valued and reach > 0.0 else np.nan
+            out_bandwidth[t - start, j] = 2.0 * reach / middle if valued else np.nan
+            total[j] = 0.0
+            squares[j] = 0.0
+
+
+@indicator(
+    title="Keltner channels",
+    group="volatility",
+    inputs=("high", "low", "close"),
+    parameters=(Period(20), Period(10, "atr_period"), Parameter("deviations", 2.0, 0.1, 10.0)),
+    outputs=BANDS,
+    lookback=lambda period, atr_period, _: max(period - 1, atr_period),
+    memory=lambda period, atr_period, _: max(exponential(period), wilder(atr_period)),
+    formula="middle = EMA of the typical price (high + low + close) / 3; upper and lower = middle +- deviations * "
+    "ATR of atr_period bars; both seeded with the mean of the bars up to the first value",
+    reference="Linda Bradford Raschke's form of Chester Keltner, How to Make Money in Commodities, 1960; TA-Lib KC",
+    talib="KC(high, low, close, period, atr_period, deviations)",
+    note="The shorter of the two averages is seeded later than EMA or ATR alone would be, so that both have their "
+    "first value on the same bar. Charting sites take the EMA of the close.",
+)
+def keltner(high, low, close, first, start, out_upper, out_middle, out_lower, period, atr_period, deviations):
+    rows, lanes = close.shape
+    ready = max(period - 1, atr_period)
+    alpha = 2.0 / (period + 1)
+    share = 1.0 / atr_period
+    middle = np.zeros(lanes)
+    average = np.zeros(lanes)
+    seeded = 0
+    for j in range(lanes):
+        seeded = max(seeded, first[j] + ready)
+    for t in range(rows):
+        if t > seeded:
+            for j in range(lanes):
+                before = close[t - 1, j]
+                typical = (high[t, j] + low[t, j] + close[t, j]) / 3.0
+                middle[j] = (typical - middle[j]) * alpha + middle[j]
+                reach = max(high[t, j], before) - min(low[t, j], before)
+                average[j] = (reach - average[j]) * share + average[j]
+        else:
+            for j in range(lanes):
+                n = t - first[j] - ready
+                before = close[max(t - 1, 0), j]
+                typical = (high[t, j] + low[t, j] + close[t, j]) / 3.0
+                reach = max(high[t, j], before) - min(low[t, j], before)
+                s = middle[j] + (typical if n > -period else 0.0)
+                middle[j] = (typical - middle[j]) * alpha + middle[j] if n > 0 else s / (period if n == 0 else 1)
+                s = average[j] + (reach if n > -atr_period else 0.0)
+                average[j] = (reach - average[j]) * share + average[j] if n > 0 else s / (atr_period if n == 0 else 1)
+        if t >= start:
+            for j in range(lanes):
+                valued = t - first[j] >= ready
+                reach = average[j] * deviations
+                out_upper[t - start, j] = middle[j] + reach if valued else np.nan
+                out_middle[t - start, j] = middle[j] if valued else np.nan
+                out_lower[t - start, j] = middle[j] - reach if valued else np.nan
+
+
+@indicator(
+    title="Donchian channels",
+    group="volatility",
+    inputs=("high", "low"),
+    parameters=(Period(20),),
+    defaults=((20,), (55,)),
+    outputs=BANDS,
+    lookback=lambda period: period - 1,
+    formula="upper = highest high, lower = lowest low of the last period bars; middle = their mean",
+    reference="Richard Donchian, Trend-Following Methods in Commodity Price Analysis, 1957; TA-Lib DONCHIAN",
+    talib="DONCHIAN(high, low, period)",
+    note="The newest bar is part of the window, so the close never leaves the channel; a breakout is a close beyond "
+    "the channel of the bar before.",
+)
+def donchian(high, low, first, start, out_upper, out_middle, out_lower, period):
+    rows, lanes = high.shape
+    lowest = np.full(lanes, np.inf)
+    highest = np.full(lanes, -np.inf)
+    for t in range(start, rows):
+        for i in range(max(t - period + 1, 0), t + 1):
+            for j in range(lanes):
+                lowest[j] = min(lowest[j], low[i, j])
+                highest[j] = max(highest[j], high[i, j])
+        for j in range(lanes):
+            valued = t - first[j] >= period - 1
+            out_upper[t - start, j] = highest[j] if valued else np.nan
+            out_middle[t - start, j] = (highest[j] + lowest[j]) / 2.0 if valued else np.nan
+            out_lower[t - start, j] = lowest[j] if valued else np.nan
+            lowest[j] = np.inf
+            highest[j] = -np.inf
+
+
+@indicator(
+    title="Realised volatility",
+    group="volatility",
+    inputs=("log_close",),
+    parameters=(Period(21),),
+    defaults=((21,), (63,)),
+    outputs=ANNUAL,
+    lookback=lambda period: period,
+    formula="sqrt(252) * sample standard deviation of the last period logarithmic returns",
+    reference="John C. Hull, Options, Futures, and Other Derivatives, chapter on estimating "
+    "volatility; 252 sessions a year",
+)
+def realised_volatility(log_close, first, start, out, period):
+    rows, lanes = log_close.shape
+    total = np.zeros(lanes)
+    squares = np.zeros(lanes)
+    for t in range(start, rows):
+        for i in range(max(t - period + 1, 1), t):
+            for j in range(lanes):
+                # Measured from a return of the window itself, nothing large cancels below.
+                newest = log_close[t, j] - log_close[t - 1, j]
+                away = log_close[i, j] - log_close[i - 1, j] - newest
+                total[j] += away
+                squares[j] += away * away
+        for j in range(lanes):
+            variance = max(squares[j] - total[j] * total[j] / period, 0.0) / (period - 1)
+            out[t - start, j] = math.sqrt(252.0 * variance) if t - first[j] >= period else np.nan
+            total[j] = 0.0
+            squares[j] = 0.0
+
+
+@indicator(
+    title="Parkinson volatility",
+    group="volatility",
+    inputs=("high", "low"),
+    parameters=(Period(21),),
+    outputs=ANNUAL,
+    lookback=lambda period: period - 1,
+    formula="sqrt(252 * mean of ln(high / low)^2 of the last period bars / (4 * ln 2))",
+    reference="Michael Parkinson, The Extreme Value Method for Estimating the Variance of the Rate of Return, "
+    "Journal of Business 53, 1980",
+    note="Blind to gaps between sessions.",
+)
+def parkinson(high, low, first, start, out, period):
+    rows, lanes = high.shape
+    begin = max(start - period + 1, 0)
+    squares = np.zeros((rows - begin, lanes))
+    total = np.zeros(lanes)
+    z = np.zeros(lanes)
+    logs = np.zeros(lanes)
+    for t in range(begin, rows):
+        for j in range(lanes):
+            z[j] = (high[t, j] - low[t, j]) / (high[t, j] + low[t, j])
+        for j in range(lanes):
+            # ln(a / b) = 2 * atanh(z), z = (a - b) / (a + b): its series is a vector loop, math.log is not.
+            q = z[j] * z[j]
+            s = q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * (1 / 13 + q / 15))))
+            logs[j] = 2.0 * z[j] * (1.0 + q * (1 / 3 + q * (1 / 5 + s)))
+        for j in range(lanes):
+            if abs(z[j]) > 1 / 9:
+                logs[j] = math.log((1.0 + z[j]) / (1.0 - z[j]))
+        for j in range(lanes):
+            squares[t - begin, j] = logs[j] * logs[j]
+        if t >= start:
+            for i in range(max(t - period + 1, begin), t + 1):
+                for j in range(lanes):
+                    total[j] += squares[i - begin, j]
+            for j in range(lanes):
+                value = math.sqrt(252.0 * total[j] / (period * 4.0 * math.log(2.0)))
+                out[t - start, j] = value if t - first[j] >= period - 1 else np.nan
+                total[j] = 0.0
+
+
+@indicator(
+    title="Garman-Klass volatility",
+    group="volatility",
+    inputs=("open", "high", "low", "close"),
+    parameters=(Period(21),),
+    outputs=ANNUAL,
+    lookback=lambda period: period - 1,
+    formula="sqrt(252 * mean of (0.5 * ln(high / low)^2 - (2 * ln 2 - 1) * ln(close / open)^2) of the last "
+    "period bars)",
+    reference="Mark B. Garman and Michael J. Klass, On the Estimation of Security Price Volatilities from Historical "
+    "Data, Journal of Business 53, 1980",
+    note="Blind to gaps between sessions.",
+)
+def garman_klass(open, high, low, close, first, start, out, period):  # noqa: A002 (an input's name)
+    rows, lanes = close.shape
+    begin = max(start - period + 1, 0)
+    variance = np.zeros((rows - begin, lanes))
+    total = np.zeros(lanes)
+    z = np.zeros(2 * lanes)
+    logs = np.zeros(2 * lanes)
+    weight = 2.0 * math.log(2.0) - 1.0
+    for t in range(begin, rows):
+        for j in range(lanes):
+            z[j] = (high[t, j] - low[t, j]) / (high[t, j] + low[t, j])
+            z[lanes + j] = (close[t, j] - open[t, j]) / (close[t, j] + open[t, j])
+        for j in range(2 * lanes):
+            # ln(a / b) = 2 * atanh(z), z = (a - b) / (a + b): its series is a vector loop, math.log is not.
+            q = z[j] * z[j]
+            s = q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * (1 / 13 + q / 15))))
+            logs[j] = 2.0 * z[j] * (1.0 + q * (1 / 3 + q * (1 / 5 + s)))
+        for j in range(2 * lanes):
+            if abs(z[j]) > 1 / 9:
+                logs[j] = math.log((1.0 + z[j]) / (1.0 - z[j]))
+        for j in range(lanes):
+            variance[t - begin, j] = 0.5 * logs[j] * logs[j] - weight * logs[lanes + j] * logs[lanes + j]
+        if t >= start:
+            for i in range(max(t - period + 1, begin), t + 1):
+                for j in range(lanes):
+                    total[j] += variance[i - begin, j]
+            for j in range(lanes):
+                value = math.sqrt(max(252.0 * total[j] / period, 0.0))
+                out[t - start, j] = value if t - first[j] >= period - 1 else np.nan
+                total[j] = 0.0
+
+
+@indicator(
+    title="Yang-Zhang volatility",
+    group="volatility",
+    inputs=("open", "high", "low", "close"),
+    parameters=(Period(21),),
+    outputs=ANNUAL,
+    lookback=lambda period: period,
+    formula="sqrt(252 * (var(o) + k * var(c) + (1 - k) * mean(u * (u - c) + d * (d - c)))) over the last period "
+    "bars; o = ln(open / close of the bar before), c, u, d = ln of close, high, low / open; sample variances; "
+    "k = 0.34 / (1.34 + (period + 1) / (period - 1))",
+    reference="Dennis Yang and Qiang Zhang, Drift-Independent Volatility Estimation Based on High, Low, Open, and "
+    "Close Prices, Journal of Business 73, 2000",
+)
+def yang_zhang(open, high, low, close, first, start, out, period):  # noqa: A002 (an input's name)
+    rows, lanes = close.shape
+    k = 0.34 / (1.34 + (period + 1) / (period - 1))
+    begin = max(start - period + 1, 0)
+    gap = np.zeros((rows - begin, lanes))
+    body = np.zeros((rows - begin, lanes))
+    drift = np.zeros((rows - begin, lanes))
+    gaps = np.zeros(lanes)
+    bodies = np.zeros(lanes)
+    squares = np.zeros(lanes)
+    z = np.zeros(4 * lanes)
+    logs = np.zeros(4 * lanes)
+    for t in range(begin, rows):
+        for j in range(lanes):
+            opened = open[t, j]
+            before = close[max(t - 1, 0), j] if t > first[j] else opened
+            z[j] = (opened - before) / (opened + before)
+            z[lanes + j] = (close[t, j] - opened) / (close[t, j] + opened)
+            z[2 * lanes + j] = (high[t, j] - opened) / (high[t, j] + opened)
+            z[3 * lanes + j] = (low[t, j] - opened) / (low[t, j] + opened)
+        for j in range(4 * lanes):
+            # ln(a / b) = 2 * atanh(z), z = (a - b) / (a + b): its series is a vector loop, math.log is not.
+            q = z[j] * z[j]
+            s = q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * (1 / 13 + q / 15))))
+            logs[j] = 2.0 * z[j] * (1.0 + q * (1 / 3 + q * (1 / 5 + s)))
+        for j in range(4 * lanes):
+            if abs(z[j]) > 1 / 9:
+                logs[j] = math.log((1.0 + z[j]) / (1.0 - z[j]))
+        for j in range(lanes):
+            c, u, d = logs[lanes + j], logs[2 * lanes + j], logs[3 * lanes + j]
+            gap[t - begin, j] = logs[j]
+            body[t - begin, j] = c
+            drift[t - begin, j] = (1.0 - k) * (period - 1) / period * (u * (u - c) + d * (d - c))
+        if t >= start:
+            for i in range(max(t - period + 1, begin), t + 1):
+                for j in range(lanes):
+                    # Measured from a value of the window itself, nothing large cancels below.
+                    g = gap[i - begin, j] - gap[t - begin, j]
+                    b = body[i - begin, j] - body[t - begin, j]
+                    gaps[j] += g
+                    bodies[j] += b
+                    squares[j] += g * g + k * b * b + drift[i - begin, j]
+            for j in range(lanes):
+                about_mean = squares[j] - (gaps[j] * gaps[j] + k * bodies[j] * bodies[j]) / period
+                value = math.sqrt(252.0 * max(about_mean, 0.0) / (period - 1))
+                out[t - start, j] = value if t - first[j] >= period else np.nan
+                gaps[j] = 0.0
+                bodies[j] = 0.0
+                squares[j] = 0.0

@@ -1,1 +1,396 @@
-"""volume."""
+"""Volume: how much is traded, at which prices, and on whose side."""
+
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import numpy as np
+
+from tapescan.indicators.definition import Output, Period, exponential, indicator
+
+SHARES = (Output("", "shares"),)
+
+
+@indicator(
+    title="On balance volume",
+    group="volume",
+    inputs=("close", "volume"),
+    outputs=SHARES,
+    lookback=lambda: 0,
+    memory=lambda: None,
+    formula="running total of the volume, added when the close rises and subtracted when it falls; starts at the "
+    "first bar's volume",
+    reference="TA-Lib OBV; J. Granville, New Key to Stock Market Profits, 1963",
+    talib="OBV(close, volume)",
+    note="its level depends on where the history starts; many charting sites start at 0",
+)
+def obv(close, volume, first, start, out):
+    rows, lanes = close.shape
+    total = np.zeros(lanes)
+    for t in range(rows):
+        before = max(t - 1, 0)
+        for j in range(lanes):
+            x, y, v = close[t, j], close[before, j], volume[t, j]
+            signed = v if x > y else (-v if x < y else 0.0)
+            total[j] += v if t == first[j] else signed
+        if t >= start:
+            for j in range(lanes):
+                out[t - start, j] = total[j] if t >= first[j] else np.nan
+
+
+@indicator(
+    title="Accumulation/distribution line",
+    group="volume",
+    inputs=("high", "low", "close", "volume"),
+    outputs=SHARES,
+    lookback=lambda: 0,
+    memory=lambda: None,
+    formula="running total of volume * ((close - low) - (high - close)) / (high - low); a flat bar adds nothing",
+    reference="TA-Lib AD; Marc Chaikin",
+    talib="AD(high, low, close, volume)",
+    note="its level depends on where the history starts",
+)
+def ad(high, low, close, volume, first, start, out):
+    rows, lanes = close.shape
+    total = np.zeros(lanes)
+    for t in range(rows):
+        for j in range(lanes):
+            h, lo, c = high[t, j], low[t, j], close[t, j]
+            spread = h - lo
+            flow = ((c - lo) - (h - c)) / spread * volume[t, j]
+            total[j] += flow if spread > 0.0 else 0.0
+        if t >= start:
+            for j in range(lanes):
+                out[t - start, j] = total[j] if t >= first[j] else np.nan
+
+
+@indicator(
+    title="Chaikin oscillator",
+    group="volume",
+    inputs=("high", "low", "close", "volume"),
+    parameters=(Period(3, "fast"), Period(10, "slow")),
+    outputs=SHARES,
+    lookback=lambda fast, slow: max(fast, slow) - 1,
+    memory=lambda fast, slow: exponential(max(fast, slow)),
+    formula="ema(fast) - ema(slow) of the accumulation/distribution line, both seeded with its first value",
+    reference="TA-Lib ADOSC; Marc Chaikin",
+    talib="ADOSC(high, low, close, volume, fast, slow)",
+    note="the averages start at the first bar, unlike TA-Lib's EMA, which starts with the mean of its first bars",
+)
+def adosc(high, low, close, volume, first, start, out, fast, slow):
+    rows, lanes = close.shape
+    quick, idle = 2.0 / (fast + 1.0), 2.0 / (slow + 1.0)
+    total, faster, slower = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    lookback = max(fast, slow) - 1
+    for t in range(rows):
+        for j in range(lanes):
+            h, lo, c = high[t, j], low[t, j], close[t, j]
+            spread = h - lo
+            flow = ((c - lo) - (h - c)) / spread * volume[t, j]
+            line = total[j] + (flow if spread > 0.0 else 0.0)
+            total[j] = line
+            faster[j] = quick * line + (1.0 - quick) * faster[j] if t > first[j] else line
+            slower[j] = idle * line + (1.0 - idle) * slower[j] if t > first[j] else line
+        if t >= start:
+            for j in range(lanes):
+                out[t - start, j] = faster[j] - slower[j] if t - first[j] >= lookback else np.nan
+
+
+@indicator(
+    title="Money flow index",
+    group="volume",
+    inputs=("high", "low", "close", "volume"),
+    parameters=(Period(14),),
+    outputs=(Output("", "index", 0, 100),),
+    lookback=lambda period: period,
+    formula="100 * positive / (positive + negative): the sums over period bars of typical price * volume where the "
+    "typical price rose or fell; 0 if both are 0",
+    reference="TA-Lib MFI; Gene Quong and Avrum Soudack, 1989",
+    talib="MFI(high, low, close, volume, period)",
+)
+def mfi(high, low, close, volume, first, start, out, period):
+    rows, lanes = close.shape
+    begin = max(start - period, 0)
+    flow = np.empty((rows - begin, lanes))
+    before = np.zeros(lanes)
+    for t in range(begin, rows):
+        for j in range(lanes):
+            typical = (high[t, j] + low[t, j] + close[t, j]) / 3.0
+            change = typical - before[j]
+            money = typical * volume[t, j]
+            signed = -money if change < 0.0 else money
+            flow[t - begin, j] = 0.0 if abs(change) <= 1e-14 * (typical + before[j]) else signed
+            before[j] = typical
+    for t in range(start, rows):
+        positive, total = np.zeros(lanes), np.zeros(lanes)
+        for i in range(t - period + 1 if t >= period else t + 1, t + 1):
+            for j in range(lanes):
+                positive[j] += max(flow[i - begin, j], 0.0)
+                total[j] += abs(flow[i - begin, j])
+        for j in range(lanes):
+            index = 100.0 * (positive[j] / total[j]) if total[j] > 0.0 else 0.0
+            out[t - start, j] = index if t - first[j] >= period else np.nan
+
+
+@indicator(
+    title="Chaikin money flow",
+    group="volume",
+    inputs=("high", "low", "close", "volume"),
+    parameters=(Period(20),),
+    outputs=(Output("", "ratio", -1, 1),),
+    lookback=lambda period: period - 1,
+    formula="sum of volume * ((close - low) - (high - close)) / (high - low) over the sum of volume, both of period "
+    "bars; 0 if nothing was traded",
+    reference="TA-Lib CMF; Marc Chaikin",
+    talib="CMF(high, low, close, volume, period)",
+)
+def cmf(high, low, close, volume, first, start, out, period):
+    rows, lanes = close.shape
+    begin = max(start - period + 1, 0)
+    flow = np.empty((rows - begin, lanes))
+    for t in range(begin, rows):
+        for j in range(lanes):
+            h, lo, c = high[t, j], low[t, j], close[t, j]
+            spread = h - lo
+            signed = ((c - lo) - (h - c)) / spread * volume[t, j]
+            flow[t - begin, j] = signed if spread > 0.0 else 0.0
+    for t in range(start, rows):
+        flows, traded = np.zeros(lanes), np.zeros(lanes)
+        for i in range(t - period + 1 if t >= period - 1 else t + 1, t + 1):
+            for j in range(lanes):
+                flows[j] += flow[i - begin, j]
+                traded[j] += volume[i, j]
+        for j in range(lanes):
+            share = flows[j] / traded[j] if traded[j] > 0.0 else 0.0
+            out[t - start, j] = share if t - first[j] >= period - 1 else np.nan
+
+
+@indicator(
+    title="Volume-weighted average price",
+    group="volume",
+    inputs=("high", "low", "close", "volume"),
+    parameters=(Period(20),),
+    outputs=(Output("", "price"), Output("distance", "ratio", -1)),
+    lookback=lambda period: period - 1,
+    formula="sum of typical price * volume over sum of volume, both of period bars, typical price = (high + low + "
+    "close) / 3; distance: close / vwap - 1; undefined if nothing was traded",
+    reference="S. Berkowitz, D. Logue and E. Noser, The Total Cost of Transactions on the NYSE, 1988",
+    note="a rolling window; TA-Lib's VWAP has no period and runs from the first bar on, charting sites restart it "
+    "every day",
+)
+def vwap(high, low, close, volume, first, start, out, distance, period):
+    rows, lanes = close.shape
+    for t in range(start, rows):
+        paid, traded = np.zeros(lanes), np.zeros(lanes)
+        for i in range(t - period + 1 if t >= period - 1 else t + 1, t + 1):
+            for j in range(lanes):
+                v = volume[i, j]
+                paid[j] += (high[i, j] + low[i, j] + close[i, j]) / 3.0 * v
+                traded[j] += v
+        for j in range(lanes):
+            price = paid[j] / traded[j] if t - first[j] >= period - 1 else np.nan
+            out[t - start, j] = price
+            distance[t - start, j] = close[t, j] / price - 1.0
+
+
+@indicator(
+    title="Average volume",
+    group="volume",
+    inputs=("volume",),
+    parameters=(Period(20),),
+    outputs=(Output("", "shares", 0),),
+    lookback=lambda period: period - 1,
+    formula="mean volume of the last period bars",
+    reference="TA-Lib SMA over the volume",
+    talib="SMA(volume, period)",
+)
+def volume_sma(volume, first, start, out, period):
+    rows, lanes = volume.shape
+    for t in range(start, rows):
+        total = np.zeros(lanes)
+        for i in range(t - period + 1 if t >= period - 1 else t + 1, t + 1):
+            for j in range(lanes):
+                total[j] += volume[i, j]
+        for j in range(lanes):
+            out[t - start, j] = total[j] / period if t - first[j] >= period - 1 else np.nan
+
+
+@indicator(
+    title="Relative volume",
+    group="volume",
+    inputs=("volume",),
+    parameters=(Period(20, low=1),),
+    outputs=(Output("", "ratio", 0),),
+    lookback=lambda period: period,
+    formula="volume / mean volume of the period bars before it; undefined if nothing was traded in those",
+    reference="TA-Lib RVOL",
+    talib="np.where(np.isinf(RVOL(volume, period)), np.nan, RVOL(volume, period))",
+    note="the newest bar is not part of its own average; TA-Lib gives infinity where nothing was traded before",
+)
+def relative_volume(volume, first, start, out, period):
+    rows, lanes = volume.shape
+    for t in range(start, rows):
+        total = np.zeros(lanes)
+        for i in range(t - period if t >= period else t, t):
+            for j in range(lanes):
+                total[j] += volume[i, j]
+        for j in range(lanes):
+            known = t - first[j] >= period and total[j] > 0.0
+            out[t - start, j] = volume[t, j] / (total[j] / period) if known else np.nan
+
+
+@indicator(
+    title="Volume z-score",
+    group="volume",
+    inputs=("volume",),
+    parameters=(Period(20),),
+    outputs=(Output("", "1"),),
+    lookback=lambda period: period - 1,
+    formula="(volume - mean) / sample standard deviation of the last period bars' volume; undefined if all are equal",
+    reference="the standard score of the newest of period values",
+)
+def volume_zscore(volume, first, start, out, period):
+    rows, lanes = volume.shape
+    for t in range(start, rows):
+        total, squares = np.zeros(lanes), np.zeros(lanes)
+        # Taken from the newest value, the sums of equal volumes are exactly 0 and no digits are lost.
+        for i in range(t - period + 1 if t >= period - 1 else t + 1, t + 1):
+            for j in range(lanes):
+                x = volume[i, j] - volume[t, j]
+                total[j] += x
+                squares[j] += x * x
+        for j in range(lanes):
+            mean = total[j] / period
+            variance = (squares[j] - total[j] * mean) / (period - 1)
+            out[t - start, j] = -mean / np.sqrt(variance) if t - first[j] >= period - 1 else np.nan
+
+
+@indicator(
+    title="Dollar volume",
+    group="volume",
+    inputs=("close", "volume"),
+    parameters=(Period(20),),
+    defaults=((5,), (20,), (63,)),
+    outputs=(Output("", "dollars", 0),),
+    lookback=lambda period: period - 1,
+    formula="mean of close * volume over the last period bars",
+    reference="the usual measure of how much money can be traded",
+    talib="SMA(close * volume, period)",
+)
+def dollar_volume(close, volume, first, start, out, period):
+    rows, lanes = close.shape
+    for t in range(start, rows):
+        total = np.zeros(lanes)
+        for i in range(t - period + 1 if t >= period - 1 else t + 1, t + 1):
+            for j in range(lanes):
+                total[j] += close[i, j] * volume[i, j]
+        for j in range(lanes):
+            out[t - start, j] = total[j] / period if t - first[j] >= period - 1 else np.nan
+
+
+@indicator(
+    title="Amihud illiquidity",
+    group="volume",
+    inputs=("close", "volume"),
+    parameters=(Period(21),),
+    outputs=(Output("", "ratio", 0),),
+    lookback=lambda period: period,
+    formula="mean over period bars of |return| / (close * volume), per million dollars; bars without volume are left "
+    "out, undefined if all are",
+    reference="Y. Amihud, Illiquidity and Stock Returns, 2002",
+)
+def amihud(close, volume, first, start, out, period):
+    rows, lanes = close.shape
+    begin = max(start - period + 1, 0)
+    impact = np.empty((rows - begin, lanes))
+    for t in range(begin, rows):
+        before = max(t - 1, 0)
+        for j in range(lanes):
+            c, v = close[t, j], volume[t, j]
+            moved = abs(c / close[before, j] - 1.0) / (c * v) * 1e6
+            impact[t - begin, j] = moved if v > 0.0 else 0.0
+    for t in range(start, rows):
+        total, count = np.zeros(lanes), np.zeros(lanes)
+        for i in range(t - period + 1 if t >= period - 1 else t + 1, t + 1):
+            for j in range(lanes):
+                total[j] += impact[i - begin, j]
+                count[j] += 1.0 if volume[i, j] > 0.0 else 0.0
+        for j in range(lanes):
+            out[t - start, j] = total[j] / count[j] if t - first[j] >= period and count[j] > 0.0 else np.nan
+
+
+@indicator(
+    title="Days without volume",
+    group="volume",
+    inputs=("volume",),
+    parameters=(Period(21, low=1),),
+    outputs=(Output("", "bars", 0),),
+    lookback=lambda period: period - 1,
+    formula="number of the last period bars in which nothing was traded",
+    reference="D. Lesmond, J. Ogden and C. Trzcinka, A New Estimate of Transaction Costs, 1999 (there zero returns)",
+)
+def zero_volume_days(volume, first, start, out, period):
+    rows, lanes = volume.shape
+    for t in range(start, rows):
+        count = np.zeros(lanes)
+        for i in range(t - period + 1 if t >= period - 1 else t + 1, t + 1):
+            for j in range(lanes):
+                count[j] += 1.0 if volume[i, j] == 0.0 else 0.0
+        for j in range(lanes):
+            out[t - start, j] = count[j] if t - first[j] >= period - 1 else np.nan
+
+
+@indicator(
+    title="Price volume trend",
+    group="volume",
+    inputs=("close", "volume"),
+    outputs=SHARES,
+    lookback=lambda: 0,
+    memory=lambda: None,
+    formula="running total of volume * return; 0 at the first bar",
+    reference="TA-Lib PVT",
+    talib="PVT(close, volume)",
+    note="its level depends on where the history starts",
+)
+def pvt(close, volume, first, start, out):
+    rows, lanes = close.shape
+    total = np.zeros(lanes)
+    for t in range(rows):
+        before = max(t - 1, 0)
+        for j in range(lanes):
+            y = close[before, j]
+            change = (close[t, j] - y) / y * volume[t, j]
+            total[j] += change if t > first[j] else 0.0
+        if t >= start:
+            for j in range(lanes):
+                out[t - start, j] = total[j] if t >= first[j] else np.nan
+
+
+@indicator(
+    title="Elder's force index",
+    group="volume",
+    inputs=("close", "volume"),
+    parameters=(Period(13),),
+    outputs=(Output("", "dollars"),),
+    lookback=lambda period: period,
+    memory=exponential,
+    formula="ema of (close - previous close) * volume, seeded with the mean of the first period values",
+    reference="TA-Lib EFI; Alexander Elder, Trading for a Living, 1993",
+    talib="EFI(close, volume, period)",
+)
+def efi(close, volume, first, start, out, period):
+    rows, lanes = close.shape
+    alpha = 2.0 / (period + 1)
+    state = np.zeros(lanes)
+    for t in range(1, rows):
+        for j in range(lanes):
+            n = t - first[j]
+            x = (close[t, j] - close[t - 1, j]) * volume[t, j]
+            s = state[j]
+            summed = s + x if n > 0 else 0.0
+            state[j] = summed if n < period else (summed / period if n == period else (x - s) * alpha + s)
+        if t >= start:
+            for j in range(lanes):
+                out[t - start, j] = state[j] if t - first[j] >= period else np.nan
+    if start == 0:
+        out[0] = np.nan

@@ -51,11 +51,11 @@ class Block:
 
     @property
     def rows(self) -> int:
-        return self.close.shape[0]
+        return int(self.close.shape[0])
 
     @property
     def lanes(self) -> int:
-        return self.close.shape[1]
+        return int(self.close.shape[1])
 
     @cached_property
     def log_close(self) -> Floats:
@@ -156,7 +156,7 @@ def _block(columns: dict[str, NDArray[np.generic]], market: Market, end: Ints, k
     before = row < first if first.any() else None
 
     def gather(name: str) -> NDArray[np.generic]:
-        block = columns[name][source]
+        block: NDArray[np.generic] = columns[name][source]
         if before is not None:
             block[before] = 0
         return block
@@ -173,10 +173,14 @@ def _equal_weighted(session: Days, close: Floats, begin: Ints) -> Market:
     plus or minus 25 %, compounded from 100."""
     change = np.zeros_like(close)
     change[1:] = close[1:] / close[:-1] - 1.0
-    counted = np.ones(len(close), dtype=bool)
-    counted[begin] = False
-    days, at = np.unique(session, return_inverse=True)
-    total = np.bincount(at[counted], np.clip(change[counted], -INDEX_CLIP, INDEX_CLIP), minlength=len(days))
-    count = np.bincount(at[counted], minlength=len(days))
-    mean = np.divide(total, count, out=np.zeros(len(days)), where=count > 0)
-    return Market("equal-weighted", days.astype(np.int32), 100.0 * np.cumprod(1.0 + mean))
+    change[begin] = 0.0
+    np.clip(change, -INDEX_CLIP, INDEX_CLIP, out=change)
+    # Days are small whole numbers: counting them beats sorting them.
+    day = session - session.min()
+    bars = np.bincount(day)
+    count = bars - np.bincount(day[begin], minlength=bars.size)
+    mean = np.divide(np.bincount(day, weights=change), count, out=np.zeros(bars.size), where=count > 0)
+    traded = np.flatnonzero(bars)
+    return Market(
+        "equal-weighted", (traded + session.min()).astype(np.int32), 100.0 * np.cumprod(1.0 + mean[traded])
+    )

@@ -1,0 +1,139 @@
+"""The Python API: what the command line does, as a few functions.
+
+import tapescan
+
+result = tapescan.scan_market("my_store", where="rsi_2 < 10 AND close > sma_200")
+result.ranked              # a polars frame, best first
+market = tapescan.load_market("my_store")
+tapescan.scan_market(market)      # warm: no reading, a tenth of a second
+tapescan.compute_features(market, ["rsi_14", "macd_12_26_9_signal"])
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from tapescan.errors import OptionError
+from tapescan.features.compute import latest
+from tapescan.features.plan import default_features, plan_features
+from tapescan.features.warm import warm_up
+from tapescan.market.adjust import Adjustment
+from tapescan.scan.explain import Explanation, explain
+from tapescan.scan.inputs import simulated_inputs, store_inputs
+from tapescan.scan.pipeline import Inputs, prepare, run
+from tapescan.scan.profile import DEFAULT_PROFILE, Profile, load_profile
+from tapescan.scan.result import ScanResult
+from tapescan.store import Store
+
+__all__ = ["compute_features", "explain_symbol", "load_market", "scan_market"]
+
+Data = str | Path | Store | Inputs | None
+Progress = Callable[[str, int, int], None]
+
+
+def scan_market(
+    data: Data = None,
+    *,
+    as_of: dt.date | str | None = None,
+    profile: str | Profile = DEFAULT_PROFILE,
+    where: str | None = None,
+    rank_by: str | None = None,
+    features: Sequence[str] | str = (),
+    adjust: Adjustment = "splits",
+    progress: Progress | None = None,
+) -> ScanResult:
+    """Rank the whole market.
+
+    data : a store (folder, URL or Store), what `load_market` returned, or None for the embedded simulated market.
+    as_of : the last session whose knowledge counts; the newest when None. Not with loaded data.
+    profile : a profile's name, a TOML file, or a Profile. where : SQL condition over features and result columns.
+    rank_by : a column, with ``asc`` or ``desc``. features : further feature columns, ``"all"`` for the default list.
+    adjust : ``splits``, ``total`` (dividends too) or ``none``, for data read from a store.
+    progress : called with (what, done, total) during longer work.
+
+    Raises the errors of `tapescan.errors` for input that cannot be used, before any work.
+    """
+    chosen = load_profile(profile) if isinstance(profile, str) else profile
+    shown = default_features() if features == "all" else (features,) if isinstance(features, str) else tuple(features)
+    request = prepare(chosen, where=where, rank_by=rank_by, features=shown)
+    if isinstance(data, Inputs) and as_of is not None:
+        raise OptionError("as_of does not go with loaded data", "give it to tapescan.load_market")
+    begin = time.perf_counter()
+    inputs = data if isinstance(data, Inputs) else _read(data, as_of, request.plan.rows, adjust, progress)
+    read = time.perf_counter() - begin
+    begin = time.perf_counter()
+    warm_up(
+        request.plan, None if progress is None else lambda done, total: progress("compiling kernels", done, total)
+    )
+    ready = time.perf_counter() - begin
+    result = run(inputs, request)
+    timings = {"read": read, "kernels": ready, **result.timings}
+    return ScanResult(
+        result.as_of, result.frame, result.coverage, result.regime, timings, result.provenance, result.notes
+    )
+
+
+def explain_symbol(
+    symbol: str,
+    data: Data = None,
+    *,
+    as_of: dt.date | str | None = None,
+    profile: str | Profile = DEFAULT_PROFILE,
+    adjust: Adjustment = "splits",
+    progress: Progress | None = None,
+) -> Explanation:
+    """Scan, and explain one symbol: its rank, what each factor saw, and the trade. Arguments as in `scan_market`."""
+    request = prepare(load_profile(profile) if isinstance(profile, str) else profile)
+    inputs = data if isinstance(data, Inputs) else _read(data, as_of, request.plan.rows, adjust, progress)
+    warm_up(
+        request.plan, None if progress is None else lambda done, total: progress("compiling kernels", done, total)
+    )
+    return explain(inputs, request, symbol)
+
+
+def load_market(data: Data = None, *, as_of: dt.date | str | None = None, adjust: Adjustment = "splits") -> Inputs:
+    """A market with all its history, to scan again and again without reading it anew."""
+    return data if isinstance(data, Inputs) else _read(data, as_of, None, adjust, None)
+
+
+def compute_features(
+    data: Data = None, names: Sequence[str] | str = "all", *, as_of: dt.date | str | None = None
+) -> pl.DataFrame:
+    """The newest value of each feature of each symbol: a frame of `symbol` and one column a feature; null where
+    there is no value."""
+    wanted = default_features() if names == "all" else (names,) if isinstance(names, str) else tuple(names)
+    plan = plan_features(wanted)
+    inputs = data if isinstance(data, Inputs) else _read(data, as_of, plan.rows, "splits", None)
+    warm_up(plan)
+    found = latest(inputs.panel, plan)
+    columns = {name: found.values[i] for i, name in enumerate(found.names)}
+    return pl.DataFrame({"symbol": inputs.panel.symbols, **columns}).with_columns(pl.col(pl.Float64).fill_nan(None))
+
+
+def _read(
+    data: Data, as_of: dt.date | str | None, rows: int | None, adjust: Adjustment, progress: Progress | None
+) -> Inputs:
+    day = _date(as_of)
+    if data is None:
+        if progress:
+            progress("simulating a market", 0, 0)
+        return simulated_inputs(day, rows=rows)
+    assert not isinstance(data, Inputs)
+    store = data if isinstance(data, Store) else Store(str(data))
+    if progress:
+        progress("reading the store", 0, 0)
+    return store_inputs(store, day, rows=rows, adjust=adjust)
+
+
+def _date(as_of: dt.date | str | None) -> dt.date | None:
+    if isinstance(as_of, str):
+        try:
+            return dt.date.fromisoformat(as_of)
+        except ValueError as error:
+            raise OptionError(f"as-of {as_of!r} is no date", "write it as YYYY-MM-DD") from error
+    return as_of

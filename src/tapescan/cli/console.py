@@ -1,0 +1,58 @@
+"""What the commands share: the two consoles and the progress line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+__all__ = ["errors", "notes", "output", "progress_line"]
+
+
+def output() -> Console:
+    """Results go to standard output; without colour or box drawing when piped."""
+    return Console(highlight=False)
+
+
+def errors() -> Console:
+    """Progress and notes go to standard error, so that a pipe holds only results."""
+    return Console(stderr=True, highlight=False)
+
+
+def notes(lines: tuple[str, ...]) -> None:
+    for line in lines:
+        errors().print(line, style="yellow", soft_wrap=True, markup=False)
+
+
+@contextmanager
+def progress_line() -> Iterator[Callable[[str, int, int], None]]:
+    """A line that shows (what, done, total) while the block runs and leaves nothing behind. When standard error
+    is no terminal, each new stage is one plain line."""
+    console = errors()
+    if not console.is_terminal:
+        said: set[str] = set()
+
+        def say(what: str, done: int, total: int) -> None:
+            del done
+            if what not in said:
+                said.add(what)
+                console.print(f"{what}{f' ({total:,})' if total else ''} ...", markup=False)
+
+        yield say
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def update(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total or None)
+
+        yield update

@@ -1,0 +1,82 @@
+"""The command line: `tapescan import | scan | show | indicators | bench`.
+
+Thin: each command asks the API and shows its result. A TapescanError becomes one line on standard error
+and exit code 2; anything else is a defect of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from tapescan import __version__
+from tapescan.cli import bench, imports, indicators, scan, show
+from tapescan.errors import TapescanError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="tapescan",
+    help="Whole-market stock scanner: every US-listed stock, ranked and explained.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tapescan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None: ...
+
+
+app.command("import")(imports.import_files)
+app.command("scan")(scan.scan)
+app.command("show")(show.show)
+app.command("indicators")(indicators.indicators)
+app.command("bench")(bench.bench)
+
+
+def main() -> None:
+    """Entry point of the `tapescan` command."""
+    try:
+        code = app(standalone_mode=False)
+    except TapescanError as error:
+        _fail(str(error))
+    except TyperException as error:
+        # A wrong option or a missing argument: the same one line as any other bad input.
+        _fail(
+            f"{error.format_message()}; `{_asked()} --help` explains"
+            if hasattr(error, "format_message")
+            else str(error)
+        )
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("tapescan: stopped\n")
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has seen enough.
+        sys.stderr.close()
+        raise SystemExit(0) from None
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _fail(line: str) -> NoReturn:
+    sys.stderr.write(f"tapescan: {' '.join(line.split())}\n")
+    raise SystemExit(2) from None
+
+
+def _asked() -> str:
+    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    return f"tapescan {command}".strip()

@@ -1,0 +1,85 @@
+"""`tapescan show SYMBOL`: one symbol explained."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tapescan.cli.console import notes, output, progress_line
+from tapescan.cli.scan import AsOfOption, ProfileOption, StoreOption
+from tapescan.settings import load_settings
+
+__all__ = ["show"]
+
+
+def show(
+    symbol: Annotated[str, typer.Argument(help="The symbol, as in the scan: AAPL, BRK.B.")],
+    store: StoreOption = "",
+    as_of: AsOfOption = "",
+    profile: ProfileOption = "",
+) -> None:
+    """Explain one symbol: rank, every factor's points and terms, the votes of its trend, and the trade plan."""
+    from tapescan.api import explain_symbol
+
+    settings = load_settings()
+    with progress_line() as progress:
+        found = explain_symbol(
+            symbol,
+            store or settings.store or None,
+            as_of=as_of or None,
+            profile=profile or settings.profile,
+            adjust=settings.adjust,
+            progress=progress,
+        )
+    notes(found.scan.notes)
+    console, row = output(), found.row
+    listed = " · ".join(str(row[name]) for name in ("name", "type", "sector", "exchange") if row[name])
+    console.print(f"[bold]{found.symbol}[/bold]  {listed}")
+    coverage = found.scan.coverage
+    if found.dropped:
+        console.print(f"{found.scan.as_of}: not ranked: {found.dropped}", style="yellow", markup=False)
+        if not found.factors:
+            return
+    else:
+        console.print(
+            f"{found.scan.as_of}: rank {row['rank']:,} of {coverage.ranked:,}, score {row['score']:.1f} of 100, "
+            f"close {_price(row['close'])}, {row['bars']:,} bars"
+        )
+    console.print(f"Market ({found.scan.regime.index}): {found.scan.regime}")
+    _factors(console, found.factors)
+    up = sum(vote == 1 for _, vote in found.votes)
+    down = sum(vote == -1 for _, vote in found.votes)
+    against = ", ".join(name for name, vote in found.votes if vote == -1)
+    console.print(f"Trend votes: {up} up, {down} down" + (f" (not {against})" if up >= down and against else ""))
+    if row["shares"] is not None:
+        risk = abs(row["entry"] - row["stop"])
+        console.print(
+            f"Plan: {row['side']} {row['shares']:,} shares at {_price(row['entry'])} (${row['dollars']:,.0f}), "
+            f"stop {_price(row['stop'])} (risk ${row['risk']:,.0f}), target {_price(row['target'])} "
+            f"({abs(row['target'] - row['entry']) / risk:.1f} times the risk); size limited by {row['limit']}"
+        )
+
+
+def _factors(console: Console, factors: Any) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading, justify in (("factor", "left"), ("points", "right"), ("of", "right"), ("better than", "right")):
+        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("what it saw", overflow="fold")
+    for view in factors:
+        terms = ", ".join(f"{name} {'unknown' if value is None else f'{value:.3g}'}" for name, value in view.terms)
+        table.add_row(
+            view.name.replace("_", " "),
+            "-" if view.points is None else f"{view.points:.1f}",
+            f"{view.possible:.0f}",
+            "-" if view.percentile is None else f"{view.percentile:.0%}",
+            f"{view.title}: {terms}",
+        )
+    console.print(table)
+
+
+def _price(value: float) -> str:
+    return f"{value:,.2f}" if abs(value) >= 1.0 else f"{value:.4f}"

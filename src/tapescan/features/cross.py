@@ -1,0 +1,83 @@
+"""Cross-section: what a value means beside all other symbols' values on the same day.
+
+All functions take and return float64 ``(..., symbols)`` arrays, work along the last axis, and leave NaN
+where there was NaN: a missing value never takes part and is never filled in here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["neutralise", "percentile", "winsorise", "zscore"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+#: A group smaller than this has no mean of its own worth subtracting.
+SMALLEST_GROUP = 5
+
+
+def winsorise(values: Floats, tail: float = 0.01) -> Floats:
+    """Pull the lowest and highest `tail` share of the values in to the next value inside.
+
+    tail : share of symbols on each side, 0 to 0.5.
+    """
+    out = values.copy()
+    for row in out.reshape(-1, out.shape[-1]):
+        finite = row[~np.isnan(row)]
+        cut = int(tail * finite.size)
+        if cut:
+            ordered = np.partition(finite, (cut, finite.size - 1 - cut))
+            np.clip(row, ordered[cut], ordered[finite.size - 1 - cut], out=row)
+    return out
+
+
+def zscore(values: Floats) -> Floats:
+    """Mean 0 and standard deviation 1 across the symbols that have a value; all 0 where they do not differ."""
+    known = ~np.isnan(values)
+    count = np.maximum(known.sum(axis=-1, keepdims=True), 1)
+    centred = values - np.where(known, values, 0.0).sum(axis=-1, keepdims=True) / count
+    deviation = np.sqrt(np.where(known, centred * centred, 0.0).sum(axis=-1, keepdims=True) / count)
+    # A column of equal values has a deviation of rounding size only; its z-scores are 0, not noise.
+    level = np.abs(np.where(known, values, 0.0)).max(axis=-1, keepdims=True, initial=0.0)
+    differs = deviation > 1e-12 * level
+    out = np.where(known, 0.0, np.nan)
+    np.divide(centred, deviation, out=out, where=differs & known)
+    return out
+
+
+def neutralise(values: Floats, group: Ints) -> Floats:
+    """Subtract from each value its group's mean.
+
+    group : int64 ``(symbols,)``, each symbol's group from 0 on. Groups with fewer than five values share one mean.
+    """
+    out = np.empty_like(values)
+    flat_in, flat_out = values.reshape(-1, values.shape[-1]), out.reshape(-1, values.shape[-1])
+    groups = int(group.max(initial=0)) + 1
+    for row, target in zip(flat_in, flat_out, strict=True):
+        known = ~np.isnan(row)
+        count = np.bincount(group[known], minlength=groups)
+        total = np.bincount(group[known], weights=row[known], minlength=groups)
+        small = count < SMALLEST_GROUP
+        count_small, total_small = count[small].sum(), total[small].sum()
+        mean = np.divide(total, count, out=np.zeros(groups), where=count > 0)
+        mean[small] = total_small / count_small if count_small else 0.0
+        np.subtract(row, mean[group], out=target)
+    return out
+
+
+def percentile(values: Floats) -> Floats:
+    """Each value's rank among the symbols that have one, strictly between 0 (lowest) and 1; ties share their mean."""
+    out = np.full_like(values, np.nan)
+    for row, target in zip(values.reshape(-1, values.shape[-1]), out.reshape(-1, out.shape[-1]), strict=True):
+        known = np.flatnonzero(~np.isnan(row))
+        if known.size:
+            order = known[np.argsort(row[known], kind="stable")]
+            ordered = row[order]
+            begins = np.concatenate(([True], ordered[1:] != ordered[:-1]))
+            run = np.cumsum(begins) - 1
+            edges = np.append(np.flatnonzero(begins), known.size)
+            middle = (edges[:-1] + edges[1:]) / 2.0
+            target[order] = middle[run] / known.size
+    return out

@@ -1,0 +1,180 @@
+"""Prices as they were known on a date: splits and dividends applied on read.
+
+A stored price is in the share basis of one date, its ``adjusted_to``: the splits with an ex-date up to that
+date are already inside it. That is the bar's own session for a raw price (a split's ex-date trades after the
+split), and the newest session of the file for prices that a vendor had adjusted, so that a split after the
+file's end still applies to them. ``total_to`` says the same of dividends; null means that none are inside.
+
+Reading as of a date D applies the splits with ``adjusted_to < ex_date <= D`` and no later ones, so a scan as
+of D sees the prices that a person saw on D. This holds for raw prices. Prices that were adjusted before they
+came in carry splits later than D inside them, and nobody can take those out again without knowing every one
+of them: they stay in the basis of their file, whose returns are right and whose levels, on a day before a
+later split, are not those of that day.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+__all__ = ["Adjustment", "adjust_bars"]
+
+Adjustment = Literal["none", "splits", "total"]
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_PRICES = ("open", "high", "low", "close")
+#: Days since 1970-01-01 fit in these many bits with a wide margin, so (symbol, day) is one sortable integer.
+_DAY_BITS = 24
+_DAY_ZERO = 1 << (_DAY_BITS - 1)
+
+
+def adjust_bars(
+    bars: pl.DataFrame,
+    splits: pl.DataFrame,
+    dividends: pl.DataFrame,
+    as_of: dt.date,
+    mode: Adjustment = "splits",
+) -> pl.DataFrame:
+    """Bars with the prices and volumes of ``as_of``; rows and their order stay.
+
+    bars : symbol, session, open, high, low, close, volume, adjusted_to (date), total_to (date or null).
+    splits : symbol, ex_date, ratio (new shares for one old share: 4.0 for four-for-one, 0.1 for one-for-ten).
+    dividends : symbol, ex_date, amount ($ a share in the share basis of its own adjusted_to), adjusted_to.
+    as_of : actions with a later ex-date are not known and not applied.
+    mode : ``none`` gives the bars back as stored. ``splits`` divides prices by the product of the ratios that
+        apply and multiplies volume by it. ``total`` also multiplies the prices before an ex-date by
+        ``1 - dividend / previous close``, both in one share basis, so that returns include dividends; a
+        dividend of the whole previous close or more (a liquidation, or wrong data) is left out.
+
+    Bars of symbols without an action that applies cost nothing: only the others are looked at.
+    """
+    if mode == "none" or bars.is_empty():
+        return bars
+    oldest = bars["adjusted_to"].min()
+    bars = _apply_splits(bars, splits.filter((pl.col("ex_date") <= as_of) & (pl.col("ex_date") > oldest)))
+    if mode == "total":
+        bars = _apply_dividends(bars, splits, dividends, as_of)
+    return bars
+
+
+def _apply_splits(bars: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+    """Divide prices and multiply volumes by the ratios of the splits with an ex-date after ``adjusted_to``."""
+    rows, part = _rows_of(bars, splits["symbol"])
+    if part.is_empty():
+        return bars
+    steps = _Steps.of(splits, part["symbol"].unique())
+    factor = steps.product_after(part["symbol"], part["adjusted_to"])
+    at = factor != 1.0
+    return _scale(bars, rows[at], 1.0 / factor[at], factor[at])
+
+
+def _apply_dividends(
+    bars: pl.DataFrame, splits: pl.DataFrame, dividends: pl.DataFrame, as_of: dt.date
+) -> pl.DataFrame:
+    """Multiply prices by ``1 - dividend / previous close`` for each dividend that is not inside them yet."""
+    dividends = dividends.filter(pl.col("ex_date") <= as_of)
+    rows, part = _rows_of(bars, dividends["symbol"])
+    if part.is_empty():
+        return bars
+    part = part.with_columns(basis=pl.max_horizontal("adjusted_to", pl.lit(as_of)))
+    paid = (
+        dividends.rename({"adjusted_to": "amount_basis"})
+        .sort("ex_date")
+        .join_asof(
+            part.select("symbol", "session", "close", "basis").sort("session"),
+            left_on="ex_date",
+            right_on="session",
+            by="symbol",
+            strategy="backward",
+            allow_exact_matches=False,
+            check_sortedness=False,
+        )
+        .filter(pl.col("close").is_not_null())
+    )
+    if paid.is_empty():
+        return bars
+    # The amount in the basis of the close it is compared with. Splits later than as_of serve here only to
+    # undo what a vendor put into the amount: what comes out is the amount as it was paid.
+    last = max(paid["basis"].max(), paid["amount_basis"].max())  # type: ignore[type-var]
+    steps = _Steps.of(splits.filter(pl.col("ex_date") <= last), paid["symbol"].unique())
+    inside = steps.product_after(paid["symbol"], paid["amount_basis"])
+    wanted = steps.product_after(paid["symbol"], paid["basis"])
+    kept = 1.0 - paid["amount"].to_numpy() * (wanted / inside) / paid["close"].to_numpy()
+    paid = paid.with_columns(ratio=pl.Series(kept)).filter((pl.col("ratio") > 0.0) & (pl.col("ratio") <= 1.0))
+    if paid.is_empty():
+        return bars
+    known = part.select(pl.max_horizontal("session", "total_to"))["session"]
+    factor = _Steps.of(paid, part["symbol"].unique()).product_after(part["symbol"], known)
+    at = factor != 1.0
+    return _scale(bars, rows[at], factor[at], None)
+
+
+def _rows_of(bars: pl.DataFrame, symbols: pl.Series) -> tuple[Ints, pl.DataFrame]:
+    """The places and rows of the bars of these symbols."""
+    if symbols.is_empty():
+        return np.empty(0, dtype=np.int64), bars.head(0)
+    mask = bars["symbol"].is_in(symbols.unique().implode())
+    return mask.arg_true().to_numpy().astype(np.int64), bars.filter(mask)
+
+
+def _scale(bars: pl.DataFrame, rows: Ints, price: Floats, volume: Floats | None) -> pl.DataFrame:
+    """Multiply prices, and volumes where asked, at some rows."""
+    if rows.size == 0:
+        return bars
+    factors = dict.fromkeys(_PRICES, price) | ({} if volume is None else {"volume": volume})
+    changed = []
+    for name, factor in factors.items():
+        values = bars[name].to_numpy().copy()
+        values[rows] *= factor
+        changed.append(pl.Series(name, values))
+    return bars.with_columns(changed)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """Per-symbol factors by ex-date, laid out for one binary search.
+
+    code : symbol -> its number.
+    key : int64, ascending, symbol number and ex-date in one integer.
+    product : the product of the ratios of this step and all later ones of its symbol.
+    """
+
+    code: pl.DataFrame
+    key: Ints
+    product: Floats
+
+    @classmethod
+    def of(cls, actions: pl.DataFrame, symbols: pl.Series) -> _Steps:
+        """From symbol, ex_date and ratio, for these symbols (each once)."""
+        code = pl.DataFrame({"symbol": symbols.sort()}).with_row_index("code")
+        steps = actions.join(code, on="symbol").sort("code", "ex_date")
+        ratio = pl.col("ratio").cum_prod(reverse=True).over("code")
+        return cls(
+            code=code,
+            key=_keys(steps["code"], steps["ex_date"]),
+            product=steps.select(ratio)["ratio"].to_numpy(),
+        )
+
+    def product_after(self, symbol: pl.Series, day: pl.Series) -> Floats:
+        """For each row, the product of its symbol's ratios with an ex-date after ``day``; 1.0 if there is none."""
+        codes = symbol.to_frame().join(self.code, on="symbol", how="left", maintain_order="left")["code"]
+        key = _keys(codes, day)
+        at = np.searchsorted(self.key, key, side="right")
+        found = at < len(self.key)
+        found[found] = (self.key[at[found]] >> _DAY_BITS) == (key[found] >> _DAY_BITS)
+        product = np.ones(len(key))
+        product[found] = self.product[at[found]]
+        return product
+
+
+def _keys(code: pl.Series, day: pl.Series) -> Ints:
+    days = day.to_physical().cast(pl.Int64).to_numpy() + _DAY_ZERO
+    keys: Ints = (code.cast(pl.Int64).to_numpy() << _DAY_BITS) + days
+    return keys

@@ -1,0 +1,171 @@
+"""Sessions: the trading days of the New York exchanges (calendar XNYS).
+
+The rules come from ``exchange_calendars``. Importing it costs more than a whole scan, so its answer for a
+wide range of dates is kept as one small file in the user's cache folder, and the library is imported only
+when that file is missing or does not reach far enough. The file is named after the library's version: an
+upgrade renews it. A cache that cannot be read or written costs time, never an answer.
+
+A day is a ``datetime.date``, or int32 days since 1970-01-01 in arrays.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import tempfile
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapescan.errors import OptionError
+
+__all__ = ["is_session", "next_session", "previous_session", "session_count", "sessions"]
+
+Days = NDArray[np.int32]
+
+EPOCH = dt.date(1970, 1, 1)
+
+#: Dates outside this range are refused: before it the exchange's own records are thin, after it nobody
+#: has fixed a holiday.
+EARLIEST = dt.date(1950, 1, 1)
+LATEST = dt.date(2100, 12, 31)
+
+#: The range that is kept reaches from here to the end of the second year after the current one.
+KEPT_FROM = dt.date(1990, 1, 1)
+
+#: No two sessions since 1950 lie further apart than this, so a neighbour is always within reach.
+REACH = dt.timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """All sessions from ``first`` to ``last``, both included, as days since 1970-01-01."""
+
+    first: int
+    last: int
+    days: Days
+
+
+# The one range this process knows, widened when a question goes beyond it. Replaced whole, so that a
+# thread sees the old range or the new one.
+_known: list[_Known] = []
+
+
+def sessions(start: dt.date, end: dt.date) -> Days:
+    """The sessions from ``start`` to ``end``, both included: int32 days since 1970-01-01, ascending.
+
+    Empty when ``end`` lies before ``start``. Raises OptionError for dates outside 1950 to 2100.
+    """
+    first, last = _days(start), _days(end)
+    if last < first:
+        return np.empty(0, np.int32)
+    days = _covering(first, last).days
+    return days[np.searchsorted(days, first) : np.searchsorted(days, last, side="right")].copy()
+
+
+def is_session(day: dt.date) -> bool:
+    """Whether the exchange is open on ``day``."""
+    return session_count(day, day) == 1
+
+
+def previous_session(day: dt.date) -> dt.date:
+    """The last session before ``day``."""
+    before = sessions(max(day - REACH, EARLIEST), day - dt.timedelta(days=1))
+    if not len(before):
+        raise OptionError(f"no session before {day}", f"the calendar begins on {EARLIEST}")
+    return _date(before[-1])
+
+
+def next_session(day: dt.date) -> dt.date:
+    """The first session after ``day``."""
+    return _date(sessions(day + dt.timedelta(days=1), min(day + REACH, LATEST))[0])
+
+
+def session_count(start: dt.date, end: dt.date) -> int:
+    """The number of sessions from ``start`` to ``end``, both included."""
+    return len(sessions(start, end))
+
+
+def _days(day: dt.date) -> int:
+    if not EARLIEST <= day <= LATEST:
+        raise OptionError(f"no calendar for {day}", f"give a date from {EARLIEST} to {LATEST}")
+    return (day - EPOCH).days
+
+
+def _date(days: int | np.int32) -> dt.date:
+    return EPOCH + dt.timedelta(days=int(days))
+
+
+def _covering(first: int, last: int) -> _Known:
+    """A known range that holds ``first`` to ``last``: of this process, else of the file, else computed and kept."""
+
+    def covers(known: _Known) -> bool:
+        return known.first <= first and last <= known.last
+
+    for known in _known:
+        if covers(known):
+            return known
+    path = _path()
+    on_disk = _read(path)
+    if on_disk is not None and covers(on_disk):
+        _known[:] = [on_disk]
+        return on_disk
+    until = dt.date(dt.date.today().year + 2, 12, 31)
+    bounds = [known for known in (*_known, on_disk) if known is not None]
+    computed = _compute(
+        min(first, _days(KEPT_FROM), *(known.first for known in bounds)),
+        max(last, _days(min(until, LATEST)), *(known.last for known in bounds)),
+    )
+    _write(path, computed)
+    _known[:] = [computed]
+    return computed
+
+
+def _compute(first: int, last: int) -> _Known:
+    """Ask the library; the only place that imports it."""
+    import exchange_calendars
+
+    calendar = exchange_calendars.get_calendar("XNYS", start=str(_date(first)), end=str(_date(last)))
+    days = calendar.sessions.to_numpy().astype("datetime64[D]").astype(np.int32)
+    return _Known(first, last, days)
+
+
+def _path() -> Path:
+    """The file of this version of the library, in TAPESCAN_CACHE or the user's cache folder."""
+    folder = os.environ.get("TAPESCAN_CACHE")
+    if not folder:
+        import platformdirs
+
+        folder = platformdirs.user_cache_dir("tapescan")
+    return Path(folder) / f"xnys-{metadata.version('exchange_calendars')}.npy"
+
+
+def _read(path: Path) -> _Known | None:
+    """The kept range; None when there is no file or it is not a whole one."""
+    try:
+        kept = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    if not isinstance(kept, np.ndarray) or kept.dtype != np.int32 or kept.ndim != 1 or len(kept) < 3:
+        return None
+    first, last, days = int(kept[0]), int(kept[1]), kept[2:]
+    whole = first <= days[0] and days[-1] <= last and bool((np.diff(days) > 0).all())
+    return _Known(first, last, days) if whole else None
+
+
+def _write(path: Path, known: _Known) -> None:
+    """Keep the range under its name in one step, so that another process reads all of it or nothing."""
+    bounds = np.array([known.first, known.last], np.int32)
+    temporary = path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.stem, suffix=".part", delete=False) as file:
+            temporary = Path(file.name)
+            np.save(file, np.concatenate([bounds, known.days]))
+        temporary.replace(path)
+    except OSError:  # a cache folder that cannot be written costs the next process its time, no more
+        if temporary != path:
+            temporary.unlink(missing_ok=True)

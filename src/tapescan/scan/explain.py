@@ -1,0 +1,105 @@
+"""One symbol explained: where it stands, what each factor saw, and the trade."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tapescan.errors import OptionError, nearest
+from tapescan.features.compute import Features, latest
+from tapescan.scan.factors import AVERAGES, FACTORS, OSCILLATORS, RELATIVE_HORIZONS
+from tapescan.scan.pipeline import Inputs, Request, run
+from tapescan.scan.reasons import REASONS
+from tapescan.scan.regime import market_return
+from tapescan.scan.result import ScanResult
+
+__all__ = ["Explanation", "FactorView", "explain"]
+
+
+@dataclass(frozen=True)
+class FactorView:
+    """One factor of one symbol.
+
+    value : its mean z-score, None when unknown. percentile : 0 to 1 among the ranked. points : its term of the
+    score. possible : the most it could have given. terms : each term's name and raw value, None when unknown.
+    """
+
+    name: str
+    title: str
+    value: float | None
+    percentile: float | None
+    points: float | None
+    possible: float
+    terms: tuple[tuple[str, float | None], ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """row : the symbol's row of the scan's frame. factors : in the order of their weight.
+    votes : the technical rating's votes: name and +1, 0, -1 or None. dropped : why it was not ranked, in words;
+    empty if it was."""
+
+    symbol: str
+    row: dict[str, Any]
+    factors: tuple[FactorView, ...]
+    votes: tuple[tuple[str, int | None], ...]
+    dropped: str
+    scan: ScanResult
+
+
+def explain(inputs: Inputs, request: Request, symbol: str) -> Explanation:
+    """Scan, and explain one symbol of it. Raises OptionError for a symbol that was not asked for."""
+    result = run(inputs, request)
+    own = result.frame.filter(pl.col("symbol") == symbol)
+    if own.is_empty():
+        hint = nearest(symbol, result.frame["symbol"].to_list()) or "`tapescan scan --format csv` lists all symbols"
+        raise OptionError(f"no symbol {symbol!r} in this market", hint)
+    found = own.row(0, named=True)
+    views: tuple[FactorView, ...] = ()
+    votes: tuple[tuple[str, int | None], ...] = ()
+    if symbol in inputs.panel.symbols:
+        at = inputs.panel.symbols.index(symbol)
+        features = latest(inputs.panel, request.plan)
+        views, votes = _views(inputs, features, at, found, result), _votes(features, at)
+    return Explanation(symbol, found, views, votes, REASONS.get(found["dropped"], ""), result)
+
+
+def _views(
+    inputs: Inputs, features: Features, at: int, row: dict[str, Any], result: ScanResult
+) -> tuple[FactorView, ...]:
+    values = {name: features[name][at : at + 1] for name in features.names}
+    for horizon in RELATIVE_HORIZONS:
+        change = market_return(inputs.panel.market, inputs.panel.as_of, horizon)
+        values[f"market_ret_{horizon}"] = np.array([change])
+    shares = result.provenance["weights"]
+    views = []
+    for factor in FACTORS:
+        share = shares.get(factor.name, 0.0)
+        points = row[f"score_{factor.name}"] if share else None
+        views.append(
+            FactorView(
+                name=factor.name,
+                title=factor.title,
+                value=row[factor.name],
+                percentile=None if points is None or row[factor.name] is None else points / (100.0 * share),
+                points=points,
+                possible=100.0 * share,
+                terms=tuple((term.name, _known(term.value(values)[0])) for term in factor.terms),
+            )
+        )
+    return tuple(sorted(views, key=lambda view: -view.possible))
+
+
+def _votes(features: Features, at: int) -> tuple[tuple[str, int | None], ...]:
+    values = {name: features[name][at : at + 1] for name in features.names}
+    close = values["close"]
+    averages = [(f"close above {name}", close - values[name]) for name in AVERAGES]
+    others = [(name, value(values)) for name, _, value in OSCILLATORS]
+    return tuple((name, None if np.isnan(vote[0]) else int(np.sign(vote[0]))) for name, vote in averages + others)
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,193 @@
+"""The factors: each one idea, comparable between symbols on one day.
+
+A factor is the mean of its terms' z-scores (values winsorised at 1 % on each side, z-scores cut at plus and minus 3,
+then, where the factor is sector-neutral, less the sector's mean). A term a symbol has no value for is left
+out of that symbol's mean; a symbol with none of the terms has no value for the factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapescan.features.compute import Features
+from tapescan.features.cross import neutralise, winsorise, zscore
+
+__all__ = ["AVERAGES", "FACTORS", "OSCILLATORS", "Factor", "Term", "factor_features", "factor_values", "rating"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+#: z-scores are cut here, so that one extreme term cannot outvote the others.
+CUT = 3.0
+
+#: Horizons, in sessions, of the strength relative to the market.
+RELATIVE_HORIZONS = (21, 63, 126)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One feature (or a value made from several) as it enters a factor: higher counts as better.
+
+    name : shown in explanations.
+    features : what `value` needs.
+    value : from features to float64 ``(symbols,)``.
+    """
+
+    name: str
+    features: tuple[str, ...]
+    value: Callable[[Mapping[str, Floats]], Floats]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """neutral : whether the sector's mean is taken out."""
+
+    name: str
+    title: str
+    terms: tuple[Term, ...]
+    neutral: bool = False
+
+
+def _plain(feature: str, sign: float = 1.0) -> Term:
+    return Term(feature if sign > 0 else f"-{feature}", (feature,), lambda f: sign * f[feature])
+
+
+def _log(feature: str, sign: float = 1.0) -> Term:
+    def value(f: Mapping[str, Floats]) -> Floats:
+        return sign * np.log(f[feature], out=np.full_like(f[feature], np.nan), where=f[feature] > 0.0)
+
+    return Term(f"{'-' if sign < 0 else ''}log({feature})", (feature,), value)
+
+
+# The technical rating, after the votes that charting sites publish: each moving average votes +1 when the
+# close is above it and -1 when below; each oscillator votes +1 or -1 by the side of its middle it is on.
+# Averages and oscillators count one half each.
+AVERAGES = (
+    "sma_10", "sma_20", "sma_50", "sma_100", "sma_200", "ema_10", "ema_20", "ema_50", "ema_100", "hma_20",
+)  # fmt: skip
+OSCILLATORS: tuple[tuple[str, tuple[str, ...], Callable[[Mapping[str, Floats]], Floats]], ...] = (
+    ("RSI above 50", ("rsi_14",), lambda f: f["rsi_14"] - 50.0),
+    ("MACD above its signal", ("macd_12_26_9_histogram",), lambda f: f["macd_12_26_9_histogram"]),
+    ("+DI above -DI", ("plus_di_14", "minus_di_14"), lambda f: f["plus_di_14"] - f["minus_di_14"]),
+    ("CCI above 0", ("cci_20",), lambda f: f["cci_20"]),
+    ("Aroon up above down", ("aroon_25_oscillator",), lambda f: f["aroon_25_oscillator"]),
+    ("regression slopes up", ("linreg_50_slope",), lambda f: f["linreg_50_slope"]),
+    ("Stochastic above 50", ("stoch_14_3_3_k",), lambda f: f["stoch_14_3_3_k"] - 50.0),
+)
+
+
+def rating(features: Mapping[str, Floats]) -> Floats:
+    """The technical rating, -1 (all votes down) to 1 (all up); votes without a value are left out."""
+    close = features["close"]
+    votes = np.sign([close - features[name] for name in AVERAGES])
+    others = np.sign([value(features) for _, _, value in OSCILLATORS])
+    return (_mean(votes) + _mean(others)) / 2.0
+
+
+def _excess(horizon: int) -> Term:
+    features = (f"ret_{horizon}", "beta_252", f"market_ret_{horizon}")
+    return Term(
+        f"ret_{horizon} - beta_252 * market",
+        features[:2],
+        lambda f: f[features[0]] - f[features[1]] * f[features[2]],
+    )
+
+
+FACTORS: tuple[Factor, ...] = (
+    Factor(
+        "trend",
+        "technical rating of ten moving averages and seven oscillators",
+        (
+            Term(
+                "technical rating",
+                ("close", *AVERAGES, *(name for _, names, _ in OSCILLATORS for name in names)),
+                rating,
+            ),
+        ),
+    ),
+    Factor(
+        "momentum",
+        "12-1 and 6-1 month momentum, in its sector",
+        (_plain("momentum_252_21"), _plain("momentum_126_21")),
+        neutral=True,
+    ),
+    Factor(
+        "reversal",
+        "fallen in the last days, in its sector",
+        (_plain("ret_5", -1.0), _plain("rsi_2", -1.0), _plain("zscore_20", -1.0)),
+        neutral=True,
+    ),
+    Factor(
+        "relative_strength",
+        "return beyond what its beta to the market explains, over 1, 3 and 6 months",
+        tuple(_excess(horizon) for horizon in RELATIVE_HORIZONS),
+    ),
+    Factor(
+        "volatility",
+        "moves little: low realised volatility, average true range and beta",
+        (_log("realised_volatility_63", -1.0), _log("natr_14", -1.0), _plain("beta_252", -1.0)),
+    ),
+    Factor(
+        "liquidity",
+        "trades much: dollar volume, small price impact, few days without a trade",
+        (_log("dollar_volume_63"), _log("amihud_21", -1.0), _plain("zero_volume_days_21", -1.0)),
+    ),
+    Factor(
+        "breakout",
+        "near its 52-week high and the top of its range, out of a quiet base",
+        (
+            _plain("from_high_252"),
+            _plain("range_position_20"),
+            _plain("bbands_20_2_percent_b"),
+            _log("bbands_20_2_bandwidth", -1.0),
+        ),
+    ),
+    Factor(
+        "volume",
+        "volume that confirms: money flow, relative volume and volume surprise",
+        (_plain("cmf_20"), _plain("mfi_14"), _log("relative_volume_20"), _plain("volume_zscore_20")),
+    ),
+)
+
+
+def factor_features() -> tuple[str, ...]:
+    """The features that all factors need."""
+    return tuple(dict.fromkeys(name for factor in FACTORS for term in factor.terms for name in term.features))
+
+
+def factor_values(
+    features: Features, market_returns: Mapping[int, float], eligible: NDArray[np.bool_], sector: Ints
+) -> dict[str, Floats]:
+    """Each factor's value of each symbol, float64 ``(symbols,)``; NaN for symbols that are not eligible.
+
+    market_returns : the market index's own return over each of RELATIVE_HORIZONS, NaN where it is too short.
+    eligible : the symbols that take part; the others change nothing.
+    sector : int64 ``(symbols,)``, each symbol's sector from 0 on.
+    """
+    values: dict[str, Floats] = {name: features[name][eligible] for name in factor_features()}
+    for horizon, change in market_returns.items():
+        values[f"market_ret_{horizon}"] = np.full(int(eligible.sum()), change)
+    found: dict[str, Floats] = {}
+    for factor in FACTORS:
+        terms = np.array([term.value(values) for term in factor.terms])
+        scores = np.clip(zscore(winsorise(terms)), -CUT, CUT)
+        if factor.neutral:
+            scores = neutralise(scores, sector[eligible])
+        whole = np.full(len(eligible), np.nan)
+        whole[eligible] = _mean(scores)
+        found[factor.name] = whole
+    return found
+
+
+def _mean(rows: Floats) -> Floats:
+    """Mean over the first axis of what is known; NaN where nothing is."""
+    known = ~np.isnan(rows)
+    count = known.sum(axis=0)
+    total = np.where(known, rows, 0.0).sum(axis=0)
+    out = np.full(rows.shape[1:], np.nan)
+    np.divide(total, count, out=out, where=count > 0)
+    return out

@@ -1,0 +1,269 @@
+"""One scan, from a panel to a ranked result. `run` reads like the picture of the data's way:
+
+    features -> filters -> cross-section -> factors -> regime -> score -> screen -> plan -> result
+
+Everything here is a whole-market array operation; nothing loops over symbols, touches disk or looks at a clock
+except for its own stage timings.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tapescan.features.compute import Features, latest
+from tapescan.features.plan import Plan, plan_features
+from tapescan.market.panel import Panel
+from tapescan.scan.factors import FACTORS, RELATIVE_HORIZONS, factor_features, factor_values
+from tapescan.scan.profile import Filters, Profile
+from tapescan.scan.regime import market_regime, market_return
+from tapescan.scan.result import Coverage, ScanResult
+from tapescan.scan.score import Score, score_symbols, weight_shares
+from tapescan.scan.screen import Ranking, Screen, features_among, parse_ranking, parse_screen
+from tapescan.scan.tradeplan import TradePlan, plan_features_needed, plan_trades
+
+__all__ = ["Inputs", "Request", "prepare", "run"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+T = TypeVar("T")
+
+#: What the universe tells about a symbol, as columns of the result.
+LISTING = ("name", "exchange", "sector", "industry", "country", "type")
+
+
+#: How a profile's side orders the result when nothing else is asked for.
+RANKING = {"long": "score desc", "short": "score asc", "both": "conviction desc"}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The data of a scan, however it was come by.
+
+    universe : one row a requested symbol with symbol and the LISTING columns; first the panel's symbols in the
+        panel's order, then those without a usable bar, whose `absent` column says why (null for the panel's).
+    provenance : where the data comes from. notes : lines for the reader.
+    """
+
+    panel: Panel
+    universe: pl.DataFrame
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a scan, parsed and planned before any data is read.
+
+    shown : features that the result carries as columns.
+    """
+
+    profile: Profile
+    screen: Screen | None
+    ranking: Ranking
+    shown: tuple[str, ...]
+    plan: Plan
+
+
+def prepare(
+    profile: Profile, *, where: str | None = None, rank_by: str | None = None, features: Sequence[str] = ()
+) -> Request:
+    """Parse and check everything a scan is asked for, so that bad input fails before any work.
+
+    where : SQL condition over result columns and features. rank_by : a column, with ``asc`` or ``desc`` if wanted;
+    None for the profile's own: the highest score for longs, the lowest for shorts, the furthest from 50 for both.
+    features : further features to show. Raises ScreenError and OptionError.
+    """
+    columns = {*_result_columns(), *LISTING, "symbol"}
+    screen = parse_screen(where) if where is not None else None
+    ranking = parse_ranking(rank_by or RANKING[profile.side])
+    shown = [
+        *features,
+        *(features_among(screen.names, columns, "--where") if screen else ()),
+        *features_among([ranking.column], columns, "--rank-by"),
+    ]
+    plan = plan_features((*factor_features(), *plan_features_needed(profile.risk), *shown))
+    # The close is a column of the result already.
+    return Request(profile, screen, ranking, tuple(n for n in dict.fromkeys(shown) if n not in columns), plan)
+
+
+def run(inputs: Inputs, request: Request) -> ScanResult:
+    """Scan the panel."""
+    panel, profile = inputs.panel, request.profile
+    clock = _Clock()
+
+    features = clock.time("features", lambda: latest(panel, request.plan))
+    dropped = clock.time("filters", lambda: _filter(inputs, features, profile.filters))
+    eligible = dropped == ""
+    regime = clock.time("regime", lambda: market_regime(panel.market, panel.as_of))
+    market = {horizon: market_return(panel.market, panel.as_of, horizon) for horizon in RELATIVE_HORIZONS}
+    sector = _codes(inputs.universe["sector"].head(len(panel)))
+    factors = clock.time("factors", lambda: factor_values(features, market, eligible, sector))
+    shares = weight_shares(profile, regime)
+    score = clock.time("score", lambda: score_symbols(factors, shares, eligible))
+    long = _sides(profile, score.total)
+    now = {regime.trend, regime.volatility}
+    scale = min((risk for label, risk in profile.regime.risk.items() if label in now), default=1.0)
+    trades = clock.time("plan", lambda: plan_trades(features, long, eligible, profile.risk, scale))
+    frame, coverage = clock.time(
+        "result", lambda: _assemble(inputs, request, features, factors, score, long, trades, dropped)
+    )
+    return ScanResult(
+        as_of=dt.date(1970, 1, 1) + dt.timedelta(days=panel.as_of),
+        frame=frame,
+        coverage=coverage,
+        regime=regime,
+        timings=clock.seconds,
+        provenance=_provenance(inputs, request, shares, scale),
+        notes=inputs.notes,
+    )
+
+
+def _filter(inputs: Inputs, features: Features, filters: Filters) -> NDArray[np.str_]:
+    """Why each symbol of the panel is dropped, the first reason that applies; empty for the eligible."""
+    panel, universe = inputs.panel, inputs.universe.head(len(inputs.panel))
+    close, traded = features["close"], features["dollar_volume_20"]
+    reasons: dict[str, Bools] = {
+        "stale": panel.newest < panel.as_of,
+        "type": ~universe["type"].is_in(filters.types).to_numpy(),
+        "sector": ~universe["sector"].is_in(filters.sectors).to_numpy()
+        if filters.sectors
+        else np.zeros(len(panel), dtype=bool),
+        "short_history": panel.bars < filters.min_bars,
+        "price": ~((close >= filters.min_price) & (close <= filters.max_price)),
+        "illiquid": ~(traded >= filters.min_dollar_volume),
+    }
+    return np.select(list(reasons.values()), list(reasons), default="")
+
+
+def _sides(profile: Profile, score: Floats) -> Bools:
+    """True for a long. A profile for both sides is long from the middle of the score upwards."""
+    if profile.side == "both":
+        return score >= 50.0
+    return np.full(score.shape, profile.side == "long")
+
+
+def _result_columns() -> tuple[str, ...]:
+    """The columns that every result has beside the listing's, and that a screen may use."""
+    return (
+        "side", "close", "score", "conviction", *(f"score_{factor.name}" for factor in FACTORS), "unknown_factors",
+        *(factor.name for factor in FACTORS), "entry", "stop", "target", "shares", "dollars", "risk", "limit",
+        "bars", "newest",
+    )  # fmt: skip
+
+
+def _assemble(
+    inputs: Inputs,
+    request: Request,
+    features: Features,
+    factors: Mapping[str, Floats],
+    score: Score,
+    long: Bools,
+    trades: TradePlan,
+    dropped: NDArray[np.str_],
+) -> tuple[pl.DataFrame, Coverage]:
+    """One frame of all symbols, screened and ranked, and the coverage counted from it."""
+    panel = inputs.panel
+    zero = np.zeros(len(panel))
+    columns: dict[str, Any] = {
+        "side": np.where(long, "long", "short"),
+        "close": features["close"],
+        "score": score.total,
+        "conviction": np.abs(score.total - 50.0),
+        **{f"score_{f.name}": score.parts.get(f.name, np.where(dropped == "", zero, np.nan)) for f in FACTORS},
+        "unknown_factors": _names_where(score.unknown, len(panel)),
+        **{factor.name: factors[factor.name] for factor in FACTORS},
+        "entry": trades.entry,
+        "stop": trades.stop,
+        "target": trades.target,
+        "shares": trades.shares,
+        "dollars": trades.dollars,
+        "risk": trades.risk,
+        "limit": trades.limit,
+        "bars": panel.bars,
+        "newest": panel.newest,
+        **{name: features[name] for name in request.shown},
+        "dropped": dropped,
+    }
+    listed = inputs.universe.head(len(panel)).select("symbol", *LISTING)
+    frame = (
+        pl.concat([listed, pl.DataFrame(columns)], how="horizontal")
+        .with_columns(pl.col(pl.Float64).fill_nan(None))
+        .with_columns(pl.col("newest").cast(pl.Date), pl.col("shares").cast(pl.Int64))
+    )
+    if request.screen is not None:
+        matches = request.screen.matches(frame)
+        frame = frame.with_columns(
+            dropped=pl.when((pl.col("dropped") == "") & ~matches).then(pl.lit("screen")).otherwise("dropped")
+        )
+    missing = inputs.universe.slice(len(panel))
+    if len(missing):
+        absent = missing.select("symbol", *LISTING, dropped=pl.col("absent"))
+        frame = pl.concat([frame, absent], how="diagonal")
+    return _rank(frame, request.ranking), _coverage(frame)
+
+
+def _rank(frame: pl.DataFrame, ranking: Ranking) -> pl.DataFrame:
+    """The eligible first, ordered by the ranking, ties by symbol; then the others by symbol."""
+    eligible = pl.col("dropped") == ""
+    ordered = frame.sort(
+        [~eligible, pl.when(eligible).then(pl.col(ranking.column)), "symbol"],
+        descending=[False, not ranking.ascending, False],
+        nulls_last=True,
+    )
+    rank = pl.when(eligible).then(pl.int_range(1, pl.len() + 1, dtype=pl.UInt32))
+    return ordered.select(rank.alias("rank"), pl.all().exclude("dropped"), "dropped")
+
+
+def _coverage(frame: pl.DataFrame) -> Coverage:
+    counts = dict(frame["dropped"].value_counts(sort=True).rows())
+    ranked = counts.pop("", 0)
+    return Coverage(len(frame), ranked, dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))))
+
+
+def _names_where(masks: Mapping[str, Bools], symbols: int) -> list[str]:
+    """For each symbol, the names whose mask is set, with commas between."""
+    texts = [""] * symbols
+    for name, mask in masks.items():
+        for at in np.flatnonzero(mask):
+            texts[at] = f"{texts[at]},{name}" if texts[at] else name
+    return texts
+
+
+def _codes(column: pl.Series) -> NDArray[np.int64]:
+    return column.fill_null("").rank("dense").to_numpy().astype(np.int64) - 1
+
+
+def _provenance(inputs: Inputs, request: Request, shares: Mapping[str, float], scale: float) -> dict[str, Any]:
+    from tapescan import __version__
+
+    return {
+        "tapescan": __version__,
+        "data": dict(inputs.provenance),
+        "market_index": inputs.panel.market.name,
+        "profile": {"name": request.profile.name, "digest": request.profile.digest},
+        "weights": {name: round(share, 12) for name, share in shares.items()},
+        "risk_scale": scale,
+        "screen": request.screen.text if request.screen else None,
+        "rank_by": f"{request.ranking.column} {'asc' if request.ranking.ascending else 'desc'}",
+    }
+
+
+class _Clock:
+    """Seconds spent in each stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def time(self, stage: str, work: Callable[[], T]) -> T:
+        begin = time.perf_counter()
+        done = work()
+        self.seconds[stage] = time.perf_counter() - begin
+        return done

@@ -1,0 +1,150 @@
+"""Profiles: named weights, filters and risk settings, each a TOML file.
+
+The shipped ones lie in ``scan/profiles``; a user's own is any path to a TOML file, or a name in the
+folder that ``TAPESCAN_PROFILES`` names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from tapescan.errors import ProfileError, nearest
+
+__all__ = ["DEFAULT_PROFILE", "Filters", "Profile", "Risk", "load_profile", "profile_names"]
+
+DEFAULT_PROFILE = "swing"
+
+Share = Annotated[float, msgspec.Meta(gt=0.0, le=1.0)]
+Positive = Annotated[float, msgspec.Meta(gt=0.0)]
+Weight = Annotated[float, msgspec.Meta(ge=0.0, le=100.0)]
+
+
+RegimeLabel = Literal["up", "sideways", "down", "calm", "normal", "stressed", "unknown"]
+FactorName = Literal[
+    "trend", "momentum", "reversal", "relative_strength", "volatility", "liquidity", "breakout", "volume"
+]
+
+
+class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Each factor's share of the score; only their proportions count."""
+
+    trend: Weight = 0.0
+    momentum: Weight = 0.0
+    reversal: Weight = 0.0
+    relative_strength: Weight = 0.0
+    volatility: Weight = 0.0
+    liquidity: Weight = 0.0
+    breakout: Weight = 0.0
+    volume: Weight = 0.0
+
+
+class Filters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may be ranked.
+
+    min_price, max_price : dollars. min_dollar_volume : mean dollars a session over 20 sessions.
+    min_bars : bars of history. types : listing types. sectors : empty for all.
+    """
+
+    min_price: Annotated[float, msgspec.Meta(ge=0.0)] = 1.0
+    max_price: Positive = 1e9
+    min_dollar_volume: Annotated[float, msgspec.Meta(ge=0.0)] = 1e6
+    min_bars: Annotated[int, msgspec.Meta(ge=1)] = 63
+    types: tuple[str, ...] = ("common", "adr", "unknown")
+    sectors: tuple[str, ...] = ()
+
+
+class Risk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a trade is planned.
+
+    account : dollars. risk_per_trade : share of the account lost at the stop. max_position : share of the
+    account in one position. max_volume : share of the 20-session mean dollar volume. stop_atr : the stop's least
+    distance in average true ranges; max_stop_atr : its greatest. swing_bars : bars searched for the swing low or
+    high, 10 or 20. reward_to_risk : the target's distance in multiples of the stop's.
+    """
+
+    account: Positive = 100_000.0
+    risk_per_trade: Share = 0.005
+    max_position: Share = 0.10
+    max_volume: Share = 0.01
+    stop_atr: Positive = 2.0
+    max_stop_atr: Positive = 4.0
+    swing_bars: Literal[10, 20] = 10
+    reward_to_risk: Positive = 2.0
+
+
+class Regime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a market regime changes: the weights of factors are multiplied, and so is the risk of each trade.
+
+    Keys are the regime's trend (up, sideways, down) and volatility (calm, normal, stressed); both apply.
+    """
+
+    weights: dict[RegimeLabel, dict[FactorName, Weight]] = {}
+    risk: dict[RegimeLabel, Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]] = {}
+
+
+class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A profile as read from its file."""
+
+    title: str
+    weights: Weights
+    side: Literal["long", "short", "both"] = "long"
+    filters: Filters = Filters()
+    risk: Risk = Risk()
+    regime: Regime = Regime()
+    name: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Names the content: the same settings have the same digest, whatever the file looks like."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:16]
+
+
+def profile_names() -> tuple[str, ...]:
+    """The profiles that can be asked for by name, shipped ones first."""
+    return tuple(dict.fromkeys(path.stem for folder in _folders() for path in sorted(folder.glob("*.toml"))))
+
+
+def load_profile(name: str) -> Profile:
+    """A shipped profile or a user's own by name, or any TOML file by its path.
+
+    A user's own profile comes before a shipped one of the same name. Raises ProfileError for an unknown
+    name (naming the nearest) and for a file that breaks the schema.
+    """
+    if name.endswith(".toml") or os.sep in name:
+        path = Path(name)
+        if not path.is_file():
+            raise ProfileError(f"profile file {name} does not exist", "give a TOML file or the name of a profile")
+        return _parse(path, name)
+    for folder in reversed(_folders()):
+        path = folder / f"{name}.toml"
+        if path.is_file():
+            return _parse(path, name)
+    known = profile_names()
+    raise ProfileError(f"unknown profile {name!r}", nearest(name, known) or f"known: {', '.join(known)}")
+
+
+def _parse(path: Path, where: str) -> Profile:
+    try:
+        profile = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Profile)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProfileError(f"profile {where}: {error}", "correct the TOML there") from error
+    except msgspec.ValidationError as error:
+        raise ProfileError(f"profile {where}: {error}", "docs/profiles.md lists every setting") from error
+    if not any(msgspec.structs.astuple(profile.weights)):
+        raise ProfileError(f"profile {where}: all weights are 0", "give at least one factor a weight")
+    if profile.risk.max_stop_atr < profile.risk.stop_atr:
+        raise ProfileError(f"profile {where}: max_stop_atr is below stop_atr", "raise it to at least stop_atr")
+    return msgspec.structs.replace(profile, name=profile.name or path.stem)
+
+
+def _folders() -> tuple[Path, ...]:
+    shipped = Path(str(resources.files("tapescan.scan") / "profiles"))
+    own = os.environ.get("TAPESCAN_PROFILES")
+    return (shipped, Path(own)) if own else (shipped,)

@@ -1,0 +1,57 @@
+"""The market's regime: its trend crossed with its volatility, read from the market index alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tapescan.market.panel import Market
+
+__all__ = ["Regime", "market_regime", "market_return"]
+
+SESSIONS_A_YEAR = 252
+
+
+@dataclass(frozen=True)
+class Regime:
+    """trend : ``up`` when the index is above its 200-session average and the 50-session average is too,
+        ``down`` when both are below, else ``sideways``; ``unknown`` with fewer than 200 sessions.
+    volatility : ``calm`` in the lowest third of the past year's readings, ``stressed`` in the highest tenth, else
+        ``normal``; ``unknown`` with fewer than 84 sessions (63 readings).
+    realised : the index's annualised 21-session volatility, a ratio; NaN when too short.
+    index : the name of the index.
+    """
+
+    trend: str
+    volatility: str
+    realised: float
+    index: str
+
+    def __str__(self) -> str:
+        return f"{self.trend} trend, {self.volatility} volatility"
+
+
+def market_regime(market: Market, as_of: int) -> Regime:
+    """The regime on the session `as_of` (days since 1970-01-01), from the index up to then."""
+    level = market.level[: np.searchsorted(market.session, as_of, side="right")]
+    trend = "unknown"
+    if level.size >= 200:
+        slow, fast = level[-200:].mean(), level[-50:].mean()
+        above, rising = level[-1] > slow, fast > slow
+        trend = "up" if above and rising else "sideways" if above or rising else "down"
+    volatility, realised = "unknown", float("nan")
+    change = np.diff(np.log(level[-SESSIONS_A_YEAR - 21 :]))
+    if change.size >= 21:
+        readings = np.lib.stride_tricks.sliding_window_view(change, 21).std(axis=1, ddof=1)
+        realised = float(readings[-1] * np.sqrt(SESSIONS_A_YEAR))
+        if readings.size >= 63:
+            below = float((readings < readings[-1]).mean())
+            volatility = "calm" if below < 1 / 3 else "stressed" if below >= 0.9 else "normal"
+    return Regime(trend, volatility, realised, market.name)
+
+
+def market_return(market: Market, as_of: int, sessions: int) -> float:
+    """The index's return over that many sessions up to `as_of`; NaN when it is too short."""
+    level = market.level[: np.searchsorted(market.session, as_of, side="right")]
+    return float(level[-1] / level[-1 - sessions] - 1.0) if level.size > sessions else float("nan")

@@ -1,0 +1,82 @@
+"""What a scan returns: the ranked frame with its coverage, timings and provenance."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from tapescan.scan.regime import Regime
+
+__all__ = ["Coverage", "ScanResult"]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Who was asked for, who was ranked, who was dropped and why: requested = ranked + all of dropped."""
+
+    requested: int
+    ranked: int
+    dropped: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        if self.requested != self.ranked + sum(self.dropped.values()):
+            raise AssertionError(f"coverage does not add up: {self}")
+
+    def __str__(self) -> str:
+        reasons = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in self.dropped.items())
+        return f"{self.requested:,} requested = {self.ranked:,} ranked" + (f" + {reasons}" if reasons else "")
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """A whole scan.
+
+    frame : one row a requested symbol, the ranked ones first in rank order; `rank` is null for the others and
+        `dropped` says why. `score` is the sum of the columns ``score_*``.
+    timings : seconds a stage. provenance : what a second scan needs to give the same bytes.
+    notes : what a reader should know, one plain line each (a simulated market, a store behind the calendar).
+    """
+
+    as_of: dt.date
+    frame: pl.DataFrame
+    coverage: Coverage
+    regime: Regime
+    timings: Mapping[str, float]
+    provenance: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+    @property
+    def ranked(self) -> pl.DataFrame:
+        """The ranked symbols only, best first, without the `dropped` column."""
+        return self.frame.head(self.coverage.ranked).drop("dropped")
+
+    def to_dict(self, top: int | None = None) -> dict[str, Any]:
+        """The scan as one plain object, ready for JSON; absent values are None."""
+        rows = self.ranked if top is None else self.ranked.head(top)
+        return {
+            "as_of": self.as_of.isoformat(),
+            "regime": {
+                "trend": self.regime.trend,
+                "volatility": self.regime.volatility,
+                "realised": self.regime.realised if self.regime.realised == self.regime.realised else None,
+                "index": self.regime.index,
+            },
+            "coverage": {
+                "requested": self.coverage.requested,
+                "ranked": self.coverage.ranked,
+                "dropped": dict(self.coverage.dropped),
+            },
+            "timings": {stage: round(seconds, 6) for stage, seconds in self.timings.items()},
+            "provenance": dict(self.provenance),
+            "notes": list(self.notes),
+            "rows": rows.to_dicts(),
+        }
+
+    def to_json(self, top: int | None = None) -> str:
+        """`to_dict` as indented JSON text."""
+        return msgspec.json.format(msgspec.json.encode(self.to_dict(top)), indent=2).decode()

@@ -1,0 +1,62 @@
+"""The score: 0 to 100, an additive sum whose terms are columns.
+
+Each factor's value becomes its percentile among the ranked symbols, weighted by its share of the profile's
+weights: score = sum of 100 * share * percentile. A factor a symbol has no value for counts with the middle
+percentile, 0.5, and is named in the `unknown_factors` column: absent is neither good nor bad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tapescan.features.cross import percentile
+from tapescan.scan.profile import Profile
+from tapescan.scan.regime import Regime
+
+__all__ = ["Score", "score_symbols", "weight_shares"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Score:
+    """All float64 ``(symbols,)``; NaN for symbols that are not eligible.
+
+    total : 0 to 100. parts : each factor's term, by name; they add up to `total`. unknown : for each factor
+    with a weight, where its value is missing.
+    """
+
+    total: Floats
+    parts: dict[str, Floats]
+    unknown: dict[str, NDArray[np.bool_]]
+
+
+def weight_shares(profile: Profile, regime: Regime) -> dict[str, float]:
+    """Each factor's share of the score after the regime's multipliers, adding up to 1; without those of weight 0."""
+    weights: dict[str, float] = msgspec.structs.asdict(profile.weights)
+    for label, multipliers in profile.regime.weights.items():
+        if label in {regime.trend, regime.volatility}:
+            for factor, multiplier in multipliers.items():
+                weights[factor] *= multiplier
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items() if weight > 0.0} if total > 0.0 else {}
+
+
+def score_symbols(factors: Mapping[str, Floats], shares: Mapping[str, float], eligible: NDArray[np.bool_]) -> Score:
+    """Factor values to scores, among the eligible symbols."""
+    parts: dict[str, Floats] = {}
+    unknown: dict[str, NDArray[np.bool_]] = {}
+    total = np.where(eligible, 0.0, np.nan)
+    for name, share in shares.items():
+        known = ~np.isnan(factors[name])
+        rank = percentile(np.where(eligible, factors[name], np.nan))
+        part = 100.0 * share * np.where(known, rank, 0.5)
+        parts[name] = np.where(eligible, part, np.nan)
+        unknown[name] = eligible & ~known
+        total = total + parts[name]
+    return Score(total, parts, unknown)

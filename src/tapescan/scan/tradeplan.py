@@ -1,0 +1,103 @@
+"""The trade plan: entry, stop, target and size, for longs and shorts.
+
+Entry is the newest close. A long's stop lies below both ``stop_atr`` average true ranges and the swing low (the
+lowest low of the last ``swing_bars``, less a tenth of an average true range), but never further than
+``max_stop_atr`` of them; the target lies ``reward_to_risk`` times the stop's distance above the entry. The size
+is the number of whole shares at which the stop costs ``risk_per_trade`` of the account, capped by
+``max_position`` of the account and by ``max_volume`` of the 20-session mean dollar volume. Shorts mirror it all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapescan.features.compute import Features
+from tapescan.scan.profile import Risk
+
+__all__ = ["TradePlan", "plan_features_needed", "plan_trades"]
+
+Floats = NDArray[np.float64]
+
+#: The swing stop stands this many average true ranges beyond the swing itself.
+SWING_MARGIN = 0.1
+
+LIMITS = ("risk", "position", "volume")
+
+
+@dataclass(frozen=True)
+class TradePlan:
+    """One row a symbol; NaN (or an empty text) where a plan cannot be made.
+
+    entry, stop, target : dollars, rounded to the tick (0.01, or 0.0001 below one dollar), the stop away from the
+        entry and the target towards it, so that rounding never flatters.
+    shares : whole. dollars : shares times entry. risk : dollars lost at the stop. limit : what capped the size.
+    """
+
+    entry: Floats
+    stop: Floats
+    target: Floats
+    shares: Floats
+    dollars: Floats
+    risk: Floats
+    limit: NDArray[np.str_]
+
+
+def plan_features_needed(risk: Risk) -> tuple[str, ...]:
+    return ("close", "atr_14", "dollar_volume_20", f"swing_low_{risk.swing_bars}", f"swing_high_{risk.swing_bars}")
+
+
+def plan_trades(
+    features: Features | Mapping[str, Floats],
+    long: NDArray[np.bool_],
+    eligible: NDArray[np.bool_],
+    risk: Risk,
+    scale: float = 1.0,
+) -> TradePlan:
+    """A plan for every eligible symbol.
+
+    long, eligible : bool ``(symbols,)``; a symbol that is not long is short.
+    scale : the regime's multiplier of the risk per trade, 0 to 1.
+    """
+    entry, atr = features["close"], features["atr_14"]
+    way = np.where(long, 1.0, -1.0)
+    swing = np.where(long, features[f"swing_low_{risk.swing_bars}"], features[f"swing_high_{risk.swing_bars}"])
+    to_swing = way * (entry - swing) + SWING_MARGIN * atr
+    distance = np.clip(to_swing, risk.stop_atr * atr, risk.max_stop_atr * atr)
+
+    tick = np.where(entry >= 1.0, 0.01, 0.0001)
+    stop = _to_tick(entry - way * distance, tick, up=~long)
+    distance = way * (entry - stop)
+    target = _to_tick(entry + way * risk.reward_to_risk * distance, tick, up=~long)
+    # A stop at or below zero, or a short's target there, cannot be placed; nor can a plan without a range.
+    possible = eligible & (distance > 0.0) & (stop > 0.0) & (target > 0.0)
+
+    caps = np.array(
+        [
+            scale * risk.risk_per_trade * risk.account / np.where(possible, distance, np.nan),
+            risk.max_position * risk.account / entry,
+            risk.max_volume * features["dollar_volume_20"] / entry,
+        ]
+    )
+    smallest = np.where(np.isnan(caps), np.inf, caps).argmin(axis=0)
+    shares = np.where(possible, np.floor(caps.min(axis=0)), np.nan)
+    limit = np.where(np.isnan(shares), "", np.array(LIMITS)[smallest])
+    return TradePlan(
+        entry=np.where(possible, entry, np.nan),
+        stop=np.where(possible, stop, np.nan),
+        target=np.where(possible, target, np.nan),
+        shares=shares,
+        dollars=shares * entry,
+        risk=shares * distance,
+        limit=limit,
+    )
+
+
+def _to_tick(price: Floats, tick: Floats, *, up: NDArray[np.bool_]) -> Floats:
+    # The small allowance keeps a price that is on its tick already from moving a whole tick.
+    ticks = price / tick
+    rounded = np.where(up, np.ceil(ticks - 1e-6), np.floor(ticks + 1e-6))
+    return np.round(rounded * tick, 4)

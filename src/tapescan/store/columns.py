@@ -1,0 +1,206 @@
+"""What a file holds, told from its columns' usual names, and values brought to one form.
+
+Names are compared without case, spaces and punctuation: ``<TICKER>``, ``Ticker`` and ``ticker`` are one name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+import polars as pl
+
+from tapescan.errors import FileError
+
+__all__ = ["IGNORED", "Kind", "file_symbol", "kind_of", "normal_symbols", "plain", "to_dates", "to_numbers"]
+
+Kind = Literal["bars", "splits", "dividends", "symbols"]
+
+_SYMBOL = ("symbol", "ticker", "sym", "code", "instrument", "actsymbol")
+_DATE = ("date", "session", "sessiondate", "tradedate", "datetime", "timestamp", "ts", "time", "day")
+_EX_DATE = ("exdate", "exdividenddate", "executiondate", *_DATE)
+
+#: Per kind, the column of the store and the names it goes by, the first that is there wins.
+_NAMES: dict[Kind, dict[str, tuple[str, ...]]] = {
+    "bars": {
+        "symbol": _SYMBOL,
+        "session": _DATE,
+        "open": ("open", "o", "openprice"),
+        "high": ("high", "h", "highprice"),
+        "low": ("low", "l", "lowprice"),
+        "close": ("close", "c", "closeprice", "last"),
+        "volume": ("volume", "vol", "v"),
+        "clock": ("time",),
+    },
+    "splits": {
+        "symbol": _SYMBOL,
+        "ex_date": _EX_DATE,
+        "ratio": ("ratio", "splitratio", "split", "splitfactor", "stocksplits"),
+        "kind": ("kind", "type"),
+    },
+    "dividends": {
+        "symbol": _SYMBOL,
+        "ex_date": _EX_DATE,
+        "amount": ("amount", "dividend", "dividends", "cashamount", "dividendamount", "div"),
+    },
+    "symbols": {
+        "symbol": _SYMBOL,
+        "name": ("name", "company", "companyname", "securityname", "title"),
+        "exchange": ("exchange", "listingexchange", "market", "primaryexchange"),
+        "sector": ("sector", "gicssector"),
+        "industry": ("industry", "gicsindustry"),
+        "country": ("country",),
+        "type": ("type", "securitytype", "assettype"),
+        "ipo_year": ("ipoyear",),
+        "market_cap": ("marketcap", "marketcapitalization", "mktcap"),
+        "as_of": ("asof", "asofdate"),
+    },
+}
+_OPTIONAL = {"kind", "clock"} | set(_NAMES["symbols"]) - {"symbol"}
+
+#: Columns of price files that are read past with a word: another adjustment of the same close.
+IGNORED = ("adjclose", "adjustedclose", "adjopen", "adjhigh", "adjlow", "adjvolume")
+
+#: What stands for "no value" in a number column. Never applied to symbols: NA, NULL and TRUE are tickers.
+_NO_VALUE = ("", "na", "n/a", "null", "none", "nan", "-", "--")
+
+
+def plain(name: str) -> str:
+    """A column name without case, spaces and punctuation."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def kind_of(names: Sequence[str], path: str, *, symbol_from_name: bool) -> tuple[Kind, dict[str, str]]:
+    """The kind of a file, and its columns by the store's names.
+
+    symbol_from_name : a file of bars without a symbol column is one symbol's, named by the file.
+    Raises `FileError` when columns are missing, named twice, or tell no kind.
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        if plain(name) in found and plain(name):
+            raise FileError(f"{path}: column {name!r} is there twice", "give every column its own name")
+        found[plain(name)] = name
+    prices = sum(any(alias in found for alias in _NAMES["bars"][price]) for price in ("open", "high", "low", "close"))
+    kind: Kind
+    if prices >= 2 or (prices and _first(found, ("volume", "vol")) and _first(found, _DATE)):
+        kind = "bars"
+    elif _first(found, _NAMES["splits"]["ratio"]) and _first(found, _EX_DATE):
+        kind = "splits"
+    elif _first(found, _NAMES["dividends"]["amount"]) and _first(found, _EX_DATE):
+        kind = "dividends"
+    elif _first(found, _SYMBOL) and any(_first(found, _NAMES["symbols"][c]) for c in ("name", "exchange", "sector")):
+        kind = "symbols"
+    else:
+        raise FileError(
+            f"{path}: its columns tell neither bars nor splits, dividends or symbols (found {_listed(names)})",
+            "bars need symbol, date, open, high, low, close, volume",
+        )
+    columns = {column: old for column, aliases in _NAMES[kind].items() if (old := _first(found, aliases))}
+    if columns.get("clock") == columns.get("session"):
+        columns.pop("clock", None)
+    missing = [c for c in _NAMES[kind] if c not in columns and c not in _OPTIONAL]
+    if symbol_from_name and kind == "bars" and "symbol" in missing:
+        missing.remove("symbol")
+    if missing:
+        shown = ["date" if c == "session" else c for c in missing]
+        wanted = ["date" if c == "session" else c for c in _NAMES[kind] if c not in _OPTIONAL]
+        raise FileError(
+            f"{path}: no column for {', '.join(shown)} (found {_listed(names)})",
+            f"{kind} need {', '.join(wanted)}; rename or add the column",
+        )
+    return kind, columns
+
+
+def _first(found: dict[str, str], aliases: Sequence[str]) -> str | None:
+    return next((found[alias] for alias in aliases if alias in found), None)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") or "none"
+
+
+def file_symbol(name: str) -> str:
+    """The symbol that a file is named by: ``AAPL.csv`` and ``aapl.us.txt`` are AAPL, ``KIMpL.csv`` is KIMpL.
+
+    A name wholly in lower case is taken as upper case, since file systems and vendors lower it.
+    """
+    stem = re.sub(r"(?i)(\.us)?\.(csv|txt|tsv|parquet|pq)(\.gz)?$", "", name)
+    return stem.upper() if stem == stem.lower() else stem
+
+
+def normal_symbols(symbols: pl.Series) -> pl.Series:
+    """Symbols without white space around them and with a dot before a share class.
+
+    ``BRK-B`` and ``BRK/B`` become ``BRK.B``, and a market suffix ``.US`` goes. Case is kept, since it means
+    something to some vendors (``KIMpL``), and so are the marks of preferred shares (``RWT_A``, ``ABR^D``,
+    ``BAC$L``), which every vendor writes its own way.
+    """
+    known = symbols.unique().drop_nulls()
+    normal = known.str.strip_chars().str.replace_all(r"[-/]", ".").str.replace(r"(?i)\.us$", "")
+    changed = normal != known
+    if not changed.any():
+        return symbols
+    normal = normal.set(normal == "", None)
+    new = pl.DataFrame({"old": known.filter(changed), "new": normal.filter(changed)})
+    # A ticker that means a missing value to others is text like any other here: no null is ever read from it.
+    return symbols.replace(new["old"], new["new"])
+
+
+def to_numbers(values: pl.Series, path: str, column: str, first_row: int | None) -> pl.Series:
+    """A column as float64; usual marks of a missing value become null.
+
+    first_row : the file's line of the first value, for the message; None counts rows from 1.
+    Raises `FileError` naming the row, the column and the text that is no number.
+    """
+    if values.dtype.is_numeric() or values.dtype == pl.Null:
+        return values.cast(pl.Float64)
+    if values.dtype not in (pl.String, pl.Categorical):
+        raise FileError(f"{path}: column {column} holds {values.dtype}", "a number is expected")
+    text = values.cast(pl.String).str.strip_chars()
+    text = text.set(text.str.to_lowercase().is_in(_NO_VALUE), None)
+    numbers = text.cast(pl.Float64, strict=False)
+    wrong = (numbers.is_null() & text.is_not_null()).arg_true()
+    if len(wrong):
+        raise _at_row(path, column, text, int(wrong[0]), first_row, "a number is expected; correct or remove the row")
+    return numbers
+
+
+def to_dates(values: pl.Series, path: str, column: str, first_row: int | None) -> pl.Series:
+    """A column as dates: from dates, date-times, ISO text, ``MM/DD/YYYY`` text, or YYYYMMDD text or integers.
+
+    A date-time gives the date in its own time zone. Raises `FileError` naming the row and the value.
+    """
+    if values.dtype == pl.Date:
+        return values
+    if isinstance(values.dtype, pl.Datetime):
+        return values.dt.date()
+    if values.dtype.is_integer() or values.dtype.is_float():
+        values = values.cast(pl.Int64).cast(pl.String)
+    if values.dtype not in (pl.String, pl.Categorical):
+        raise FileError(f"{path}: column {column} holds {values.dtype}", "a date is expected, as 2025-07-09")
+    text = values.cast(pl.String)
+    known = text.unique().drop_nulls()
+    bare = known.str.strip_chars()
+    # The time of day says nothing about a daily bar; whether there are several bars a day is looked at later.
+    bare = bare.str.replace(r"^(\d{4}-\d{2}-\d{2}|\d{8}|\d{1,2}/\d{1,2}/\d{4})[T ].*$", "$1")
+    dates = pl.Series("", [None] * len(bare), dtype=pl.Date)
+    for pattern, form in (
+        (r"^\d{4}-\d{1,2}-\d{1,2}$", "%Y-%m-%d"),
+        (r"^\d{8}$", "%Y%m%d"),
+        (r"^\d+/\d+/\d{4}$", "%m/%d/%Y"),
+    ):
+        fits = bare.str.contains(pattern)
+        parsed = bare.set(~fits, None).str.to_date(form, strict=False)
+        dates = dates.zip_with(dates.is_not_null(), parsed)
+    wrong = known.filter(dates.is_null() & ~bare.str.to_lowercase().is_in(_NO_VALUE))
+    if len(wrong):
+        row = int(text.is_in(wrong.implode()).arg_true()[0])
+        raise _at_row(path, column, text, row, first_row, "a date is expected, as 2025-07-09 or 20250709")
+    return text.replace_strict(known, dates, default=None, return_dtype=pl.Date)
+
+
+def _at_row(path: str, column: str, text: pl.Series, at: int, first_row: int | None, hint: str) -> FileError:
+    place = f"row {at + 1}" if first_row is None else f"line {at + first_row}"
+    return FileError(f"{path}, {place}: {text[at]!r} in column {column}", hint)

@@ -1,0 +1,216 @@
+"""The store: whole-market bars, corporate actions, listings, quarantine and scan history on Delta Lake."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from tapescan.errors import OptionError, StoreError
+from tapescan.market.adjust import Adjustment, adjust_bars
+from tapescan.market.quality import BAR_COLUMNS, sort_bars
+from tapescan.store.importing import Progress, import_files
+from tapescan.store.report import ImportReport
+from tapescan.store.tables import SCHEMAS, Conflict, Table, is_remote, local_version, store_errors
+
+__all__ = ["Store"]
+
+
+class Store:
+    """A store in a local folder or at a URL (``s3://bucket/folder``).
+
+    Every table is a Delta table in a folder of its name. A URL's credentials and options come from the
+    environment, as Delta Lake and polars take them (``AWS_ACCESS_KEY_ID``, ``AWS_REGION``,
+    ``AWS_ENDPOINT_URL`` ...). Opening creates nothing; the first import does.
+
+    Readers never wait for writers and see each table's newest committed version. A writer commits bars last
+    and a reader opens bars first, so bars never come without the splits and dividends imported with them.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        text = str(path)
+        # Relative paths mean the folder they meant when the store was opened.
+        self.path = text if is_remote(text) else str(Path(text.removeprefix("file://")).expanduser().absolute())
+        self._pinned: Mapping[str, int] | None = None
+
+    def __repr__(self) -> str:
+        return f"Store({self.path!r})" if self._pinned is None else f"Store({self.path!r}).at({dict(self._pinned)})"
+
+    # --- what is there --------------------------------------------------------------------------------
+
+    def exists(self) -> bool:
+        """Whether any table is there."""
+        return bool(self.versions())
+
+    def is_empty(self) -> bool:
+        """Whether no bar is stored."""
+        return not self._open("bars").files().select(pl.col("rows").sum()).item()
+
+    def versions(self) -> dict[str, int]:
+        """Table -> Delta version, for the tables that are there, bars first.
+
+        Two equal answers mean the same data. On a local folder this reads names only (no Delta Lake).
+        """
+        if self._pinned is not None:
+            return dict(self._pinned)
+        if is_remote(self.path):
+            found = {name: self._open(name).version for name in SCHEMAS}
+        else:
+            found = {name: local_version(f"{self.path}/{name}") for name in SCHEMAS}
+        return {name: version for name, version in found.items() if version is not None}
+
+    def at(self, versions: Mapping[str, int]) -> Store:
+        """The store as it was: reads these versions (as `versions` gave them); tables not named are empty."""
+        unknown = [name for name in versions if name not in SCHEMAS]
+        if unknown:
+            raise OptionError(f"no table is called {unknown[0]!r}", f"tables are {', '.join(SCHEMAS)}")
+        pinned = Store(self.path)
+        pinned._pinned = dict(versions)
+        return pinned
+
+    # --- reading --------------------------------------------------------------------------------------
+
+    def bars(
+        self,
+        as_of: dt.date | None = None,
+        *,
+        adjust: Adjustment = "splits",
+        since: dt.date | None = None,
+        symbols: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """Bars as they were known on a date: symbol, session, open, high, low, close, volume (float64).
+
+        Sorted by symbol and session. ``as_of`` leaves out later sessions and later splits and dividends;
+        None is the newest session. ``since`` leaves out earlier sessions, ``symbols`` other symbols.
+        ``adjust`` is explained in `market.adjust`. Raises `StoreError` when the store holds no bars.
+        """
+        if adjust not in ("none", "splits", "total"):
+            raise OptionError(f"adjust is {adjust!r}", "give none, splits or total")
+        table = self._open("bars")
+        files = table.files()
+        if files.is_empty():
+            raise StoreError(f"the store {self.path} holds no bars", "import some: tapescan import FILES")
+        stamps = [] if adjust == "none" else ["adjusted_to", "total_to"]
+        rows = _only(table, files, as_of, since, symbols).select(*BAR_COLUMNS, *stamps)
+        with store_errors(self.path, "read bars of"):
+            bars = sort_bars(rows.collect())
+        if adjust != "none" and len(bars):
+            actions = self.splits(), self.dividends() if adjust == "total" else _nothing("dividends")
+            bars = adjust_bars(bars, *actions, as_of or _newest(files, bars), adjust)
+        return bars.select(BAR_COLUMNS)
+
+    def sessions(self, as_of: dt.date | None = None) -> pl.Series:
+        """The distinct sessions that have bars, ascending, up to ``as_of``."""
+        table = self._open("bars")
+        rows = _only(table, table.files(), as_of, None, None)
+        with store_errors(self.path, "read bars of"):
+            return rows.select("session").unique().collect()["session"].sort()
+
+    def symbols(self) -> pl.DataFrame:
+        """The listing: symbol, name, exchange, sector, industry, country, type, ipo_year, market_cap, as_of."""
+        return self._open("symbols").read()
+
+    def splits(self) -> pl.DataFrame:
+        """symbol, ex_date, ratio (new shares for one old), source."""
+        return self._open("splits").read()
+
+    def dividends(self) -> pl.DataFrame:
+        """symbol, ex_date, amount ($ in the share basis of adjusted_to), adjusted_to, source."""
+        return self._open("dividends").read()
+
+    def quarantine(self, as_of: dt.date | None = None) -> pl.DataFrame:
+        """Refused bars and actions with their reason, up to a session; those without a date are kept."""
+        rows = self._open("quarantine").read()
+        if as_of is not None:
+            rows = rows.filter((pl.col("session") <= as_of).fill_null(value=True))
+        return rows.sort("imported_at", "symbol", "session", maintain_order=True)
+
+    def scans(self) -> pl.DataFrame:
+        """Recorded scans, oldest first: as_of, profile, created_at (UTC), document (JSON text)."""
+        return self._open("scans").read().sort("created_at", maintain_order=True)
+
+    # --- writing --------------------------------------------------------------------------------------
+
+    def import_files(
+        self,
+        paths: Sequence[str | Path],
+        *,
+        adjusted: Adjustment = "none",
+        adjusted_to: dt.date | None = None,
+        sessions: Collection[dt.date] | pl.Series | None = None,
+        progress: Progress | None = None,
+    ) -> ImportReport:
+        """Import Parquet and CSV files, and folders of them, in one commit of bars.
+
+        Each file holds bars, splits, dividends or symbols, told by its columns. A row stored already is
+        skipped, one with other values replaces it (the old stays readable by `at`), and a bar that breaks
+        a rule goes to the quarantine.
+
+        adjusted : what is inside the files' prices already: nothing, splits, or splits and dividends.
+            Dividend amounts are taken as paid with ``none``, as split-adjusted otherwise.
+        adjusted_to : the date through which it is; None takes each path's newest date.
+        sessions : the exchange's sessions; bars of other days are refused. None refuses weekends only.
+        progress : called with the steps done, all steps, and what is done now.
+
+        Raises `FileError` or `OptionError` before anything is written, `StoreError` when it cannot be.
+        """
+        self._must_be_newest()
+        return import_files(
+            self.path, paths, adjusted=adjusted, adjusted_to=adjusted_to, sessions=sessions, progress=progress
+        )
+
+    def record_scan(self, as_of: dt.date, profile: str, document: str) -> None:
+        """Add a scan to the history; ``document`` is its result as JSON text."""
+        self._must_be_newest()
+        row = pl.DataFrame(
+            {"as_of": [as_of], "profile": [profile], "created_at": [dt.datetime.now(dt.UTC)], "document": [document]}
+        )
+        for _ in range(20):
+            try:
+                return self._open("scans").append(row)
+            except Conflict as conflict:
+                cause = conflict
+        raise StoreError(f"cannot record a scan in the store {self.path}: {cause.__cause__}", "try again")
+
+    def _must_be_newest(self) -> None:
+        if self._pinned is not None:
+            raise StoreError(f"{self!r} is a past version", "write to the store itself")
+
+    def _open(self, name: str) -> Table:
+        if self._pinned is None:
+            return Table(self.path, name)
+        return Table(self.path, name, self._pinned.get(name), absent=name not in self._pinned)
+
+
+def _only(
+    table: Table,
+    files: pl.DataFrame,
+    as_of: dt.date | None,
+    since: dt.date | None,
+    symbols: Sequence[str] | None,
+) -> pl.LazyFrame:
+    """Some of the bars; files that hold none of them are not opened."""
+    wanted = []
+    if as_of is not None:
+        files = files.filter(pl.col("first").fill_null(as_of) <= as_of)
+        wanted.append(pl.col("session") <= as_of)
+    if since is not None:
+        files = files.filter(pl.col("last").fill_null(since) >= since)
+        wanted.append(pl.col("session") >= since)
+    if symbols is not None:
+        wanted.append(pl.col("symbol").is_in(list(symbols)))
+    found = table.scan(files)
+    return found.filter(*wanted) if wanted else found
+
+
+def _newest(files: pl.DataFrame, bars: pl.DataFrame) -> dt.date:
+    """The newest session of all bars stored, not only of those read."""
+    newest = files["last"].max() if not files["last"].has_nulls() else bars["session"].max()
+    assert isinstance(newest, dt.date)
+    return newest
+
+
+def _nothing(name: str) -> pl.DataFrame:
+    return pl.DataFrame(schema=SCHEMAS[name])

@@ -1,0 +1,170 @@
+"""The commands as a person runs them: whole processes, real exit codes, what is on which stream."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tapescan.features.plan import default_features
+from tests.conftest import random_bars
+
+Run = subprocess.CompletedProcess[str]
+
+
+def tapescan(*arguments: str, cwd: Path | None = None, width: int = 120) -> Run:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TAPESCAN_") or k == "TAPESCAN_CACHE"}
+    return subprocess.run(
+        [sys.executable, "-m", "tapescan", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**environment, "COLUMNS": str(width)},
+    )
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of a small random market that trades enough to be ranked."""
+    folder = tmp_path_factory.mktemp("market")
+    random_bars(symbols=60, sessions=300, seed=5).write_parquet(folder / "bars.parquet")
+    done = tapescan("import", str(folder / "bars.parquet"), "--store", str(folder / "store"))
+    assert done.returncode == 0, done.stderr
+    return folder / "store"
+
+
+def one_line(done: Run) -> str:
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.strip().splitlines()
+    message = [line for line in lines if line.startswith("tapescan: ")]
+    assert len(message) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return message[0]
+
+
+def test_scan_as_json_is_one_object(store: Path) -> None:
+    done = tapescan("scan", "--store", str(store), "--format", "json", "--top", "5")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["coverage"]["requested"] == 60
+    assert found["coverage"]["requested"] == found["coverage"]["ranked"] + sum(found["coverage"]["dropped"].values())
+    assert [row["rank"] for row in found["rows"]] == [1, 2, 3, 4, 5]
+    assert {"rank", "symbol", "score"} <= set(found["rows"][0])
+    assert found["provenance"]["data"]["store"]["bars"] >= 0
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_the_table_fits_the_terminal(store: Path, width: int) -> None:
+    done = tapescan("scan", "--store", str(store), "--top", "8", width=width)
+    assert done.returncode == 0, done.stderr
+    table = done.stdout.split("Coverage:")[0]
+    assert max(len(line) for line in table.splitlines()) <= width
+    assert "symbol" in table
+
+
+def test_every_symbols_features_as_parquet(store: Path, tmp_path: Path) -> None:
+    path = tmp_path / "features.parquet"
+    done = tapescan("scan", "--store", str(store), "--features", "all", "--format", "parquet", "--output", str(path))
+    assert done.returncode == 0, done.stderr
+    frame = pl.read_parquet(path)
+    assert len(frame) == 60
+    assert set(default_features()) <= set(frame.columns)
+    assert frame["dropped"].null_count() == 0
+
+
+def test_csv_holds_nothing_but_csv(store: Path) -> None:
+    done = tapescan("scan", "--store", str(store), "--format", "csv", "--features", "rsi_14,atr_14")
+    frame = pl.read_csv(done.stdout.encode())
+    assert len(frame) == 60
+    assert {"rsi_14", "atr_14", "score", "dropped"} <= set(frame.columns)
+
+
+def test_show_explains_a_symbol(store: Path) -> None:
+    best = json.loads(tapescan("scan", "--store", str(store), "--format", "json", "--top", "1").stdout)["rows"][0]
+    done = tapescan("show", best["symbol"], "--store", str(store))
+    assert done.returncode == 0, done.stderr
+    assert "rank 1 of" in done.stdout
+    assert f"score {best['score']:.1f}" in done.stdout
+    assert "stop" in done.stdout
+
+
+def test_indicators_lists_all_as_table_and_json() -> None:
+    assert "rsi_14" in tapescan("indicators", "--group", "oscillators").stdout.replace("\n", "")
+    found = json.loads(tapescan("indicators", "--json").stdout)
+    assert len(found) >= 65
+    assert sum(len(one["default_features"]) for one in found) >= 120
+    assert all(one["formula"] and one["reference"] for one in found)
+
+
+def test_version_and_help() -> None:
+    assert tapescan("--version").stdout.startswith("tapescan 0.")
+    for command in ("scan", "show", "import", "indicators", "bench"):
+        done = tapescan(command, "--help")
+        assert done.returncode == 0
+        assert done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("scan", "--profile", "swng"), "did you mean swing"),
+        (("scan", "--format", "xml"), "--format"),
+        (("scan", "--format", "parquet"), "--output"),
+        (("scan", "--as-of", "yesterday"), "YYYY-MM-DD"),
+        (("scan", "--where", "rsi14 < 10"), "rsi_14"),
+        (("scan", "--where", "rsi_14 <"), "--where"),
+        (("scan", "--rank-by", "scores"), "score"),
+        (("scan", "--features", "rsi_14,smaa_20"), "sma_20"),
+        (("scan", "--top", "0"), "--top"),
+        (("scan", "--top", "many"), "--top"),
+        (("scan", "--nonsense"), "--nonsense"),
+        (("scan", "--output", "/nonexistent/folder/x.csv", "--format", "csv"), "/nonexistent/folder/x.csv"),
+        (("show", "NOSUCH"), "NOSUCH"),
+        (("show",), "SYMBOL"),
+        (("indicators", "--group", "oscilators"), "oscillators"),
+        (("nonsense",), "nonsense"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(store: Path, arguments: tuple[str, ...], says: str) -> None:
+    where = ("--store", str(store)) if arguments[0] in {"scan", "show"} else ()
+    assert says in one_line(tapescan(*arguments, *where))
+
+
+def test_an_as_of_before_the_first_bar(store: Path) -> None:
+    line = one_line(tapescan("scan", "--store", str(store), "--as-of", "1999-01-04"))
+    assert "1999-01-04" in line
+    assert "2022-" in line
+
+
+def test_a_store_that_is_not_there(tmp_path: Path) -> None:
+    assert "no-store" in one_line(tapescan("scan", "--store", str(tmp_path / "no-store")))
+
+
+def test_import_without_a_store_and_with_a_missing_file(tmp_path: Path) -> None:
+    assert "--store" in one_line(tapescan("import", "x.csv", cwd=tmp_path))
+    assert "x.csv" in one_line(tapescan("import", "x.csv", "--store", "s", cwd=tmp_path))
+    assert "--adjusted" in one_line(tapescan("import", "x.csv", "--store", "s", "--adjusted", "some", cwd=tmp_path))
+
+
+def test_a_market_of_one_bar_is_marked_not_refused(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("symbol,date,open,high,low,close,volume\nNA,2024-03-01,10,11,9,10.5,1000\n")
+    assert tapescan("import", "one.csv", "--store", "s", cwd=tmp_path).returncode == 0
+    done = tapescan("scan", "--store", "s", "--format", "json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["coverage"] == {"requested": 1, "ranked": 0, "dropped": {"short_history": 1}}
+    assert "No symbol was ranked" in tapescan("scan", "--store", "s", cwd=tmp_path).stdout
+    assert "not ranked" in tapescan("show", "NA", "--store", "s", cwd=tmp_path).stdout
+
+
+def test_settings_name_the_store(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "tapescan.toml").write_text(f'store = "{store}"\ntop = 3\n')
+    found = json.loads(tapescan("scan", "--format", "json", cwd=tmp_path).stdout)
+    assert len(found["rows"]) == 3

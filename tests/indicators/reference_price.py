@@ -1,0 +1,51 @@
+"""Plain references of the price family."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from tests.indicators.oracle import Bars, Floats, reference
+
+
+def _bars_since(extreme: Floats, values: Floats, period: int) -> Floats:
+    since = np.full(len(values), np.nan)
+    if len(values) >= period:
+        windows = sliding_window_view(values, period)[:, ::-1]
+        since[period - 1 :] = np.argmax(windows == extreme[period - 1 :, None], axis=1)
+    return since
+
+
+@reference
+def highest(bars: Bars, period: int) -> tuple[Floats, ...]:
+    close = bars["close"]
+    found = np.full(len(close), np.nan)
+    if len(close) >= period:
+        found[period - 1 :] = sliding_window_view(close, period).max(axis=1)
+    return found, _bars_since(found, close, period)
+
+
+@reference
+def lowest(bars: Bars, period: int) -> tuple[Floats, ...]:
+    close = bars["close"]
+    found = np.full(len(close), np.nan)
+    if len(close) >= period:
+        found[period - 1 :] = sliding_window_view(close, period).min(axis=1)
+    return found, _bars_since(found, close, period)
+
+
+@reference
+def gap(bars: Bars) -> tuple[Floats, ...]:
+    found = np.full(len(bars["close"]), np.nan)
+    found[1:] = bars["open"][1:] / bars["close"][:-1] - 1
+    return (found,)
+
+
+@reference
+def streak(bars: Bars) -> tuple[Floats, ...]:
+    found = np.full(len(bars["close"]), np.nan)
+    run = 0
+    for t, step in enumerate(np.sign(np.diff(bars["close"])), start=1):
+        run = 0 if step == 0 else int(step) + (run if run * step > 0 else 0)
+        found[t] = min(max(run, -20), 20)
+    return (found,)

@@ -1,0 +1,64 @@
+"""Plain references of the statistics family."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from tests.indicators.oracle import Bars, Floats, reference
+
+
+def _windows(values: Floats, period: int) -> Floats:
+    return sliding_window_view(values, period) if len(values) >= period else np.empty((0, period))
+
+
+def _padded(found: Floats, length: int) -> Floats:
+    """The values at the end of `length` rows, NaN before."""
+    return np.concatenate([np.full(length - len(found), np.nan), found])
+
+
+def _returns(values: Floats) -> Floats:
+    return values[1:] / values[:-1] - 1
+
+
+def _centred(windows: Floats) -> Floats:
+    centred: Floats = windows - windows.mean(axis=1, keepdims=True)
+    return centred
+
+
+def _pearson(x: Floats, y: Floats) -> Floats:
+    x, y = _centred(x), _centred(y)
+    size = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
+    return np.where(size > 0, (x * y).sum(axis=1) / size, np.nan)
+
+
+@reference
+def skewness(bars: Bars, period: int) -> tuple[Floats, ...]:
+    x = _centred(_windows(_returns(bars["close"]), period))
+    return (_padded((x**3).mean(axis=1) / (x**2).mean(axis=1) ** 1.5, len(bars["close"])),)
+
+
+@reference
+def kurtosis(bars: Bars, period: int) -> tuple[Floats, ...]:
+    x = _centred(_windows(_returns(bars["close"]), period))
+    return (_padded((x**4).mean(axis=1) / (x**2).mean(axis=1) ** 2 - 3, len(bars["close"])),)
+
+
+@reference
+def autocorrelation(bars: Bars, period: int) -> tuple[Floats, ...]:
+    r = _returns(bars["close"])
+    return (_padded(_pearson(_windows(r[:-1], period), _windows(r[1:], period)), len(bars["close"])),)
+
+
+@reference
+def correlation(bars: Bars, period: int) -> tuple[Floats, ...]:
+    market, own = _returns(bars["market"]), _returns(bars["close"])
+    return (_padded(_pearson(_windows(market, period), _windows(own, period)), len(bars["close"])),)
+
+
+@reference
+def zscore(bars: Bars, period: int) -> tuple[Floats, ...]:
+    windows = _windows(bars["close"], period)
+    score = _centred(windows)[:, -1] / windows.std(axis=1)
+    equal = (windows == windows[:, :1]).all(axis=1)
+    return (_padded(np.where(equal, np.nan, score), len(bars["close"])),)

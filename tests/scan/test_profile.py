@@ -1,0 +1,80 @@
+"""Profiles: the shipped ones, users' own, and broken ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tapescan.errors import ProfileError
+from tapescan.scan.profile import load_profile, profile_names
+from tapescan.scan.regime import Regime
+from tapescan.scan.score import weight_shares
+
+CALM = Regime("up", "calm", 0.1, "SPY")
+
+
+def test_nine_profiles_are_shipped_and_valid() -> None:
+    assert set(profile_names()) == {
+        f"{horizon}{manner}"
+        for horizon in ("short_swing", "swing", "position")
+        for manner in ("", "_conservative", "_aggressive")
+    }
+    for name in profile_names():
+        assert sum(weight_shares(load_profile(name), CALM).values()) == pytest.approx(1.0)
+
+
+def test_a_regime_shifts_the_weights() -> None:
+    calm = weight_shares(load_profile("swing"), CALM)
+    down = weight_shares(load_profile("swing"), Regime("down", "stressed", 0.5, "SPY"))
+    assert down["momentum"] < calm["momentum"]
+    assert down["volatility"] > calm["volatility"]
+    assert sum(down.values()) == pytest.approx(1.0)
+
+
+def test_own_profiles_by_path_and_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('title = "Mine"\nside = "both"\n[weights]\nmomentum = 1\n')
+    assert load_profile(str(path)).name == "mine"
+    monkeypatch.setenv("TAPESCAN_PROFILES", str(tmp_path))
+    assert load_profile("mine").side == "both"
+    assert "mine" in profile_names()
+
+
+def test_a_digest_names_the_content_not_the_spelling(tmp_path: Path) -> None:
+    one, two, three = (tmp_path / f"{n}.toml" for n in "abc")
+    one.write_text('name = "x"\ntitle = "T"\n[weights]\ntrend = 1\n')
+    two.write_text('title="T"   # a comment\nname = "x"\n[weights]\ntrend = 1.0\n')
+    three.write_text('name = "x"\ntitle = "T"\n[weights]\ntrend = 2\n')
+    assert load_profile(str(one)).digest == load_profile(str(two)).digest != load_profile(str(three)).digest
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("title = ", "Invalid value"),
+        ('title = "x"', "weights"),
+        ('title = "x"\n[weights]\nmomentun = 1', "momentun"),
+        ('title = "x"\n[weights]\nmomentum = "much"', "momentum"),
+        ('title = "x"\n[weights]\nmomentum = -1', "momentum"),
+        ('title = "x"\n[weights]\nmomentum = 0', "all weights are 0"),
+        ('title = "x"\nside = "up"\n[weights]\nmomentum = 1', "side"),
+        ('title = "x"\n[weights]\nmomentum = 1\n[risk]\nstop_atr = 5', "max_stop_atr"),
+        ('title = "x"\n[weights]\nmomentum = 1\n[risk]\nswing_bars = 11', "swing_bars"),
+    ],
+)
+def test_a_broken_profile_is_one_clear_line(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_text(text)
+    with pytest.raises(ProfileError) as caught:
+        load_profile(str(path))
+    assert str(path) in str(caught.value)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_profile_is_answered_with_the_nearest() -> None:
+    with pytest.raises(ProfileError, match="did you mean swing"):
+        load_profile("swng")
+    with pytest.raises(ProfileError, match=r"known: .*position"):
+        load_profile("zzzz")

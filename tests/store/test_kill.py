@@ -1,0 +1,129 @@
+"""``kill -9`` at any moment of an import: the store is old or new, never half, and the next import completes it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tapescan.market.quality import BAR_COLUMNS
+from tapescan.store import Store
+from tests.conftest import random_bars
+
+KILLS = 50
+
+#: The child waits to be told, so that kills fall into the import and not into Python's start, and so that
+#: the next child starts while the state that the last one left is looked at.
+CHILD = """
+import sys
+import deltalake, tapescan.store
+store = tapescan.store.Store(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+store.import_files(sys.argv[2:], adjusted="none")
+print("end", flush=True)
+"""
+
+
+def test_a_kill_at_any_moment_leaves_the_old_or_the_new_state(tmp_path: Path) -> None:
+    bars = random_bars(symbols=300, sessions=100, seed=8).select(BAR_COLUMNS)
+    shift = [dt.timedelta(days=0), dt.timedelta(days=364)]
+    bars = pl.concat([bars.with_columns(pl.col("session") + s) for s in shift])  # two years, so two partitions
+    newest = bars["session"].max()
+    # New bars, corrected bars in both years, refused bars and splits, so that every table is committed.
+    corrected = bars.with_columns(
+        volume=pl.when(pl.col("symbol") < "S150").then(pl.col("volume") + 1).otherwise("volume")
+    )
+    added = corrected.filter(session=newest).with_columns(session=pl.lit(newest + dt.timedelta(days=3)))  # type: ignore[operator]
+    bad = added.with_columns(close=pl.lit(-1.0), symbol="X" + pl.col("symbol"))
+    splits = pl.DataFrame({"symbol": ["S001", "S002"], "ex_date": [newest] * 2, "ratio": [2.0, 0.1]})
+    files = [tmp_path / "old.parquet", tmp_path / "new.parquet", tmp_path / "splits.parquet"]
+    bars.write_parquet(files[0])
+    pl.concat([corrected, added, bad]).write_parquet(files[1])
+    splits.write_parquet(files[2])
+
+    start = tmp_path / "start"
+    Store(start).import_files([files[0]])
+    old = Store(start).bars(adjust="none")
+    assert old.equals(bars.sort("symbol", "session"))
+    shutil.copytree(start, tmp_path / "whole")
+    whole = Store(tmp_path / "whole")
+    seconds = min(run_child(start_child(tmp_path / f"timed{n}", start, files[1:]), None) for n in range(2))
+    whole.import_files(files[1:])
+    new = whole.bars(adjust="none")
+    expected = {table: len(getattr(whole, table)()) for table in ("splits", "quarantine")}
+    assert expected == {"splits": 2, "quarantine": len(bad)}
+
+    moments = np.random.default_rng(1).uniform(0.0, seconds * 1.1, KILLS)
+    states = {"old": 0, "new": 0, "part of the tables": 0}
+    child = start_child(tmp_path / "killed0", start, files[1:])
+    for number, moment in enumerate(moments):
+        folder = tmp_path / f"killed{number}"
+        run_child(child, float(moment))
+        child = start_child(tmp_path / f"killed{number + 1}", start, files[1:])
+        store = Store(folder)
+        found = store.bars(adjust="none")
+        assert found.equals(old) or found.equals(new), f"kill {number} after {moment:.3f} s left a half state"
+        for table, rows in expected.items():
+            assert len(getattr(store, table)()) in (0, rows)
+        if found.equals(new):  # bars are last: when they are there, so is all else
+            assert {table: len(getattr(store, table)()) for table in expected} == expected
+        states["new" if found.equals(new) else "old"] += 1
+        states["part of the tables"] += bool(found.equals(old) and len(store.quarantine()))
+        store.import_files(files[1:])
+        assert store.bars(adjust="none").equals(new)
+        assert {table: len(getattr(store, table)()) for table in expected} == expected
+        versions = store.versions()
+        assert store.import_files(files[1:]).new == 0
+        assert store.versions() == versions
+        shutil.rmtree(folder)
+    run_child(child, 0.0)
+    assert states["old"] > KILLS // 4, states
+
+
+def test_a_kill_during_the_first_import_leaves_a_store_that_can_be_completed(tmp_path: Path) -> None:
+    bars = random_bars(symbols=100, sessions=60, seed=8).select(BAR_COLUMNS)
+    bars.write_parquet(tmp_path / "bars.parquet")
+    files = [tmp_path / "bars.parquet"]
+    seconds = run_child(start_child(tmp_path / "timed", None, files), None)
+    for number, moment in enumerate(np.linspace(0.0, seconds, 12)):
+        store = Store(tmp_path / f"first{number}")
+        run_child(start_child(Path(store.path), None, files), float(moment))
+        assert store.is_empty() or store.bars().equals(bars)
+        store.import_files(files)
+        assert store.bars().equals(bars)
+
+
+def start_child(folder: Path, start: Path | None, files: list[Path]) -> subprocess.Popen[str]:
+    """A process that is about to import files into a copy of a store."""
+    if start is not None:
+        shutil.copytree(start, folder)
+    command = [sys.executable, "-c", CHILD, str(folder), *map(str, files)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def run_child(child: subprocess.Popen[str], kill_after: float | None) -> float:
+    """Let it import and kill it after some seconds; the seconds it took."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    with child:
+        assert child.stdout.readline() == "ready\n"
+        child.stdin.write("go\n")
+        child.stdin.flush()
+        began = time.perf_counter()
+        if kill_after is not None:
+            time.sleep(kill_after)
+            child.send_signal(signal.SIGKILL)
+        said = child.stdout.readline()
+        taken = time.perf_counter() - began
+    if kill_after is None and said != "end\n":
+        pytest.fail("the import did not finish")
+    return taken
