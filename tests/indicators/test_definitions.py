@@ -12,7 +12,7 @@ from tapescan.features.plan import Plan, plan_features
 from tapescan.indicators import Indicator, registry
 from tapescan.market.panel import Panel, build_panel
 from tests.indicators import reference_modules
-from tests.indicators.oracle import REFERENCES, lanes, talib_values, worst_error
+from tests.indicators.oracle import REFERENCES, adjudicated, lanes, talib_values, worst_error
 
 Floats = NDArray[np.float64]
 reference_modules.load()
@@ -49,7 +49,9 @@ def test_agrees_with_its_oracle_on_all_rows_of_every_symbol(
             answers: list[tuple[int, Floats]] = []
             if indicator.talib:
                 slots = [i for i, output in enumerate(indicator.outputs) if output.talib]
-                answers += zip(slots, talib_values(indicator, values, bars), strict=True)
+                for slot, theirs in zip(slots, talib_values(indicator, values, bars), strict=True):
+                    mine = ours[slot, first:, lane]
+                    answers.append((slot, adjudicated(indicator, values, slot, bars, mine, theirs)))
             if indicator.name in REFERENCES:
                 with np.errstate(all="ignore"):
                     found = REFERENCES[indicator.name](bars, *values)

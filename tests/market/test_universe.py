@@ -40,7 +40,7 @@ def type_of(name: str, symbol: str = "ABCD", industry: str = "", **facts: str) -
         ("spac", "YHN Acquisition I Limited Ordinary Shares"),
         (
             "preferred",
-            "Bank of America Corporation Depositary shares each representing 1/1000th interest in a share of 4.750% Non-Cumulative Pr",
+            "Bank of America Depositary shares each representing 1/1000th interest in a share of 4.75% Pr",
         ),
         ("preferred", "MetLife Inc. Preferred Series A Floating Rate"),
         ("preferred", "Morgan Stanley Dep Shs repstg 1/1000 Pfd Ser A"),

@@ -34,8 +34,8 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    request = urllib.request.Request(f"http://{host}:{port}/market", method="PUT")  # noqa: S310 (our own server)
-    urllib.request.urlopen(request).close()  # noqa: S310
+    request = urllib.request.Request(f"http://{host}:{port}/market", method="PUT")
+    urllib.request.urlopen(request).close()  # noqa: S310 (our own server)
     yield "s3://market"
     server.stop()
 

@@ -268,7 +268,26 @@ def test_an_unwritable_store_is_one_clear_line(tmp_path: Path) -> None:
         Store(tmp_path / "file" / "store").bars()
 
 
-def test_a_damaged_store_is_one_clear_line(full: Store) -> None:
+@pytest.mark.parametrize("name", ["my store", "a#b", "50%", "\u65e5\u672c", "a?b*c{d}"])
+def test_a_folder_may_have_nearly_any_name(tmp_path: Path, name: str) -> None:
+    store = Store(tmp_path / name)
+    path = write(tmp_path, BARS)
+    assert [store.import_files([path]).new for _ in range(2)] == [len(BARS), 0]
+    assert store.bars().equals(BARS)
+
+
+@pytest.mark.parametrize("name", ["a[b]", "a|b", "a^b", "a\\b", "a%20b"])
+def test_a_name_that_delta_lake_would_misread_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StoreError, match="cannot be addressed"):
+        Store(tmp_path / name)
+
+
+def test_a_version_that_never_was_is_one_clear_line(full: Store) -> None:
+    with pytest.raises(StoreError, match="cannot read table bars of the store"):
+        full.at({"bars": 99}).bars()
+
+
+def test_a_damaged_store_is_one_clear_line(full: Store, tmp_path: Path) -> None:
     data = next(Path(full.path, "bars").rglob("year=2022/*.parquet"))
     data.write_bytes(data.read_bytes()[:100])
     with pytest.raises(StoreError, match="cannot read bars of the store") as caught:
@@ -277,10 +296,22 @@ def test_a_damaged_store_is_one_clear_line(full: Store) -> None:
     data.unlink()
     with pytest.raises(StoreError, match="cannot read bars"):
         full.bars()
+    with pytest.raises(StoreError, match="cannot read bars"):
+        full.import_files([tmp_path / "bars.parquet"])
     log = next(Path(full.path, "bars", "_delta_log").glob("*.json"))
     log.write_text("{broken")
     with pytest.raises(StoreError, match="cannot read table bars of"):
         full.bars()
+
+
+def test_an_empty_store_is_looked_at_without_loading_delta_lake(tmp_path: Path) -> None:
+    """Whether there is a store, and which version, is asked before every scan: it must cost nothing."""
+    code = (
+        f"import sys; from tapescan.store import Store; s = Store({str(tmp_path / 'none')!r})\n"
+        "s.exists(), s.is_empty(), s.versions(), s.sessions(), s.symbols(), s.quarantine()\n"
+        "sys.exit('deltalake' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_options_are_checked_before_anything(store: Store, tmp_path: Path) -> None:

@@ -59,14 +59,15 @@ def sma(close, first, start, out, period):
 def ema(close, first, start, out, period):
     rows, lanes = close.shape
     alpha = 2.0 / (period + 1)
-    state = np.zeros(lanes)
+    state, total = np.zeros(lanes), np.zeros(lanes)
+    latest = first[-1]
     for t in range(rows):
         for j in range(lanes):
-            n = t - first[j]
-            x = close[t, j]
-            s = state[j]
-            summed = s + x
-            state[j] = summed if n < period - 1 else (summed / period if n == period - 1 else (x - s) * alpha + s)
+            state[j] = (close[t, j] - state[j]) * alpha + state[j]
+        if t - latest < period:
+            for j in range(lanes):
+                total[j] += close[t, j]
+                state[j] = total[j] / period if t - first[j] < period else state[j]
         if t >= start:
             for j in range(lanes):
                 out[t - start, j] = state[j] if t - first[j] >= period - 1 else np.nan
@@ -89,7 +90,7 @@ def rma(close, first, start, out, period):
     rows, lanes = close.shape
     alpha = 1.0 / period
     state, total = np.zeros(lanes), np.zeros(lanes)
-    latest = first.max()
+    latest = first[-1]
     for t in range(rows):
         for j in range(lanes):
             state[j] = (close[t, j] - state[j]) * alpha + state[j]
@@ -149,7 +150,7 @@ def dema(close, first, start, out, period):
     rows, lanes = close.shape
     alpha = 2.0 / (period + 1)
     one, two, one_sum, two_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    latest = first.max()
+    latest = first[-1]
     for t in range(rows):
         for j in range(lanes):
             one[j] = (close[t, j] - one[j]) * alpha + one[j]
@@ -183,7 +184,7 @@ def tema(close, first, start, out, period):
     alpha = 2.0 / (period + 1)
     one, two, three = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
     one_sum, two_sum, three_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    latest = first.max()
+    latest = first[-1]
     for t in range(rows):
         for j in range(lanes):
             one[j] = (close[t, j] - one[j]) * alpha + one[j]

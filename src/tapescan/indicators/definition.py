@@ -24,7 +24,7 @@ The kernel's contract
 inputs      time-major float64 arrays ``(rows, lanes)``, oldest bar first. A lane is one symbol's own
             bars without holes. Rows before ``first[lane]`` hold 0.0 (the input ``market`` holds NaN
             where the market index has no value).
-first       int64 ``(lanes,)``: each lane's first valid row.
+first       int64 ``(lanes,)``: each lane's first valid row, ascending: the longest history comes first.
 start       the first row to write: ``rows - 1`` in a scan, 0 in a replay.
 outputs     float64 ``(rows - start, lanes)``, every element of which the kernel writes; NaN where
             ``row - first[lane] < lookback`` or where the value is undefined.

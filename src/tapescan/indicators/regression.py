@@ -19,19 +19,19 @@ from tapescan.indicators.definition import Output, Period, indicator
     defaults=((14,), (50,)),
     outputs=(
         Output("", "price"),
-        Output("slope", "price", talib=False),
+        Output("slope", "price"),
         Output("intercept", "price"),
-        Output("angle", "degrees", -90, 90, talib=False),
+        Output("angle", "degrees", -90, 90),
         Output("r2", "ratio", 0, 1, talib=False),
     ),
     lookback=lambda period: period - 1,
     formula="least squares line through the last period closes: its value at the newest bar, its rise a bar (slope), "
     "its value at the oldest bar (intercept), atan(slope) (angle), the share of the variance it explains (r2)",
     reference="Adrien-Marie Legendre, Nouvelles methodes pour la determination des orbites des cometes, 1805",
-    talib="(LINEARREG(close, period), LINEARREG_INTERCEPT(close, period))",
-    note="Slope and angle are TA-Lib's LINEARREG_SLOPE and LINEARREG_ANGLE, without the rounding error that its "
-    "running sums gather (3e-11 at a price of 300). The angle depends on the unit of price; r2 has no value "
-    "where all closes are equal",
+    talib="(LINEARREG(close, period), LINEARREG_SLOPE(close, period), "
+    "LINEARREG_INTERCEPT(close, period), LINEARREG_ANGLE(close, period))",
+    note="Each window is summed anew, where TA-Lib's running sums gather rounding error (3e-11 in a slope at a price "
+    "of 300). The angle depends on the unit of price; r2 has no value where all closes are equal",
 )
 def linreg(close, first, start, out, slope, intercept, angle, r2, period):
     rows, lanes = close.shape

@@ -33,7 +33,7 @@ def macd(close, first, start, out, out_signal, out_histogram, fast, slow, signal
     short_alpha, long_alpha, signal_alpha = 2.0 / (short + 1), 2.0 / (long + 1), 2.0 / (signal + 1)
     quick, steady, smooth = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
     short_sum, long_sum, signal_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    earliest, latest = first.min(), first.max()
+    earliest, latest = first[0], first[-1]
     for t in range(rows):
         if t - earliest >= long:
             for j in range(lanes):
@@ -79,7 +79,7 @@ def ppo(close, first, start, out, fast, slow):
     short, long = min(fast, slow), max(fast, slow)
     short_alpha, long_alpha = 2.0 / (short + 1), 2.0 / (long + 1)
     quick, steady, short_sum, long_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    latest = first.max()
+    latest = first[-1]
     for t in range(rows):
         for j in range(lanes):
             quick[j] = (close[t, j] - quick[j]) * short_alpha + quick[j]
@@ -115,7 +115,7 @@ def apo(close, first, start, out, fast, slow):
     short, long = min(fast, slow), max(fast, slow)
     short_alpha, long_alpha = 2.0 / (short + 1), 2.0 / (long + 1)
     quick, steady, short_sum, long_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    latest = first.max()
+    latest = first[-1]
     for t in range(rows):
         for j in range(lanes):
             quick[j] = (close[t, j] - quick[j]) * short_alpha + quick[j]
@@ -150,7 +150,7 @@ def adx(high, low, first, start, out, period):
     share = 1.0 / period
     plus, minus, mean = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
     keep, weight = np.zeros(lanes), np.zeros(lanes)
-    latest = first.max()
+    latest = first[-1]
     for t in range(rows):
         before = max(t - 1, 0)
         if t - latest <= 2 * period:
@@ -186,7 +186,7 @@ def adx(high, low, first, start, out, period):
 def dx(high, low, first, start, out, period):
     rows, lanes = high.shape
     plus, minus, keep = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    latest = first.max()
+    latest = first[-1]
     for t in range(rows):
         before = max(t - 1, 0)
         if t - latest <= period:
@@ -220,7 +220,7 @@ def dx(high, low, first, start, out, period):
 def plus_di(high, low, close, first, start, out, period):
     rows, lanes = close.shape
     plus, ranges, keep = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    latest = first.max()
+    latest = first[-1]
     for t in range(rows):
         before = max(t - 1, 0)
         if t - latest <= period:
@@ -254,7 +254,7 @@ def plus_di(high, low, close, first, start, out, period):
 def minus_di(high, low, close, first, start, out, period):
     rows, lanes = close.shape
     minus, ranges, keep = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    latest = first.max()
+    latest = first[-1]
     for t in range(rows):
         before = max(t - 1, 0)
         if t - latest <= period:
@@ -335,7 +335,7 @@ def supertrend(high, low, close, first, start, out, direction, period, multiplie
     # The bands are kept at twice their size: no halving, so every product is followed by one sum only, and
     # fused multiply-add rounds the same way wherever the loop is compiled.
     upper, lower = np.full(lanes, np.inf), np.full(lanes, -np.inf)
-    latest = first.max()
+    latest = first[-1]
     for t in range(rows):
         before = max(t - 1, 0)
         for j in range(lanes):
@@ -381,7 +381,7 @@ def sar(high, low, first, start, out, acceleration, maximum):
     step = min(acceleration, maximum)
     stop, extreme, factor, rising = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
     high_before, low_before, shown = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    latest = first.max()
+    latest = first[-1]
     for t in range(rows):
         if t - latest <= 1:
             for j in range(lanes):

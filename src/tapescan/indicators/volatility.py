@@ -106,8 +106,9 @@ def natr(high, low, close, first, start, out, period):
     lookback=lambda period: period - 1,
     formula="square root of the mean squared deviation of the last period closes from their mean (population)",
     reference="TA-Lib STDDEV",
-    note="Every window is summed afresh. TA-Lib 0.8.1 keeps running sums, whose rounding reaches a few 1e-9 of its value "
-    "on some bars after a price has collapsed; elsewhere the two agree to 1e-9.",
+    talib="STDDEV(close, period, 1.0)",
+    note="Every window is summed afresh. TA-Lib 0.8.1 keeps running sums, whose rounding reaches a few 1e-9 of the "
+    "value on some bars after a price has collapsed; there exact arithmetic sides with this one.",
 )
 def stddev(close, first, start, out, period):
     rows, lanes = close.shape
@@ -163,13 +164,14 @@ def var(close, first, start, out, period):
     group="volatility",
     inputs=("close",),
     parameters=(Period(20), Parameter("deviations", 2.0, 0.1, 10.0)),
-    outputs=(*BANDS, Output("percent_b", "ratio"), Output("bandwidth", "ratio", 0)),
+    outputs=(*BANDS, Output("percent_b", "ratio", talib=False), Output("bandwidth", "ratio", 0, talib=False)),
     lookback=lambda period, _: period - 1,
     formula="middle = mean of the last period closes; upper and lower = middle +- deviations * their population "
     "standard deviation; percent_b = (close - lower) / (upper - lower), undefined where these are equal; "
     "bandwidth = (upper - lower) / middle",
     reference="John Bollinger, Bollinger on Bollinger Bands, 2001; TA-Lib BBANDS",
-    note="The bands are TA-Lib's BBANDS to within 1e-9 of the middle band; see stddev on its rounding.",
+    talib="BBANDS(close, period, deviations, deviations)",
+    note="Every window is summed afresh; see stddev on the rounding of TA-Lib's running sums.",
 )
 def bbands(close, first, start, out_upper, out_middle, out_lower, out_percent_b, out_bandwidth, period, deviations):
     rows, lanes = close.shape

@@ -66,11 +66,11 @@ def adjust_bars(
 
 def _apply_splits(bars: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
     """Divide prices and multiply volumes by the ratios of the splits with an ex-date after ``adjusted_to``."""
-    rows, part = _rows_of(bars, splits["symbol"])
+    codes = _codes(splits)
+    rows, part = _rows_of(bars, codes, ["adjusted_to"])
     if part.is_empty():
         return bars
-    steps = _Steps.of(splits, part["symbol"].unique())
-    factor = steps.product_after(part["symbol"], part["adjusted_to"])
+    factor = _Steps.of(splits, codes).product_after(part["code"], part["adjusted_to"])
     at = factor != 1.0
     return _scale(bars, rows[at], 1.0 / factor[at], factor[at])
 
@@ -80,18 +80,20 @@ def _apply_dividends(
 ) -> pl.DataFrame:
     """Multiply prices by ``1 - dividend / previous close`` for each dividend that is not inside them yet."""
     dividends = dividends.filter(pl.col("ex_date") <= as_of)
-    rows, part = _rows_of(bars, dividends["symbol"])
+    codes = _codes(dividends)
+    rows, part = _rows_of(bars, codes, ["session", "close", "adjusted_to", "total_to"])
     if part.is_empty():
         return bars
-    part = part.with_columns(basis=pl.max_horizontal("adjusted_to", pl.lit(as_of)))
+    closes = part.select("code", "session", "close", basis=pl.max_horizontal("adjusted_to", pl.lit(as_of)))
     paid = (
-        dividends.rename({"adjusted_to": "amount_basis"})
+        dividends.join(codes, on="symbol")
+        .select("code", "ex_date", "amount", amount_basis="adjusted_to")
         .sort("ex_date")
         .join_asof(
-            part.select("symbol", "session", "close", "basis").sort("session"),
+            closes.sort("session"),
             left_on="ex_date",
             right_on="session",
-            by="symbol",
+            by="code",
             strategy="backward",
             allow_exact_matches=False,
             check_sortedness=False,
@@ -103,25 +105,36 @@ def _apply_dividends(
     # The amount in the basis of the close it is compared with. Splits later than as_of serve here only to
     # undo what a vendor put into the amount: what comes out is the amount as it was paid.
     last = max(paid["basis"].max(), paid["amount_basis"].max())  # type: ignore[type-var]
-    steps = _Steps.of(splits.filter(pl.col("ex_date") <= last), paid["symbol"].unique())
-    inside = steps.product_after(paid["symbol"], paid["amount_basis"])
-    wanted = steps.product_after(paid["symbol"], paid["basis"])
+    steps = _Steps.of(splits.filter(pl.col("ex_date") <= last), codes)
+    inside = steps.product_after(paid["code"], paid["amount_basis"])
+    wanted = steps.product_after(paid["code"], paid["basis"])
     kept = 1.0 - paid["amount"].to_numpy() * (wanted / inside) / paid["close"].to_numpy()
     paid = paid.with_columns(ratio=pl.Series(kept)).filter((pl.col("ratio") > 0.0) & (pl.col("ratio") <= 1.0))
-    if paid.is_empty():
-        return bars
-    known = part.select(pl.max_horizontal("session", "total_to"))["session"]
-    factor = _Steps.of(paid, part["symbol"].unique()).product_after(part["symbol"], known)
+    known = part.select(known=pl.max_horizontal("session", "total_to"))["known"]
+    factor = _Steps.at(paid).product_after(part["code"], known)
     at = factor != 1.0
     return _scale(bars, rows[at], factor[at], None)
 
 
-def _rows_of(bars: pl.DataFrame, symbols: pl.Series) -> tuple[Ints, pl.DataFrame]:
-    """The places and rows of the bars of these symbols."""
-    if symbols.is_empty():
-        return np.empty(0, dtype=np.int64), bars.head(0)
-    mask = bars["symbol"].is_in(symbols.unique().implode())
-    return mask.arg_true().to_numpy().astype(np.int64), bars.filter(mask)
+def _codes(actions: pl.DataFrame) -> pl.DataFrame:
+    """The symbols of some actions, numbered: symbol, code (uint32)."""
+    return actions.select(pl.col("symbol").unique().sort()).with_row_index("code")
+
+
+def _rows_of(bars: pl.DataFrame, codes: pl.DataFrame, columns: list[str]) -> tuple[Ints, pl.DataFrame]:
+    """The places of the bars of these symbols, and their code and some columns.
+
+    Bars come in runs of one symbol, so names are compared once a run and not once a bar.
+    """
+    runs = bars["symbol"].rle().struct.unnest()
+    runs = runs.with_columns(begin=pl.col("len").cum_sum() - pl.col("len")).join(
+        codes, left_on="value", right_on="symbol", maintain_order="left"
+    )
+    length = runs["len"].to_numpy().astype(np.int64)
+    begin = runs["begin"].to_numpy().astype(np.int64)
+    rows = np.repeat(begin - (np.cumsum(length) - length), length) + np.arange(length.sum())
+    code = pl.Series("code", np.repeat(runs["code"].to_numpy(), length))
+    return rows, bars.select(columns)[rows].with_columns(code)
 
 
 def _scale(bars: pl.DataFrame, rows: Ints, price: Floats, volume: Floats | None) -> pl.DataFrame:
@@ -141,31 +154,28 @@ def _scale(bars: pl.DataFrame, rows: Ints, price: Floats, volume: Floats | None)
 class _Steps:
     """Per-symbol factors by ex-date, laid out for one binary search.
 
-    code : symbol -> its number.
-    key : int64, ascending, symbol number and ex-date in one integer.
+    key : int64, ascending, symbol code and ex-date in one integer.
     product : the product of the ratios of this step and all later ones of its symbol.
     """
 
-    code: pl.DataFrame
     key: Ints
     product: Floats
 
     @classmethod
-    def of(cls, actions: pl.DataFrame, symbols: pl.Series) -> _Steps:
-        """From symbol, ex_date and ratio, for these symbols (each once)."""
-        code = pl.DataFrame({"symbol": symbols.sort()}).with_row_index("code")
-        steps = actions.join(code, on="symbol").sort("code", "ex_date")
-        ratio = pl.col("ratio").cum_prod(reverse=True).over("code")
-        return cls(
-            code=code,
-            key=_keys(steps["code"], steps["ex_date"]),
-            product=steps.select(ratio)["ratio"].to_numpy(),
-        )
+    def of(cls, actions: pl.DataFrame, codes: pl.DataFrame) -> _Steps:
+        """From symbol, ex_date and ratio; actions of symbols without a code are left out."""
+        return cls.at(actions.join(codes, on="symbol"))
 
-    def product_after(self, symbol: pl.Series, day: pl.Series) -> Floats:
+    @classmethod
+    def at(cls, actions: pl.DataFrame) -> _Steps:
+        """From code, ex_date and ratio."""
+        steps = actions.sort("code", "ex_date")
+        ratio = pl.col("ratio").cum_prod(reverse=True).over("code")
+        return cls(_keys(steps["code"], steps["ex_date"]), steps.select(ratio)["ratio"].to_numpy())
+
+    def product_after(self, code: pl.Series, day: pl.Series) -> Floats:
         """For each row, the product of its symbol's ratios with an ex-date after ``day``; 1.0 if there is none."""
-        codes = symbol.to_frame().join(self.code, on="symbol", how="left", maintain_order="left")["code"]
-        key = _keys(codes, day)
+        key = _keys(code, day)
         at = np.searchsorted(self.key, key, side="right")
         found = at < len(self.key)
         found[found] = (self.key[at[found]] >> _DAY_BITS) == (key[found] >> _DAY_BITS)

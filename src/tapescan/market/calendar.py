@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import tempfile
+import warnings
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -126,9 +127,12 @@ def _covering(first: int, last: int) -> _Known:
 
 def _compute(first: int, last: int) -> _Known:
     """Ask the library; the only place that imports it."""
-    import exchange_calendars
+    with warnings.catch_warnings():
+        # What it warns of is its own use of pandas, which nobody who asks for a session can change.
+        warnings.simplefilter("ignore")
+        import exchange_calendars
 
-    calendar = exchange_calendars.get_calendar("XNYS", start=str(_date(first)), end=str(_date(last)))
+        calendar = exchange_calendars.get_calendar("XNYS", start=str(_date(first)), end=str(_date(last)))
     days = calendar.sessions.to_numpy().astype("datetime64[D]").astype(np.int32)
     return _Known(first, last, days)
 

@@ -34,7 +34,7 @@ INDEX_CLIP = 0.25
 class Block:
     """Some lanes of the panel, all arrays ``(rows, lanes)``.
 
-    first : int64 ``(lanes,)``, the first valid row of each lane.
+    first : int64 ``(lanes,)``, the first valid row of each lane, ascending.
     session : int32, days since 1970-01-01, of each row.
     offset : the lane's place in the panel is ``offset + lane``.
     """

@@ -5,8 +5,9 @@ tails, splits, dividends, halts, late listings, delistings, thin names, and a fe
 in it is a real security: tickers and companies are invented (``simulate_names``). A small signal is planted in
 the returns (``Truth``), so that training can be checked against what is there to be found.
 
-The same arguments give the same bytes on any number of threads. Symbols are drawn in groups from streams of
-their own: a symbol's bars do not depend on how many symbols are asked for, and the cost is linear in them.
+The same arguments give the same bytes on any number of threads; another kind of processor may round a few
+prices to the next tick. Symbols are drawn in groups from streams of their own: a symbol's bars do not depend
+on how many symbols are asked for, and the cost is linear in them.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ class Truth:
     The expected log return of the next session, in units of the symbol's volatility, is
     ``reversal * -R(5, 0) + momentum * R(126, 21)``, where R(a, b) is the log return from a to b sessions ago
     over its own standard deviation (``volatility * sqrt(a - b)``), clipped to plus or minus 3. The daily
-    cross-sectional correlation of each with the next return is about its weight; everything else is noise.
+    cross-sectional correlation of each with the next return is about its weight. The rest is noise around the
+    market's drift, which all share by their betas, and a constant that gives no symbol a higher mean return.
 
     symbols : one row a symbol: symbol, beta, sector_beta, volatility (a session's standard deviation of the
         log return, all told), thin (trades in only some sessions).
@@ -144,9 +146,9 @@ def simulate(
 
 def _last_sessions(count: int, end: dt.date) -> NDArray[np.int32]:
     """The last ``count`` sessions up to ``end``, as days since 1970-01-01."""
-    # 252 sessions a year, and a fortnight to spare.
-    start = max(end - dt.timedelta(days=int(count * 365.25 / 250) + 14), calendar.EARLIEST)
-    days = calendar.sessions(start, end)[-count:]
+    # 252 sessions a year, and a month to spare; no more than there are days since the calendar begins.
+    reach = min(int(count * 365.25 / 250) + 30, (end - calendar.EARLIEST).days)
+    days = calendar.sessions(end - dt.timedelta(days=reach), end)[-count:]
     if len(days) < count:
         raise OptionError(f"no {count} sessions before {end}", f"the calendar begins on {calendar.EARLIEST}")
     return days

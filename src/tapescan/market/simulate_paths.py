@@ -25,17 +25,7 @@ from numpy.typing import NDArray
 from tapescan.market.simulate_names import GROUP, Traits, stream
 from tapescan.market.universe import SECTORS
 
-__all__ = [
-    "MOMENTUM",
-    "REVERSAL",
-    "Events",
-    "Factors",
-    "Paths",
-    "Presence",
-    "draw_factors",
-    "draw_paths",
-    "draw_presence",
-]
+__all__ = ["MOMENTUM", "REVERSAL", "draw_factors", "draw_paths", "draw_presence", "total_volatility"]
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -45,7 +35,7 @@ Flags = NDArray[np.bool_]
 #: REVERSAL times minus its last 5 sessions' return plus MOMENTUM times its return from 126 to 21 sessions
 #: ago, both over their own standard deviation (volatility times the root of 5 and of 105) and clipped to
 #: plus or minus 3. So the daily cross-sectional information coefficient is about REVERSAL for the one and
-#: MOMENTUM for the other, 0.03 for the best sum of both.
+#: MOMENTUM for the other, 0.03 for the best sum of both; over five sessions about 0.045.
 REVERSAL = 0.022
 MOMENTUM = 0.016
 REVERSAL_SESSIONS = 5
@@ -54,8 +44,9 @@ SIGNAL_CLIP = 3.0
 
 #: GARCH(1,1) with unit mean: v[t + 1] = 1 - ARCH - GARCH + v[t] (GARCH + ARCH z[t] ** 2).
 ARCH, GARCH = 0.08, 0.89
-#: Shocks are clipped here: beyond lie once in a hundred thousand draws, and a GARCH that would not come back.
+#: Shocks and variances stop here, beyond what real ones do in years: a GARCH fed with more would not come back.
 SHOCK_CLIP = 9.0
+VARIANCE_CAP = np.float32(16.0)
 #: The part of the own variance that follows the market's.
 COMMON_SHARE = 0.4
 
@@ -69,7 +60,7 @@ OVERNIGHT = 0.3
 #: A share is split when it trades above the larger of a price and a multiple of its first price, or below $1.
 SPLIT_ABOVE, SPLIT_MULTIPLE, SPLIT_BELOW = 150.0, 2.5, 1.0
 FORWARD_RATIOS = np.array([2, 3, 4, 5, 10, 20])
-REVERSE_RATIOS = np.array([5, 8, 10, 15, 20, 25, 40, 50, 100])
+REVERSE_RATIOS = np.array([5, 10, 15, 20, 25, 40, 50, 100])
 #: Sessions from the price that calls for a split to its ex-date, and prices that splits aim at.
 SPLIT_DELAYS = range(12, 40)
 FORWARD_TARGET, REVERSE_TARGET = 75.0, 7.0
@@ -222,16 +213,22 @@ def draw_paths(seed: int, group: int, traits: Traits, presence: Presence, factor
 
 
 def _volume(draw: np.random.Generator, shock: Floats, variance: Floats) -> Floats:
-    """The logarithm of the $ traded over the usual ones: more in lively times and on large moves."""
-    volume: Floats = draw.standard_normal(shock.shape, np.float32)
-    volume *= np.float32(0.45)
+    """The logarithm of the $ traded over the usual ones: a slow wave, more in lively times and on large moves."""
+    sessions = shock.shape[1]
+    noise = draw.standard_normal((sessions, GROUP), np.float32)
+    wave = noise * np.float32(0.12)
+    for at in range(1, sessions):
+        wave[at] += np.float32(0.95) * wave[at - 1]
+    noise *= np.float32(0.15)
+    wave += noise
+    volume = np.ascontiguousarray(wave.T)
     part = np.abs(shock)
-    part *= np.float32(0.35)
+    part *= np.float32(0.4)
     volume += part
     np.minimum(variance, np.float32(6.0), out=part)
-    part *= np.float32(0.2)
+    part *= np.float32(0.15)
     volume += part
-    volume -= np.float32(0.6)
+    volume -= np.float32(0.55)
     return volume
 
 
@@ -316,6 +313,7 @@ def _garch(shock: Floats) -> Floats:
     for at in range(len(shock) - 1):
         row = np.multiply(variance[at], factor[at], out=variance[at + 1])
         row += base
+        np.minimum(row, VARIANCE_CAP, out=row)
     return variance
 
 

@@ -268,13 +268,14 @@ def _type() -> pl.Expr:
     code = pl.col("type").str.to_lowercase().replace_strict(_TYPE_OF, default="")
     by_name, by_form, by_industry = pl.col("by name"), pl.col("by form"), pl.col("by industry")
     shares = by_name.is_in(["", "common"])
+    bare = by_name.is_in(["", "common", "spac"]) & ~name.str.contains(_SHARES)
     return (
         pl.when(code != "")
         .then(code)
         .when(pl.col("etf").str.to_uppercase() == "Y")
         .then(pl.lit("fund"))
         # A listing's name may be the company's alone: then the symbol knows better which security it is.
-        .when(shares & by_form.is_in(["preferred", "warrant", "unit", "right"]) & ~name.str.contains(_SHARES))
+        .when(bare & by_form.is_in(["preferred", "warrant", "unit", "right"]))
         .then(by_form)
         .when(shares & industry.str.contains(_FUND_INDUSTRY) & name.str.contains(_FUND_NAME))
         .then(pl.lit("fund"))

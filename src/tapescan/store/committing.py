@@ -16,7 +16,7 @@ import polars as pl
 from tapescan.errors import StoreError
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
 from tapescan.store.report import ImportReport
-from tapescan.store.tables import SCHEMAS, Conflict, Table
+from tapescan.store.tables import SCHEMAS, Conflict, Table, store_errors
 
 __all__ = ["Batch", "commit_batch"]
 
@@ -88,9 +88,9 @@ def _compare_bars(
     overlapping = files.filter(
         pl.col("last").fill_null(dt.date.max) >= first, pl.col("first").fill_null(dt.date.min) <= last
     )
-    stored = sort_bars(
-        table.scan(overlapping).filter(pl.col("session").is_between(first, last)).drop("source").collect()
-    )
+    with store_errors(table.store, "read bars of"):
+        stored = table.scan(overlapping).filter(pl.col("session").is_between(first, last)).drop("source").collect()
+    stored = sort_bars(stored)
     status = _status(bars, stored)
     counts = dict(status.value_counts().iter_rows())
     report.new, report.replaced = counts.get("new", 0), counts.get("replaced", 0)
@@ -104,7 +104,9 @@ def _compare_bars(
     crowded = mine["year"].value_counts()["count"].max() or 0
     if not report.replaced and not report.restamped and crowded < MOST_FILES:  # type: ignore[operator]
         return changing, False, None
-    kept = table.scan(mine).collect().join(changing, on=["symbol", "session"], how="anti", maintain_order="left")
+    with store_errors(table.store, "read bars of"):
+        kept = table.scan(mine).collect()
+    kept = kept.join(changing, on=["symbol", "session"], how="anti", maintain_order="left")
     whole = sort_bars(pl.concat([_with_year(kept), changing]))
     return whole, True, f"year IN ({', '.join(map(str, years))})"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from tapescan.store.report import ImportReport
 from tapescan.store.tables import SCHEMAS, Conflict, Table, is_remote, local_version, store_errors
 
 __all__ = ["Store"]
+
+#: Delta Lake takes a folder as a URL; these it cannot read back, or takes for another folder.
+_UNADDRESSABLE = re.compile(r"[\[\]^|\\`]|%[0-9A-Fa-f]{2}")
 
 
 class Store:
@@ -33,6 +37,11 @@ class Store:
         text = str(path)
         # Relative paths mean the folder they meant when the store was opened.
         self.path = text if is_remote(text) else str(Path(text.removeprefix("file://")).expanduser().absolute())
+        if not is_remote(text) and (odd := _UNADDRESSABLE.search(self.path)):
+            raise StoreError(
+                f"the store {self.path} cannot be addressed: {odd[0]!r} has its own meaning in Delta Lake's paths",
+                "choose a folder whose whole path has none of [ ] ^ | \\ and no % before two digits",
+            )
         self._pinned: Mapping[str, int] | None = None
 
     def __repr__(self) -> str:
@@ -104,6 +113,8 @@ class Store:
     def sessions(self, as_of: dt.date | None = None) -> pl.Series:
         """The distinct sessions that have bars, ascending, up to ``as_of``."""
         table = self._open("bars")
+        if table.version is None:
+            return pl.Series("session", [], dtype=pl.Date)
         rows = _only(table, table.files(), as_of, None, None)
         with store_errors(self.path, "read bars of"):
             return rows.select("session").unique().collect()["session"].sort()

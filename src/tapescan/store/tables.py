@@ -159,6 +159,9 @@ class Table:
         return pl.scan_parquet(paths, hive_partitioning=False, glob=False).select(stored.keys())
 
     def read(self) -> pl.DataFrame:
+        """All rows, without a partition column."""
+        if self._delta is None:
+            return pl.DataFrame(schema=self.schema)
         with store_errors(self.store, f"read table {self.name} of"):
             return self.scan().collect()
 

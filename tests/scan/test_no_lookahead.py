@@ -1,0 +1,96 @@
+"""No look-ahead: a scan as of D equals, byte for byte, a scan of a store that ends at D."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tapescan.api import scan_market
+from tapescan.market.simulate import simulate
+from tapescan.scan.result import ScanResult
+from tapescan.store import Store
+from tests.conftest import REAL, SHARED
+
+
+def frames_of_simulation() -> dict[str, pl.DataFrame]:
+    market = simulate(symbols=500, sessions=420, seed=3)
+    return {"bars": market.bars, "splits": market.splits, "dividends": market.dividends, "listing": market.listing}
+
+
+def frames_of_real_market() -> dict[str, pl.DataFrame]:
+    bars = pl.read_parquet(REAL)
+    some = bars["symbol"].unique().sort().gather_every(8)
+    return {
+        "bars": pl.concat(
+            [
+                bars.filter(pl.col("symbol").is_in(some.implode())),
+                pl.read_parquet(SHARED / "daily_benchmarks_2016_2025.parquet").filter(pl.col("date") >= bars["date"].min()),
+            ]
+        ),
+        "splits": pl.read_parquet(SHARED / "splits_2015_2025.parquet"),
+        "listing": pl.read_parquet(SHARED / "universe_us_20260821.parquet"),
+    }
+
+
+def store_of(folder: Path, frames: dict[str, pl.DataFrame], until: dt.date | None) -> Store:
+    """A store of the frames, with nothing dated after `until` in it."""
+    folder.mkdir()
+    paths = []
+    for name, frame in frames.items():
+        date = next((c for c in ("session", "date", "ex_date") if c in frame.columns), None)
+        kept = frame if until is None or date is None else frame.filter(pl.col(date) <= until)
+        paths.append(folder / f"{name}.parquet")
+        kept.write_parquet(paths[-1])
+    store = Store(folder / "store")
+    store.import_files(paths)
+    return store
+
+
+def contents(result: ScanResult) -> str:
+    return f"{result.as_of} {result.coverage} {result.regime}\n{result.frame.write_csv()}"
+
+
+@pytest.mark.parametrize(
+    ("make", "day"),
+    [
+        pytest.param(frames_of_simulation, dt.date(2025, 6, 30), id="simulated"),
+        pytest.param(
+            frames_of_real_market,
+            dt.date(2025, 1, 10),
+            id="real",
+            marks=pytest.mark.skipif(
+                not REAL.exists(), reason=f"{REAL} is not there: no look-ahead was not checked on the real market"
+            ),
+        ),
+    ],
+)
+def test_a_past_scan_is_the_scan_of_that_day(make: object, day: dt.date, tmp_path: Path) -> None:
+    assert callable(make)
+    frames = make()
+    whole = store_of(tmp_path / "whole", frames, None)
+    cut = store_of(tmp_path / "cut", frames, day)
+    asked = {"features": "all", "where": "rsi_14 < 70", "profile": "swing_aggressive"}
+    then = scan_market(whole, as_of=day, **asked)  # type: ignore[arg-type]
+    assert contents(then) == contents(scan_market(cut, **asked))  # type: ignore[arg-type]
+    assert then.coverage.ranked > 20
+    assert contents(scan_market(whole, **asked)) != contents(then)  # type: ignore[arg-type]
+
+
+def test_a_split_after_the_day_is_not_known(tmp_path: Path) -> None:
+    frames = frames_of_simulation()
+    market = frames["splits"].filter(pl.col("ex_date") > dt.date(2025, 7, 1))
+    symbol, ex_date, ratio = market.row(0)
+    store = store_of(tmp_path / "s", frames, None)
+
+    def close(as_of: dt.date) -> float:
+        found = scan_market(store, as_of=as_of).frame.filter(pl.col("symbol") == symbol)
+        return float(found["close"][0])
+
+    raw = frames["bars"].filter((pl.col("symbol") == symbol) & (pl.col("session") < ex_date)).tail(1)
+    before = raw["session"][0]
+    assert close(before) == pytest.approx(raw["close"][0])
+    adjusted = store.bars(ex_date, symbols=[symbol]).filter(pl.col("session") == before)["close"][0]
+    assert adjusted == pytest.approx(raw["close"][0] / ratio)
