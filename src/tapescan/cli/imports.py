@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Annotated, cast, get_args
 
@@ -27,6 +28,10 @@ def import_files(
     adjusted: Annotated[
         str, typer.Option(help="What the files' prices are adjusted for: none, splits or total.")
     ] = "none",
+    adjusted_to: Annotated[
+        str,
+        typer.Option(metavar="DATE", help="The day the vendor adjusted them. [default: the newest session in the files]"),
+    ] = "",
 ) -> None:
     """Import bars, splits, dividends and listings into a store. Importing a file twice adds nothing."""
     from tapescan.store import Store
@@ -36,10 +41,19 @@ def import_files(
         raise OptionError("no store is named", "add --store DIR, or set TAPESCAN_STORE")
     if adjusted not in get_args(Adjustment):
         raise OptionError(f"--adjusted {adjusted!r}", "expected none, splits or total")
+    through = None
+    if adjusted_to:
+        if adjusted == "none":
+            raise OptionError("--adjusted-to without --adjusted", "add --adjusted splits or --adjusted total")
+        try:
+            through = dt.date.fromisoformat(adjusted_to)
+        except ValueError as error:
+            raise OptionError(f"--adjusted-to {adjusted_to!r} is no date", "write it as YYYY-MM-DD") from error
     with progress_line() as progress:
         report = Store(place).import_files(
             files,
             adjusted=cast("Adjustment", adjusted),
+            adjusted_to=through,
             progress=lambda done, total, what: progress(what, done, total),
         )
     output().print(str(report), markup=False, soft_wrap=True)

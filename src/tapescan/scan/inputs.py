@@ -45,6 +45,8 @@ def store_inputs(
     Raises OptionError when the store has no bar up to `as_of`.
     """
     versions = store.versions()
+    # Pinned, so that an import that commits meanwhile cannot mix two states in one scan.
+    store = store.at(versions)
     sessions = store.sessions(as_of)
     if sessions.is_empty():
         everything = store.sessions()
@@ -87,7 +89,7 @@ def simulated_inputs(
     good = adjust_bars(
         good.with_columns(adjusted_to="session", total_to=pl.lit(None, pl.Date)),
         market.splits,
-        market.dividends,
+        market.dividends.with_columns(adjusted_to="ex_date"),
         newest,
     )
     panel = build_panel(good, rows=rows)
