@@ -1,6 +1,6 @@
 """First contact, as whole processes: `tapescan scan` with nothing compiled, then cold again with the kernels on disk.
 
-    python benchmarks/first_run.py [--runs 5] [-- further arguments of tapescan scan]
+python benchmarks/first_run.py [--runs 5] [-- further arguments of tapescan scan]
 """
 
 from __future__ import annotations

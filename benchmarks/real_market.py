@@ -1,6 +1,6 @@
 """A real market, end to end, as whole processes: import a file, import it again, scan it.
 
-    python benchmarks/real_market.py BARS.parquet --adjusted splits --as-of 2025-07-09
+python benchmarks/real_market.py BARS.parquet --adjusted splits --as-of 2025-07-09
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import polars as pl
 
 def timed(*arguments: str) -> tuple[float, str]:
     begin = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", "tapescan", *arguments], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "tapescan", *arguments], check=True, stdout=subprocess.PIPE, text=True
+    )
     return time.perf_counter() - begin, done.stdout
 
 

@@ -34,7 +34,8 @@ def test_the_public_names_are_these() -> None:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    code = "import sys, tapescan; print([m for m in ('numpy', 'numba', 'polars', 'deltalake', 'pandas') if m in sys.modules])"
+    heavy = ("numpy", "numba", "polars", "deltalake", "pandas", "rich")
+    code = f"import sys, tapescan; print([m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tapescan.version import __version__
+
 if TYPE_CHECKING:
     from tapescan.api import compute_features, explain_symbol, load_market, scan_market
     from tapescan.indicators import registry
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
     from tapescan.scan.profile import Profile, load_profile
     from tapescan.scan.result import ScanResult
     from tapescan.store import Store
-
-__version__ = "0.1.0"
 
 _WHERE = {
     "Profile": "tapescan.scan.profile",

@@ -69,8 +69,8 @@ def bbands(closes: list[float], _period: int, deviations: float) -> tuple[float,
 def adjudicated(
     indicator: Indicator, values: tuple[Any, ...], output: int, bars: Bars, ours: Floats, theirs: Floats
 ) -> Floats:
-    """TA-Lib's answer, with the rows on which it differs too much from ours replaced by the exact one; an answer of ours
-    that is not confirmed to 1e-12 becomes infinite, so that no tolerance lets it pass."""
+    """TA-Lib's answer, with the rows on which it differs too much from ours replaced by the exact one. An answer of
+    ours that is not confirmed to 1e-12 becomes infinite, so that no tolerance lets it pass."""
     judge = EXACT.get(indicator.name)
     if judge is None or not np.array_equal(np.isnan(ours), np.isnan(theirs)):
         return theirs

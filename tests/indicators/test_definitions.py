@@ -81,7 +81,7 @@ def test_first_value_comes_after_the_declared_lookback(
                 if block.rows - first <= lookback:
                     assert valued.size == 0
                 else:
-                    assert valued.size and valued[0] == first + lookback
+                    assert valued.tolist()[:1] == [first + lookback]
 
 
 @cases

@@ -27,7 +27,9 @@ def frames_of_real_market() -> dict[str, pl.DataFrame]:
         "bars": pl.concat(
             [
                 bars.filter(pl.col("symbol").is_in(some.implode())),
-                pl.read_parquet(SHARED / "daily_benchmarks_2016_2025.parquet").filter(pl.col("date") >= bars["date"].min()),
+                pl.read_parquet(SHARED / "daily_benchmarks_2016_2025.parquet").filter(
+                    pl.col("date") >= bars["date"].min()
+                ),
             ]
         ),
         "splits": pl.read_parquet(SHARED / "splits_2015_2025.parquet"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tapescan.market.panel import Market
 from tapescan.scan.regime import market_regime, market_return
 
 
-def index(changes: list[float] | np.ndarray) -> Market:  # type: ignore[type-arg]
-    level = 100.0 * np.cumprod(1.0 + np.asarray(changes))
+def index(changes: NDArray[np.floating]) -> Market:
+    level: NDArray[np.float64] = np.cumprod(1.0 + changes.astype(np.float64))
     return Market("SPY", np.arange(len(level), dtype=np.int32), level)
 
 

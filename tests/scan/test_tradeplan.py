@@ -59,7 +59,7 @@ def test_a_regime_scales_the_risk() -> None:
 
 @pytest.mark.parametrize("missing", ["atr_14", "swing_low_10", "close"])
 def test_no_plan_without_its_inputs(missing: str) -> None:
-    plan = plan_one(**{missing: float("nan")})
+    plan = plan_one(**{missing: float("nan")})  # type: ignore[arg-type]
     assert np.isnan(plan.shares[0])
     assert plan.limit[0] == ""
 

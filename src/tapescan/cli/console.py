@@ -35,10 +35,10 @@ def progress_line() -> Iterator[Callable[[str, int, int], None]]:
         said: set[str] = set()
 
         def say(what: str, done: int, total: int) -> None:
-            del done
+            del done, total
             if what not in said:
                 said.add(what)
-                console.print(f"{what}{f' ({total:,})' if total else ''} ...", markup=False)
+                console.print(f"{what} ...", markup=False, soft_wrap=True)
 
         yield say
         return

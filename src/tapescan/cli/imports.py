@@ -30,7 +30,9 @@ def import_files(
     ] = "none",
     adjusted_to: Annotated[
         str,
-        typer.Option(metavar="DATE", help="The day the vendor adjusted them. [default: the newest session in the files]"),
+        typer.Option(
+            metavar="DATE", help="The day the vendor adjusted them. [default: the newest session in the files]"
+        ),
     ] = "",
 ) -> None:
     """Import bars, splits, dividends and listings into a store. Importing a file twice adds nothing."""

@@ -12,9 +12,9 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from tapescan import __version__
 from tapescan.cli import bench, imports, indicators, scan, show
 from tapescan.errors import TapescanError
+from tapescan.version import __version__
 
 __all__ = ["app", "main"]
 

@@ -6,6 +6,8 @@ where there was NaN: a missing value never takes part and is never filled in her
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +26,7 @@ def winsorise(values: Floats, tail: float = 0.01) -> Floats:
     tail : share of symbols on each side, 0 to 0.5.
     """
     out = values.copy()
-    for row in out.reshape(-1, out.shape[-1]):
+    for row in _rows(out):
         finite = row[~np.isnan(row)]
         cut = int(tail * finite.size)
         if cut:
@@ -53,9 +55,8 @@ def neutralise(values: Floats, group: Ints) -> Floats:
     group : int64 ``(symbols,)``, each symbol's group from 0 on. Groups with fewer than five values share one mean.
     """
     out = np.empty_like(values)
-    flat_in, flat_out = values.reshape(-1, values.shape[-1]), out.reshape(-1, values.shape[-1])
     groups = int(group.max(initial=0)) + 1
-    for row, target in zip(flat_in, flat_out, strict=True):
+    for row, target in zip(_rows(values), _rows(out), strict=True):
         known = ~np.isnan(row)
         count = np.bincount(group[known], minlength=groups)
         total = np.bincount(group[known], weights=row[known], minlength=groups)
@@ -70,7 +71,7 @@ def neutralise(values: Floats, group: Ints) -> Floats:
 def percentile(values: Floats) -> Floats:
     """Each value's rank among the symbols that have one, strictly between 0 (lowest) and 1; ties share their mean."""
     out = np.full_like(values, np.nan)
-    for row, target in zip(values.reshape(-1, values.shape[-1]), out.reshape(-1, out.shape[-1]), strict=True):
+    for row, target in zip(_rows(values), _rows(out), strict=True):
         known = np.flatnonzero(~np.isnan(row))
         if known.size:
             order = known[np.argsort(row[known], kind="stable")]
@@ -81,3 +82,8 @@ def percentile(values: Floats) -> Floats:
             middle = (edges[:-1] + edges[1:]) / 2.0
             target[order] = middle[run] / known.size
     return out
+
+
+def _rows(values: Floats) -> Floats:
+    """A view of the columns one by one, also when there are no symbols."""
+    return values.reshape(math.prod(values.shape[:-1]), values.shape[-1])

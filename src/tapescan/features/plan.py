@@ -21,8 +21,8 @@ __all__ = ["Plan", "Step", "default_features", "known_features", "parse_feature"
 class Step:
     """One kernel call: an indicator with its parameters bound.
 
-    slots : for each output, its place among the plan's names; negative, counted from the end of the scratch rows, for an
-        output that nobody asked for.
+    slots : for each output, its place among the plan's names; negative, counted from the end of the scratch rows,
+        for an output that nobody asked for.
     """
 
     indicator: Indicator

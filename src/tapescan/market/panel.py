@@ -99,9 +99,7 @@ class Panel:
     @property
     def nbytes(self) -> int:
         return sum(
-            a.nbytes
-            for b in self.blocks
-            for a in (b.open, b.high, b.low, b.close, b.volume, b.market, b.session)
+            a.nbytes for b in self.blocks for a in (b.open, b.high, b.low, b.close, b.volume, b.market, b.session)
         )
 
 
@@ -133,8 +131,7 @@ def build_panel(
     order = np.argsort(-kept, kind="stable")
     kept, end = kept[order], end[order]
     blocks = tuple(
-        _block(columns, market, end[at : at + lanes], kept[at : at + lanes], at)
-        for at in range(0, len(order), lanes)
+        _block(columns, market, end[at : at + lanes], kept[at : at + lanes], at) for at in range(0, len(order), lanes)
     )
     symbols = runs["value"].gather(order).to_list()
     return Panel(
@@ -181,6 +178,4 @@ def _equal_weighted(session: Days, close: Floats, begin: Ints) -> Market:
     count = bars - np.bincount(day[begin], minlength=bars.size)
     mean = np.divide(np.bincount(day, weights=change), count, out=np.zeros(bars.size), where=count > 0)
     traded = np.flatnonzero(bars)
-    return Market(
-        "equal-weighted", (traded + session.min()).astype(np.int32), 100.0 * np.cumprod(1.0 + mean[traded])
-    )
+    return Market("equal-weighted", (traded + session.min()).astype(np.int32), 100.0 * np.cumprod(1.0 + mean[traded]))

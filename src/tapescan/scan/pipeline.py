@@ -28,6 +28,7 @@ from tapescan.scan.result import Coverage, ScanResult
 from tapescan.scan.score import Score, score_symbols, weight_shares
 from tapescan.scan.screen import Ranking, Screen, features_among, parse_ranking, parse_screen
 from tapescan.scan.tradeplan import TradePlan, plan_features_needed, plan_trades
+from tapescan.version import __version__
 
 __all__ = ["Inputs", "Request", "prepare", "run"]
 
@@ -242,8 +243,6 @@ def _codes(column: pl.Series) -> NDArray[np.int64]:
 
 
 def _provenance(inputs: Inputs, request: Request, shares: Mapping[str, float], scale: float) -> dict[str, Any]:
-    from tapescan import __version__
-
     return {
         "tapescan": __version__,
         "data": dict(inputs.provenance),
