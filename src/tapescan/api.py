@@ -14,13 +14,14 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
 
 from tapescan.errors import OptionError
 from tapescan.features.compute import latest
-from tapescan.features.plan import default_features, plan_features
+from tapescan.features.plan import Plan, default_features, plan_features
 from tapescan.features.warm import warm_up
 from tapescan.market.adjust import Adjustment
 from tapescan.scan.explain import Explanation, explain
@@ -64,15 +65,10 @@ def scan_market(
     if isinstance(data, Inputs) and as_of is not None:
         raise OptionError("as_of does not go with loaded data", "give it to tapescan.load_market")
     begin = time.perf_counter()
-    inputs = data if isinstance(data, Inputs) else _read(data, as_of, request.plan.rows, adjust, progress)
-    read = time.perf_counter() - begin
-    begin = time.perf_counter()
-    warm_up(
-        request.plan, None if progress is None else lambda done, total: progress("compiling kernels", done, total)
-    )
-    ready = time.perf_counter() - begin
+    inputs = _ready(data, as_of, request.plan, adjust, progress)
+    prepared = time.perf_counter() - begin
     result = run(inputs, request)
-    timings = {"read": read, "kernels": ready, **result.timings}
+    timings = {"read": prepared, **result.timings}
     return ScanResult(
         result.as_of, result.frame, result.coverage, result.regime, timings, result.provenance, result.notes
     )
@@ -108,11 +104,25 @@ def compute_features(
     there is no value."""
     wanted = default_features() if names == "all" else (names,) if isinstance(names, str) else tuple(names)
     plan = plan_features(wanted)
-    inputs = data if isinstance(data, Inputs) else _read(data, as_of, plan.rows, "splits", None)
-    warm_up(plan)
+    inputs = _ready(data, as_of, plan, "splits", None)
     found = latest(inputs.panel, plan)
     columns = {name: found.values[i] for i, name in enumerate(found.names)}
     return pl.DataFrame({"symbol": inputs.panel.symbols, **columns}).with_columns(pl.col(pl.Float64).fill_nan(None))
+
+
+def _ready(
+    data: Data, as_of: dt.date | str | None, plan: Plan, adjust: Adjustment, progress: Progress | None
+) -> Inputs:
+    """The data read and the kernels loaded (or, the first time, compiled), side by side."""
+    say = None if progress is None else lambda done, total: progress("compiling kernels, once", done, total)
+    if isinstance(data, Inputs):
+        warm_up(plan, say)
+        return data
+    with ThreadPoolExecutor(1) as beside:
+        kernels = beside.submit(warm_up, plan, say)
+        inputs = _read(data, as_of, plan.rows, adjust, progress)
+        kernels.result()
+    return inputs
 
 
 def _read(

@@ -127,7 +127,7 @@ def test_version_and_help() -> None:
         (("scan", "--nonsense"), "--nonsense"),
         (("scan", "--output", "/nonexistent/folder/x.csv", "--format", "csv"), "/nonexistent/folder/x.csv"),
         (("show", "NOSUCH"), "NOSUCH"),
-        (("show",), "SYMBOL"),
+        (("show",), "symbol"),
         (("indicators", "--group", "oscilators"), "oscillators"),
         (("nonsense",), "nonsense"),
     ],
@@ -143,8 +143,17 @@ def test_an_as_of_before_the_first_bar(store: Path) -> None:
     assert "2022-" in line
 
 
-def test_a_store_that_is_not_there(tmp_path: Path) -> None:
-    assert "no-store" in one_line(tapescan("scan", "--store", str(tmp_path / "no-store")))
+def test_an_empty_store_scans_the_simulated_market_and_says_so(tmp_path: Path) -> None:
+    done = tapescan("scan", "--store", str(tmp_path / "no-store"), "--format", "json", "--top", "1")
+    assert done.returncode == 0, done.stderr
+    said = [line for line in done.stderr.splitlines() if "SIMULATED" in line]
+    assert len(said) == 1
+    assert "no-store holds no bars" in said[0]
+    assert "tapescan import" in said[0]
+    found = json.loads(done.stdout)
+    assert found["provenance"]["data"]["simulated"]["symbols"] == 6000
+    assert "SIMULATED" in " ".join(found["notes"])
+    assert not (tmp_path / "no-store").exists()
 
 
 def test_import_without_a_store_and_with_a_missing_file(tmp_path: Path) -> None:

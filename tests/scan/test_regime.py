@@ -11,7 +11,7 @@ from tapescan.scan.regime import market_regime, market_return
 
 
 def index(changes: NDArray[np.floating]) -> Market:
-    level: NDArray[np.float64] = np.cumprod(1.0 + changes.astype(np.float64))
+    level = np.array(np.cumprod(1.0 + changes), dtype=np.float64)
     return Market("SPY", np.arange(len(level), dtype=np.int32), level)
 
 

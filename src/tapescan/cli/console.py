@@ -22,8 +22,9 @@ def errors() -> Console:
 
 
 def notes(lines: tuple[str, ...]) -> None:
-    for line in lines:
-        errors().print(line, style="yellow", soft_wrap=True, markup=False)
+    """One plain line for the reader, apart from the results."""
+    if lines:
+        errors().print(" ".join(lines), style="yellow", soft_wrap=True, markup=False)
 
 
 @contextmanager

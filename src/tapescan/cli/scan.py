@@ -58,12 +58,10 @@ def scan(
     result = read_scan(settings, store, as_of, profile, where=where, rank_by=rank_by, features=features)
     whole = output_format in {"csv", "parquet"}
     rows = top or (None if whole else settings.top)
+    notes(result.notes)
     if output_format == "table":
-        notes(result.notes)
         _show(result, rows or settings.top, output_file)
         return
-    if result.notes and output_format != "json":
-        notes(result.notes)
     frame = result.frame if rows is None else result.ranked.head(rows)
     if output_format == "parquet":
         assert output_file is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ MARKET_SYMBOL = "SPY"
 MARKET_SESSIONS = 127
 
 SIMULATED_SYMBOLS = 6000
-SIMULATED_SESSIONS = 520
+SIMULATED_SESSIONS = 400
 
 #: A symbol that did not trade every day needs more sessions than bars: this many times as many are read.
 GAPS = 1.5
@@ -42,19 +43,20 @@ def store_inputs(
     """The store's market as it was known at the close of `as_of` (its newest session when None).
 
     rows : bars of history that the features need; None reads all there are.
-    Raises OptionError when the store has no bar up to `as_of`.
+    A store without any bars gives the simulated market, and a note that says so. Raises OptionError when the
+    store has no bar up to `as_of`.
     """
+    if store.is_empty():
+        simulated = simulated_inputs(as_of, rows=rows)
+        return replace(simulated, notes=(f"{store.path} holds no bars yet, so:", *simulated.notes))
     versions = store.versions()
     # Pinned, so that an import that commits meanwhile cannot mix two states in one scan.
     store = store.at(versions)
     sessions = store.sessions(as_of)
     if sessions.is_empty():
-        everything = store.sessions()
-        if everything.is_empty():
-            raise OptionError("the store holds no bars", "`tapescan import FILES...` loads some")
+        first = store.sessions()[0]
         raise OptionError(
-            f"--as-of {as_of} lies before the first bar, which is of {everything[0]}",
-            "choose that date or a later one",
+            f"--as-of {as_of} lies before the first bar, which is of {first}", "choose that date or a later one"
         )
     newest: dt.date = sessions[-1]
     far_back = rows is not None and len(sessions) > int(rows * GAPS)
@@ -94,7 +96,7 @@ def simulated_inputs(
     )
     panel = build_panel(good, rows=rows)
     note = (
-        f"SIMULATED market: {symbols:,} invented companies, no real prices. "
+        f"this is a SIMULATED market: {symbols:,} invented companies, no real prices. "
         "Load a real one with `tapescan import FILES... --store DIR`, then `tapescan scan --store DIR`."
     )
     provenance = {"simulated": {"symbols": symbols, "sessions": sessions, "seed": market.seed}}
