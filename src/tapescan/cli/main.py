@@ -6,6 +6,7 @@ and exit code 2; anything else is a defect of ours and keeps its traceback.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -53,28 +54,32 @@ def main() -> None:
     """Entry point of the `tapescan` command."""
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()
     except TapescanError as error:
         _fail(str(error))
     except TyperException as error:
         # A wrong option or a missing argument: the same one line as any other bad input.
-        _fail(
-            f"{error.format_message()}; `{_asked()} --help` explains"
-            if hasattr(error, "format_message")
-            else str(error)
-        )
+        _fail(f"{_message(error)}; `{_asked()} --help` explains")
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("tapescan: stopped\n")
         raise SystemExit(130) from None
     except BrokenPipeError:
         # The reader of a pipe (head, less) has seen enough.
-        sys.stderr.close()
-        raise SystemExit(0) from None
-    raise SystemExit(code if isinstance(code, int) else 0)
+        code = 0
+    sys.stderr.flush()
+    # All is written: taking a gigabyte of arrays and machine code apart piece by piece would only cost time.
+    os._exit(code if isinstance(code, int) else 0)
 
 
 def _fail(line: str) -> NoReturn:
     sys.stderr.write(f"tapescan: {' '.join(line.split())}\n")
     raise SystemExit(2) from None
+
+
+def _message(error: TyperException) -> str:
+    """What is wrong, with the option's name where the error knows it."""
+    described = error.format_message() if hasattr(error, "format_message") else str(error)
+    return str(described).strip().rstrip(".")
 
 
 def _asked() -> str:

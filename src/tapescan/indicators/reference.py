@@ -67,7 +67,7 @@ def _section(fact: dict[str, Any]) -> list[str]:
         reach = "" if low is None and high is None else f", {_bound(low, '-∞')} to {_bound(high, '∞')}"
         lines += [f"- Output `{output['feature']}`: {output['unit']}{reach}"]
     lines += [f"- Lookback: {fact['lookback']} bars; memory: {memory}"]
-    lines += [f"- Agrees with TA-Lib: `{fact['talib']}`"] if fact["talib"] else []
+    lines += [f"- Agrees with TA-Lib: `{fact['talib']}`"] if "(" in fact["talib"] else []
     lines += [f"- Reference: {fact['reference']}"]
     lines += [f"- Note: {fact['note']}"] if fact["note"] else []
     others = [name for name in fact["default_features"] if name not in {o["feature"] for o in fact["outputs"]}]
