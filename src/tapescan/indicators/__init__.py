@@ -2,12 +2,15 @@
 
 from tapescan.indicators import (  # noqa: I001 (the order of the registry, and so of every listing)
     price,
+    extremes,
     returns,
     averages,
     trend,
     regression,
+    momentum,
     oscillators,
     volatility,
+    bands,
     volume,
     statistics,
 )
@@ -18,7 +21,10 @@ __all__ = [
     "Output",
     "Parameter",
     "averages",
+    "bands",
+    "extremes",
     "indicator",
+    "momentum",
     "oscillators",
     "price",
     "registry",
