@@ -70,7 +70,7 @@ def _factors(console: Console, factors: Any) -> None:
         table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     table.add_column("what it saw", overflow="fold")
     for view in factors:
-        terms = ", ".join(f"{name} {'unknown' if value is None else f'{value:.3g}'}" for name, value in view.terms)
+        terms = ", ".join(f"{words} {'unknown' if text is None else text}" for words, text in view.terms)
         table.add_row(
             view.name.replace("_", " "),
             "-" if view.points is None else f"{view.points:.1f}",

@@ -24,7 +24,8 @@ class FactorView:
     """One factor of one symbol.
 
     value : its mean z-score, None when unknown. percentile : 0 to 1 among the ranked. points : its term of the
-    score. possible : the most it could have given. terms : each term's name and raw value, None when unknown.
+    score. possible : the most it could have given. terms : each term in words and its value as text, None when
+    unknown.
     """
 
     name: str
@@ -33,7 +34,7 @@ class FactorView:
     percentile: float | None
     points: float | None
     possible: float
-    terms: tuple[tuple[str, float | None], ...]
+    terms: tuple[tuple[str, str | None], ...]
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _views(
                 percentile=None if points is None or row[factor.name] is None else points / (100.0 * share),
                 points=points,
                 possible=100.0 * share,
-                terms=tuple((term.name, _known(term.value(values)[0])) for term in factor.terms),
+                terms=tuple((term.words, _text(term.shown(values)[0], term.style)) for term in factor.terms),
             )
         )
     return tuple(sorted(views, key=lambda view: -view.possible))
@@ -101,5 +102,6 @@ def _votes(features: Features, at: int) -> tuple[tuple[str, int | None], ...]:
     return tuple((name, None if np.isnan(vote[0]) else int(np.sign(vote[0]))) for name, vote in averages + others)
 
 
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _text(value: float, style: str) -> str | None:
+    # Adding 0.0 turns a negative zero into a plain one.
+    return None if np.isnan(value) else style.format(value + 0.0)

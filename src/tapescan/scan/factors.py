@@ -20,6 +20,7 @@ __all__ = ["AVERAGES", "FACTORS", "OSCILLATORS", "Factor", "Term", "factor_featu
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Value = Callable[[Mapping[str, Floats]], Floats]
 
 #: z-scores are cut here, so that one extreme term cannot outvote the others.
 CUT = 3.0
@@ -32,14 +33,16 @@ RELATIVE_HORIZONS = (21, 63, 126)
 class Term:
     """One feature (or a value made from several) as it enters a factor: higher counts as better.
 
-    name : shown in explanations.
-    features : what `value` needs.
-    value : from features to float64 ``(symbols,)``.
+    words : what it is, for explanations. features : what `value` needs.
+    value : from features to float64 ``(symbols,)``. shown : from features to what a person reads, before any sign
+        or logarithm. style : how that is written.
     """
 
-    name: str
+    words: str
     features: tuple[str, ...]
-    value: Callable[[Mapping[str, Floats]], Floats]
+    value: Value
+    shown: Value
+    style: str
 
 
 @dataclass(frozen=True)
@@ -52,15 +55,15 @@ class Factor:
     neutral: bool = False
 
 
-def _plain(feature: str, sign: float = 1.0) -> Term:
-    return Term(feature if sign > 0 else f"-{feature}", (feature,), lambda f: sign * f[feature])
+def _plain(feature: str, words: str, style: str, sign: float = 1.0) -> Term:
+    return Term(words, (feature,), lambda f: sign * f[feature], lambda f: f[feature], style)
 
 
-def _log(feature: str, sign: float = 1.0) -> Term:
+def _log(feature: str, words: str, style: str, sign: float = 1.0) -> Term:
     def value(f: Mapping[str, Floats]) -> Floats:
         return sign * np.log(f[feature], out=np.full_like(f[feature], np.nan), where=f[feature] > 0.0)
 
-    return Term(f"{'-' if sign < 0 else ''}log({feature})", (feature,), value)
+    return Term(words, (feature,), value, lambda f: f[feature], style)
 
 
 # The technical rating, after the votes that charting sites publish: each moving average votes +1 when the
@@ -69,7 +72,7 @@ def _log(feature: str, sign: float = 1.0) -> Term:
 AVERAGES = (
     "sma_10", "sma_20", "sma_50", "sma_100", "sma_200", "ema_10", "ema_20", "ema_50", "ema_100", "hma_20",
 )  # fmt: skip
-OSCILLATORS: tuple[tuple[str, tuple[str, ...], Callable[[Mapping[str, Floats]], Floats]], ...] = (
+OSCILLATORS: tuple[tuple[str, tuple[str, ...], Value], ...] = (
     ("RSI above 50", ("rsi_14",), lambda f: f["rsi_14"] - 50.0),
     ("MACD above its signal", ("macd_12_26_9_histogram",), lambda f: f["macd_12_26_9_histogram"]),
     ("+DI above -DI", ("plus_di_14", "minus_di_14"), lambda f: f["plus_di_14"] - f["minus_di_14"]),
@@ -88,13 +91,13 @@ def rating(features: Mapping[str, Floats]) -> Floats:
     return (_mean(votes) + _mean(others)) / 2.0
 
 
-def _excess(horizon: int) -> Term:
-    features = (f"ret_{horizon}", "beta_252", f"market_ret_{horizon}")
-    return Term(
-        f"ret_{horizon} - beta_252 * market",
-        features[:2],
-        lambda f: f[features[0]] - f[features[1]] * f[features[2]],
-    )
+def _excess(horizon: int, words: str) -> Term:
+    own, beta, market = f"ret_{horizon}", "beta_252", f"market_ret_{horizon}"
+
+    def value(f: Mapping[str, Floats]) -> Floats:
+        return f[own] - f[beta] * f[market]
+
+    return Term(words, (own, beta), value, value, "{:+.1%}")
 
 
 FACTORS: tuple[Factor, ...] = (
@@ -103,53 +106,75 @@ FACTORS: tuple[Factor, ...] = (
         "technical rating of ten moving averages and seven oscillators",
         (
             Term(
-                "technical rating",
+                "rating from -1 to 1",
                 ("close", *AVERAGES, *(name for _, names, _ in OSCILLATORS for name in names)),
                 rating,
+                rating,
+                "{:+.2f}",
             ),
         ),
     ),
     Factor(
         "momentum",
-        "12-1 and 6-1 month momentum, in its sector",
-        (_plain("momentum_252_21"), _plain("momentum_126_21")),
+        "risen over the past year, beside its sector",
+        (
+            _plain("momentum_252_21", "return from 12 to 1 months ago", "{:+.1%}"),
+            _plain("momentum_126_21", "from 6 to 1 months ago", "{:+.1%}"),
+        ),
         neutral=True,
     ),
     Factor(
         "reversal",
-        "fallen in the last days, in its sector",
-        (_plain("ret_5", -1.0), _plain("rsi_2", -1.0), _plain("zscore_20", -1.0)),
+        "fallen in the last days, beside its sector",
+        (
+            _plain("ret_5", "return over 5 sessions", "{:+.1%}", -1.0),
+            _plain("rsi_2", "RSI(2)", "{:.0f}", -1.0),
+            _plain("zscore_20", "deviations from its 20-session mean", "{:+.1f}", -1.0),
+        ),
         neutral=True,
     ),
     Factor(
         "relative_strength",
-        "return beyond what its beta to the market explains, over 1, 3 and 6 months",
-        tuple(_excess(horizon) for horizon in RELATIVE_HORIZONS),
+        "return beyond what its beta to the market explains",
+        (_excess(21, "over 1 month"), _excess(63, "3 months"), _excess(126, "6 months")),
     ),
     Factor(
         "volatility",
-        "moves little: low realised volatility, average true range and beta",
-        (_log("realised_volatility_63", -1.0), _log("natr_14", -1.0), _plain("beta_252", -1.0)),
+        "moves little",
+        (
+            _log("realised_volatility_63", "volatility a year", "{:.0%}", -1.0),
+            _log("natr_14", "average true range", "{:.1f}%", -1.0),
+            _plain("beta_252", "beta", "{:.2f}", -1.0),
+        ),
     ),
     Factor(
         "liquidity",
-        "trades much: dollar volume, small price impact, few days without a trade",
-        (_log("dollar_volume_63"), _log("amihud_21", -1.0), _plain("zero_volume_days_21", -1.0)),
+        "trades much and moves little for it",
+        (
+            _log("dollar_volume_63", "dollars a session", "{:,.0f}"),
+            _log("amihud_21", "return for a million dollars traded", "{:.4%}", -1.0),
+            _plain("zero_volume_days_21", "sessions without a trade in 21", "{:.0f}", -1.0),
+        ),
     ),
     Factor(
         "breakout",
-        "near its 52-week high and the top of its range, out of a quiet base",
+        "near its high, out of a quiet base",
         (
-            _plain("from_high_252"),
-            _plain("range_position_20"),
-            _plain("bbands_20_2_percent_b"),
-            _log("bbands_20_2_bandwidth", -1.0),
+            _plain("from_high_252", "from its 52-week high", "{:+.1%}"),
+            _plain("range_position_20", "place in its 20-session range", "{:.0%}"),
+            _plain("bbands_20_2_percent_b", "in its Bollinger bands", "{:.0%}"),
+            _log("bbands_20_2_bandwidth", "their width", "{:.1%}", -1.0),
         ),
     ),
     Factor(
         "volume",
-        "volume that confirms: money flow, relative volume and volume surprise",
-        (_plain("cmf_20"), _plain("mfi_14"), _log("relative_volume_20"), _plain("volume_zscore_20")),
+        "volume that confirms",
+        (
+            _plain("cmf_20", "Chaikin money flow", "{:+.2f}"),
+            _plain("mfi_14", "money flow index", "{:.0f}"),
+            _log("relative_volume_20", "times its usual volume", "{:.2f}"),
+            _plain("volume_zscore_20", "deviations from its mean volume", "{:+.1f}"),
+        ),
     ),
 )
 
