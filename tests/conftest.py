@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tapescan.market import calendar
 from tapescan.market.panel import Panel, build_panel
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -31,6 +32,12 @@ def lively_panel(lively_bars: pl.DataFrame) -> Panel:
 
 
 @pytest.fixture(scope="session")
+def long_bars() -> pl.DataFrame:
+    """Few symbols, but more history than any recursion remembers."""
+    return random_bars(symbols=3, sessions=6500, seed=13)
+
+
+@pytest.fixture(scope="session")
 def market_panel(lively_bars: pl.DataFrame) -> Panel:
     if REAL.exists():
         return build_panel(pl.read_parquet(REAL).rename({"date": "session"}))
@@ -42,7 +49,8 @@ def market_panel(lively_bars: pl.DataFrame) -> Panel:
 def random_bars(symbols: int, sessions: int, seed: int) -> pl.DataFrame:
     """Ragged random walks: most symbols whole, some listed late, some with only a few bars."""
     random = np.random.default_rng(seed)
-    days = [dt.date(2022, 1, 3) + dt.timedelta(days=7 * (i // 5) + i % 5) for i in range(sessions)]
+    begin = dt.date(2022, 1, 3) if sessions <= 700 else dt.date(1990, 1, 2)
+    days = pl.Series(calendar.sessions(begin, dt.date(2025, 12, 31))[:sessions]).cast(pl.Date).to_list()
     frames = []
     for number in range(symbols):
         length = sessions if number % 3 else int(random.integers(1, sessions))

@@ -15,7 +15,9 @@ import datetime as dt
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 
@@ -45,7 +47,7 @@ def scan_market(
     where: str | None = None,
     rank_by: str | None = None,
     features: Sequence[str] | str = (),
-    adjust: Adjustment = "splits",
+    adjust: Adjustment | None = None,
     progress: Progress | None = None,
 ) -> ScanResult:
     """Rank the whole market.
@@ -54,7 +56,7 @@ def scan_market(
     as_of : the last session whose knowledge counts; the newest when None. Not with loaded data.
     profile : a profile's name, a TOML file, or a Profile. where : SQL condition over features and result columns.
     rank_by : a column, with ``asc`` or ``desc``. features : further feature columns, ``"all"`` for the default list.
-    adjust : ``splits``, ``total`` (dividends too) or ``none``, for data read from a store.
+    adjust : ``splits`` (the default), ``total`` (dividends too) or ``none``, for data read from a store.
     progress : called with (what, done, total) during longer work.
 
     Raises the errors of `tapescan.errors` for input that cannot be used, before any work.
@@ -62,16 +64,11 @@ def scan_market(
     chosen = load_profile(profile) if isinstance(profile, str) else profile
     shown = default_features() if features == "all" else (features,) if isinstance(features, str) else tuple(features)
     request = prepare(chosen, where=where, rank_by=rank_by, features=shown)
-    if isinstance(data, Inputs) and as_of is not None:
-        raise OptionError("as_of does not go with loaded data", "give it to tapescan.load_market")
     begin = time.perf_counter()
     inputs = _ready(data, as_of, request.plan, adjust, progress)
     prepared = time.perf_counter() - begin
     result = run(inputs, request)
-    timings = {"read": prepared, **result.timings}
-    return ScanResult(
-        result.as_of, result.frame, result.coverage, result.regime, timings, result.provenance, result.notes
-    )
+    return replace(result, timings={"prepare": prepared, **result.timings})
 
 
 def explain_symbol(
@@ -80,7 +77,7 @@ def explain_symbol(
     *,
     as_of: dt.date | str | None = None,
     profile: str | Profile = DEFAULT_PROFILE,
-    adjust: Adjustment = "splits",
+    adjust: Adjustment | None = None,
     progress: Progress | None = None,
 ) -> Explanation:
     """Scan, and explain one symbol: its rank, what each factor saw, and the trade. Arguments as in `scan_market`."""
@@ -92,28 +89,31 @@ def explain_symbol(
     return explain(inputs, request, symbol)
 
 
-def load_market(data: Data = None, *, as_of: dt.date | str | None = None, adjust: Adjustment = "splits") -> Inputs:
+def load_market(data: Data = None, *, as_of: dt.date | str | None = None, adjust: Adjustment | None = None) -> Inputs:
     """A market with all its history, to scan again and again without reading it anew."""
+    _check(data, as_of, adjust)
     return data if isinstance(data, Inputs) else _read(data, as_of, None, adjust, None)
 
 
 def compute_features(
     data: Data = None, names: Sequence[str] | str = "all", *, as_of: dt.date | str | None = None
 ) -> pl.DataFrame:
-    """The newest value of each feature of each symbol: a frame of `symbol` and one column a feature; null where
-    there is no value."""
+    """The newest value of each feature of each symbol asked for: a frame of `symbol` and one column a feature; null
+    where there is no value."""
     wanted = default_features() if names == "all" else (names,) if isinstance(names, str) else tuple(names)
     plan = plan_features(wanted)
-    inputs = _ready(data, as_of, plan, "splits", None)
-    found = latest(inputs.panel, plan)
+    inputs = _ready(data, as_of, plan, None, None)
+    found = latest(inputs.panel.last(plan.rows), plan)
     columns = {name: found.values[i] for i, name in enumerate(found.names)}
-    return pl.DataFrame({"symbol": inputs.panel.symbols, **columns}).with_columns(pl.col(pl.Float64).fill_nan(None))
+    frame = pl.DataFrame({"symbol": inputs.panel.symbols, **columns}).with_columns(pl.col(pl.Float64).fill_nan(None))
+    return inputs.universe.select("symbol").join(frame, on="symbol", how="left", maintain_order="left")
 
 
 def _ready(
-    data: Data, as_of: dt.date | str | None, plan: Plan, adjust: Adjustment, progress: Progress | None
+    data: Data, as_of: dt.date | str | None, plan: Plan, adjust: Adjustment | None, progress: Progress | None
 ) -> Inputs:
     """The data read and the kernels loaded (or, the first time, compiled), side by side."""
+    _check(data, as_of, adjust)
     say = None if progress is None else lambda done, total: progress("compiling kernels, once", done, total)
     if isinstance(data, Inputs):
         warm_up(plan, say)
@@ -125,8 +125,20 @@ def _ready(
     return inputs
 
 
+def _check(data: Data, as_of: dt.date | str | None, adjust: Adjustment | None) -> None:
+    """Refuse what could only be ignored, before any work."""
+    _date(as_of)
+    if isinstance(data, Inputs) and (as_of is not None or adjust is not None):
+        raise OptionError(
+            f"{'as_of' if as_of is not None else 'adjust'} does not go with a loaded market",
+            "give it to tapescan.load_market",
+        )
+    if adjust is not None and adjust not in get_args(Adjustment):
+        raise OptionError(f"adjust is {adjust!r}", f"give one of {', '.join(get_args(Adjustment))}")
+
+
 def _read(
-    data: Data, as_of: dt.date | str | None, rows: int | None, adjust: Adjustment, progress: Progress | None
+    data: Data, as_of: dt.date | str | None, rows: int | None, adjust: Adjustment | None, progress: Progress | None
 ) -> Inputs:
     day = _date(as_of)
     if data is None:
@@ -137,7 +149,7 @@ def _read(
     store = data if isinstance(data, Store) else Store(str(data))
     if progress:
         progress("reading the store", 0, 0)
-    return store_inputs(store, day, rows=rows, adjust=adjust)
+    return store_inputs(store, day, rows=rows, adjust=adjust or "splits")
 
 
 def _date(as_of: dt.date | str | None) -> dt.date | None:

@@ -60,13 +60,17 @@ def test_scan_as_json_is_one_object(store: Path) -> None:
     assert found["provenance"]["data"]["store"]["bars"] >= 0
 
 
-@pytest.mark.parametrize("width", [60, 80, 120, 200])
-def test_the_table_fits_the_terminal(store: Path, width: int) -> None:
-    done = tapescan("scan", "--store", str(store), "--top", "8", width=width)
+@pytest.mark.parametrize("width", [60, 80, 95, 110, 140, 200])
+@pytest.mark.parametrize("features", ["", "rsi_14,dollar_volume_20,macd_8_21_5_signal"])
+def test_the_table_fits_the_terminal_and_cuts_off_nothing(store: Path, width: int, features: str) -> None:
+    done = tapescan("scan", "--store", str(store), "--top", "8", "--features", features, width=width)
     assert done.returncode == 0, done.stderr
-    table = done.stdout.split("Coverage:")[0]
-    assert max(len(line) for line in table.splitlines()) <= width
-    assert "symbol" in table
+    table = [line for line in done.stdout.split("Coverage:")[0].splitlines()[1:] if "No room for" not in line]
+    assert max(len(line) for line in table) <= width
+    assert "…" not in done.stdout
+    shown = " ".join(table[:3])
+    for column in ("symbol", "score", "close", "stop", "target", *filter(None, features.split(","))):
+        assert column in shown or column in done.stdout.split("No room for")[1]
 
 
 def test_every_symbols_features_as_parquet(store: Path, tmp_path: Path) -> None:
@@ -144,6 +148,7 @@ def test_an_as_of_before_the_first_bar(store: Path) -> None:
 
 
 def test_an_empty_store_scans_the_simulated_market_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "no-store").mkdir()
     done = tapescan("scan", "--store", str(tmp_path / "no-store"), "--format", "json", "--top", "1")
     assert done.returncode == 0, done.stderr
     said = [line for line in done.stderr.splitlines() if "SIMULATED" in line]
@@ -153,7 +158,12 @@ def test_an_empty_store_scans_the_simulated_market_and_says_so(tmp_path: Path) -
     found = json.loads(done.stdout)
     assert found["provenance"]["data"]["simulated"]["symbols"] == 6000
     assert "SIMULATED" in " ".join(found["notes"])
-    assert not (tmp_path / "no-store").exists()
+    assert list((tmp_path / "no-store").iterdir()) == []
+
+
+def test_a_mistyped_store_is_an_error_not_invented_prices(tmp_path: Path) -> None:
+    assert "typo" in one_line(tapescan("scan", "--store", str(tmp_path / "typo")))
+    assert "typo" in one_line(tapescan("show", "AAPL", "--store", str(tmp_path / "typo")))
 
 
 def test_import_without_a_store_and_with_a_missing_file(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ def test_a_plan_knows_its_history() -> None:
         ("sma_-5", "sma_5"),
         ("sma_2p5", "a whole number from"),
         ("sma_1", "a whole number from"),
+        ("sma_020", "write sma_20"),
+        ("bbands_20_2p0_upper", "write bbands_20_2_upper"),
         ("nonsense", "tapescan indicators"),
     ],
 )

@@ -4,25 +4,33 @@ indicator needs no new test, only facts (and a NumPy reference where TA-Lib has 
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 from numpy.typing import NDArray
 
 from tapescan.features.compute import latest, replay
 from tapescan.features.plan import Plan, plan_features
 from tapescan.indicators import Indicator, registry
-from tapescan.market.panel import Panel, build_panel
+from tapescan.market.panel import Market, Panel, build_panel
 from tests.indicators import reference_modules
 from tests.indicators.oracle import REFERENCES, adjudicated, lanes, talib_values, worst_error
 
 Floats = NDArray[np.float64]
 reference_modules.load()
 
-CASES = [
-    pytest.param(one, values, id=one.feature_names(values)[0])
+CALLS = [
+    (one, values)
     for one in registry.values()
     for values in (one.defaults or (tuple(p.default for p in one.parameters),))
 ]
-cases = pytest.mark.parametrize(("indicator", "values"), CASES)
+
+
+def parametrised(calls: list[tuple[Indicator, tuple[float, ...]]]) -> pytest.MarkDecorator:
+    names = [one.feature_names(values)[0] for one, values in calls]
+    return pytest.mark.parametrize(("indicator", "values"), calls, ids=names)
+
+
+cases = parametrised(CALLS)
 
 
 def plan_of(indicator: Indicator, values: tuple[float, ...]) -> Plan:
@@ -86,11 +94,8 @@ def test_first_value_comes_after_the_declared_lookback(
 
 @cases
 def test_appending_bars_never_changes_the_past(
-    indicator: Indicator, values: tuple[float, ...], lively_bars: object
+    indicator: Indicator, values: tuple[float, ...], lively_bars: pl.DataFrame
 ) -> None:
-    import polars as pl
-
-    assert isinstance(lively_bars, pl.DataFrame)
     sessions = lively_bars["session"].unique().sort()
     cut = sessions[-40]
     plan = plan_of(indicator, values)
@@ -121,11 +126,8 @@ def test_values_stay_in_the_declared_range(
 
 @cases
 def test_a_lane_does_not_depend_on_its_neighbours(
-    indicator: Indicator, values: tuple[float, ...], lively_bars: object
+    indicator: Indicator, values: tuple[float, ...], lively_bars: pl.DataFrame
 ) -> None:
-    import polars as pl
-
-    assert isinstance(lively_bars, pl.DataFrame)
     plan = plan_of(indicator, values)
     whole = build_panel(lively_bars)
     together = dict(zip(whole.symbols, latest(whole, plan).values.T, strict=True))
@@ -147,21 +149,29 @@ def test_the_newest_row_is_the_replays_last(
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
-@cases
+@parametrised([(one, values) for one, values in CALLS if one.memory(*values) is not None])
 def test_history_beyond_the_declared_memory_does_not_matter(
-    indicator: Indicator, values: tuple[float, ...], lively_bars: object
+    indicator: Indicator, values: tuple[float, ...], lively_bars: pl.DataFrame, long_bars: pl.DataFrame
 ) -> None:
-    import polars as pl
-
-    assert isinstance(lively_bars, pl.DataFrame)
     rows = indicator.history(values)
+    assert rows is not None
+    bars = lively_bars if rows < 500 else long_bars
     plan = plan_of(indicator, values)
-    whole = build_panel(lively_bars)
-    if rows is None or rows >= whole.blocks[0].rows:
-        return  # needs all the history there is: nothing to leave out
-    part = build_panel(lively_bars, rows=rows, market=whole.market)
+    whole = build_panel(bars)
+    assert rows < whole.blocks[0].rows
+    part = build_panel(bars, rows=rows, market=whole.market)
     ours, theirs = latest(part, plan).values, latest(whole, plan).values
     order = [whole.symbols.index(symbol) for symbol in part.symbols]
     scale = np.nanmax(np.abs(theirs), axis=1, keepdims=True)
     scale[scale == 0.0] = 1.0
     np.testing.assert_allclose(ours / scale, theirs[:, order] / scale, rtol=1e-6, atol=1e-9)
+
+
+@parametrised([(one, values) for one, values in CALLS if "market" in one.inputs])
+def test_no_value_where_the_market_index_has_none(
+    indicator: Indicator, values: tuple[float, ...], lively_bars: pl.DataFrame
+) -> None:
+    whole = build_panel(lively_bars)
+    late = Market("late", whole.market.session[-40:], whole.market.level[-40:])
+    assert indicator.lookback(*values) > 40
+    assert np.isnan(latest(build_panel(lively_bars, market=late), plan_of(indicator, values)).values).all()

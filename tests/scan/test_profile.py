@@ -49,6 +49,12 @@ def test_a_digest_names_the_content_not_the_spelling(tmp_path: Path) -> None:
     assert load_profile(str(one)).digest == load_profile(str(two)).digest != load_profile(str(three)).digest
 
 
+def test_sectors_are_understood_in_any_vendors_spelling(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('title = "T"\n[weights]\ntrend = 1\n[filters]\nsectors = ["Technology", "healthcare"]\n')
+    assert load_profile(str(path)).filters.sectors == ("Information Technology", "Health Care")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -61,6 +67,10 @@ def test_a_digest_names_the_content_not_the_spelling(tmp_path: Path) -> None:
         ('title = "x"\nside = "up"\n[weights]\nmomentum = 1', "side"),
         ('title = "x"\n[weights]\nmomentum = 1\n[risk]\nstop_atr = 5', "max_stop_atr"),
         ('title = "x"\n[weights]\nmomentum = 1\n[risk]\nswing_bars = 11', "swing_bars"),
+        ('title = "x"\n[weights]\nmomentum = 1\n[filters]\nsectors = ["Tekhnology"]', "Technology"),
+        ('title = "x"\n[weights]\nmomentum = 1\n[filters]\ntypes = ["stocks"]', "common"),
+        ('title = "x"\n[weights]\nmomentum = 1\n[filters]\nmin_price = 9\nmax_price = 3', "min_price"),
+        ('title = "x"\n[weights]\nmomentum = 1\n[regime.weights]\ndown = { momentum = 0 }', "down trend"),
     ],
 )
 def test_a_broken_profile_is_one_clear_line(tmp_path: Path, text: str, says: str) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tapescan.market.calendar import next_session
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.store import Store
 from tests.conftest import random_bars
@@ -37,12 +38,12 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new_state(tmp_path: Path) ->
     bars = random_bars(symbols=300, sessions=100, seed=8).select(BAR_COLUMNS)
     shift = [dt.timedelta(days=0), dt.timedelta(days=364)]
     bars = pl.concat([bars.with_columns(pl.col("session") + s) for s in shift])  # two years, so two partitions
-    newest = bars["session"].max()
+    newest: dt.date = bars["session"].max()  # type: ignore[assignment]
     # New bars, corrected bars in both years, refused bars and splits, so that every table is committed.
     corrected = bars.with_columns(
         volume=pl.when(pl.col("symbol") < "S150").then(pl.col("volume") + 1).otherwise("volume")
     )
-    added = corrected.filter(session=newest).with_columns(session=pl.lit(newest + dt.timedelta(days=3)))  # type: ignore[operator]
+    added = corrected.filter(session=newest).with_columns(session=pl.lit(next_session(newest)))
     bad = added.with_columns(close=pl.lit(-1.0), symbol="X" + pl.col("symbol"))
     splits = pl.DataFrame({"symbol": ["S001", "S002"], "ex_date": [newest] * 2, "ratio": [2.0, 0.1]})
     files = [tmp_path / "old.parquet", tmp_path / "new.parquet", tmp_path / "splits.parquet"]

@@ -17,7 +17,7 @@ from tapescan.market.quality import BAR_COLUMNS
 from tapescan.store import ImportReport, Store, committing
 from tests.conftest import REAL, SHARED, random_bars
 
-BARS = random_bars(symbols=12, sessions=300, seed=4).select(BAR_COLUMNS)  # 2022-01-03 to 2023-02-24
+BARS = random_bars(symbols=12, sessions=300, seed=4).select(BAR_COLUMNS)  # 2022-01-03 to 2023-03-14
 
 
 def write(folder: Path, frame: pl.DataFrame, name: str = "bars.parquet") -> Path:
@@ -40,6 +40,8 @@ def full(store: Store, tmp_path: Path) -> Store:
 def test_opening_creates_nothing(store: Store) -> None:
     assert not store.exists()
     assert store.is_empty()
+    assert store.newest().is_empty()
+    assert store.newest().columns == ["symbol", "first", "newest", "bars"]
     assert store.versions() == {}
     assert store.sessions().is_empty()
     assert store.symbols().is_empty()
@@ -79,9 +81,47 @@ def test_as_of_since_and_symbols_cut(full: Store) -> None:
     assert full.sessions(as_of).to_list() == sorted(set(BARS.filter(day <= as_of)["session"]))
 
 
+def test_every_symbol_has_its_first_and_newest_session(full: Store) -> None:
+    def expected(bars: pl.DataFrame) -> pl.DataFrame:
+        day = pl.col("session")
+        found = bars.group_by("symbol").agg(first=day.min(), newest=day.max(), bars=pl.len().cast(pl.Int64))
+        return found.sort("symbol")
+
+    assert full.newest().equals(expected(BARS))
+    as_of = dt.date(2022, 6, 1)
+    late = BARS.filter(pl.col("session") <= as_of)
+    assert late["symbol"].n_unique() < 12  # some are listed later
+    assert full.newest(as_of).equals(expected(late))
+    assert full.newest(dt.date(1999, 1, 1)).is_empty()
+
+
+def test_a_store_whose_log_has_no_statistics_is_read_right(full: Store, tmp_path: Path) -> None:
+    log = next(Path(full.path, "bars", "_delta_log").glob("*.json"))
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    for entry in entries:
+        entry.get("add", {}).pop("stats", None)
+    log.write_text("\n".join(map(json.dumps, entries)))
+    assert full._open("bars").files()["rows"].null_count() == 2
+    assert not full.is_empty()
+    assert full.bars().equals(BARS)
+    assert full.newest()["bars"].sum() == len(BARS)
+    # Splits up to the newest session of all bars apply, not only up to that of the bars that are read.
+    newest = BARS["session"].max()
+    split = pl.DataFrame({"symbol": ["S001"], "ex_date": [newest], "ratio": [2.0]})
+    full.import_files([write(tmp_path, split, "splits.csv"), write(tmp_path, BARS.head(1), "one.csv")])
+    until = BARS.filter(symbol="S001")["session"][100]
+    bars = full._open("bars")
+    assert bars.newest() == newest
+    data = sorted(Path(full.path, "bars").rglob("*.parquet"))
+    for path in data:  # none holds a row
+        pl.read_parquet(path).head(0).write_parquet(path)
+    assert full.is_empty()
+    assert until
+
+
 def test_new_days_are_appended_and_new_symbols_interleave(full: Store, tmp_path: Path) -> None:
     files = len(list(Path(full.path, "bars").rglob("*.parquet")))
-    later = BARS.unique("symbol", keep="last").with_columns(session=pl.lit(dt.date(2023, 3, 1)))
+    later = BARS.unique("symbol", keep="last").with_columns(session=pl.lit(dt.date(2023, 3, 15)))
     early = random_bars(symbols=2, sessions=300, seed=9).with_columns(symbol="A" + pl.col("symbol"))
     early = early.select(BAR_COLUMNS)
     report = full.import_files([write(tmp_path, later, "later.parquet"), write(tmp_path, early, "early.parquet")])

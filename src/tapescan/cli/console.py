@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-__all__ = ["errors", "notes", "output", "progress_line"]
+__all__ = ["PLAIN_WIDTH", "errors", "notes", "output", "progress_line"]
+
+
+#: Columns of a text that goes to a file or a pipe, unless COLUMNS says otherwise.
+PLAIN_WIDTH = 160
 
 
 def output() -> Console:
-    """Results go to standard output; without colour or box drawing when piped."""
-    return Console(highlight=False)
+    """Results go to standard output; without colour when piped."""
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=PLAIN_WIDTH if piped else None)
 
 
 def errors() -> Console:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 from typing import Annotated, cast, get_args
+from zoneinfo import ZoneInfo
 
+import polars as pl
 import typer
 
 from tapescan.cli.console import output, progress_line
 from tapescan.errors import OptionError
+from tapescan.market import calendar
 from tapescan.market.adjust import Adjustment
 from tapescan.settings import load_settings
 
@@ -56,6 +59,13 @@ def import_files(
             files,
             adjusted=cast("Adjustment", adjusted),
             adjusted_to=through,
+            sessions=_sessions_so_far(),
             progress=lambda done, total, what: progress(what, done, total),
         )
     output().print(str(report), markup=False, soft_wrap=True)
+
+
+def _sessions_so_far() -> pl.Series:
+    """The exchange's sessions up to today: a bar of any other day, or of the future, is refused."""
+    days = calendar.sessions(calendar.EARLIEST, dt.datetime.now(ZoneInfo("America/New_York")).date())
+    return pl.Series("session", days).cast(pl.Date)

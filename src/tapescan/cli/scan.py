@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import io
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import polars as pl
 import typer
-from rich import box
-from rich.table import Table
+from rich.console import Console
+from rich.markup import escape
 
-from tapescan.cli.console import errors, notes, output, progress_line
-from tapescan.errors import FileError, OptionError
+from tapescan.cli.console import PLAIN_WIDTH, errors, notes, output, progress_line
+from tapescan.cli.table import result_table
+from tapescan.errors import FileError, OptionError, StoreError
 from tapescan.scan.result import ScanResult
 from tapescan.settings import Settings, load_settings
+from tapescan.store import Store
 
-__all__ = ["read_scan", "scan"]
+__all__ = ["chosen_market", "read_scan", "scan"]
 
 FORMATS = ("table", "json", "csv", "parquet")
 
@@ -42,36 +46,55 @@ def scan(
     features: Annotated[
         str, typer.Option(metavar="LIST|all", help="Feature columns to add: rsi_14,atr_14 or all.")
     ] = "",
-    output_format: Annotated[str, typer.Option("--format", help="table, json, csv or parquet.")] = "table",
+    output_format: Annotated[
+        str, typer.Option("--format", help="table, json, csv or parquet. [default: by --output's ending, else table]")
+    ] = "",
     output_file: Annotated[
         Path | None, typer.Option("--output", help="Write there instead of standard output.")
     ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Keep the rows shown in the store's scan history.")
+    ] = False,
 ) -> None:
     """Rank the whole market and show the few names that deserve attention, why, and what the trade would be."""
-    if output_format not in FORMATS:
-        raise OptionError(f"--format {output_format!r}", f"expected one of {', '.join(FORMATS)}")
-    if output_format == "parquet" and output_file is None:
-        raise OptionError("--format parquet is binary", "add --output FILE")
+    output_format = _format(output_format, output_file)
     if output_file is not None:
         _check_writable(output_file)
     settings = load_settings()
     result = read_scan(settings, store, as_of, profile, where=where, rank_by=rank_by, features=features)
-    whole = output_format in {"csv", "parquet"}
-    rows = top or (None if whole else settings.top)
+    rows = top or (None if output_format in {"csv", "parquet"} else settings.top)
+    if record:
+        _record(result, store or settings.store, rows or settings.top)
     notes(result.notes)
     if output_format == "table":
         _show(result, rows or settings.top, output_file)
-        return
-    frame = result.frame if rows is None else result.ranked.head(rows)
-    if output_format == "parquet":
+    elif output_format == "parquet":
         assert output_file is not None
-        frame.write_parquet(output_file)
-        return
-    text = result.to_json(rows) + "\n" if output_format == "json" else frame.write_csv()
-    if output_file is None:
-        typer.echo(text, nl=False)
+        _rows(result, rows).write_parquet(output_file)
     else:
-        output_file.write_text(text, encoding="utf-8")
+        text = result.to_json(rows) + "\n" if output_format == "json" else _rows(result, rows).write_csv()
+        if output_file is None:
+            typer.echo(text, nl=False)
+        else:
+            output_file.write_text(text, encoding="utf-8")
+    if output_file is not None:
+        errors().print(f"written to {output_file}", markup=False, soft_wrap=True)
+
+
+def _rows(result: ScanResult, rows: int | None) -> pl.DataFrame:
+    """Every requested symbol, or the best `rows` of those that were ranked."""
+    return result.frame if rows is None else result.frame.head(min(rows, result.coverage.ranked))
+
+
+def _format(asked: str, path: Path | None) -> str:
+    """The format asked for, else the one that the file's name ends with, else a table."""
+    ending = path.suffix.removeprefix(".") if path is not None else ""
+    found = asked or (ending if ending in FORMATS else "table")
+    if found not in FORMATS:
+        raise OptionError(f"--format {asked!r}", f"expected one of {', '.join(FORMATS)}")
+    if found == "parquet" and path is None:
+        raise OptionError("--format parquet is binary", "add --output FILE")
+    return found
 
 
 def read_scan(settings: Settings, store: str, as_of: str, profile: str, **asked: Any) -> ScanResult:
@@ -83,8 +106,9 @@ def read_scan(settings: Settings, store: str, as_of: str, profile: str, **asked:
         "all" if features == "all" else [name for name in features.replace(" ", "").split(",") if name]
     )
     with progress_line() as progress:
-        return scan_market(
-            store or settings.store or None,
+        data, said = chosen_market(settings, store)
+        result = scan_market(
+            data,
             as_of=as_of or None,
             profile=profile or settings.profile,
             where=asked.get("where") or None,
@@ -93,88 +117,62 @@ def read_scan(settings: Settings, store: str, as_of: str, profile: str, **asked:
             adjust=settings.adjust,
             progress=progress,
         )
+    return replace(result, notes=(*said, *result.notes))
+
+
+def chosen_market(settings: Settings, store: str) -> tuple[Store | None, tuple[str, ...]]:
+    """The store that is named, or None for the simulated market: when none is named, or the named one is still empty.
+
+    A store that is named but not there is a StoreError: a mistyped path must not turn into invented prices.
+    """
+    place = store or settings.store
+    if not place:
+        return None, ()
+    named = Store(place)
+    if not named.exists() and not Path(place).is_dir():
+        raise StoreError(f"there is no store at {place}", f"`tapescan import FILES... --store {place}` makes one")
+    return (None, (f"{place} holds no bars yet, so:",)) if named.is_empty() else (named, ())
+
+
+def _record(result: ScanResult, place: str, rows: int) -> None:
+    if "store" not in result.provenance["data"]:
+        raise OptionError("--record needs a store with bars", "the simulated market has no history; add --store DIR")
+    Store(place).record_scan(result.as_of, result.provenance["profile"]["name"], result.to_json(rows))
 
 
 def _check_writable(path: Path) -> None:
     """Fail before the work, not after it."""
-    try:
-        with path.open("ab"):
-            pass
-    except OSError as error:
-        raise FileError(f"--output {path} cannot be written: {error.strerror}", "choose another place") from error
-
-
-#: Column, heading, digits, least width of the terminal that shows it.
-COLUMNS: tuple[tuple[str, str, int | None, int], ...] = (
-    ("rank", "#", None, 0),
-    ("symbol", "symbol", None, 0),
-    ("score", "score", 1, 0),
-    ("close", "close", 2, 0),
-    ("side", "side", None, 70),
-    ("entry", "entry", 2, 110),
-    ("stop", "stop", 2, 60),
-    ("target", "target", 2, 60),
-    ("shares", "shares", 0, 60),
-    ("sector", "sector", None, 160),
-    ("name", "name", None, 190),
-)
-
-WIDTH_OF_FACTORS = 100
+    folder = path.parent
+    if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        what = "is a folder" if path.is_dir() else "cannot be written"
+        raise FileError(f"--output {path} {what}", "name a file in a folder that exists and that you may write to")
 
 
 def _show(result: ScanResult, top: int, path: Path | None) -> None:
-    console = output()
-    if path is not None:
-        console = type(console)(file=io.StringIO(), width=160, highlight=False)
-    ranked = result.ranked.head(top)
+    console = output() if path is None else Console(file=io.StringIO(), width=PLAIN_WIDTH, highlight=False)
+    data = result.provenance["data"]
+    market = "SIMULATED market" if "simulated" in data else "market"
     console.print(
-        f"[bold]{result.as_of}[/bold]  {result.provenance['profile']['name']}  "
-        f"market ({result.regime.index}): {result.regime}"
+        f"[bold]{result.as_of}[/bold]  profile {escape(result.provenance['profile']['name'])}  "
+        f"{market} ({result.regime.index}): {result.regime}",
+        soft_wrap=True,
     )
-    if ranked.is_empty():
-        console.print("No symbol was ranked.", style="yellow")
+    if result.coverage.ranked:
+        table, hidden = result_table(result, top, console.width)
+        console.print(table)
+        if hidden:
+            console.print(f"No room for {', '.join(hidden)}: widen the window, or --format csv.", style="dim")
     else:
-        console.print(_table(result, ranked, console.width))
-    console.print(f"Coverage: {result.coverage}", markup=False)
-    stages = ", ".join(f"{stage} {seconds * 1e3:,.0f} ms" for stage, seconds in result.timings.items())
-    console.print(f"Time: {sum(result.timings.values()):.2f} s ({stages})", style="dim")
+        console.print("No symbol was ranked.", style="yellow")
+    console.print(f"Coverage: {result.coverage}", markup=False, soft_wrap=True)
+    scan = {stage: seconds for stage, seconds in result.timings.items() if stage not in {"prepare", "kernels"}}
+    stages = ", ".join(f"{stage} {seconds * 1e3:,.0f}" for stage, seconds in scan.items())
+    console.print(
+        f"Scanned {result.coverage.requested:,} symbols in {sum(scan.values()) * 1e3:,.0f} ms ({stages}); "
+        f"data and kernels made ready in {result.timings['prepare']:.1f} s",
+        style="dim",
+        soft_wrap=True,
+    )
     if path is not None:
         assert isinstance(console.file, io.StringIO)
         path.write_text(console.file.getvalue(), encoding="utf-8")
-        errors().print(f"written to {path}", markup=False)
-
-
-def _table(result: ScanResult, ranked: pl.DataFrame, width: int) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    chosen = [(name, title, digits) for name, title, digits, least in COLUMNS if width >= least]
-    if width >= WIDTH_OF_FACTORS:
-        # Why: the three factors that lift the score most, the one that costs most.
-        chosen.insert(4, ("why", "why (points of 100)", None))
-    extra = ranked.columns[ranked.columns.index("newest") + 1 :]
-    room = max((width - 90) // 14, 2)
-    chosen += [(name, name, 3) for name in extra[:room]]
-    for name, title, _ in chosen:
-        left = name in {"symbol", "sector", "name", "why", "side"}
-        table.add_column(title, justify="left" if left else "right", no_wrap=name != "name", overflow="ellipsis")
-    shares = result.provenance["weights"]
-    for row in ranked.iter_rows(named=True):
-        row["why"] = _why(row, shares)
-        table.add_row(*(_cell(row[name], digits) for name, _, digits in chosen))
-    return table
-
-
-def _why(row: dict[str, Any], shares: dict[str, float]) -> str:
-    """The factors that moved the score furthest from the middle, as points above or below it."""
-    moved = {name: row[f"score_{name}"] - 50.0 * share for name, share in shares.items()}
-    order = sorted(moved, key=lambda name: -abs(moved[name]))[:3]
-    return " ".join(f"{name.replace('_', ' ')} {moved[name]:+.0f}" for name in order)
-
-
-def _cell(value: Any, digits: int | None) -> str:
-    if value is None:
-        return "-"
-    if digits is None or isinstance(value, str):
-        return str(value)
-    if digits == 2 and abs(value) < 1.0:
-        digits = 4
-    return f"{value:,.{digits}f}"

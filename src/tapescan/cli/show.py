@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import typer
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tapescan.cli.console import notes, output, progress_line
-from tapescan.cli.scan import AsOfOption, ProfileOption, StoreOption
+from tapescan.cli.scan import AsOfOption, ProfileOption, StoreOption, chosen_market
 from tapescan.settings import load_settings
 
 __all__ = ["show"]
@@ -27,18 +28,19 @@ def show(
 
     settings = load_settings()
     with progress_line() as progress:
+        data, said = chosen_market(settings, store)
         found = explain_symbol(
             symbol,
-            store or settings.store or None,
+            data,
             as_of=as_of or None,
             profile=profile or settings.profile,
             adjust=settings.adjust,
             progress=progress,
         )
-    notes(found.scan.notes)
+    notes((*said, *found.scan.notes))
     console, row = output(), found.row
     listed = " · ".join(str(row[name]) for name in ("name", "type", "sector", "exchange") if row[name])
-    console.print(f"[bold]{found.symbol}[/bold]  {listed}")
+    console.print(f"[bold]{escape(found.symbol)}[/bold]  {escape(listed)}")
     coverage = found.scan.coverage
     if found.dropped:
         console.print(f"{found.scan.as_of}: not ranked: {found.dropped}", style="yellow", markup=False)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tapescan.errors import OptionError
 from tapescan.features.plan import Plan
 from tapescan.indicators.definition import Number
 from tapescan.market.panel import Block, Panel
@@ -44,12 +45,21 @@ class Features:
 
 def threads() -> int:
     """Worker threads: the cores this process may run on, or TAPESCAN_THREADS."""
-    return int(os.environ.get("TAPESCAN_THREADS", "0")) or len(os.sched_getaffinity(0))
+    asked = os.environ.get("TAPESCAN_THREADS", "")
+    if not asked:
+        return len(os.sched_getaffinity(0))
+    if not asked.isascii() or not asked.isdigit() or not 1 <= int(asked) <= 1024:
+        raise OptionError(f"TAPESCAN_THREADS={asked!r}", "expected a whole number from 1 to 1024")
+    return int(asked)
 
 
 @lru_cache(maxsize=1)
 def _pool(size: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(size, thread_name_prefix="tapescan")
+
+
+# A forked child has the pool but none of its threads: it makes its own.
+os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def latest(panel: Panel, plan: Plan, *, workers: int | None = None) -> Features:

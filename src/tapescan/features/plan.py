@@ -85,6 +85,10 @@ def parse_feature(name: str) -> tuple[Indicator, tuple[Number, ...], int]:
         output = next((i for i, o in enumerate(found.outputs) if o.suffix == suffix), None)
         if len(values) == count and None not in values and output is not None:
             bound = tuple(_bind(name, found, i, value) for i, value in enumerate(values) if value is not None)
+            plain = found.feature_names(bound)[output]
+            if name != plain:
+                # Two spellings of one value would be two columns of which a kernel writes one.
+                raise OptionError(f"feature {name!r} has an odd spelling", f"write {plain}")
             return found, bound, output
     raise OptionError(
         f"unknown feature {name!r}", nearest(name, known_features()) or "`tapescan indicators` lists them"

@@ -19,6 +19,9 @@ __all__ = ["compile_kernels", "warm_up"]
 
 Progress = Callable[[int, int], None]
 
+#: Kernels that this process has loaded or compiled.
+_ready: set[str] = set()
+
 
 def warm_up(plan: Plan, progress: Progress | None = None) -> int:
     """Load the plan's kernels, compiling those that no earlier run left on disk.
@@ -26,7 +29,9 @@ def warm_up(plan: Plan, progress: Progress | None = None) -> int:
     progress : called with (done, total) while kernels compile; never called when all are on disk.
     Returns how many had to be compiled.
     """
-    needed = tuple(dict.fromkeys(step.indicator.name for step in plan.steps))
+    needed = tuple(dict.fromkeys(step.indicator.name for step in plan.steps if step.indicator.name not in _ready))
+    if not needed:
+        return 0
     on_disk = cached_kernels()
     missing = [name for name in needed if name not in on_disk]
     mine, theirs = missing, list[str]()
@@ -34,7 +39,7 @@ def warm_up(plan: Plan, progress: Progress | None = None) -> int:
     if len(missing) > 8 and threads() > 1:
         mine, theirs = missing[::2], missing[1::2]
         code = f"from tapescan.features.warm import compile_kernels; compile_kernels({theirs!r})"
-        helper = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)  # noqa: S603
+        helper = subprocess.Popen([sys.executable, "-P", "-c", code], stdout=subprocess.DEVNULL)  # noqa: S603
     for done, name in enumerate(mine):
         if progress:
             progress(done * len(missing) // len(mine), len(missing))
@@ -47,6 +52,7 @@ def warm_up(plan: Plan, progress: Progress | None = None) -> int:
             _compile(registry[name])
     if progress and missing:
         progress(len(missing), len(missing))
+    _ready.update(needed)
     return len(missing)
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -31,8 +33,16 @@ def compile_lazily(function: Callable[..., None]) -> Any:
     Fused multiply-add (contract) is the only liberty taken with floating point: it rounds once instead of
     twice, while full fastmath would break checks for NaN.
     """
+    with _one_at_a_time:
+        return _compile_into(str(cache_folder()), function)
+
+
+_one_at_a_time = threading.Lock()
+
+
+def _compile_into(folder: str, function: Callable[..., None]) -> Any:
     before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(cache_folder())  # read once, when the decorator runs
+    numba.config.CACHE_DIR = folder  # read once, when the decorator runs
     try:
         return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})(function)
     finally:
@@ -43,7 +53,7 @@ def compile_lazily(function: Callable[..., None]) -> Any:
 def cache_folder() -> Path:
     """The folder for this version of the kernels: TAPESCAN_CACHE, else the user's cache; a temporary one
     where neither can be written."""
-    digest = hashlib.sha256(numba.__version__.encode())
+    digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + path.read_bytes())
     name = f"kernels-{digest.hexdigest()[:16]}"
@@ -52,10 +62,12 @@ def cache_folder() -> Path:
         (base / name).mkdir(parents=True, exist_ok=True)
         if not os.access(base / name, os.W_OK):
             raise PermissionError(base / name)
+        os.utime(base / name)
     except OSError:
         return Path(tempfile.mkdtemp(prefix="tapescan-"))
-    older = sorted(base.glob("kernels-*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
-    for folder in older[KEPT_VERSIONS:]:
+    others = [folder for folder in base.glob("kernels-*") if folder.name != name]
+    others.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
+    for folder in others[KEPT_VERSIONS - 1 :]:
         shutil.rmtree(folder, ignore_errors=True)
     return base / name
 

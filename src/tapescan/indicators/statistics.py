@@ -164,7 +164,8 @@ def beta(close, market, first, start, out, period):
                 xy[j] += x * y
         for j in range(lanes):
             spread = period * xx[j] - x_total[j] * x_total[j]
-            slope = (period * xy[j] - x_total[j] * y_total[j]) / spread if abs(spread) >= 1e-14 else 0.0
+            # Asked this way round, a window with a missing index value gives no beta rather than 0.
+            slope = 0.0 if abs(spread) < 1e-14 else (period * xy[j] - x_total[j] * y_total[j]) / spread
             out[t - start, j] = slope if t - first[j] >= period else np.nan
 
 

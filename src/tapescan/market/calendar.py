@@ -35,7 +35,7 @@ EARLIEST = dt.date(1950, 1, 1)
 LATEST = dt.date(2100, 12, 31)
 
 #: The range that is kept reaches from here to the end of the second year after the current one.
-KEPT_FROM = dt.date(1990, 1, 1)
+KEPT_FROM = EARLIEST
 
 #: No two sessions since 1950 lie further apart than this, so a neighbour is always within reach.
 REACH = dt.timedelta(days=14)

@@ -8,7 +8,7 @@ sums need no branch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -57,6 +57,14 @@ class Block:
     def lanes(self) -> int:
         return int(self.close.shape[1])
 
+    def last(self, rows: int) -> Block:
+        """The newest `rows` rows, as views."""
+        cut = max(self.rows - rows, 0)
+        names = ("open", "high", "low", "close", "volume", "session", "market")
+        return replace(
+            self, **{name: getattr(self, name)[cut:] for name in names}, first=np.maximum(self.first - cut, 0)
+        )
+
     @cached_property
     def log_close(self) -> Floats:
         """Natural logarithm of the close; 0.0 before ``first``."""
@@ -95,6 +103,21 @@ class Panel:
 
     def __len__(self) -> int:
         return len(self.symbols)
+
+    def last(self, rows: int | None) -> Panel:
+        """The panel with only the newest `rows` bars of each symbol; itself when it has no more. Views, no copies."""
+        if rows is None or rows >= max(block.rows for block in self.blocks):
+            return self
+        if rows not in self._cuts:
+            self._cuts[rows] = replace(
+                self, blocks=tuple(b.last(rows) for b in self.blocks), bars=np.minimum(self.bars, rows)
+            )
+        return self._cuts[rows]
+
+    @cached_property
+    def _cuts(self) -> dict[int, Panel]:
+        # Kept, since a block keeps what was derived from it, such as the logarithms.
+        return {}
 
     @property
     def nbytes(self) -> int:

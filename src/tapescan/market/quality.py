@@ -44,7 +44,7 @@ LOW_TOO_HIGH = "low above open, close or high"
 HIGH_TOO_LOW = "high below open or close"
 #: The volume is negative; a volume of zero is a bar (indices have no volume).
 NO_VOLUME = "negative volume"
-#: The exchange was closed: a weekend, or a day outside the sessions given.
+#: The exchange was closed: a weekend, or a day that is not among the sessions given.
 NOT_A_SESSION = "not an exchange session"
 #: The same symbol and session with different values: all are refused, since nobody can know which is right.
 CONFLICT = "conflicting duplicate"
@@ -68,7 +68,8 @@ def check_bars(
 
     bars : symbol (text), session (date), open, high, low, close, volume (float64), one row a symbol and
         session, in any order; further columns are carried along and not looked at.
-    sessions : the dates on which the exchange was open; None refuses weekends only.
+    sessions : the dates on which the exchange was open; a bar of any other day is refused, before the first
+        of them and after the last too. None refuses weekends only.
 
     good : the same columns, sorted by symbol and session, each pair once. Exact copies of a bar collapse to
         one; their number is ``len(bars) - len(good) - len(refused)``.
@@ -152,10 +153,12 @@ def sort_bars(bars: pl.DataFrame) -> pl.DataFrame:
         {"symbol": symbol.gather(begin), "first": day.gather(begin), "last": day.gather(end - 1)}
     ).with_row_index("run")
     ordered = runs.sort("symbol", "first", maintain_order=True)
+    overlap = (pl.col("symbol") == pl.col("symbol").shift()) & (pl.col("first") <= pl.col("last").shift())
+    if ordered.select(overlap.any()).item():
+        return bars.sort("symbol", "session", maintain_order=True)
     if (ordered["run"] == runs["run"]).all():
         return bars
-    overlap = (pl.col("symbol") == pl.col("symbol").shift()) & (pl.col("first") <= pl.col("last").shift())
-    if len(ordered) * 4 > len(bars) or ordered.select(overlap.any()).item():
+    if len(ordered) * 4 > len(bars):
         return bars.sort("symbol", "session", maintain_order=True)
     order = ordered["run"].to_numpy()
     length = (end - begin)[order]

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-__all__ = ["COLUMNS", "SECTORS", "TYPES", "build_universe"]
+__all__ = ["COLUMNS", "SECTORS", "TYPES", "build_universe", "sector_name", "spelling_key"]
 
 #: Columns of the universe, all text; "" where nothing is known.
 COLUMNS = ("symbol", "name", "exchange", "sector", "industry", "country", "type")
@@ -185,7 +185,7 @@ _FUND_NAME = (
     r"|\btax-(?:advantaged?|managed)\b|\bpremium income\b|\bdebt strategies\b|\bbond\b.*\btrust\b|\bglobal dividend\b"
 )
 
-#: What the form of a symbol says, on the one spelling of ``_spelling``. The fifth letter is Nasdaq's own
+#: What the form of a symbol says, on the one spelling of ``spelling_key``. The fifth letter is Nasdaq's own
 #: rule; L, Z, G, H, I and others stand for preferreds and notes alike and say nothing here.
 _FORM_SAYS = (
     ("preferred", r"\^"),
@@ -212,13 +212,13 @@ def build_universe(listing: pl.DataFrame | None, symbols: Sequence[str]) -> pl.D
     symbols : as the bars spell them.
     """
     wanted = pl.DataFrame({"symbol": pl.Series(symbols, dtype=pl.String)})
-    wanted = wanted.with_columns(_spelling(wanted["symbol"]).alias("key"))
+    wanted = wanted.with_columns(spelling_key(wanted["symbol"]).alias("key"))
     facts = (*COLUMNS[1:], "etf")
     if listing is None:
         rows = wanted.with_columns(pl.lit("").alias(name) for name in facts)
     else:
         known = listing.select(
-            _spelling(listing["symbol"]).alias("key"),
+            spelling_key(listing["symbol"]).alias("key"),
             *(
                 pl.col(name).cast(pl.String).str.strip_chars() if name in listing.columns else pl.lit("").alias(name)
                 for name in facts
@@ -240,7 +240,7 @@ def build_universe(listing: pl.DataFrame | None, symbols: Sequence[str]) -> pl.D
     return witnesses.with_columns(_sector(), _type()).select(COLUMNS)
 
 
-def _spelling(symbol: pl.Series) -> pl.Series:
+def spelling_key(symbol: pl.Series) -> pl.Series:
     """One spelling for all vendors': ``-`` before a class, WS, U or R, and ``^`` before a preferred's series."""
     symbol = symbol.cast(pl.String).str.strip_chars()
     odd = symbol.filter(symbol.str.contains("[^A-Z]")).unique()
@@ -302,3 +302,9 @@ def _first(text: pl.Expr, says: Sequence[tuple[str, str]]) -> pl.Expr:
     for word, pattern in reversed(says):
         answer = pl.when(text.str.contains(pattern)).then(pl.lit(word)).otherwise(answer)
     return answer
+
+
+def sector_name(spelling: str) -> str | None:
+    """The name in SECTORS for a vendor's spelling; None for one that no table knows."""
+    known = {name.lower(): name for name in SECTORS} | _SECTOR_OF
+    return known.get(spelling.strip().lower())

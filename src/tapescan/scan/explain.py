@@ -63,7 +63,7 @@ def explain(inputs: Inputs, request: Request, symbol: str) -> Explanation:
     votes: tuple[tuple[str, int | None], ...] = ()
     if symbol in inputs.panel.symbols:
         at = inputs.panel.symbols.index(symbol)
-        features = latest(inputs.panel, request.plan)
+        features = latest(inputs.panel.last(request.plan.rows), request.plan)
         views, votes = _views(inputs, features, at, found, result), _votes(features, at)
     return Explanation(symbol, found, views, votes, REASONS.get(found["dropped"], ""), result)
 

@@ -185,25 +185,26 @@ def factor_features() -> tuple[str, ...]:
 
 
 def factor_values(
-    features: Features, market_returns: Mapping[int, float], eligible: NDArray[np.bool_], sector: Ints
+    features: Features, market_returns: Mapping[int, float], members: Ints, sector: Ints
 ) -> dict[str, Floats]:
-    """Each factor's value of each symbol, float64 ``(symbols,)``; NaN for symbols that are not eligible.
+    """Each factor's value of each symbol, float64 ``(symbols,)``; NaN for symbols that are no members.
 
     market_returns : the market index's own return over each of RELATIVE_HORIZONS, NaN where it is too short.
-    eligible : the symbols that take part; the others change nothing.
+    members : the places of the symbols that take part, in the order in which sums are taken; the others change
+        nothing.
     sector : int64 ``(symbols,)``, each symbol's sector from 0 on.
     """
-    values: dict[str, Floats] = {name: features[name][eligible] for name in factor_features()}
+    values: dict[str, Floats] = {name: features[name][members] for name in factor_features()}
     for horizon, change in market_returns.items():
-        values[f"market_ret_{horizon}"] = np.full(int(eligible.sum()), change)
+        values[f"market_ret_{horizon}"] = np.full(len(members), change)
     found: dict[str, Floats] = {}
     for factor in FACTORS:
         terms = np.array([term.value(values) for term in factor.terms])
         scores = np.clip(zscore(winsorise(terms)), -CUT, CUT)
         if factor.neutral:
-            scores = neutralise(scores, sector[eligible])
-        whole = np.full(len(eligible), np.nan)
-        whole[eligible] = _mean(scores)
+            scores = neutralise(scores, sector[members])
+        whole = np.full(len(sector), np.nan)
+        whole[members] = _mean(scores)
         found[factor.name] = whole
     return found
 

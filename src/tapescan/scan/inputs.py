@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from tapescan.errors import OptionError
+from tapescan.errors import OptionError, StoreError
 from tapescan.market import calendar
 from tapescan.market.adjust import Adjustment, adjust_bars
 from tapescan.market.panel import Market, Panel, build_panel
 from tapescan.market.quality import check_bars
 from tapescan.market.simulate import simulate
-from tapescan.market.universe import build_universe
+from tapescan.market.universe import build_universe, spelling_key
 from tapescan.scan.pipeline import Inputs
 from tapescan.store import Store
 
 __all__ = ["MARKET_SYMBOL", "SIMULATED_SYMBOLS", "simulated_inputs", "store_inputs"]
 
-EPOCH = dt.date(1970, 1, 1)
-
 #: The symbol that stands for the market where the store has it.
 MARKET_SYMBOL = "SPY"
 
-#: It counts only if it reaches this far back, so that betas and six-month strengths can be had from it.
-MARKET_SESSIONS = 127
+#: It counts only if it reaches this far back: a beta over 252 sessions needs one more.
+MARKET_SESSIONS = 253
+
+#: What a scan reads; other tables (scan history) do not change its result.
+DATA_TABLES = ("bars", "splits", "dividends", "symbols", "quarantine")
 
 SIMULATED_SYMBOLS = 6000
 SIMULATED_SESSIONS = 400
@@ -43,13 +43,11 @@ def store_inputs(
     """The store's market as it was known at the close of `as_of` (its newest session when None).
 
     rows : bars of history that the features need; None reads all there are.
-    A store without any bars gives the simulated market, and a note that says so. Raises OptionError when the
-    store has no bar up to `as_of`.
+    Raises StoreError for a store without bars, and OptionError when it has none up to `as_of`.
     """
     if store.is_empty():
-        simulated = simulated_inputs(as_of, rows=rows)
-        return replace(simulated, notes=(f"{store.path} holds no bars yet, so:", *simulated.notes))
-    versions = store.versions()
+        raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
+    versions = {name: version for name, version in store.versions().items() if name in DATA_TABLES}
     # Pinned, so that an import that commits meanwhile cannot mix two states in one scan.
     store = store.at(versions)
     sessions = store.sessions(as_of)
@@ -63,11 +61,11 @@ def store_inputs(
     since = sessions[-int(rows * GAPS)] if rows is not None and far_back else None
     bars = store.bars(newest, adjust=adjust, since=since)
     panel = build_panel(bars, rows=rows, market=_market(bars, newest))
-    listing = store.symbols()
-    refused = store.quarantine(newest)["symbol"].unique().to_list() if "quarantine" in versions else []
-    notes = _calendar_notes(newest, as_of)
-    provenance = {"store": versions, "adjust": adjust}
-    return _inputs(panel, listing, refused, provenance, notes)
+    # All that have a bar by then, also those whose newest one is too old to have been read.
+    known = store.newest(newest).select("symbol", "newest", "bars")
+    refused = store.quarantine(newest, kind="bars")["symbol"]
+    notes = (*_calendar_notes(newest, as_of), *_thin_notes(known, newest))
+    return _inputs(panel, known, store.symbols(), refused, {"store": versions, "adjust": adjust}, notes)
 
 
 def simulated_inputs(
@@ -100,22 +98,38 @@ def simulated_inputs(
         "Load a real one with `tapescan import FILES... --store DIR`, then `tapescan scan --store DIR`."
     )
     provenance = {"simulated": {"symbols": symbols, "sessions": sessions, "seed": market.seed}}
-    return _inputs(panel, market.listing, refused["symbol"].unique().to_list(), provenance, (note,))
+    known = good.group_by("symbol").agg(newest=pl.col("session").max(), bars=pl.len())
+    return _inputs(panel, known, market.listing, refused["symbol"], provenance, (note,))
 
 
 def _inputs(
-    panel: Panel, listing: pl.DataFrame, refused: Sequence[str], provenance: Mapping[str, Any], notes: tuple[str, ...]
+    panel: Panel,
+    known: pl.DataFrame,
+    listing: pl.DataFrame,
+    refused: pl.Series,
+    provenance: Mapping[str, Any],
+    notes: tuple[str, ...],
 ) -> Inputs:
-    """Join the panel's symbols with the listing's, and say why those without a bar have none."""
-    here = set(panel.symbols)
-    listed = listing["symbol"].to_list() if not listing.is_empty() else []
-    absent = sorted({*listed, *refused} - here)
-    why = set(refused)
-    universe = build_universe(listing, [*panel.symbols, *absent]).with_columns(
-        absent=pl.Series(
-            [None] * len(panel) + ["bars_refused" if symbol in why else "no_bars" for symbol in absent],
-            dtype=pl.String,
-        )
+    """Join the panel's symbols with the listing's, and say why the others are not in the panel.
+
+    known : symbol, newest, bars of every symbol that has a bar. refused : symbols of refused bars.
+    """
+    listed = listing["symbol"] if not listing.is_empty() else pl.Series("symbol", [], dtype=pl.String)
+    others = pl.concat(
+        [
+            known.select("symbol", absent=pl.lit("stale")),
+            pl.DataFrame({"symbol": refused.drop_nulls()}).with_columns(absent=pl.lit("bars_refused")),
+            pl.DataFrame({"symbol": listed.drop_nulls()}).with_columns(absent=pl.lit("no_bars")),
+        ]
+    )
+    # A listing may spell a share another way than the bars do: it is one share all the same.
+    others = others.with_columns(key=spelling_key(others["symbol"])).unique("key", keep="first", maintain_order=True)
+    here = spelling_key(pl.Series("symbol", panel.symbols))
+    others = others.filter(~pl.col("key").is_in(here.implode())).sort("symbol")
+    universe = build_universe(listing, [*panel.symbols, *others["symbol"]])
+    universe = universe.join(known, on="symbol", how="left", maintain_order="left").with_columns(
+        pl.col("bars").fill_null(0).cast(pl.Int64),
+        absent=pl.concat([pl.Series([None] * len(panel), dtype=pl.String), others["absent"]]),
     )
     return Inputs(panel, universe, provenance, notes)
 
@@ -138,3 +152,15 @@ def _calendar_notes(newest: dt.date, as_of: dt.date | None) -> tuple[str, ...]:
     if missing <= 0:
         return ()
     return (f"the store ends at {newest}: {missing} session{'s' if missing > 1 else ''} before {as_of} not in it",)
+
+
+def _thin_notes(known: pl.DataFrame, newest: dt.date) -> tuple[str, ...]:
+    """A warning when most symbols lack a bar of the newest session: one stray bar would make the market stale."""
+    lately = known.filter(pl.col("newest") >= newest - dt.timedelta(days=10))
+    current = int((known["newest"] == newest).sum())
+    if current * 2 >= len(lately):
+        return ()
+    return (
+        f"only {current:,} of {len(lately):,} symbols that traded lately have a bar of {newest}: the session is not "
+        "complete in the store, or a stray bar made it the newest; --as-of names another one",
+    )

@@ -40,6 +40,18 @@ T = TypeVar("T")
 LISTING = ("name", "exchange", "sector", "industry", "country", "type")
 
 
+#: The columns that every result has, and that a screen may use, with their types.
+RESULT_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
+    **dict.fromkeys(("symbol", *LISTING, "side", "unknown_factors", "limit"), pl.String),
+    **dict.fromkeys(("bars", "shares"), pl.Int64),
+    "newest": pl.Date,
+    **dict.fromkeys(("close", "score", "conviction", "entry", "stop", "target", "dollars", "risk"), pl.Float64),
+    **dict.fromkeys((name for f in FACTORS for name in (f.name, f"score_{f.name}")), pl.Float64),
+}
+
+#: What a reader looks for first stands first.
+LEADING = ("symbol", "score", "side", "close", "entry", "stop", "target", "shares", "dollars", "risk", "limit")
+
 #: How a profile's side orders the result when nothing else is asked for.
 RANKING = {"long": "score desc", "short": "score asc", "both": "conviction desc"}
 
@@ -48,8 +60,9 @@ RANKING = {"long": "score desc", "short": "score asc", "both": "conviction desc"
 class Inputs:
     """The data of a scan, however it was come by.
 
-    universe : one row a requested symbol with symbol and the LISTING columns; first the panel's symbols in the
-        panel's order, then those without a usable bar, whose `absent` column says why (null for the panel's).
+    universe : one row a requested symbol with symbol, the LISTING columns, newest (date of its newest bar) and bars
+        (how many it has in all); first the panel's symbols in the panel's order, then those that are not in the
+        panel, whose `absent` column says why (null for the panel's).
     provenance : where the data comes from. notes : lines for the reader.
     """
 
@@ -58,12 +71,17 @@ class Inputs:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        """Short: a notebook shows it for every cell that ends with a market."""
+        day = dt.date(1970, 1, 1) + dt.timedelta(days=self.panel.as_of)
+        return f"<market of {len(self.universe):,} symbols up to {day}: {dict(self.provenance)}>"
+
 
 @dataclass(frozen=True)
 class Request:
     """What is asked of a scan, parsed and planned before any data is read.
 
-    shown : features that the result carries as columns.
+    shown : features that the result carries as columns. plan : all features that are needed.
     """
 
     profile: Profile
@@ -82,7 +100,7 @@ def prepare(
     None for the profile's own: the highest score for longs, the lowest for shorts, the furthest from 50 for both.
     features : further features to show. Raises ScreenError and OptionError.
     """
-    columns = {*_result_columns(), *LISTING, "symbol"}
+    columns = RESULT_TYPES.keys()
     screen = parse_screen(where) if where is not None else None
     ranking = parse_ranking(rank_by or RANKING[profile.side])
     shown = [
@@ -92,21 +110,28 @@ def prepare(
     ]
     plan = plan_features((*factor_features(), *plan_features_needed(profile.risk), *shown))
     # The close is a column of the result already.
-    return Request(profile, screen, ranking, tuple(n for n in dict.fromkeys(shown) if n not in columns), plan)
+    new = tuple(name for name in dict.fromkeys(shown) if name not in columns)
+    if screen is not None:
+        # On no rows, so that a predicate of the wrong type fails now and not after the scan.
+        screen.matches(pl.DataFrame(schema={**RESULT_TYPES, **dict.fromkeys(new, pl.Float64)}))
+    return Request(profile, screen, ranking, new, plan)
 
 
 def run(inputs: Inputs, request: Request) -> ScanResult:
     """Scan the panel."""
-    panel, profile = inputs.panel, request.profile
+    # No more history than the plan asks for: what else was loaded must not change the last bits of a recursion.
+    panel, profile = inputs.panel.last(request.plan.rows), request.profile
     clock = _Clock()
 
     features = clock.time("features", lambda: latest(panel, request.plan))
-    dropped = clock.time("filters", lambda: _filter(inputs, features, profile.filters))
+    dropped = clock.time("filters", lambda: _filter(panel, inputs.universe, features, profile.filters))
     eligible = dropped == ""
     regime = clock.time("regime", lambda: market_regime(panel.market, panel.as_of))
     market = {horizon: market_return(panel.market, panel.as_of, horizon) for horizon in RELATIVE_HORIZONS}
     sector = _codes(inputs.universe["sector"].head(len(panel)))
-    factors = clock.time("factors", lambda: factor_values(features, market, eligible, sector))
+    # In the order of the symbols, so that sums over the market do not depend on how the panel lies.
+    members = np.array(sorted(np.flatnonzero(eligible), key=panel.symbols.__getitem__), dtype=np.int64)
+    factors = clock.time("factors", lambda: factor_values(features, market, members, sector))
     shares = weight_shares(profile, regime)
     score = clock.time("score", lambda: score_symbols(factors, shares, eligible))
     long = _sides(profile, score.total)
@@ -124,12 +149,13 @@ def run(inputs: Inputs, request: Request) -> ScanResult:
         timings=clock.seconds,
         provenance=_provenance(inputs, request, shares, scale),
         notes=inputs.notes,
+        features=request.shown,
     )
 
 
-def _filter(inputs: Inputs, features: Features, filters: Filters) -> NDArray[np.str_]:
+def _filter(panel: Panel, universe: pl.DataFrame, features: Features, filters: Filters) -> NDArray[np.str_]:
     """Why each symbol of the panel is dropped, the first reason that applies; empty for the eligible."""
-    panel, universe = inputs.panel, inputs.universe.head(len(inputs.panel))
+    universe = universe.head(len(panel))
     close, traded = features["close"], features["dollar_volume_20"]
     reasons: dict[str, Bools] = {
         "stale": panel.newest < panel.as_of,
@@ -137,7 +163,7 @@ def _filter(inputs: Inputs, features: Features, filters: Filters) -> NDArray[np.
         "sector": ~universe["sector"].is_in(filters.sectors).to_numpy()
         if filters.sectors
         else np.zeros(len(panel), dtype=bool),
-        "short_history": panel.bars < filters.min_bars,
+        "short_history": (universe["bars"] < filters.min_bars).to_numpy(),
         "price": ~((close >= filters.min_price) & (close <= filters.max_price)),
         "illiquid": ~(traded >= filters.min_dollar_volume),
     }
@@ -149,15 +175,6 @@ def _sides(profile: Profile, score: Floats) -> Bools:
     if profile.side == "both":
         return score >= 50.0
     return np.full(score.shape, profile.side == "long")
-
-
-def _result_columns() -> tuple[str, ...]:
-    """The columns that every result has beside the listing's, and that a screen may use."""
-    return (
-        "side", "close", "score", "conviction", *(f"score_{factor.name}" for factor in FACTORS), "unknown_factors",
-        *(factor.name for factor in FACTORS), "entry", "stop", "target", "shares", "dollars", "risk", "limit",
-        "bars", "newest",
-    )  # fmt: skip
 
 
 def _assemble(
@@ -188,16 +205,14 @@ def _assemble(
         "dollars": trades.dollars,
         "risk": trades.risk,
         "limit": trades.limit,
-        "bars": panel.bars,
-        "newest": panel.newest,
         **{name: features[name] for name in request.shown},
         "dropped": dropped,
     }
-    listed = inputs.universe.head(len(panel)).select("symbol", *LISTING)
+    listed = inputs.universe.head(len(panel)).select("symbol", *LISTING, "bars", "newest")
     frame = (
         pl.concat([listed, pl.DataFrame(columns)], how="horizontal")
         .with_columns(pl.col(pl.Float64).fill_nan(None))
-        .with_columns(pl.col("newest").cast(pl.Date), pl.col("shares").cast(pl.Int64))
+        .with_columns(pl.col("shares").cast(pl.Int64))
     )
     if request.screen is not None:
         matches = request.screen.matches(frame)
@@ -206,7 +221,7 @@ def _assemble(
         )
     missing = inputs.universe.slice(len(panel))
     if len(missing):
-        absent = missing.select("symbol", *LISTING, dropped=pl.col("absent"))
+        absent = missing.select("symbol", *LISTING, "bars", "newest", dropped=pl.col("absent"))
         frame = pl.concat([frame, absent], how="diagonal")
     return _rank(frame, request.ranking), _coverage(frame)
 
@@ -220,7 +235,8 @@ def _rank(frame: pl.DataFrame, ranking: Ranking) -> pl.DataFrame:
         nulls_last=True,
     )
     rank = pl.when(eligible).then(pl.int_range(1, pl.len() + 1, dtype=pl.UInt32))
-    return ordered.select(rank.alias("rank"), pl.all().exclude("dropped"), "dropped")
+    leading = [name for name in LEADING if name in ordered.columns]
+    return ordered.select(rank.alias("rank"), *leading, pl.all().exclude("dropped", *leading), "dropped")
 
 
 def _coverage(frame: pl.DataFrame) -> Coverage:

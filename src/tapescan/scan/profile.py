@@ -7,6 +7,8 @@ folder that ``TAPESCAN_PROFILES`` names.
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 import os
 import tomllib
 from importlib import resources
@@ -16,6 +18,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from tapescan.errors import ProfileError, nearest
+from tapescan.market.universe import SECTORS, TYPES, sector_name
 
 __all__ = ["DEFAULT_PROFILE", "Filters", "Profile", "Risk", "load_profile", "profile_names"]
 
@@ -102,8 +105,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def digest(self) -> str:
-        """Names the content: the same settings have the same digest, whatever the file looks like."""
-        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:16]
+        """Names the content: the same settings have the same digest, whatever the file is called or looks like."""
+        nameless = msgspec.structs.replace(self, name="")
+        return hashlib.sha256(msgspec.json.encode(nameless, order="sorted")).hexdigest()[:16]
 
 
 def profile_names() -> tuple[str, ...]:
@@ -139,9 +143,31 @@ def _parse(path: Path, where: str) -> Profile:
         raise ProfileError(f"profile {where}: {error}", "docs/profiles.md lists every setting") from error
     if not any(msgspec.structs.astuple(profile.weights)):
         raise ProfileError(f"profile {where}: all weights are 0", "give at least one factor a weight")
+    filters = profile.filters
+    for kind in filters.types:
+        if kind not in TYPES:
+            raise ProfileError(
+                f"profile {where}: unknown type {kind!r}", nearest(kind, TYPES) or f"known: {', '.join(TYPES)}"
+            )
+    for sector in filters.sectors:
+        if not sector_name(sector):
+            hint = nearest(sector, SECTORS) or f"known: {', '.join(SECTORS)}"
+            raise ProfileError(f"profile {where}: unknown sector {sector!r}", hint)
+    if filters.min_price > filters.max_price:
+        raise ProfileError(f"profile {where}: min_price is above max_price", "lower it, or raise max_price")
+    weights = msgspec.structs.asdict(profile.weights)
+    for pair in itertools.product(("up", "sideways", "down", "unknown"), ("calm", "normal", "stressed", "unknown")):
+        factors = [profile.regime.weights.get(label, {}) for label in pair]  # type: ignore[call-overload]
+        if not any(w * math.prod(f.get(name, 1.0) for f in factors) for name, w in weights.items()):
+            raise ProfileError(
+                f"profile {where}: in a market of {pair[0]} trend and {pair[1]} volatility all weights are 0",
+                "leave one factor a weight in [regime.weights]",
+            )
     if profile.risk.max_stop_atr < profile.risk.stop_atr:
         raise ProfileError(f"profile {where}: max_stop_atr is below stop_atr", "raise it to at least stop_atr")
-    return msgspec.structs.replace(profile, name=profile.name or path.stem)
+    named = tuple(sector_name(sector) or sector for sector in filters.sectors)
+    filters = msgspec.structs.replace(filters, sectors=named)
+    return msgspec.structs.replace(profile, name=profile.name or path.stem, filters=filters)
 
 
 def _folders() -> tuple[Path, ...]:

@@ -40,6 +40,7 @@ class ScanResult:
         `dropped` says why. `score` is the sum of the columns ``score_*``.
     timings : seconds a stage. provenance : what a second scan needs to give the same bytes.
     notes : what a reader should know, one plain line each (a simulated market, a store behind the calendar).
+    features : the feature columns that were asked for, by option or by the screen.
     """
 
     as_of: dt.date
@@ -49,6 +50,10 @@ class ScanResult:
     timings: Mapping[str, float]
     provenance: Mapping[str, Any]
     notes: tuple[str, ...]
+    features: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<ScanResult of {self.as_of}: {self.coverage}>"
 
     @property
     def ranked(self) -> pl.DataFrame:

@@ -16,23 +16,22 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from tapescan.errors import FileError, OptionError
 from tapescan.market.adjust import Adjustment
-from tapescan.market.quality import BAR_COLUMNS, CONFLICT, MISSING, NOT_FINITE, NOT_POSITIVE, check_bars
-from tapescan.store.columns import Kind
+from tapescan.market.quality import BAR_COLUMNS, check_bars
+from tapescan.store.actions import merge_actions
 from tapescan.store.committing import Batch, commit_batch
 from tapescan.store.files import Input, read_input
 from tapescan.store.report import ImportReport
-from tapescan.store.tables import SCHEMAS
+from tapescan.store.tables import SCHEMAS, Table
 
 __all__ = ["Progress", "import_files"]
 
 #: ``(done, total, what)``: steps done of all steps, and what is done now.
 Progress = Callable[[int, int, str], None]
-
-_VALUES = BAR_COLUMNS[2:]
 
 
 def import_files(
@@ -61,7 +60,7 @@ def import_files(
         inputs.append(read_input(path, _files_read(at, total, str(path), tell)))
     report.notes = [note for given in inputs for note in given.notes]
     tell(len(paths), total, "checking")
-    batch = _prepare(inputs, adjusted, adjusted_to, sessions, report)
+    batch = _prepare(store, inputs, adjusted, adjusted_to, sessions, report)
     del inputs
     commit_batch(store, batch, report, lambda step, what: tell(len(paths) + step, total, what))
     tell(total, total, "done")
@@ -74,53 +73,70 @@ def _files_read(at: int, total: int, path: str, tell: Progress) -> Callable[[int
 
 
 def _prepare(
+    store: str,
     inputs: Sequence[Input],
     adjusted: Adjustment,
     adjusted_to: dt.date | None,
     sessions: Collection[dt.date] | pl.Series | None,
     report: ImportReport,
 ) -> Batch:
-    """All files' rows, checked; raises `FileError` for a path that holds no usable bar."""
+    """All files' rows, checked; raises `FileError` for a path that holds no usable row of a kind."""
     batch = Batch()
-    stamped = []
-    for number, given in enumerate(inputs):
-        bars = given.frames.pop("bars", None)
-        if bars is not None:
-            stamped.append(_stamp(bars, number, adjusted, adjusted_to))
-    if stamped:
-        bars = pl.concat(stamped) if len(stamped) > 1 else stamped[0]
-        read = bars["given"].value_counts()
-        del stamped
+    frames = [
+        bars.select(*BAR_COLUMNS, "source", given=pl.lit(number, dtype=pl.Int32))
+        for number, given in enumerate(inputs)
+        if (bars := given.frames.pop("bars", None)) is not None
+    ]
+    bad = []
+    if frames:
+        bars = pl.concat(frames).with_row_index("row")
+        del frames
         good, refused = check_bars(bars, sessions)
-        _one_usable_bar(inputs, read, refused)
+        _one_usable_bar(inputs, bars["given"].value_counts(), refused)
         report.bars_read = len(bars)
         report.copies = len(bars) - len(good) - len(refused)
         report.refused = dict(refused["reason"].value_counts(sort=True).iter_rows())
         report.symbols = good["symbol"].n_unique()
         report.first, report.last = good["session"].min(), good["session"].max()  # type: ignore[assignment]
-        batch.bars = good.drop("given")
-        batch.refused = refused.select(*BAR_COLUMNS, "reason", "source")
-    batch.splits, bad_splits = _actions(inputs, "splits", "ratio", report)
-    batch.dividends, bad_dividends = _actions(inputs, "dividends", "amount", report)
+        batch.bars = _stamp(good, _newest_usable(bars, refused), adjusted, adjusted_to)
+        bad.append(refused.select(*BAR_COLUMNS, pl.lit("bars").alias("kind"), "reason", "source"))
+    batch.splits, bad_splits = merge_actions(inputs, "splits", report)
+    batch.dividends, bad_dividends = merge_actions(inputs, "dividends", report)
     if batch.dividends is not None:
-        inside = pl.lit(adjusted_to or batch.dividends["ex_date"].max()) if adjusted != "none" else pl.col("ex_date")
-        batch.dividends = batch.dividends.with_columns(adjusted_to=pl.max_horizontal("ex_date", inside))
-    bad = [frame for frame in (batch.refused, bad_splits, bad_dividends) if frame is not None]
+        inside = pl.col("ex_date")
+        if adjusted != "none":
+            inside = pl.max_horizontal(
+                "ex_date", pl.lit(adjusted_to or report.last or Table(store, "bars").newest(), pl.Date)
+            )
+        batch.dividends = batch.dividends.with_columns(adjusted_to=inside)
+    bad += [frame for frame in (bad_splits, bad_dividends) if frame is not None]
     batch.refused = pl.concat(bad) if bad else None
     batch.symbols = _symbols(inputs)
     return batch
 
 
-def _stamp(bars: pl.DataFrame, number: int, adjusted: Adjustment, adjusted_to: dt.date | None) -> pl.DataFrame:
+def _newest_usable(bars: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
+    """given, newest: per path, the newest session of its bars that were not refused, copies among them."""
+    usable = np.ones(len(bars), dtype=np.bool_)
+    usable[refused["row"].to_numpy()] = False
+    return bars.lazy().filter(pl.Series(usable)).group_by("given").agg(newest=pl.col("session").max()).collect()
+
+
+def _stamp(
+    good: pl.DataFrame, newest: pl.DataFrame, adjusted: Adjustment, adjusted_to: dt.date | None
+) -> pl.DataFrame:
     """Bars with the dates through which splits and dividends are inside their prices."""
-    newest = adjusted_to or bars["session"].max()
-    through = pl.col("session") if adjusted == "none" else pl.max_horizontal("session", pl.lit(newest, dtype=pl.Date))
-    return bars.select(
+    if adjusted == "none":
+        through = pl.col("session")
+    elif adjusted_to is not None or len(newest) == 1:
+        through = pl.max_horizontal("session", pl.lit(adjusted_to or newest["newest"][0], dtype=pl.Date))
+    else:
+        through = pl.col("given").replace_strict(newest["given"], newest["newest"])
+    return good.select(
         *BAR_COLUMNS,
         adjusted_to=through,
         total_to=through if adjusted == "total" else pl.lit(None, dtype=pl.Date),
         source="source",
-        given=pl.lit(number, dtype=pl.Int32),
     )
 
 
@@ -135,61 +151,6 @@ def _one_usable_bar(inputs: Sequence[Input], read: pl.DataFrame, refused: pl.Dat
                 f" the first {first['symbol']} on {first['session']}",
                 "correct the file and import it again",
             )
-
-
-def _actions(
-    inputs: Sequence[Input], kind: Kind, value: str, report: ImportReport
-) -> tuple[pl.DataFrame | None, pl.DataFrame | None]:
-    """Splits or dividends of all files, one row a symbol and ex-date, and those refused, as quarantine rows."""
-    frames, refused = [], []
-    for given in inputs:
-        rows = given.frames.get(kind)
-        if rows is None:
-            continue
-        if "kind" in rows.columns:
-            other = (
-                pl.col("kind").str.to_lowercase().str.contains("split|forward|reverse").not_().fill_null(value=False)
-            )
-            if skipped := rows.filter(other).height:
-                report.notes.append(f"{given.path}: passed over {skipped:,} rows whose kind is not a split")
-            rows = rows.filter(~other).drop("kind")
-        # Sources round a ratio their own way: within a thousandth they say the same.
-        same = pl.col(value).round_sig_figs(3) if kind == "splits" else pl.col(value)
-        rows = rows.with_columns(same=same).unique(["symbol", "ex_date", "same"], maintain_order=True).drop("same")
-        number = pl.col(value)
-        reason = pl.coalesce(
-            pl.when(pl.any_horizontal(pl.col("symbol", "ex_date", value).is_null())).then(pl.lit(MISSING)),
-            pl.when(~number.is_finite()).then(pl.lit(NOT_FINITE)),
-            pl.when(number <= 0.0).then(pl.lit(NOT_POSITIVE)),
-            # A regular and a special dividend of one day add up; two splits of one day cannot both be.
-            pl.when(pl.struct("symbol", "ex_date").is_duplicated() & (kind == "splits")).then(pl.lit(CONFLICT)),
-        )
-        rows = rows.with_columns(reason=reason)
-        bad = rows.filter(pl.col("reason").is_not_null())
-        if len(bad):
-            named = pl.format(
-                f"{kind}: {{}}, {value} {{}}", "reason", pl.col(value).cast(pl.String).fill_null("none")
-            )
-            refused.append(
-                bad.select(
-                    "symbol",
-                    pl.col("ex_date").alias("session"),
-                    *(pl.lit(None, dtype=pl.Float64).alias(name) for name in _VALUES),
-                    named.alias("reason"),
-                    "source",
-                )
-            )
-            for text, count in bad["reason"].value_counts(sort=True).iter_rows():
-                report.refused[f"{kind}: {text}"] = report.refused.get(f"{kind}: {text}", 0) + count
-        rows = rows.filter(pl.col("reason").is_null()).drop("reason")
-        if rows.is_empty():
-            raise FileError(f"{given.path}: none of its rows can be used", f"{kind} need {value} above zero")
-        day = rows.group_by("symbol", "ex_date", maintain_order=True)
-        frames.append(day.agg(pl.col(value).sum(), pl.col("source").first()))
-    if not frames:
-        return None, None
-    together = pl.concat(frames).unique(["symbol", "ex_date"], keep="last").sort("symbol", "ex_date")
-    return together, pl.concat(refused) if refused else None
 
 
 def _symbols(inputs: Sequence[Input]) -> pl.DataFrame | None:

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -55,7 +56,16 @@ class Store:
 
     def is_empty(self) -> bool:
         """Whether no bar is stored."""
-        return not self._open("bars").files().select(pl.col("rows").sum()).item()
+        table = self._open("bars")
+        files = table.files()
+        if (files["rows"] > 0).any():
+            return False
+        # Whatever wrote the others left their number of rows out of the log: they are counted.
+        unknown = files.filter(pl.col("rows").is_null())
+        if unknown.is_empty():
+            return True
+        with store_errors(self.path, "read bars of"):
+            return not table.scan(unknown).select(pl.len()).collect().item()
 
     def versions(self) -> dict[str, int]:
         """Table -> Delta version, for the tables that are there, bars first.
@@ -106,8 +116,10 @@ class Store:
         with store_errors(self.path, "read bars of"):
             bars = sort_bars(rows.collect())
         if adjust != "none" and len(bars):
+            newest = table.newest(files)  # of all bars stored, not only of those read
+            assert newest is not None
             actions = self.splits(), self.dividends() if adjust == "total" else _nothing("dividends")
-            bars = adjust_bars(bars, *actions, as_of or _newest(files, bars), adjust)
+            bars = adjust_bars(bars, *actions, as_of or newest, adjust)
         return bars.select(BAR_COLUMNS)
 
     def sessions(self, as_of: dt.date | None = None) -> pl.Series:
@@ -118,6 +130,22 @@ class Store:
         rows = _only(table, table.files(), as_of, None, None)
         with store_errors(self.path, "read bars of"):
             return rows.select("session").unique().collect()["session"].sort()
+
+    def newest(self, as_of: dt.date | None = None) -> pl.DataFrame:
+        """Every symbol that has bars up to ``as_of``: symbol, first, newest (dates), bars (their number, int64).
+
+        Sorted by symbol. Reads names and dates alone, so it costs a small part of `bars`.
+        """
+        table = self._open("bars")
+        day = pl.col("session")
+        found = (
+            _only(table, table.files(), as_of, None, None)
+            .group_by("symbol")
+            .agg(first=day.min(), newest=day.max(), bars=pl.len().cast(pl.Int64))
+            .sort("symbol")
+        )
+        with store_errors(self.path, "read bars of"):
+            return found.collect(engine="streaming")
 
     def symbols(self) -> pl.DataFrame:
         """The listing: symbol, name, exchange, sector, industry, country, type, ipo_year, market_cap, as_of."""
@@ -131,9 +159,19 @@ class Store:
         """symbol, ex_date, amount ($ in the share basis of adjusted_to), adjusted_to, source."""
         return self._open("dividends").read()
 
-    def quarantine(self, as_of: dt.date | None = None) -> pl.DataFrame:
-        """Refused bars and actions with their reason, up to a session; those without a date are kept."""
+    def quarantine(
+        self, as_of: dt.date | None = None, kind: Literal["bars", "splits", "dividends"] | None = None
+    ) -> pl.DataFrame:
+        """Refused bars and actions with their reason, oldest import first.
+
+        ``as_of`` leaves out later sessions and ex-dates, but not rows without a date; ``kind`` leaves out
+        what was refused of other kinds, as the column ``kind`` names them.
+        """
+        if kind not in (None, "bars", "splits", "dividends"):
+            raise OptionError(f"kind is {kind!r}", "give bars, splits or dividends")
         rows = self._open("quarantine").read()
+        if kind is not None:
+            rows = rows.filter(pl.col("kind") == kind)
         if as_of is not None:
             rows = rows.filter((pl.col("session") <= as_of).fill_null(value=True))
         return rows.sort("imported_at", "symbol", "session", maintain_order=True)
@@ -161,8 +199,10 @@ class Store:
 
         adjusted : what is inside the files' prices already: nothing, splits, or splits and dividends.
             Dividend amounts are taken as paid with ``none``, as split-adjusted otherwise.
-        adjusted_to : the date through which it is; None takes each path's newest date.
-        sessions : the exchange's sessions; bars of other days are refused. None refuses weekends only.
+        adjusted_to : the date through which it is. None takes, for bars, the newest usable bar of their path;
+            for dividends, the newest usable bar of the whole import, else the store's newest bar.
+        sessions : the exchange's sessions; bars of other days, and of days before the first and after the
+            last of them, are refused. None refuses weekends only.
         progress : called with the steps done, all steps, and what is done now.
 
         Raises `FileError` or `OptionError` before anything is written, `StoreError` when it cannot be.
@@ -214,13 +254,6 @@ def _only(
         wanted.append(pl.col("symbol").is_in(list(symbols)))
     found = table.scan(files)
     return found.filter(*wanted) if wanted else found
-
-
-def _newest(files: pl.DataFrame, bars: pl.DataFrame) -> dt.date:
-    """The newest session of all bars stored, not only of those read."""
-    newest = files["last"].max() if not files["last"].has_nulls() else bars["session"].max()
-    assert isinstance(newest, dt.date)
-    return newest
 
 
 def _nothing(name: str) -> pl.DataFrame:

@@ -8,6 +8,7 @@ append never conflicts with an append. Readers never wait: they hold a version, 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +56,14 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
         "market_cap": pl.Float64(),
         "as_of": pl.Date(),
     },
-    "quarantine": _BAR | {"reason": pl.String(), "source": pl.String(), "imported_at": pl.Datetime("us", "UTC")},
+    # `kind` says what was refused: bars, splits or dividends; these last two have no prices and no volume.
+    "quarantine": _BAR
+    | {
+        "kind": pl.String(),
+        "reason": pl.String(),
+        "source": pl.String(),
+        "imported_at": pl.Datetime("us", "UTC"),
+    },
     "scans": {
         "as_of": pl.Date(),
         "profile": pl.String(),
@@ -164,6 +172,14 @@ class Table:
             return pl.DataFrame(schema=self.schema)
         with store_errors(self.store, f"read table {self.name} of"):
             return self.scan().collect()
+
+    def newest(self, files: pl.DataFrame | None = None) -> dt.date | None:
+        """The newest session of all rows, of bars alone; None when there are none."""
+        last = (self.files() if files is None else files)["last"]
+        if last.has_nulls():  # not in the log, so it is looked for
+            with store_errors(self.store, f"read table {self.name} of"):
+                last = self.scan(files).select("session").collect()["session"]
+        return last.max()  # type: ignore[return-value]
 
     def append(self, rows: pl.DataFrame) -> None:
         """Commit further rows; raises `Conflict` when the table has moved on since it was opened."""

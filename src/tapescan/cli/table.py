@@ -1,0 +1,121 @@
+"""The ranked list as a table that fits the terminal: whole columns or none, and never a cut-off number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from tapescan.scan.result import ScanResult
+
+__all__ = ["result_table"]
+
+#: Between two columns.
+GAP = 3
+
+NAME_WIDTH = 24
+
+
+@dataclass(frozen=True)
+class _Column:
+    """name : what it is called when it has to be hidden. cells : ready texts, all of them shown whole."""
+
+    name: str
+    title: str
+    cells: tuple[str, ...]
+    left: bool = False
+
+    @property
+    def width(self) -> int:
+        return max(len(self.title), *(len(cell) for cell in self.cells)) + GAP
+
+
+def result_table(result: ScanResult, top: int, width: int) -> tuple[Table, tuple[str, ...]]:
+    """The table, and the names of the columns that have no room at this width."""
+    rows = result.ranked.head(top).to_dicts()
+    room = width - 2
+    chosen: list[_Column] = []
+    hidden: list[str] = []
+    for column in _candidates(result, rows):
+        versions = [column] if isinstance(column, _Column) else list(column)
+        fitting = next((one for one in versions if one.width <= room), None)
+        if fitting is None:
+            hidden.append(versions[0].name)
+        else:
+            chosen.append(fitting)
+            room -= fitting.width
+    order = ("#", "symbol", "score", "side", "close", "stop", "target", "shares")
+    chosen.sort(key=lambda one: order.index(one.title) if one.title in order else len(order))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for one in chosen:
+        table.add_column(one.title, justify="left" if one.left else "right", no_wrap=True)
+    for cells in zip(*(one.cells for one in chosen), strict=True):
+        table.add_row(*(escape(cell) for cell in cells))
+    return table, tuple(hidden)
+
+
+def _candidates(result: ScanResult, rows: Sequence[dict[str, Any]]) -> list[_Column | tuple[_Column, ...]]:
+    """All columns, the most wanted first; a tuple holds versions of one column, the fullest first."""
+    shares = result.provenance["weights"]
+
+    def numbers(key: str, title: str, digits: int) -> _Column:
+        return _Column(title, title, tuple(_number(row[key], digits) for row in rows))
+
+    def texts(key: str, title: str, width: int = 100) -> _Column:
+        return _Column(title, title, tuple(str(row[key] or "")[:width].strip() for row in rows), left=True)
+
+    wanted: list[_Column | tuple[_Column, ...]] = [
+        _Column("rank", "#", tuple(str(row["rank"]) for row in rows)),
+        texts("symbol", "symbol"),
+        numbers("score", "score", 1),
+        numbers("close", "close", 2),
+        numbers("stop", "stop", 2),
+        numbers("target", "target", 2),
+        *(_feature(name, rows) for name in result.features),
+        numbers("shares", "shares", 0),
+    ]
+    if len({row["side"] for row in rows}) > 1 or rows[0]["side"] != "long":
+        wanted.insert(3, texts("side", "side"))
+    full, short = "why (points from the middle)", "why (points)"
+    wanted.append(
+        tuple(
+            _Column("why", title, tuple(_why(row, shares, terms) for row in rows), left=True)
+            for title, terms in ((full, 3), (full, 2), (short, 1))
+        )
+    )
+    wanted.append(texts("name", "name", NAME_WIDTH))
+    wanted.append(texts("sector", "sector"))
+    return wanted
+
+
+def _why(row: dict[str, Any], shares: dict[str, float], terms: int) -> str:
+    """The factors that moved the score furthest from its middle, 50, and by how many points."""
+    moved = {name: row[f"score_{name}"] - 50.0 * share for name, share in shares.items()}
+    order = sorted(moved, key=lambda name: -abs(moved[name]))[:terms]
+    return " ".join(f"{name.replace('_', ' ')} {moved[name]:+.0f}" for name in order)
+
+
+def _number(value: float | None, digits: int) -> str:
+    if value is None:
+        return "-"
+    if digits == 2 and abs(value) < 1.0:
+        digits = 4
+    return f"{value:,.{digits}f}"
+
+
+def _feature(name: str, rows: Sequence[dict[str, Any]]) -> _Column:
+    """A requested feature with four significant digits: 79.42M, 0.001234."""
+    return _Column(name, name, tuple(_short(row[name]) for row in rows))
+
+
+def _short(value: float | None) -> str:
+    if value is None:
+        return "-"
+    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
+        if abs(value) >= size:
+            return f"{value / size:.2f}{letter}"
+    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
