@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tapescan.market import calendar
+from tapescan.market.calendar import sessions as exchange_sessions
 from tapescan.market.panel import Panel, build_panel
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -50,7 +50,7 @@ def random_bars(symbols: int, sessions: int, seed: int) -> pl.DataFrame:
     """Ragged random walks: most symbols whole, some listed late, some with only a few bars."""
     random = np.random.default_rng(seed)
     begin = dt.date(2022, 1, 3) if sessions <= 700 else dt.date(1990, 1, 2)
-    days = pl.Series(calendar.sessions(begin, dt.date(2025, 12, 31))[:sessions]).cast(pl.Date).to_list()
+    days = pl.Series(exchange_sessions(begin, dt.date(2025, 12, 31))[:sessions]).cast(pl.Date).to_list()
     frames = []
     for number in range(symbols):
         length = sessions if number % 3 else int(random.integers(1, sessions))

@@ -152,10 +152,12 @@ def _read(
     return store_inputs(store, day, rows=rows, adjust=adjust or "splits")
 
 
-def _date(as_of: dt.date | str | None) -> dt.date | None:
-    if isinstance(as_of, str):
-        try:
-            return dt.date.fromisoformat(as_of)
-        except ValueError as error:
-            raise OptionError(f"as-of {as_of!r} is no date", "write it as YYYY-MM-DD") from error
-    return as_of
+def _date(as_of: object) -> dt.date | None:
+    if isinstance(as_of, dt.datetime):
+        return as_of.date()
+    if as_of is None or isinstance(as_of, dt.date):
+        return as_of
+    try:
+        return dt.date.fromisoformat(str(as_of))
+    except ValueError as error:
+        raise OptionError(f"as-of {as_of!r} is no date", "write it as YYYY-MM-DD") from error

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tapescan.market import quality
 from tapescan.market.quality import BAR_COLUMNS, check_bars, sort_bars
@@ -52,11 +54,11 @@ def bars(*changes: dict[str, object]) -> pl.DataFrame:
     ],
 )
 def test_a_bad_bar_is_refused_for_its_first_reason(change: dict[str, object], reason: str) -> None:
-    given = bars({"symbol": "A"}, change, {"symbol": "Z"})
-    good, refused = check_bars(given)
+    rows = bars({"symbol": "A"}, change, {"symbol": "Z"})
+    good, refused = check_bars(rows)
     assert good["symbol"].to_list() == ["A", "Z"]
     assert refused["reason"].to_list() == [reason]
-    assert refused.drop("reason").equals(given[1:2])
+    assert refused.drop("reason").equals(rows[1:2])
 
 
 @pytest.mark.parametrize(
@@ -76,16 +78,16 @@ def test_a_bar_at_the_edge_of_a_rule_is_good(change: dict[str, object]) -> None:
 
 
 def test_holidays_are_refused_when_the_sessions_are_known() -> None:
-    given = bars({}, {"session": dt.date(2024, 3, 29)})
-    assert len(check_bars(given)[0]) == 2
+    rows = bars({}, {"session": dt.date(2024, 3, 29)})
+    assert len(check_bars(rows)[0]) == 2
     for sessions in ([FRIDAY], {FRIDAY}, pl.Series([FRIDAY])):
-        good, refused = check_bars(given, sessions)
+        good, refused = check_bars(rows, sessions)
         assert good["session"].to_list() == [FRIDAY]
         assert refused["reason"].to_list() == [quality.NOT_A_SESSION]
 
 
 def test_exact_copies_collapse_and_conflicting_ones_are_all_refused() -> None:
-    given = bars(
+    rows = bars(
         {"symbol": "B"},
         {"symbol": "A"},
         {"symbol": "B"},
@@ -93,11 +95,11 @@ def test_exact_copies_collapse_and_conflicting_ones_are_all_refused() -> None:
         {"symbol": "C", "close": 10.6},
         {"symbol": "C"},
     )
-    good, refused = check_bars(given)
+    good, refused = check_bars(rows)
     assert good["symbol"].to_list() == ["A", "B"]
     assert refused["symbol"].to_list() == ["C"] * 3
     assert set(refused["reason"]) == {quality.CONFLICT}
-    assert len(given) - len(good) - len(refused) == 1
+    assert len(rows) - len(good) - len(refused) == 1
 
 
 def test_a_bar_that_is_bad_by_itself_does_not_condemn_the_good_one_of_its_day() -> None:
@@ -107,10 +109,10 @@ def test_a_bar_that_is_bad_by_itself_does_not_condemn_the_good_one_of_its_day() 
 
 
 def test_nothing_is_lost_and_further_columns_are_carried() -> None:
-    given = pl.concat([bars({}, {"low": 0.0}), random_bars(5, 40, 1).select(BAR_COLUMNS)]).with_row_index("row")
-    good, refused = check_bars(given)
-    assert sorted(good["row"].to_list() + refused["row"].to_list()) == given["row"].to_list()
-    assert refused.columns == [*given.columns, "reason"]
+    rows = pl.concat([bars({}, {"low": 0.0}), random_bars(5, 40, 1).select(BAR_COLUMNS)]).with_row_index("row")
+    good, refused = check_bars(rows)
+    assert sorted(good["row"].to_list() + refused["row"].to_list()) == rows["row"].to_list()
+    assert refused.columns == [*rows.columns, "reason"]
 
 
 def test_no_bars() -> None:
@@ -142,3 +144,38 @@ def test_bars_are_sorted_from_any_order(order: str) -> None:
 def test_one_symbol_in_two_files_is_sorted() -> None:
     frame = random_bars(symbols=1, sessions=50, seed=3)
     assert sort_bars(pl.concat([frame[30:], frame[:30]])).equals(frame)
+
+
+def test_runs_that_overlap_are_sorted_though_they_begin_in_order() -> None:
+    days, closes = [4, 5, 6, 5, 7], [10.0, 11.0, 12.0, 99.0, 13.0]
+    changes: list[dict[str, object]] = [
+        {"session": dt.date(2024, 3, day), "close": close, "high": 100.0}
+        for day, close in zip(days, closes, strict=True)
+    ]
+    rows = bars(*changes)
+    assert sort_bars(rows).equals(rows.sort("symbol", "session", maintain_order=True))
+    good, refused = check_bars(rows)
+    assert good["close"].to_list() == [10.0, 12.0, 13.0]
+    assert refused["close"].to_list() == [11.0, 99.0]
+    assert set(refused["reason"]) == {quality.CONFLICT}
+
+
+WALKS = random_bars(symbols=4, sessions=30, seed=6).sort("symbol", "session").with_row_index("row")
+
+
+@given(st.lists(st.tuples(st.integers(0, len(WALKS)), st.integers(0, 40)), max_size=12))
+def test_any_slices_in_any_order_are_sorted_and_ties_keep_their_order(slices: list[tuple[int, int]]) -> None:
+    rows = pl.concat([WALKS.clear(), *(WALKS.slice(begin, length) for begin, length in slices)])
+    rows = rows.with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
+    assert sort_bars(rows).equals(rows.sort("symbol", "session", maintain_order=True))
+
+
+def test_days_beyond_the_sessions_given_are_refused_as_no_session() -> None:
+    days = [dt.date(2024, 3, 7), FRIDAY, dt.date(2024, 3, 11), dt.date(2030, 1, 2)]
+    changes: list[dict[str, object]] = [{"session": day} for day in days]
+    rows = bars(*changes)
+    for sessions in ([FRIDAY], pl.Series([FRIDAY]), pl.Series([FRIDAY]).to_physical()):
+        good, refused = check_bars(rows, sessions)
+        assert good["session"].to_list() == [FRIDAY]
+        assert refused["session"].to_list() == [day for day in days if day != FRIDAY]
+        assert refused["reason"].unique().to_list() == ["not an exchange session"]

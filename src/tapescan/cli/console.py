@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress_bar import ProgressBar
+from rich.text import Text
 
 __all__ = ["PLAIN_WIDTH", "errors", "notes", "output", "progress_line"]
 
@@ -17,10 +19,28 @@ __all__ = ["PLAIN_WIDTH", "errors", "notes", "output", "progress_line"]
 PLAIN_WIDTH = 160
 
 
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        # rich would exit with code 1; a reader that has seen enough is no failure.
+        raise BrokenPipeError
+
+
 def output() -> Console:
     """Results go to standard output; without colour when piped."""
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(highlight=False, width=PLAIN_WIDTH if piped else None)
+    return _Output(highlight=False, width=PLAIN_WIDTH if piped else None)
+
+
+class _Bar(BarColumn):
+    """A bar only where the end is known."""
+
+    def render(self, task: Task) -> ProgressBar | Text:  # type: ignore[override]
+        return super().render(task) if task.total else Text("")
+
+
+class _Count(MofNCompleteColumn):
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.total else Text("")
 
 
 def errors() -> Console:
@@ -50,15 +70,9 @@ def progress_line() -> Iterator[Callable[[str, int, int], None]]:
 
         yield say
         return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), _Bar(), _Count(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
+        task = bar.add_task("starting", total=None)
 
         def update(what: str, done: int, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total or None)

@@ -6,6 +6,7 @@ and exit code 2; anything else is a defect of ours and keeps its traceback.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated, NoReturn
@@ -22,7 +23,6 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="tapescan",
     help="Whole-market stock scanner: every US-listed stock, ranked and explained.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -52,8 +52,12 @@ app.command("bench")(bench.bench)
 
 def main() -> None:
     """Entry point of the `tapescan` command."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character shows a question mark; it is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
-        code = app(standalone_mode=False)
+        code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
         sys.stdout.flush()
     except TapescanError as error:
         _fail(str(error))
@@ -65,7 +69,10 @@ def main() -> None:
         raise SystemExit(130) from None
     except BrokenPipeError:
         # The reader of a pipe (head, less) has seen enough.
-        code = 0
+        os._exit(0)
+    except OSError as error:
+        # A full disk, a lost mount, a folder that may not be written: not ours to mend.
+        _fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
     sys.stderr.flush()
     # All is written: taking a gigabyte of arrays and machine code apart piece by piece would only cost time.
     os._exit(code if isinstance(code, int) else 0)

@@ -41,7 +41,9 @@ def scan(
     rank_by: Annotated[str, typer.Option(metavar="COLUMN", help='Order: "score", "rsi_2 asc", any column.')] = "",
     top: Annotated[
         int | None,
-        typer.Option(min=1, help="Rows to give. [default: 20 for table and json, all for csv and parquet]"),
+        typer.Option(
+            min=1, max=1_000_000, help="Rows to give. [default: 20 for table and json, all for csv and parquet]"
+        ),
     ] = None,
     features: Annotated[
         str, typer.Option(metavar="LIST|all", help="Feature columns to add: rsi_14,atr_14 or all.")

@@ -57,7 +57,11 @@ def show(
     down = sum(vote == -1 for _, vote in found.votes)
     against = ", ".join(name for name, vote in found.votes if vote == -1)
     console.print(f"Trend votes: {up} up, {down} down" + (f" (not {against})" if up >= down and against else ""))
-    if row["shares"] is not None:
+    if row["shares"] == 0:
+        console.print(f"No plan: not one share fits the limit by {row['limit']}")
+    elif row["shares"] is None and not found.dropped:
+        console.print("No plan: there is no average true range, or the stop or target would not be above zero")
+    elif row["shares"]:
         risk = abs(row["entry"] - row["stop"])
         console.print(
             f"Plan: {row['side']} {row['shares']:,} shares at {_price(row['entry'])} (${row['dollars']:,.0f}), "

@@ -47,6 +47,7 @@ TYPES = (
     "right",
     "unit",  # of a share and warrants or rights, or a tangible equity unit
     "note",  # exchange-listed debt, and trust certificates of it
+    "index",  # a market index itself, which nobody can buy
     "fund",  # closed-end and exchange-traded funds, exchange-traded notes
     "unknown",
 )
@@ -185,6 +186,9 @@ _FUND_NAME = (
     r"|\btax-(?:advantaged?|managed)\b|\bpremium income\b|\bdebt strategies\b|\bbond\b.*\btrust\b|\bglobal dividend\b"
 )
 
+_INDICES = ("SPX", "NDX", "IXIC", "COMP", "DJI", "DJIA", "RUT", "RUI", "RUA", "SOX", "NYA", "VIX", "MID", "OEX")
+_BENCHMARK_FUNDS = ("SPY", "QQQ", "IWM", "DIA", "VOO", "VTI", "IVV")
+
 #: What the form of a symbol says, on the one spelling of ``spelling_key``. The fifth letter is Nasdaq's own
 #: rule; L, Z, G, H, I and others stand for preferreds and notes alike and say nothing here.
 _FORM_SAYS = (
@@ -272,6 +276,11 @@ def _type() -> pl.Expr:
     return (
         pl.when(code != "")
         .then(code)
+        # Benchmarks are seldom in a listing of shares, and nobody trades an index.
+        .when((name == "") & pl.col("symbol").is_in(_INDICES))
+        .then(pl.lit("index"))
+        .when((name == "") & pl.col("symbol").is_in(_BENCHMARK_FUNDS))
+        .then(pl.lit("fund"))
         .when(pl.col("etf").str.to_uppercase() == "Y")
         .then(pl.lit("fund"))
         # A listing's name may be the company's alone: then the symbol knows better which security it is.

@@ -10,6 +10,7 @@ import polars as pl
 
 from tapescan.errors import OptionError, nearest
 from tapescan.features.compute import Features, latest
+from tapescan.market.universe import spelling_key
 from tapescan.scan.factors import AVERAGES, FACTORS, OSCILLATORS, RELATIVE_HORIZONS
 from tapescan.scan.pipeline import Inputs, Request, run
 from tapescan.scan.reasons import REASONS
@@ -55,6 +56,11 @@ def explain(inputs: Inputs, request: Request, symbol: str) -> Explanation:
     """Scan, and explain one symbol of it. Raises OptionError for a symbol that was not asked for."""
     result = run(inputs, request)
     own = result.frame.filter(pl.col("symbol") == symbol)
+    if own.is_empty():
+        # aapl and BRK-B are found as well: the only share of that spelling.
+        key = spelling_key(pl.Series([symbol.strip().upper()]))[0]
+        own = result.frame.filter(spelling_key(result.frame["symbol"]) == key)
+        symbol = own["symbol"][0] if len(own) else symbol
     if own.is_empty():
         hint = nearest(symbol, result.frame["symbol"].to_list()) or "`tapescan scan --format csv` lists all symbols"
         raise OptionError(f"no symbol {symbol!r} in this market", hint)

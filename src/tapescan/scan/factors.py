@@ -200,6 +200,7 @@ def factor_values(
     found: dict[str, Floats] = {}
     for factor in FACTORS:
         terms = np.array([term.value(values) for term in factor.terms])
+        terms[np.isinf(terms)] = np.nan  # one overflow must not move everybody's z-score
         scores = np.clip(zscore(winsorise(terms)), -CUT, CUT)
         if factor.neutral:
             scores = neutralise(scores, sector[members])

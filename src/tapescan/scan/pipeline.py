@@ -158,6 +158,7 @@ def _filter(panel: Panel, universe: pl.DataFrame, features: Features, filters: F
     universe = universe.head(len(panel))
     close, traded = features["close"], features["dollar_volume_20"]
     reasons: dict[str, Bools] = {
+        "index": np.array([symbol == panel.market.name for symbol in panel.symbols]),
         "stale": panel.newest < panel.as_of,
         "type": ~universe["type"].is_in(filters.types).to_numpy(),
         "sector": ~universe["sector"].is_in(filters.sectors).to_numpy()
@@ -215,9 +216,11 @@ def _assemble(
         .with_columns(pl.col("shares").cast(pl.Int64))
     )
     if request.screen is not None:
-        matches = request.screen.matches(frame)
+        eligible = frame["dropped"] == ""
+        matches = np.ones(len(frame), dtype=bool)
+        matches[eligible.to_numpy()] = request.screen.matches(frame.filter(eligible)).to_numpy()
         frame = frame.with_columns(
-            dropped=pl.when((pl.col("dropped") == "") & ~matches).then(pl.lit("screen")).otherwise("dropped")
+            dropped=pl.when(pl.lit(pl.Series(matches))).then("dropped").otherwise(pl.lit("screen"))
         )
     missing = inputs.universe.slice(len(panel))
     if len(missing):

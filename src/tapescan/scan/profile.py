@@ -25,7 +25,8 @@ __all__ = ["DEFAULT_PROFILE", "Filters", "Profile", "Risk", "load_profile", "pro
 DEFAULT_PROFILE = "swing"
 
 Share = Annotated[float, msgspec.Meta(gt=0.0, le=1.0)]
-Positive = Annotated[float, msgspec.Meta(gt=0.0)]
+Positive = Annotated[float, msgspec.Meta(gt=0.0, le=1e12)]
+Multiple = Annotated[float, msgspec.Meta(gt=0.0, le=100.0)]
 Weight = Annotated[float, msgspec.Meta(ge=0.0, le=100.0)]
 
 
@@ -76,10 +77,10 @@ class Risk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     risk_per_trade: Share = 0.005
     max_position: Share = 0.10
     max_volume: Share = 0.01
-    stop_atr: Positive = 2.0
-    max_stop_atr: Positive = 4.0
+    stop_atr: Multiple = 2.0
+    max_stop_atr: Multiple = 4.0
     swing_bars: Literal[10, 20] = 10
-    reward_to_risk: Positive = 2.0
+    reward_to_risk: Multiple = 2.0
 
 
 class Regime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ __all__ = ["REASONS"]
 REASONS = {
     "bars_refused": "all of its bars were refused (see the quarantine table)",
     "no_bars": "listed, but without a bar up to the as-of session",
+    "index": "it is the market index that the others are measured against",
     "stale": "its newest bar is older than the as-of session",
     "type": "its type of security is not in the profile",
     "sector": "its sector is not in the profile",

@@ -19,6 +19,10 @@ from tapescan.features.plan import known_features, parse_feature
 __all__ = ["Ranking", "Screen", "features_among", "parse_ranking", "parse_screen"]
 
 
+#: The parser's time grows faster than the text.
+LONGEST = 4000
+
+
 @dataclass(frozen=True)
 class Screen:
     """A parsed predicate: its text, its expression and the names in it."""
@@ -28,19 +32,28 @@ class Screen:
     names: tuple[str, ...]
 
     def matches(self, frame: pl.DataFrame) -> pl.Series:
-        """True for the rows that satisfy the predicate. An absent value (null, never NaN) satisfies nothing."""
+        """True for the rows that satisfy the predicate.
+
+        An absent value (null) satisfies nothing, nor does a row for which any part of the predicate comes out as
+        no number (a division of zero by zero, the logarithm of a negative number): polars would rank such a NaN
+        above all numbers. Aggregates such as ``AVG(close)`` are over the rows given.
+        """
         try:
             found = frame.select(self.expression)
+            parts = frame.select(part.alias(str(i)) for i, part in enumerate(_parts(self.expression)))
         except PolarsError as error:
             raise ScreenError(
-                f"--where {self.text!r}: {_first_line(error)}", "compare numbers with numbers"
+                f"--where {self.text!r}: {_first_line(error)}", "compare numbers with numbers and texts with texts"
             ) from error
         column = found.to_series()
         if column.dtype != pl.Boolean:
             raise ScreenError(f"--where {self.text!r} is not a condition", 'write a comparison, as in "rsi_14 < 30"')
         if len(column) == 1 and len(frame) != 1:  # a constant such as 1 = 1
             column = column.new_from_index(0, len(frame))
-        return column.fill_null(value=False)
+        numbers = parts.select(pl.col(pl.Float32, pl.Float64).is_nan().fill_null(value=False))
+        undefined = numbers.select(pl.any_horizontal(pl.all())).to_series() if numbers.width else None
+        satisfied = column.fill_null(value=False)
+        return satisfied if undefined is None else satisfied & ~undefined
 
 
 @dataclass(frozen=True)
@@ -52,7 +65,9 @@ class Ranking:
 
 
 def parse_screen(text: str) -> Screen:
-    """Raises ScreenError when the text is no SQL expression."""
+    """Raises ScreenError when the text is no SQL expression, or longer than anybody writes."""
+    if len(text) > LONGEST:
+        raise ScreenError(f"--where has {len(text):,} characters", f"write at most {LONGEST:,}")
     try:
         expression = pl.sql_expr(text)
         names = tuple(dict.fromkeys(expression.meta.root_names()))
@@ -96,3 +111,12 @@ def features_among(names: Iterable[str], columns: Collection[str], where: str) -
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0]
+
+
+def _parts(expression: pl.Expr) -> list[pl.Expr]:
+    """The expression's own parts, and theirs, without plain columns and constants."""
+    found: list[pl.Expr] = []
+    for part in expression.meta.pop():
+        if part.meta.pop():
+            found += [part, *_parts(part)]
+    return found

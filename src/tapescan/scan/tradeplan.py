@@ -32,8 +32,8 @@ LIMITS = ("risk", "position", "volume")
 class TradePlan:
     """One row a symbol; NaN (or an empty text) where a plan cannot be made.
 
-    entry, stop, target : dollars, rounded to the tick (0.01, or 0.0001 below one dollar), the stop away from the
-        entry and the target towards it, so that rounding never flatters.
+    entry : dollars, the newest close as it is. stop, target : dollars, rounded to the tick (0.01, or 0.0001 below
+        one dollar), the stop away from the entry and the target towards it, so that rounding never flatters.
     shares : whole. dollars : shares times entry. risk : dollars lost at the stop. limit : what capped the size.
     """
 

@@ -116,10 +116,10 @@ class Store:
         with store_errors(self.path, "read bars of"):
             bars = sort_bars(rows.collect())
         if adjust != "none" and len(bars):
-            newest = table.newest(files)  # of all bars stored, not only of those read
-            assert newest is not None
+            known = as_of or table.newest(files)  # of all bars stored, not only of those read
+            assert known is not None
             actions = self.splits(), self.dividends() if adjust == "total" else _nothing("dividends")
-            bars = adjust_bars(bars, *actions, as_of or newest, adjust)
+            bars = adjust_bars(bars, *actions, known, adjust)
         return bars.select(BAR_COLUMNS)
 
     def sessions(self, as_of: dt.date | None = None) -> pl.Series:
