@@ -82,11 +82,7 @@ def explain_symbol(
 ) -> Explanation:
     """Scan, and explain one symbol: its rank, what each factor saw, and the trade. Arguments as in `scan_market`."""
     request = prepare(load_profile(profile) if isinstance(profile, str) else profile)
-    inputs = data if isinstance(data, Inputs) else _read(data, as_of, request.plan.rows, adjust, progress)
-    warm_up(
-        request.plan, None if progress is None else lambda done, total: progress("compiling kernels", done, total)
-    )
-    return explain(inputs, request, symbol)
+    return explain(_ready(data, as_of, request.plan, adjust, progress), request, symbol)
 
 
 def load_market(data: Data = None, *, as_of: dt.date | str | None = None, adjust: Adjustment | None = None) -> Inputs:

@@ -198,5 +198,9 @@ def test_the_real_listing() -> None:
     assert set(series["type"]) == {"preferred", "note"}
     shares = dict(universe["type"].value_counts().iter_rows())
     assert shares["common"] > 0.6 * len(universe)
-    assert all(shares[kind] > 50 for kind in TYPES if kind != "unknown")
+    assert all(shares[kind] > 50 for kind in TYPES if kind not in {"unknown", "index"})
     assert "unknown" not in shares
+
+
+def test_an_index_is_no_share() -> None:
+    assert build_universe(None, ["SPX", "SPY"])["type"].to_list() == ["index", "fund"]

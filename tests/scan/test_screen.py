@@ -64,3 +64,23 @@ def test_a_predicate_must_be_a_condition_of_the_right_type(where: str) -> None:
     frame = pl.DataFrame({"rsi_2": [5.0], "sector": ["Energy"]})
     with pytest.raises(ScreenError, match="--where"):
         parse_screen(where).matches(frame)
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["LN(ret_21) > 100", "SQRT(ret_21) > 5", "(ret_21 - ret_21) / (ret_21 - ret_21) > 1", "NOT LN(ret_21) < 9"],
+)
+def test_what_is_no_number_never_matches(where: str) -> None:
+    frame = pl.DataFrame({"ret_21": [-0.5, -0.1]})
+    assert parse_screen(where).matches(frame).to_list() == [False, False]
+
+
+def test_a_predicate_nobody_writes_is_refused() -> None:
+    with pytest.raises(ScreenError, match="characters"):
+        parse_screen("close > 5" + " AND close > 5" * 3000)
+
+
+@pytest.mark.parametrize("where", ["name > 5", "close", "close > (SELECT 1)"])
+def test_a_predicate_of_the_wrong_type_fails_before_any_work(where: str) -> None:
+    with pytest.raises(ScreenError, match="--where"):
+        prepare(PROFILE, where=where)

@@ -207,6 +207,21 @@ BAD = {
         "symbol,date,open,high,low,close,volume,Close\n" + ROW.strip() + ",1\n",
         "x.csv: column 'Close' is there twice",
     ),
+    "twice the same name": (
+        HEADER.replace("volume", '"a,b",close') + ROW,
+        "x.csv: column 'close' is there twice; give every column its own name",
+    ),
+    "two names of the symbol": (
+        "ticker," + HEADER + "NA," + ROW + "B," + ROW,
+        "x.csv, line 3: column symbol says NA and column ticker says B; two columns name the symbol",
+    ),
+    "year 0": (HEADER + ROW + "A,0000-07-09,10,11,9,10,1\n", "x.csv, line 3: '0000-07-09' in column date; a date is"),
+    "year 0 in digits": (HEADER + "A,00000709,10,11,9,10,1\n", "x.csv, line 2: '00000709' in column date"),
+    "escapes in names": ("\x1b[31msymbol,\x07b," + "y" * 500 + "\n1,2,3\n", r"\(found \[31msymbol, b, yy+\.\.\.\)"),
+    "escapes in a price": (
+        HEADER + ROW.replace("10.5", "\x1b[31m" + "9x" * 500),
+        r"x.csv, line 2: '\[31m9x9x[9x]*\.\.\.' in column close",
+    ),
 }
 
 
@@ -217,8 +232,11 @@ def test_unusable_input_is_one_clear_line_and_nothing_is_written(store: Store, t
     bad = write(tmp_path, "x.csv", text)
     with pytest.raises(FileError, match=message) as caught:
         store.import_files([good, bad])
-    assert "\n" not in str(caught.value)
+    assert str(caught.value).isprintable()
     assert caught.value.hint
+    folder = [write(tmp_path, f"in/{name}.csv", text).parent for name in "xyz"][0]
+    with pytest.raises(FileError, match=message.removeprefix("x.csv") if text else "every file in this folder"):
+        store.import_files([folder])
     assert not store.exists()
 
 
@@ -255,3 +273,155 @@ def test_one_bar_only(store: Store, tmp_path: Path) -> None:
     assert (report.new, report.first, report.last) == (1, FRIDAY, FRIDAY)
     assert store.bars().height == 1
     assert "1 path in" in str(report)
+
+
+def refused(store: Store, path: Path, message: str) -> None:
+    """An import ends in one printable line that says this, and writes nothing."""
+    with pytest.raises(FileError, match=message) as caught:
+        store.import_files([path])
+    assert str(caught.value).isprintable()
+    assert caught.value.hint
+    assert not store.exists()
+
+
+def frame_of(**columns: object) -> pl.DataFrame:
+    """One good bar a value given, as a Parquet file holds it."""
+    rows = max(len(values) if isinstance(values, (list, pl.Series)) else 1 for values in columns.values())
+    prices = {"open": 10.0, "high": 11.0, "low": 9.0, "close": 10.5, "volume": 100.0}
+    given = {"symbol": ["A"] * rows, "date": [FRIDAY] * rows, **{n: [v] * rows for n, v in prices.items()}}
+    return pl.DataFrame(given | columns)
+
+
+@pytest.mark.parametrize("name", ["a[1].{}", "a*.{}", "a?.{}", "[a]/a1.{}"])
+@pytest.mark.parametrize("kind", ["csv", "parquet", "csv.gz"])
+def test_a_name_that_looks_like_a_pattern_is_a_name(store: Store, tmp_path: Path, name: str, kind: str) -> None:
+    for file, symbol in ((f"a1.{kind}", "OTHER"), (f"ab.{kind}", "OTHER"), (name.format(kind), "MEANT")):
+        path = tmp_path / "in" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = (HEADER + ROW.replace("NA", symbol)).encode()
+        if kind == "parquet":
+            frame_of(symbol=[symbol]).write_parquet(path.open("wb"))
+        else:
+            path.write_bytes(gzip.compress(text) if kind == "csv.gz" else text)
+    store.import_files([path])
+    assert store.bars()["symbol"].to_list() == ["MEANT"]
+    report = store.import_files([tmp_path / "in"])
+    assert (report.bars_read, report.symbols) == (3, 2)
+
+
+def test_unnamed_columns_may_be_several(store: Store, tmp_path: Path) -> None:
+    path = write(tmp_path, "x.csv", HEADER.replace("\n", ",,,\n") + ROW.replace("\n", ",1,2,3\n"))
+    assert store.import_files([path]).new == 1
+
+
+def test_symbol_and_ticker_must_agree(store: Store, tmp_path: Path) -> None:
+    frame_of(Ticker=[None]).with_columns(pl.col("Ticker").cast(pl.String)).write_parquet(tmp_path / "x.parquet")
+    refused(store, tmp_path / "x.parquet", "row 1: column symbol says A and column Ticker says nothing")
+    frame_of(Ticker=[1]).write_parquet(tmp_path / "x.parquet")
+    refused(store, tmp_path / "x.parquet", "column Ticker holds Int64; text is expected")
+    assert store.import_files([write(tmp_path, "x.csv", "ticker," + HEADER + "NA.US," + ROW)]).new == 1
+
+
+@pytest.mark.parametrize("symbol", ["", "  ", "A\0", "\0", "A\nB", "\x1b[31mA", "A\u200b", ".US"])
+def test_an_empty_or_unseen_symbol_is_missing(store: Store, tmp_path: Path, symbol: str) -> None:
+    frame_of(symbol=["A", symbol]).write_parquet(tmp_path / "x.parquet")
+    csv = write(tmp_path, "x.csv", HEADER + ROW + f'"{symbol}"' + ROW[2:])
+    for path in (tmp_path / "x.parquet", csv):
+        assert store.import_files([path]).refused == {"missing value": 1}
+    assert set(store.bars()["symbol"]) == {"A", "NA"}
+
+
+def test_damaged_gzip(store: Store, tmp_path: Path) -> None:
+    whole = gzip.compress((HEADER + "".join(ROW.replace("10.5", f"10.{i}") for i in range(500))).encode())
+    path = tmp_path / "in/x.csv.gz"
+    path.parent.mkdir()
+    for damaged in (whole[:15], whole[:-20], whole[:12] + b"\xff" * 8 + whole[20:], whole[:-8] + b"\0" * 8):
+        path.write_bytes(damaged)
+        refused(store, path, r"x.csv.gz: cannot be read: [\w -]+.*; check that the file is whole")
+        path.with_name("y.csv.gz").write_bytes(damaged)
+        refused(store, path.parent, r"in/x.csv.gz: cannot be read")
+
+
+def test_damaged_parquet(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    frame_of(open=[10.0] * 200).write_parquet(path)
+    whole = path.read_bytes()
+    for damaged in (whole[:50], whole[:-5], whole[:200] + whole[300:]):
+        path.write_bytes(damaged)
+        refused(store, path, "x.parquet: cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("dates", "shown"),
+    [
+        (pl.Series([20240308.0, float("nan")]), "NaN"),
+        (pl.Series([20240308.0, float("inf")]), "inf"),
+        (pl.Series([20240308.0, -1e300]), "-1"),
+        (pl.Series([20240308.0, 20240308.5]), "20240308.5"),
+        (pl.Series([20240308, 2**63 + 1], dtype=pl.UInt64), "9223372036854775809"),
+        (pl.Series([0, -800_000], dtype=pl.Int32).cast(pl.Date), "-0221-09-04"),
+        (pl.Series([0, 10**7], dtype=pl.Int32).cast(pl.Date), r"\+29349"),
+        (pl.Series([0, 2**62]).cast(pl.Datetime("ms", "America/New_York")), "4611686018427387904"),
+        (pl.Series([0, -(10**14)]).cast(pl.Datetime("ms")), "-100000000000000"),
+    ],
+    ids=lambda v: str(getattr(v, "dtype", "")),
+)
+def test_no_day_of_the_calendar_in_parquet(store: Store, tmp_path: Path, dates: pl.Series, shown: str) -> None:
+    frame_of(date=dates).write_parquet(tmp_path / "x.parquet")
+    refused(store, tmp_path / "x.parquet", f"x.parquet, row 2: '{shown}.*' in column date; a date is expected")
+
+
+def test_whole_float_dates_are_dates(store: Store, tmp_path: Path) -> None:
+    frame_of(date=[20240308.0, None]).write_parquet(tmp_path / "x.parquet")
+    assert store.import_files([tmp_path / "x.parquet"]).refused == {"missing value": 1}
+    assert store.sessions().to_list() == [FRIDAY]
+
+
+@pytest.mark.parametrize("value", ["1e300", "nan", "inf", "-inf", str(2**40), "-5", "-1e300"])
+def test_listed_facts_that_cannot_be_are_missing(store: Store, tmp_path: Path, value: str) -> None:
+    frame = pl.DataFrame({"symbol": ["A"], "name": ["Alpha"], "ipo_year": [float(value)], "market_cap": 1e30})
+    frame.write_parquet(tmp_path / "x.parquet")
+    text = f"symbol,name,ipo_year,market_cap\nB,Beta,{value},-1\nC,Gamma,1999,2.5e12\nD,Delta,1999,{value}\n"
+    store.import_files([tmp_path / "x.parquet", write(tmp_path, "x.csv", text)])
+    cap = float(2**40) if value == str(2**40) else None
+    listed = store.symbols().select("symbol", "ipo_year", "market_cap").rows()
+    assert listed == [("A", None, None), ("B", None, None), ("C", 1999, 2.5e12), ("D", 1999, cap)]
+
+
+@pytest.mark.parametrize("values", [[["Tech"]], [{"a": 1}], [b"\xff"]], ids=["List", "Struct", "Binary"])
+def test_nested_columns_are_no_text(store: Store, tmp_path: Path, values: list[object]) -> None:
+    pl.DataFrame({"symbol": ["A"], "name": ["Alpha"], "sector": values}).write_parquet(tmp_path / "x.parquet")
+    refused(store, tmp_path / "x.parquet", "x.parquet: column sector holds .*; text is expected")
+
+
+def test_a_store_inside_the_folder_is_no_input(tmp_path: Path) -> None:
+    write(tmp_path, "in/x.csv", HEADER + ROW)
+    store = Store(tmp_path / "in/store")
+    assert store.import_files([tmp_path / "in"]).bars_read == 1
+    report = store.import_files([tmp_path / "in"])
+    assert (report.bars_read, report.unchanged) == (1, 1)
+    assert "passed over 1 tables of a store" in str(report)
+    for inside in (tmp_path / "in/store/bars", tmp_path / "in/store/bars/_delta_log"):
+        with pytest.raises(FileError, match="this folder is part of a store"):
+            store.import_files([inside])
+
+
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        ((HEADER + ROW).encode("utf-16"), ""),
+        ((HEADER + ROW).encode("utf-16-le"), ""),
+        (bytes(range(256)) * 40, ""),
+        (b"\x89PNG\r\n\x1a\n" + bytes(500), ""),
+        ((HEADER + ROW + ROW.replace("NA", "\xc4")).encode("latin-1"), ", line 3"),
+    ],
+    ids=["utf-16", "utf-16 without mark", "binary", "image", "latin-1"],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_is_no_utf_8_text(store: Store, tmp_path: Path, content: bytes, where: str, packed: bool) -> None:
+    name = "x.csv.gz" if packed else "x.csv"
+    for path in (tmp_path / name, tmp_path / "in" / name, tmp_path / "in" / f"a{name}"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(gzip.compress(content) if packed else content)
+    refused(store, tmp_path / name, f"^{name}{where}: is not UTF-8 text; save it as CSV in UTF-8$")
+    refused(store, tmp_path / "in", f"^in/a{name}{where}: is not UTF-8 text")

@@ -58,10 +58,6 @@ def _pool(size: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(size, thread_name_prefix="tapescan")
 
 
-# A forked child has the pool but none of its threads: it makes its own.
-os.register_at_fork(after_in_child=_pool.cache_clear)
-
-
 def latest(panel: Panel, plan: Plan, *, workers: int | None = None) -> Features:
     """The features' values at each symbol's newest bar."""
     values = np.empty((len(plan.names) + plan.scratch, 1, len(panel)))

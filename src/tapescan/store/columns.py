@@ -5,6 +5,7 @@ Names are compared without case, spaces and punctuation: ``<TICKER>``, ``Ticker`
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Sequence
 from typing import Literal
@@ -13,7 +14,20 @@ import polars as pl
 
 from tapescan.errors import FileError
 
-__all__ = ["IGNORED", "Kind", "file_symbol", "kind_of", "normal_symbols", "plain", "to_dates", "to_numbers"]
+__all__ = [
+    "IGNORED",
+    "Kind",
+    "file_symbol",
+    "kind_of",
+    "normal_symbols",
+    "other_symbol",
+    "plain",
+    "printable",
+    "refuse_no_text",
+    "refuse_two_symbols",
+    "to_dates",
+    "to_numbers",
+]
 
 Kind = Literal["bars", "splits", "dividends", "symbols"]
 
@@ -65,10 +79,23 @@ IGNORED = ("adjclose", "adjustedclose", "adjopen", "adjhigh", "adjlow", "adjvolu
 #: What stands for "no value" in a number column. Never applied to symbols: NA, NULL and TRUE are tickers.
 _NO_VALUE = ("", "na", "n/a", "null", "none", "nan", "-", "--")
 
+#: What no symbol holds: control characters, and marks that nobody sees, as a zero-width space.
+_UNSEEN = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]"
+#: The dates that Python knows; Polars reads and keeps others, which fail only when someone looks at them.
+_FIRST, _LAST = dt.date.min, dt.date.max
+_PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+
 
 def plain(name: str) -> str:
     """A column name without case, spaces and punctuation."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def printable(text: str, length: int = 200) -> str:
+    """Text of a file as a message can show it: on one line, without bytes that upset a terminal, and not endless."""
+    shown = "".join(c if c.isprintable() and c != "\ufffd" else " " for c in text[: 4 * length])
+    shown = " ".join(shown.split())
+    return shown if len(shown) <= length else shown[: length - 3] + "..."
 
 
 def kind_of(names: Sequence[str], path: str, *, symbol_from_name: bool) -> tuple[Kind, dict[str, str]]:
@@ -80,7 +107,7 @@ def kind_of(names: Sequence[str], path: str, *, symbol_from_name: bool) -> tuple
     found: dict[str, str] = {}
     for name in names:
         if plain(name) in found and plain(name):
-            raise FileError(f"{path}: column {name!r} is there twice", "give every column its own name")
+            raise FileError(f"{path}: column {printable(name)!r} is there twice", "give every column its own name")
         found[plain(name)] = name
     prices = sum(any(alias in found for alias in _NAMES["bars"][price]) for price in ("open", "high", "low", "close"))
     kind: Kind
@@ -118,7 +145,15 @@ def _first(found: dict[str, str], aliases: Sequence[str]) -> str | None:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") or "none"
+    return ", ".join(printable(name, 40) for name in names[:12]) + (", ..." if len(names) > 12 else "") or "none"
+
+
+def other_symbol(names: Sequence[str], columns: dict[str, str]) -> str | None:
+    """A second column that names the symbol, where a file has both ``symbol`` and ``ticker``."""
+    sure = _SYMBOL[:3]
+    if plain(columns.get("symbol", "")) not in sure:
+        return None
+    return next((name for name in names if plain(name) in sure and name != columns["symbol"]), None)
 
 
 def file_symbol(name: str) -> str:
@@ -131,21 +166,44 @@ def file_symbol(name: str) -> str:
 
 
 def normal_symbols(symbols: pl.Series) -> pl.Series:
-    """Symbols without white space around them and with a dot before a share class.
+    """Symbols without white space around them and with a dot before a share class; null where nothing is left.
 
     ``BRK-B`` and ``BRK/B`` become ``BRK.B``, and a market suffix ``.US`` goes. Case is kept, since it means
     something to some vendors (``KIMpL``), and so are the marks of preferred shares (``RWT_A``, ``ABR^D``,
-    ``BAC$L``), which every vendor writes its own way.
+    ``BAC$L``), which every vendor writes its own way. A symbol that holds a control character is missing.
     """
     known = symbols.unique().drop_nulls()
     normal = known.str.strip_chars().str.replace_all(r"[-/]", ".").str.replace(r"(?i)\.us$", "")
-    changed = normal != known
+    normal = normal.set((normal == "") | normal.str.contains(_UNSEEN), None)
+    changed = normal.ne_missing(known)
     if not changed.any():
         return symbols
-    normal = normal.set(normal == "", None)
     new = pl.DataFrame({"old": known.filter(changed), "new": normal.filter(changed)})
     # A ticker that means a missing value to others is text like any other here: no null is ever read from it.
     return symbols.replace(new["old"], new["new"])
+
+
+def refuse_no_text(values: pl.Series, path: str, column: str) -> None:
+    if values.dtype not in (pl.String, pl.Categorical, pl.Enum):
+        raise FileError(
+            f"{path}: column {printable(column)} holds {values.dtype}", "text is expected; write symbols as text"
+        )
+
+
+def refuse_two_symbols(frame: pl.DataFrame, column: str, other: str, path: str, first_row: int | None) -> None:
+    """Two columns that name the symbol must say the same, since nobody can know which one is meant."""
+    for name in (column, other):
+        refuse_no_text(frame[name], path, name)
+    one, two = (normal_symbols(frame[name].cast(pl.String)) for name in (column, other))
+    differ = one.ne_missing(two).arg_true()
+    if len(differ):
+        at = int(differ[0])
+        said = [printable(text, 60) if text else "nothing" for text in (one[at], two[at])]
+        raise FileError(
+            f"{path}, {_place(at, first_row)}: column {printable(column)} says {said[0]}"
+            f" and column {printable(other)} says {said[1]}",
+            "two columns name the symbol; take out one of them",
+        )
 
 
 def to_numbers(values: pl.Series, path: str, column: str, first_row: int | None) -> pl.Series:
@@ -172,12 +230,26 @@ def to_dates(values: pl.Series, path: str, column: str, first_row: int | None) -
 
     A date-time gives the date in its own time zone. Raises `FileError` naming the row and the value.
     """
-    if values.dtype == pl.Date:
-        return values
+    hint = "a date is expected, as 2025-07-09 or 20250709"
     if isinstance(values.dtype, pl.Datetime):
-        return values.dt.date()
-    if values.dtype.is_integer() or values.dtype.is_float():
-        values = values.cast(pl.Int64).cast(pl.String)
+        days = values.to_physical() // _PER_DAY[values.dtype.time_unit]
+        wrong = (~_is_known_day(days.cast(pl.Int64))).arg_true()
+        if len(wrong):  # not to be shown as a date either: Polars ends in a panic over some
+            raise _at_row(path, column, values.to_physical().cast(pl.String), int(wrong[0]), first_row, hint)
+        values = values.dt.date()
+    if values.dtype == pl.Date:
+        wrong = (~_is_known_day(values.to_physical())).arg_true()
+        if len(wrong):
+            raise _at_row(path, column, values.cast(pl.String), int(wrong[0]), first_row, hint)
+        return values
+    if values.dtype.is_float():
+        # No date as YYYYMMDD is larger, and a fraction or a number that is none says no day.
+        wrong = (~((values.abs() < 1e9) & (values == values.floor())).fill_null(value=True)).arg_true()
+        if len(wrong):
+            raise _at_row(path, column, values.cast(pl.String), int(wrong[0]), first_row, hint)
+        values = values.cast(pl.Int64)
+    if values.dtype.is_integer():
+        values = values.cast(pl.String)
     if values.dtype not in (pl.String, pl.Categorical):
         raise FileError(f"{path}: column {column} holds {values.dtype}", "a date is expected, as 2025-07-09")
     text = values.cast(pl.String)
@@ -194,13 +266,23 @@ def to_dates(values: pl.Series, path: str, column: str, first_row: int | None) -
         fits = bare.str.contains(pattern)
         parsed = bare.set(~fits, None).str.to_date(form, strict=False)
         dates = dates.zip_with(dates.is_not_null(), parsed)
+    dates = dates.set(~_is_known_day(dates.to_physical()), None)
     wrong = known.filter(dates.is_null() & ~bare.str.to_lowercase().is_in(_NO_VALUE))
     if len(wrong):
         row = int(text.is_in(wrong.implode()).arg_true()[0])
-        raise _at_row(path, column, text, row, first_row, "a date is expected, as 2025-07-09 or 20250709")
+        raise _at_row(path, column, text, row, first_row, hint)
     return text.replace_strict(known, dates, default=None, return_dtype=pl.Date)
 
 
+def _is_known_day(days: pl.Series) -> pl.Series:
+    """Whether days since 1970 are dates of the calendar; a missing one is none that is wrong."""
+    epoch = dt.date(1970, 1, 1)
+    return days.is_between((_FIRST - epoch).days, (_LAST - epoch).days).fill_null(value=True)
+
+
 def _at_row(path: str, column: str, text: pl.Series, at: int, first_row: int | None, hint: str) -> FileError:
-    place = f"row {at + 1}" if first_row is None else f"line {at + first_row}"
-    return FileError(f"{path}, {place}: {text[at]!r} in column {column}", hint)
+    return FileError(f"{path}, {_place(at, first_row)}: {printable(text[at], 60)!r} in column {column}", hint)
+
+
+def _place(at: int, first_row: int | None) -> str:
+    return f"row {at + 1}" if first_row is None else f"line {at + first_row}"

@@ -5,12 +5,17 @@ Nothing is written here, so whatever is wrong with a file is said before the sto
 
 from __future__ import annotations
 
+import codecs
+import csv
 import datetime as dt
 import gzip
+import os
 import re
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import polars as pl
 
@@ -21,7 +26,11 @@ from tapescan.store.columns import (
     file_symbol,
     kind_of,
     normal_symbols,
+    other_symbol,
     plain,
+    printable,
+    refuse_no_text,
+    refuse_two_symbols,
     to_dates,
     to_numbers,
 )
@@ -36,6 +45,20 @@ _DAYS = ("session", "ex_date", "as_of")
 _TOGETHER = 1000
 
 _HINT_EMPTY = "give a file with a header line and at least one row"
+_HINT_DAMAGED = "check that the file is whole and readable"
+_HINT_TEXT = "save it as CSV in UTF-8"
+_TABLE_LOG = "_delta_log"
+#: What reading a damaged file raises; Polars panics on some damaged Parquet.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    zlib.error,
+    UnicodeError,
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
+)
+#: Facts of a listing outside these are not known: no file is refused for them, since nothing is reckoned with them.
+_PLAUSIBLE = {"ipo_year": (1000.0, 9999.0), "market_cap": (0.0, 1e18)}
 
 
 @dataclass
@@ -69,10 +92,10 @@ def read_input(path: str | Path, progress: Callable[[int, int], None] | None = N
 
 
 def _read_folder(root: Path, progress: Callable[[int, int], None] | None) -> Input:
-    files = sorted(p for p in root.rglob("*") if p.is_file() and not p.name.startswith(".") and _is_known(p))
+    found = Input(str(root))
+    files = _files_under(root, found.notes)
     if not files:
         raise FileError(f"{root}: no Parquet or CSV file in this folder", "give files or a folder that holds some")
-    found = Input(str(root))
     frames: dict[Kind, list[pl.DataFrame]] = {}
     empty: list[str] = []
     groups: dict[tuple[str, str], list[Path]] = {}
@@ -81,7 +104,7 @@ def _read_folder(root: Path, progress: Callable[[int, int], None] | None) -> Inp
         if not file.stat().st_size:
             empty.append(file.name)
         elif file.name.lower().endswith(_TEXT):
-            groups.setdefault((_header(file), str(_is_gzip(file))), []).append(file)
+            groups.setdefault((_header(file, _shown(root, file)), str(_is_gzip(file))), []).append(file)
         else:
             single.append(file)
     batches = [[f] for f in single]
@@ -103,6 +126,25 @@ def _read_folder(root: Path, progress: Callable[[int, int], None] | None) -> Inp
     return found
 
 
+def _files_under(root: Path, notes: list[str]) -> list[Path]:
+    """The files of a folder that may hold data, but not those of a store in it, which are no input of anyone."""
+    whole = root.resolve()
+    if any((folder / _TABLE_LOG).is_dir() for folder in (whole, *whole.parents)):
+        raise FileError(f"{root}: this folder is part of a store", "give the files that were imported into it")
+    files: list[Path] = []
+    tables = 0
+    for folder, inner, names in os.walk(root):
+        if _TABLE_LOG in inner:
+            inner.clear()
+            tables += 1
+            continue
+        here = (Path(folder) / name for name in names if not name.startswith("."))
+        files += [file for file in here if _is_known(file) and file.is_file()]
+    if tables:
+        notes.append(f"{root}: passed over {tables} tables of a store in this folder")
+    return sorted(files)
+
+
 def _read_batch(
     root: Path, files: Sequence[Path], notes: list[str], empty: list[str]
 ) -> Iterator[tuple[pl.DataFrame, Kind]]:
@@ -113,23 +155,25 @@ def _read_batch(
             yield together, "bars"
             return
     for file in files:
-        name = str(file.relative_to(root))
         try:
-            yield _read_one(file, f"{root.name}/{name}", notes, in_folder=True)
+            yield _read_one(file, _shown(root, file), notes, in_folder=True)
         except FileError as error:
             if error.hint != _HINT_EMPTY:
                 raise
-            empty.append(name)
+            empty.append(str(file.relative_to(root)))
 
 
 def _read_together(root: Path, files: Sequence[Path], notes: list[str], empty: list[str]) -> pl.DataFrame | None:
     """Many CSVs with one header as one frame; None where they must be read one by one, for a clear message."""
-    header = _header(files[0])
+    shown = _shown(root, files[0])
+    header = _header(files[0], shown)
     separator = _separator(header)
-    names = [name.strip().strip('"') for name in header.split(separator)]
-    shown = f"{root.name}/{files[0].relative_to(root)}"
+    try:
+        names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
+    except csv.Error:
+        return None
     kind, columns = kind_of(names, shown, symbol_from_name=True)
-    if kind != "bars" or len(set(names)) < len(names):
+    if kind != "bars" or len(set(names)) < len(names) or other_symbol(names, columns):
         return None
     numeric = {old: pl.Float64() for column, old in columns.items() if column in _NUMBERS}
     schema: dict[str, pl.DataType] = {name: numeric.get(name, pl.String()) for name in names}
@@ -139,11 +183,11 @@ def _read_together(root: Path, files: Sequence[Path], notes: list[str], empty: l
             .select("__path", *columns.values())
             .collect()
         )
-    except pl.exceptions.PolarsError:
-        return None
+    except _UNREADABLE:
+        return None  # as below
     texts = frame["__path"].unique()
     paths = [Path(text) for text in texts]
-    sources = pl.Series([f"{root.name}/{p.relative_to(root)}" for p in paths], dtype=pl.String)
+    sources = pl.Series([_shown(root, p) for p in paths], dtype=pl.String)
     empty.extend(file.name for file in set(files) - set(paths))
     where = frame["__path"]
     frame = frame.rename({old: new for new, old in columns.items()})
@@ -169,20 +213,25 @@ def _read_one(file: Path, shown: str, notes: list[str], *, in_folder: bool) -> t
             raise FileError(f"{shown}: the file is empty", _HINT_EMPTY)
         columns: dict[str, str]
         if text:
-            header = _header(file)
-            separator = _separator(header)
-            head = pl.read_csv(file, n_rows=0, infer_schema=False, separator=separator)
+            separator = _separator(_header(file, shown))
+            head = pl.read_csv(file, n_rows=0, infer_schema=False, separator=separator, glob=False)
+            names = _names_in_file(head.columns)
         else:
-            head = pl.read_parquet(file, n_rows=0)
-        kind, columns = kind_of(head.columns, shown, symbol_from_name=text or in_folder)
-        wanted = list(columns.values())
-        frame = _read_csv(file, separator, columns) if text else pl.read_parquet(file, columns=wanted)
-    except (OSError, pl.exceptions.PolarsError, UnicodeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise FileError(f"{shown}: cannot be read: {reason}", "check that the file is whole and readable") from error
+            names = pl.read_parquet(file, n_rows=0, glob=False).columns
+        kind, columns = kind_of(names, shown, symbol_from_name=text or in_folder)
+        other = other_symbol(names, columns)
+        wanted = [*columns.values(), *([other] if other else [])]
+        if text:
+            frame = _read_csv(file, separator, columns, wanted)
+        else:
+            frame = pl.read_parquet(file, columns=wanted, glob=False)
+    except _UNREADABLE as error:
+        raise _unreadable(file, shown, error, text=text) from error
     if frame.is_empty():
         raise FileError(f"{shown}: the file holds no rows", _HINT_EMPTY)
-    _note_ignored(head.columns, shown, notes)
+    _note_ignored(names, shown, notes)
+    if other:
+        refuse_two_symbols(frame, columns["symbol"], other, shown, first_row=2 if text else None)
     frame = frame.select(pl.col(old).alias(new) for new, old in columns.items())
     if "symbol" not in columns:
         frame = frame.with_columns(symbol=pl.lit(file_symbol(file.name)))
@@ -192,29 +241,32 @@ def _read_one(file: Path, shown: str, notes: list[str], *, in_folder: bool) -> t
     return frame.with_columns(source=pl.lit(shown)), kind
 
 
-def _read_csv(file: Path, separator: str, columns: dict[str, str]) -> pl.DataFrame:
+def _read_csv(file: Path, separator: str, columns: dict[str, str], wanted: list[str]) -> pl.DataFrame:
     """Columns as text, numbers as float64 where all of them are; symbols are text and nothing else."""
     numeric = {old: pl.Float64() for column, old in columns.items() if column in _NUMBERS}
-    wanted = list(columns.values())
     try:
-        return pl.read_csv(file, infer_schema=False, schema_overrides=numeric, columns=wanted, separator=separator)
+        return pl.read_csv(
+            file, infer_schema=False, schema_overrides=numeric, columns=wanted, separator=separator, glob=False
+        )
     except pl.exceptions.ComputeError:
-        return pl.read_csv(file, infer_schema=False, columns=wanted, separator=separator)
+        return pl.read_csv(file, infer_schema=False, columns=wanted, separator=separator, glob=False)
 
 
 def _finish(frame: pl.DataFrame, shown: str, kind: Kind, first_row: int | None) -> pl.DataFrame:
     """Values of one form: float64 numbers, dates, normal symbols."""
-    if frame["symbol"].dtype not in (pl.String, pl.Categorical, pl.Enum):
-        raise FileError(
-            f"{shown}: column symbol holds {frame['symbol'].dtype}", "text is expected; write symbols as text"
-        )
+    refuse_no_text(frame["symbol"], shown, "symbol")
     changed = [normal_symbols(frame["symbol"].cast(pl.String)).alias("symbol")]
     for name in frame.columns:
         if name in _NUMBERS:
-            changed.append(to_numbers(frame[name], shown, name, first_row).alias(name))
+            numbers = to_numbers(frame[name], shown, name, first_row)
+            if name in _PLAUSIBLE:
+                numbers = numbers.set(~numbers.is_between(*_PLAUSIBLE[name]), None)
+            changed.append(numbers.alias(name))
         elif name in _DAYS:
             changed.append(to_dates(frame[name], shown, _shown_date(name), first_row).alias(name))
         elif name != "symbol":
+            if frame[name].dtype.is_nested() or frame[name].dtype in (pl.Binary, pl.Object):
+                raise FileError(f"{shown}: column {name} holds {frame[name].dtype}", "text is expected")
             changed.append(frame[name].cast(pl.String, strict=False).str.strip_chars().alias(name))
     finished = frame.with_columns(changed)
     if kind == "bars":
@@ -264,13 +316,58 @@ def _is_gzip(file: Path) -> bool:
     return file.name.lower().endswith(".gz")
 
 
-def _header(file: Path) -> str:
+def _shown(root: Path, file: Path) -> str:
+    """A folder's file in messages and in the store."""
+    return f"{root.name}/{file.relative_to(root)}"
+
+
+def _open(file: Path) -> BinaryIO:
+    return cast("BinaryIO", gzip.open(file, "rb")) if _is_gzip(file) else file.open("rb")
+
+
+def _header(file: Path, shown: str) -> str:
     """The first line of a text file, without a byte-order mark."""
     try:
-        with gzip.open(file, "rb") if _is_gzip(file) else file.open("rb") as stream:
-            return stream.readline(65536).decode("utf-8-sig", errors="replace").strip("\r\n")
-    except OSError as error:
-        raise FileError(f"{file}: cannot be read: {error}", "check that the file is whole and readable") from error
+        with _open(file) as stream:
+            line = stream.readline(65536)
+        # A line longer than that may be cut within a letter.
+        header = codecs.getincrementaldecoder("utf-8-sig")().decode(line)
+    except UnicodeError as error:
+        raise FileError(f"{shown}: is not UTF-8 text", _HINT_TEXT) from error
+    except _UNREADABLE as error:
+        raise _unreadable(file, shown, error, text=False) from error
+    if "\0" in header:
+        raise FileError(f"{shown}: is not UTF-8 text", _HINT_TEXT)
+    return header.strip("\r\n")
+
+
+def _names_in_file(names: list[str]) -> list[str]:
+    """A CSV's column names as they stand in it: Polars numbers those that stand there twice."""
+    bare = [re.sub(r"_duplicated_\d+$", "", name) for name in names]
+    return [base if base in names else name for name, base in zip(names, bare, strict=True)]
+
+
+def _unreadable(file: Path, shown: str, error: BaseException, *, text: bool) -> FileError:
+    """What to say of a file that cannot be read; of a text file, first whether it is text at all."""
+    if text and isinstance(error, (pl.exceptions.PolarsError, UnicodeError)):
+        try:
+            with _open(file) as stream:
+                for number, line in enumerate(stream, start=1):
+                    if not _is_utf8(line):
+                        return FileError(f"{shown}, line {number}: is not UTF-8 text", _HINT_TEXT)
+        except _UNREADABLE as damage:
+            error = damage
+    # An OSError's own text names the path once more, and Polars' advice after a blank line is for programmers.
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error).strip().split("\n\n")[0]
+    return FileError(f"{shown}: cannot be read: {printable(reason)}", _HINT_DAMAGED)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeError:
+        return False
+    return True
 
 
 def _separator(header: str) -> str:
