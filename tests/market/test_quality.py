@@ -44,6 +44,8 @@ def bars(*changes: dict[str, object]) -> pl.DataFrame:
         ({"volume": float("nan")}, quality.NOT_FINITE),
         ({"low": 0.0}, quality.NOT_POSITIVE),
         ({"open": -10.0}, quality.NOT_POSITIVE),
+        ({"high": 1e300}, quality.TOO_LARGE),
+        ({"volume": 1e307}, quality.TOO_LARGE),
         ({"low": 10.2}, quality.LOW_TOO_HIGH),
         ({"low": 12.0, "open": 13.0, "close": 13.0}, quality.LOW_TOO_HIGH),
         ({"high": 10.4}, quality.HIGH_TOO_LOW),

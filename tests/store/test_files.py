@@ -31,6 +31,22 @@ def write(folder: Path, name: str, text: str) -> Path:
     return path
 
 
+def refused(store: Store, path: Path, message: str) -> None:
+    """An import ends in one printable line that says this, and writes nothing."""
+    with pytest.raises(FileError, match=message) as caught:
+        store.import_files([path])
+    assert str(caught.value).isprintable()
+    assert caught.value.hint
+    assert not store.exists()
+
+
+def frame_of(**columns: object) -> pl.DataFrame:
+    rows = max(len(values) if isinstance(values, (list, pl.Series)) else 1 for values in columns.values())
+    prices = {"open": 10.0, "high": 11.0, "low": 9.0, "close": 10.5, "volume": 100.0}
+    given = {"symbol": ["A"] * rows, "date": [FRIDAY] * rows, **{n: [v] * rows for n, v in prices.items()}}
+    return pl.DataFrame(given | columns)
+
+
 STOOQ = "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>\n"
 FORMS = {
     "plain": HEADER + ROW,
@@ -42,6 +58,7 @@ FORMS = {
     '" NA ","2024-03-08"," 10 ","11","9","10.5","100"\n',
     "windows line ends": (HEADER + ROW).replace("\n", "\r\n"),
     "no last line end": (HEADER + ROW).rstrip(),
+    "several columns without a name": HEADER.replace("\n", ",,,\n") + ROW.replace("\n", ",1,2,3\n"),
 }
 
 
@@ -65,22 +82,15 @@ def test_usual_forms_are_understood(store: Store, tmp_path: Path, form: str) -> 
     ids=lambda s: str(s.dtype),
 )
 def test_dates_of_every_type_in_parquet(store: Store, tmp_path: Path, dates: pl.Series) -> None:
-    frame = pl.DataFrame(
-        {"symbol": ["A"], "date": dates, "open": [1.0], "high": [1.0], "low": [1.0], "close": [1.0], "volume": [7]}
-    )
-    frame.write_parquet(tmp_path / "x.parquet")
+    frame_of(date=dates).write_parquet(tmp_path / "x.parquet")
     store.import_files([tmp_path / "x.parquet"])
     assert store.sessions().to_list() == [FRIDAY]
 
 
 def test_numbers_in_parquet_may_be_narrow_or_text(store: Store, tmp_path: Path) -> None:
-    frame = pl.DataFrame(
-        {"symbol": ["A"], "date": [FRIDAY], "open": ["1.5"], "high": [2], "low": [1.0], "close": [1.5], "volume": [7]}
-    )
-    frame = frame.with_columns(
+    frame_of(open=["1.5"], high=[2], low=[1.0], close=[1.5], volume=[7]).with_columns(
         pl.col("low").cast(pl.Float32), pl.col("close").cast(pl.Decimal(10, 2)), pl.col("symbol").cast(pl.Categorical)
-    )
-    frame.write_parquet(tmp_path / "x.parquet")
+    ).write_parquet(tmp_path / "x.parquet")
     store.import_files([tmp_path / "x.parquet"])
     assert store.bars().rows() == [("A", FRIDAY, 1.5, 2.0, 1.0, 1.5, 7.0)]
 
@@ -121,11 +131,8 @@ def test_a_folder_with_one_csv_a_symbol(store: Store, tmp_path: Path) -> None:
 
 def test_a_text_in_one_file_of_a_folder_names_that_file(store: Store, tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
-        write(
-            tmp_path,
-            f"daily/{name}.csv",
-            HEADER[7:] + ROW[3:] + ("2024-03-11,10,11,9,oops,100\n" if name == "b" else ""),
-        )
+        bad = "2024-03-11,10,11,9,oops,100\n" if name == "b" else ""
+        write(tmp_path, f"daily/{name}.csv", HEADER[7:] + ROW[3:] + bad)
     with pytest.raises(FileError, match=r"daily/b.csv, line 3: 'oops' in column close"):
         store.import_files([tmp_path / "daily"])
     assert not store.exists()
@@ -152,9 +159,8 @@ def test_an_adjusted_close_is_passed_over_with_a_word(store: Store, tmp_path: Pa
 
 
 def test_order_and_duplicates_are_no_error(store: Store, tmp_path: Path) -> None:
-    rows = [ROW.replace("08", day) for day in ("08", "06", "07", "06", "05")] + [
-        ROW.replace("08", "05").replace("10.5", "10.6")
-    ]
+    rows = [ROW.replace("08", day) for day in ("08", "06", "07", "06", "05")]
+    rows.append(ROW.replace("08", "05").replace("10.5", "10.6"))
     report = store.import_files([write(tmp_path, "x.csv", HEADER + "".join(rows))])
     assert store.sessions().to_list() == [dt.date(2024, 3, day) for day in (6, 7, 8)]
     assert (report.new, report.copies, report.refused) == (3, 1, {"conflicting duplicate": 2})
@@ -234,13 +240,13 @@ def test_unusable_input_is_one_clear_line_and_nothing_is_written(store: Store, t
         store.import_files([good, bad])
     assert str(caught.value).isprintable()
     assert caught.value.hint
-    folder = [write(tmp_path, f"in/{name}.csv", text).parent for name in "xyz"][0]
-    with pytest.raises(FileError, match=message.removeprefix("x.csv") if text else "every file in this folder"):
-        store.import_files([folder])
     assert not store.exists()
 
 
 def test_other_unusable_files(store: Store, tmp_path: Path) -> None:
+    for name in "ab":
+        write(tmp_path, f"headers/{name}.csv", HEADER)
+        write(tmp_path, f"twice/{name}.csv", HEADER.strip() + ",close\n" + ROW)
     cases = {
         tmp_path / "none.csv": "no such file or folder; check the path",
         write(tmp_path, "notes.docx", "x"): "neither Parquet nor CSV by its name",
@@ -248,48 +254,19 @@ def test_other_unusable_files(store: Store, tmp_path: Path) -> None:
         write(tmp_path, "broken.csv.gz", "not gzip"): "broken.csv.gz: cannot be read",
         write(tmp_path, "bare/notes.md", "x").parent: "no Parquet or CSV file in this folder",
         write(tmp_path, "hollow/a.csv", "").parent: "every file in this folder is empty",
+        tmp_path / "headers": "every file in this folder is empty",
+        tmp_path / "twice": "twice/[ab].csv: column 'close' is there twice",
     }
     for path, message in cases.items():
-        with pytest.raises(FileError, match=message):
-            store.import_files([path])
-    pl.DataFrame(
-        {
-            "symbol": [True],
-            "date": [FRIDAY],
-            "open": [1.0],
-            "high": [1.0],
-            "low": [1.0],
-            "close": [1.0],
-            "volume": [1],
-        }
-    ).write_parquet(tmp_path / "true.parquet")
-    with pytest.raises(FileError, match="column symbol holds Boolean; text is expected"):
-        store.import_files([tmp_path / "true.parquet"])
-    assert not store.exists()
+        refused(store, path, message)
+    frame_of(symbol=[True]).write_parquet(tmp_path / "true.parquet")
+    refused(store, tmp_path / "true.parquet", "column symbol holds Boolean; text is expected")
 
 
 def test_one_bar_only(store: Store, tmp_path: Path) -> None:
     report = store.import_files([write(tmp_path, "x.csv", HEADER + ROW)])
-    assert (report.new, report.first, report.last) == (1, FRIDAY, FRIDAY)
-    assert store.bars().height == 1
+    assert (report.new, report.first, report.last, store.bars().height) == (1, FRIDAY, FRIDAY, 1)
     assert "1 path in" in str(report)
-
-
-def refused(store: Store, path: Path, message: str) -> None:
-    """An import ends in one printable line that says this, and writes nothing."""
-    with pytest.raises(FileError, match=message) as caught:
-        store.import_files([path])
-    assert str(caught.value).isprintable()
-    assert caught.value.hint
-    assert not store.exists()
-
-
-def frame_of(**columns: object) -> pl.DataFrame:
-    """One good bar a value given, as a Parquet file holds it."""
-    rows = max(len(values) if isinstance(values, (list, pl.Series)) else 1 for values in columns.values())
-    prices = {"open": 10.0, "high": 11.0, "low": 9.0, "close": 10.5, "volume": 100.0}
-    given = {"symbol": ["A"] * rows, "date": [FRIDAY] * rows, **{n: [v] * rows for n, v in prices.items()}}
-    return pl.DataFrame(given | columns)
 
 
 @pytest.mark.parametrize("name", ["a[1].{}", "a*.{}", "a?.{}", "[a]/a1.{}"])
@@ -300,18 +277,13 @@ def test_a_name_that_looks_like_a_pattern_is_a_name(store: Store, tmp_path: Path
         path.parent.mkdir(parents=True, exist_ok=True)
         text = (HEADER + ROW.replace("NA", symbol)).encode()
         if kind == "parquet":
-            frame_of(symbol=[symbol]).write_parquet(path.open("wb"))
+            frame_of(symbol=[symbol]).write_parquet(path)
         else:
             path.write_bytes(gzip.compress(text) if kind == "csv.gz" else text)
     store.import_files([path])
     assert store.bars()["symbol"].to_list() == ["MEANT"]
     report = store.import_files([tmp_path / "in"])
     assert (report.bars_read, report.symbols) == (3, 2)
-
-
-def test_unnamed_columns_may_be_several(store: Store, tmp_path: Path) -> None:
-    path = write(tmp_path, "x.csv", HEADER.replace("\n", ",,,\n") + ROW.replace("\n", ",1,2,3\n"))
-    assert store.import_files([path]).new == 1
 
 
 def test_symbol_and_ticker_must_agree(store: Store, tmp_path: Path) -> None:

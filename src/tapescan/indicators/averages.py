@@ -78,6 +78,7 @@ def ema(close, first, start, out, period):
     group="averages",
     inputs=("close",),
     parameters=(Period(14),),
+    defaults=(),
     outputs=PRICE,
     lookback=lambda period: period - 1,
     memory=wilder,

@@ -261,6 +261,7 @@ def trix(close, first, start, out, period):
     group="momentum",
     inputs=("close",),
     parameters=(Period(25, "slow"), Period(13, "fast")),
+    defaults=(),
     outputs=(Output("", "index", -100, 100),),
     lookback=lambda slow, fast: slow + fast - 1,
     memory=lambda slow, fast: exponential(slow) + exponential(fast),

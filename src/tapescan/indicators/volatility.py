@@ -37,7 +37,7 @@ def trange(high, low, close, first, start, out):
     group="volatility",
     inputs=("high", "low", "close"),
     parameters=(Period(14),),
-    defaults=((7,), (14,), (20,)),
+    defaults=((14,),),
     outputs=(Output("", "price", 0),),
     lookback=lambda period: period,
     memory=wilder,

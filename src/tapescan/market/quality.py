@@ -24,6 +24,7 @@ __all__ = [
     "NO_VOLUME",
     "PRICES",
     "REASONS",
+    "TOO_LARGE",
     "check_bars",
     "sort_bars",
 ]
@@ -38,6 +39,8 @@ MISSING = "missing value"
 NOT_FINITE = "price or volume not finite"
 #: A price is zero or negative.
 NOT_POSITIVE = "price not positive"
+#: No share has ever cost or traded so much: such a number overflows in the arithmetic of all others.
+TOO_LARGE = "price or volume too large"
 #: The low lies above the open, the close or the high.
 LOW_TOO_HIGH = "low above open, close or high"
 #: The high lies below the open or the close.
@@ -53,6 +56,7 @@ REASONS = (
     MISSING,
     NOT_FINITE,
     NOT_POSITIVE,
+    TOO_LARGE,
     LOW_TOO_HIGH,
     HIGH_TOO_LOW,
     NO_VOLUME,
@@ -104,6 +108,7 @@ def _reasons(bars: pl.DataFrame, sessions: Collection[object] | pl.Series | None
         MISSING: pl.any_horizontal(pl.col(name).is_null() for name in BAR_COLUMNS),
         NOT_FINITE: ~pl.all_horizontal(pl.col(name).is_finite() for name in VALUES),
         NOT_POSITIVE: pl.any_horizontal(pl.col(name) <= 0.0 for name in PRICES),
+        TOO_LARGE: pl.any_horizontal(*(pl.col(name) > 1e12 for name in PRICES), pl.col("volume") > 1e15),
         LOW_TOO_HIGH: pl.col("low") > bottom,
         HIGH_TOO_LOW: pl.col("high") < top,
         NO_VOLUME: pl.col("volume") < 0.0,

@@ -22,6 +22,9 @@ from tapescan.store.report import ImportReport
 
 __all__ = ["merge_actions"]
 
+#: Neither a split of a million for one nor a dividend of a million dollars a share has ever been.
+OUT_OF_RANGE = "out of any range seen"
+
 _VALUE = {"splits": "ratio", "dividends": "amount"}
 
 
@@ -78,6 +81,7 @@ def _judged(rows: pl.DataFrame, kind: str, value: str) -> pl.DataFrame:
             pl.when(pl.any_horizontal(pl.col("symbol", "ex_date", value).is_null())).then(pl.lit(MISSING)),
             pl.when(~number.is_finite()).then(pl.lit(NOT_FINITE)),
             pl.when(number <= 0.0).then(pl.lit(NOT_POSITIVE)),
+            pl.when(~number.is_between(1e-6, 1e6)).then(pl.lit(OUT_OF_RANGE)),
         ),
     )
     if kind == "dividends":

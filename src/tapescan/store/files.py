@@ -57,7 +57,7 @@ _UNREADABLE = (
     pl.exceptions.PolarsError,
     pl.exceptions.PanicException,
 )
-#: Facts of a listing outside these are not known: no file is refused for them, since nothing is reckoned with them.
+#: A fact of a listing outside these is taken as missing; a file is not refused for it.
 _PLAUSIBLE = {"ipo_year": (1000.0, 9999.0), "market_cap": (0.0, 1e18)}
 
 
@@ -152,7 +152,8 @@ def _read_batch(
     if len(files) > 1:
         together = _read_together(root, files, notes, empty)
         if together is not None:
-            yield together, "bars"
+            if len(together):
+                yield together, "bars"
             return
     for file in files:
         try:
