@@ -12,6 +12,7 @@ from tapescan.features.compute import latest, replay
 from tapescan.features.plan import Plan, plan_features
 from tapescan.indicators import Indicator, registry
 from tapescan.market.panel import Market, Panel, build_panel
+from tests.conftest import REAL
 from tests.indicators import reference_modules
 from tests.indicators.oracle import REFERENCES, adjudicated, lanes, talib_values, worst_error
 
@@ -35,6 +36,13 @@ cases = parametrised(CALLS)
 
 def plan_of(indicator: Indicator, values: tuple[float, ...]) -> Plan:
     return plan_features(indicator.feature_names(values))
+
+
+@pytest.mark.skipif(
+    not REAL.exists(), reason=f"{REAL} is not there: agreement with TA-Lib was checked on random walks only"
+)
+def test_agreement_is_checked_on_the_real_market(market_panel: Panel) -> None:
+    assert len(market_panel) > 8000
 
 
 @cases
