@@ -6,7 +6,8 @@
     │   ├── OptionError       an option or argument of a command or call
     │   ├── ProfileError      a profile file
     │   └── ScreenError       a screen's predicate or ranking
-    └── StoreError          the store cannot be read or written
+    ├── StoreError          the store cannot be read or written
+    └── ProviderError       a vendor gave no answer, or one that cannot be used; `reason` says which
 
 Every error carries what is wrong and what to do about it (``hint``). They are
 raised at the borders (files, options, the store); kernels never raise. The
@@ -19,10 +20,12 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "PROVIDER_REASONS",
     "FileError",
     "InputError",
     "OptionError",
     "ProfileError",
+    "ProviderError",
     "ScreenError",
     "StoreError",
     "TapescanError",
@@ -71,6 +74,48 @@ class ScreenError(InputError):
 
 class StoreError(TapescanError):
     """The store cannot be opened, read or written."""
+
+
+#: Why a vendor's answer, or a symbol or session of it, did not come or was not used.
+PROVIDER_REASONS = {
+    "no_key": "no key for the vendor was found",
+    "bad_key": "the vendor does not know the key",
+    "not_entitled": "the plan does not include it",
+    "throttled": "the vendor answered that its limit was exceeded",
+    "unreachable": "no connection, or no answer in time",
+    "server_error": "the vendor's server failed",
+    "bad_reply": "the answer is not of the documented form",
+    "too_large": "the answer is larger than any that is plausible",
+    "truncated": "the answer holds less than it says itself",
+    "short_day": "far fewer symbols than on the days around it",
+    "wrong_day": "the rows are of another day than was asked for",
+    "adjusted": "the prices are adjusted where raw ones were asked for",
+    "not_ready": "the vendor does not have the session yet",
+    "empty": "the vendor has nothing for a session on which the exchange was open",
+    "unknown_symbol": "the vendor does not know the symbol",
+    "unknown_company": "the vendor has no statements of the company",
+    "delisted": "no longer listed then",
+    "no_trades": "listed, and no trade in that time",
+    "refused_rows": "rows that break a rule of the documented form were left out",
+}
+
+
+class ProviderError(TapescanError):
+    """A vendor gave no answer, or one that cannot be used.
+
+    Attributes
+    ----------
+    vendor : its name. reason : a word of PROVIDER_REASONS.
+    fatal : whether further calls to this vendor are senseless in this run (a bad key, a block).
+    """
+
+    def __init__(self, vendor: str, reason: str, what: str, hint: str = "", *, fatal: bool = False) -> None:
+        if reason not in PROVIDER_REASONS:
+            raise AssertionError(f"unknown reason {reason!r}")
+        super().__init__(f"{vendor}: {what}", hint)
+        self.vendor = vendor
+        self.reason = reason
+        self.fatal = fatal
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from tapescan.market.spelling import spelling_key
+
 __all__ = ["COLUMNS", "SECTORS", "TYPES", "build_universe", "sector_name", "spelling_key"]
 
 #: Columns of the universe, all text; "" where nothing is known.
@@ -242,22 +244,6 @@ def build_universe(listing: pl.DataFrame | None, symbols: Sequence[str]) -> pl.D
         _first(pl.col("lower industry"), _INDUSTRY_SAYS).alias("by industry"),
     )
     return witnesses.with_columns(_sector(), _type()).select(COLUMNS)
-
-
-def spelling_key(symbol: pl.Series) -> pl.Series:
-    """One spelling for all vendors': ``-`` before a class, WS, U or R, and ``^`` before a preferred's series."""
-    symbol = symbol.cast(pl.String).str.strip_chars()
-    odd = symbol.filter(symbol.str.contains("[^A-Z]")).unique()
-    spelled = (
-        odd.str.replace(r"^([A-Z]+)p([A-Z]*)$", "$1^$2")
-        .str.replace(r"^([A-Z]+)[-./ ]PR?[-. ]?([A-Z]?)$", "$1^$2")
-        .str.replace_all(r"[_$]", "^")
-        .str.replace_all(r"[./ +]", "-")
-        .str.replace(r"-(?:WT|WTS|W)$", "-WS")
-        .str.replace(r"-UN$|=$", "-U")
-        .str.replace(r"-RT$", "-R")
-    )
-    return symbol.replace(odd, spelled)
 
 
 def _sector() -> pl.Expr:

@@ -20,7 +20,7 @@ from tapescan.market.quality import BAR_COLUMNS, CONFLICT, MISSING, NOT_FINITE, 
 from tapescan.store.files import Input
 from tapescan.store.report import ImportReport
 
-__all__ = ["merge_actions"]
+__all__ = ["judge_actions", "merge_actions"]
 
 #: Neither a split of a million for one nor a dividend of a million dollars a share has ever been.
 OUT_OF_RANGE = "out of any range seen"
@@ -48,6 +48,22 @@ def merge_actions(
         return None, None
     rows = _judged(pl.concat(frames), kind, value)
     _one_usable_row(inputs, rows, kind, value)
+    return _parted(rows, kind, value, report)
+
+
+def judge_actions(
+    rows: pl.DataFrame, kind: Literal["splits", "dividends"], report: ImportReport
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """As `merge_actions`, of one frame: symbol, ex_date, the value, source. That no row can be used is no error."""
+    return _parted(
+        _judged(rows.with_columns(given=pl.lit(0, pl.Int32)), kind, _VALUE[kind]), kind, _VALUE[kind], report
+    )
+
+
+def _parted(
+    rows: pl.DataFrame, kind: Literal["splits", "dividends"], value: str, report: ImportReport
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """The good rows, one a symbol and ex-date, and the refused ones as quarantine rows."""
     bad = rows.filter(pl.col("reason").is_not_null()).unique(
         ["symbol", "ex_date", "same", "source"], keep="first", maintain_order=True
     )

@@ -13,6 +13,7 @@ from typing import Literal
 import polars as pl
 
 from tapescan.errors import FileError
+from tapescan.market.spelling import normal_spelling
 
 __all__ = [
     "IGNORED",
@@ -166,14 +167,12 @@ def file_symbol(name: str) -> str:
 
 
 def normal_symbols(symbols: pl.Series) -> pl.Series:
-    """Symbols without white space around them and with a dot before a share class; null where nothing is left.
+    """Symbols in the spelling of `market.spelling`, without a market suffix ``.US``; null where nothing is left.
 
-    ``BRK-B`` and ``BRK/B`` become ``BRK.B``, and a market suffix ``.US`` goes. Case is kept, since it means
-    something to some vendors (``KIMpL``), and so are the marks of preferred shares (``RWT_A``, ``ABR^D``,
-    ``BAC$L``), which every vendor writes its own way. A symbol that holds a control character is missing.
+    Letter case is kept. A symbol that holds a control character is missing.
     """
     known = symbols.unique().drop_nulls()
-    normal = known.str.strip_chars().str.replace_all(r"[-/]", ".").str.replace(r"(?i)\.us$", "")
+    normal = normal_spelling(known.str.strip_chars().str.replace(r"(?i)\.us$", ""))
     normal = normal.set((normal == "") | normal.str.contains(_UNSEEN), None)
     changed = normal.ne_missing(known)
     if not changed.any():

@@ -15,6 +15,7 @@ class ImportReport:
     files : paths given. bars_read : rows of bars in them. copies : exact copies among them, counted once.
     new, replaced, unchanged : bars that were not stored; stored with other values; stored the same.
     restamped : of the unchanged, those now known to be adjusted through a later date.
+    beside : bars that another source gave otherwise before; kept in ``other_bars``.
     refused : reason -> bars quarantined for it. actions : table -> (new, replaced, unchanged) rows.
     versions : table -> Delta version after the import. notes : what a person should know.
     """
@@ -26,6 +27,7 @@ class ImportReport:
     replaced: int = 0
     unchanged: int = 0
     restamped: int = 0
+    beside: int = 0
     refused: dict[str, int] = field(default_factory=dict)
     actions: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     symbols: int = 0

@@ -13,6 +13,7 @@ import polars as pl
 from tapescan.errors import OptionError, StoreError
 from tapescan.market.adjust import Adjustment, adjust_bars
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
+from tapescan.store.adding import Fetched, Step, add_rows, done_fetches, settle
 from tapescan.store.importing import Progress, import_files
 from tapescan.store.report import ImportReport
 from tapescan.store.tables import SCHEMAS, Conflict, Table, is_remote, local_version, store_errors
@@ -147,8 +148,27 @@ class Store:
         with store_errors(self.path, "read bars of"):
             return found.collect(engine="streaming")
 
+    def session_counts(self, source: str | None = None, since: dt.date | None = None) -> pl.DataFrame:
+        """session, bars (their number), ascending; of one source's bars, from a session on."""
+        table = self._open("bars")
+        rows = _only(table, table.files(), None, since, None)
+        if source is not None:
+            rows = rows.filter(pl.col("source") == source)
+        with store_errors(self.path, "read bars of"):
+            return rows.group_by("session").agg(bars=pl.len()).sort("session").collect(engine="streaming")
+
+    def raw_bars(self, *, other: bool = False, since: dt.date | None = None) -> pl.DataFrame:
+        """Bars as they were given, with adjusted_to, total_to and source; ``other`` for those of second vendors."""
+        table = self._open("other_bars" if other else "bars")
+        rows = table.scan() if other else _only(table, table.files(), None, since, None)
+        if other and since is not None:
+            rows = rows.filter(pl.col("session") >= since)
+        with store_errors(self.path, "read bars of"):
+            return rows.collect()
+
     def symbols(self) -> pl.DataFrame:
-        """The listing: symbol, name, exchange, sector, industry, country, type, ipo_year, market_cap, as_of."""
+        """The listing: symbol, name, exchange, sector, industry, country, type, ipo_year, market_cap, as_of, delisted
+        (the first day it was no longer listed), vendor_symbol, source."""
         return self._open("symbols").read()
 
     def splits(self) -> pl.DataFrame:
@@ -158,6 +178,27 @@ class Store:
     def dividends(self) -> pl.DataFrame:
         """symbol, ex_date, amount ($ in the share basis of adjusted_to), adjusted_to, source."""
         return self._open("dividends").read()
+
+    def companies(self) -> pl.DataFrame:
+        """symbol, company (under which its statements are filed: a ten-digit CIK), name, source."""
+        return self._open("companies").read()
+
+    def facts(self, as_of: dt.date | None = None, since: dt.date | None = None) -> pl.DataFrame:
+        """What companies reported: company, item, start, end, value, filed, known_at, form, source.
+
+        ``as_of`` leaves out what was not known then, ``since`` what is of periods that ended before.
+        """
+        rows = self._open("facts").scan()
+        if as_of is not None:
+            rows = rows.filter(pl.col("known_at") <= as_of)
+        if since is not None:
+            rows = rows.filter(pl.col("end") >= since)
+        with store_errors(self.path, "read facts of"):
+            return rows.collect()
+
+    def fetches(self, source: str | None = None) -> pl.DataFrame:
+        """What was fetched from vendors and is stored: source, key, what, at (UTC), requests, rows."""
+        return done_fetches(self.path, source)
 
     def quarantine(
         self, as_of: dt.date | None = None, kind: Literal["bars", "splits", "dividends"] | None = None
@@ -211,6 +252,43 @@ class Store:
         return import_files(
             self.path, paths, adjusted=adjusted, adjusted_to=adjusted_to, sessions=sessions, progress=progress
         )
+
+    def add(
+        self,
+        rows: Mapping[str, pl.DataFrame],
+        source: str,
+        *,
+        step: Step,
+        fetched: Sequence[Fetched] = (),
+        sessions: Collection[dt.date] | pl.Series | None = None,
+        beside: bool = False,
+        replace: bool = False,
+    ) -> ImportReport:
+        """Add a vendor's rows, and remember what was fetched in the same breath (see `store.adding`).
+
+        rows : bars, splits, dividends, symbols, companies or facts -> rows in the table's columns. Bars are raw,
+            but for those with an ``adjusted_to``.
+        source : the vendor. A stored bar of the same source is replaced by one with other values; one of another
+            source keeps its place, and the new one goes to `raw_bars(other=True)`, unless ``replace``.
+        step : a number that grows with each step of a run. fetched : the calls that brought the rows.
+        sessions : as in `import_files`. beside : bars are for comparison, and none goes into the table of bars.
+        """
+        self._must_be_newest()
+        return add_rows(
+            self.path,
+            rows,
+            source,
+            step=step,
+            fetched=fetched,
+            sessions=sessions,
+            beside=beside,
+            replace=replace,
+        )
+
+    def settle(self) -> None:
+        """Put the memory of what was fetched in order; done at the end of a sync."""
+        self._must_be_newest()
+        settle(self.path)
 
     def record_scan(self, as_of: dt.date, profile: str, document: str) -> None:
         """Add a scan to the history; ``document`` is its result as JSON text."""

@@ -55,7 +55,27 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
         "ipo_year": pl.Int32(),
         "market_cap": pl.Float64(),
         "as_of": pl.Date(),
+        # The first day it was no longer listed; null for what is listed, and where nobody said.
+        "delisted": pl.Date(),
+        "vendor_symbol": pl.String(),
+        "source": pl.String(),
     },
+    # Which company a symbol's statements are filed under: a ten-digit CIK.
+    "companies": {"symbol": pl.String(), "company": pl.String(), "name": pl.String(), "source": pl.String()},
+    # What companies reported: a row when a value was first known, and one for each later change of it.
+    "facts": {
+        "company": pl.String(),
+        "item": pl.String(),
+        "start": pl.Date(),
+        "end": pl.Date(),
+        "value": pl.Float64(),
+        "filed": pl.Date(),
+        "known_at": pl.Date(),
+        "form": pl.String(),
+        "source": pl.String(),
+    },
+    # Bars of a second vendor, beside those of the first; no scan reads them.
+    "other_bars": _BAR | {"adjusted_to": pl.Date(), "total_to": pl.Date(), "source": pl.String()},
     # `kind` says what was refused: bars, splits or dividends; these last two have no prices and no volume.
     "quarantine": _BAR
     | {
@@ -70,7 +90,23 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
         "created_at": pl.Datetime("us", "UTC"),
         "document": pl.String(),
     },
+    # What was fetched from vendors; `adding` explains how a row becomes true together with its data.
+    "fetches": {
+        "source": pl.String(),
+        "key": pl.String(),
+        "what": pl.String(),
+        "at": pl.Datetime("us", "UTC"),
+        "requests": pl.Int64(),
+        "rows": pl.Int64(),
+        "table": pl.String(),
+        "run": pl.String(),
+        "step": pl.Int64(),
+        "sure": pl.Boolean(),
+    },
 }
+
+#: Tables that had fewer columns once: what an older file lacks reads as null.
+_GROWN = ("symbols",)
 
 #: LZ4 reads twice as fast as Zstandard here, for a fifth more bytes (3.1 million bars: 0.05 s and 55 MB
 #: against 0.10 s and 46 MB). Row groups are small enough to skip most of a year when few symbols are read.
@@ -164,7 +200,19 @@ class Table:
         stored = {name: kind for name, kind in self.schema.items() if name != "year"}
         if not paths:
             return pl.LazyFrame(schema=stored)
-        return pl.scan_parquet(paths, hive_partitioning=False, glob=False).select(stored.keys())
+        if self.name in _GROWN:
+            found = pl.scan_parquet(
+                paths, hive_partitioning=False, glob=False, schema=pl.Schema(stored), missing_columns="insert"
+            )
+        else:
+            found = pl.scan_parquet(paths, hive_partitioning=False, glob=False)
+        return found.select(stored.keys())
+
+    def reached(self, run: str) -> int:
+        """The last step that a run committed here, -1 when none: part of the commits themselves."""
+        with store_errors(self.store, f"read table {self.name} of"):
+            found = None if self._delta is None else self._delta.transaction_version(run)
+        return -1 if found is None else found
 
     def read(self) -> pl.DataFrame:
         """All rows, without a partition column."""
@@ -181,21 +229,35 @@ class Table:
                 last = self.scan(files).select("session").collect()["session"]
         return last.max()  # type: ignore[return-value]
 
-    def append(self, rows: pl.DataFrame) -> None:
-        """Commit further rows; raises `Conflict` when the table has moved on since it was opened."""
-        self._commit(rows, "append", None)
+    def append(self, rows: pl.DataFrame, reached: tuple[str, int] | None = None) -> None:
+        """Commit further rows; raises `Conflict` when the table has moved on since it was opened.
 
-    def replace(self, rows: pl.DataFrame, predicate: str | None = None) -> None:
+        reached : a run and its step, which become true with this commit (a Delta application transaction).
+        """
+        self._commit(rows, "append", None, reached)
+
+    def replace(
+        self, rows: pl.DataFrame, predicate: str | None = None, reached: tuple[str, int] | None = None
+    ) -> None:
         """Commit rows in place of all rows, or of those of the partitions in ``predicate``."""
-        self._commit(rows, "overwrite", predicate)
+        self._commit(rows, "overwrite", predicate, reached)
 
-    def _commit(self, rows: pl.DataFrame, mode: Literal["append", "overwrite"], predicate: str | None) -> None:
-        from deltalake import CommitProperties, WriterProperties, write_deltalake
+    def _commit(
+        self,
+        rows: pl.DataFrame,
+        mode: Literal["append", "overwrite"],
+        predicate: str | None,
+        reached: tuple[str, int] | None,
+    ) -> None:
+        from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
         from deltalake.exceptions import CommitFailedError, DeltaError
 
         rows = rows.select(pl.col(name).cast(kind) for name, kind in self.schema.items())
         written = WriterProperties(compression=_COMPRESSION, max_row_group_size=_ROW_GROUP)
-        strict = CommitProperties(max_commit_retries=0)
+        strict = CommitProperties(
+            max_commit_retries=0, app_transactions=None if reached is None else [Transaction(*reached)]
+        )
+        grown: Literal["overwrite"] | None = "overwrite" if self.name in _GROWN and mode == "overwrite" else None
         with store_errors(self.store, f"write table {self.name} of"):
             try:
                 if self._delta is None:
@@ -209,7 +271,14 @@ class Table:
                         commit_properties=strict,
                     )
                 elif predicate is None:
-                    write_deltalake(self._delta, rows, mode=mode, writer_properties=written, commit_properties=strict)
+                    write_deltalake(
+                        self._delta,
+                        rows,
+                        mode=mode,
+                        schema_mode=grown,
+                        writer_properties=written,
+                        commit_properties=strict,
+                    )
                 else:
                     write_deltalake(
                         self._delta,
