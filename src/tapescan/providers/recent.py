@@ -1,0 +1,65 @@
+"""When this user last asked a vendor: a command started twice in a minute must keep to one minute's limit.
+
+One small file a vendor in the user's cache folder. A file that cannot be read or written costs at most one
+"too many requests" from the vendor, never an answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+
+import platformdirs
+
+from tapescan.providers.seam import Plan
+
+__all__ = ["Recent"]
+
+#: Limits over shorter windows are over before a command starts anew.
+SHORTEST_WINDOW = 1.0
+#: A request reaches the vendor at most so many seconds after it left, a new connection included.
+ON_THE_WAY = 1.0
+
+
+class Recent:
+    """The moments of the last requests to a vendor, kept on disk."""
+
+    def __init__(self, vendor: str, address: str, plan: Plan) -> None:
+        folder = os.environ.get("TAPESCAN_CACHE")
+        place = hashlib.sha256(address.encode()).hexdigest()[:8]
+        name = f"asked-{vendor}-{place}.json"
+        self.path = (Path(folder) if folder else platformdirs.user_cache_path("tapescan")) / name
+        self.plan = plan
+        self.kept = bool(plan.requests) and plan.seconds >= SHORTEST_WINDOW
+        self._moments = self._read() if self.kept else []
+
+    def ago(self) -> tuple[float, ...]:
+        """Seconds since each request in the plan's window reached the vendor, at least."""
+        now = time.time()
+        return tuple(
+            max(now - moment - ON_THE_WAY, 0.0)
+            for moment in self._moments
+            if 0.0 <= now - moment < self.plan.seconds + ON_THE_WAY
+        )
+
+    def remember(self) -> None:
+        """A request leaves now."""
+        if not self.kept:
+            return
+        self._moments = [*self._moments, time.time()][-self.plan.requests :]
+        with contextlib.suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self.path.with_suffix(f".{os.getpid()}")
+            temporary.write_text(json.dumps(self._moments), encoding="utf-8")
+            temporary.replace(self.path)
+
+    def _read(self) -> list[float]:
+        try:
+            found = json.loads(self.path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return []
+        return [moment for moment in found if isinstance(moment, float)] if isinstance(found, list) else []
