@@ -1,13 +1,23 @@
-"""A small simulated market that the scan's tests share."""
+"""A small simulated market that the scan's tests share, with and without company statements."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
 from tapescan.scan.inputs import simulated_inputs
 from tapescan.scan.pipeline import Inputs
+from tests.scan.statements import random_statements, with_ratios
 
 
 @pytest.fixture(scope="session")
 def inputs() -> Inputs:
     return simulated_inputs(symbols=600, sessions=400)
+
+
+@pytest.fixture(scope="session")
+def with_statements(inputs: Inputs) -> Inputs:
+    """The same market with invented statements of nine in ten of its companies, most with some item missing."""
+    rows = random_statements(len(inputs.panel), seed=5)
+    return replace(inputs, fundamentals=with_ratios(inputs.panel.symbols, rows))

@@ -8,11 +8,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tapescan.api import scan_market
+from tapescan.api import load_market, scan_market
 from tapescan.market.simulate import simulate
+from tapescan.scan.ratios import RATIOS
 from tapescan.scan.result import ScanResult
 from tapescan.store import Store
+from tapescan.store.adding import Step
 from tests.conftest import REAL, SHARED
+from tests.scan.statements import facts_of
 
 
 def frames_of_simulation() -> dict[str, pl.DataFrame]:
@@ -79,6 +82,36 @@ def test_a_past_scan_is_the_scan_of_that_day(make: object, day: dt.date, tmp_pat
     assert contents(then) == contents(scan_market(cut, **asked))  # type: ignore[arg-type]
     assert then.coverage.ranked > 20
     assert contents(scan_market(whole, **asked)) != contents(then)  # type: ignore[arg-type]
+
+
+def test_statements_count_from_the_session_after_they_were_filed(tmp_path: Path) -> None:
+    """Also with splits, restatements and delistings that came later: a scan of D is a scan of what was there on D."""
+    frames = frames_of_simulation()
+    whole, day = store_of(tmp_path / "whole", frames, None), dt.date(2025, 6, 30)
+    cut = store_of(tmp_path / "cut", frames, day)
+    symbols = [symbol for symbol in frames["listing"]["symbol"] if len(symbol) <= 5][::2]
+    companies = pl.DataFrame({"symbol": symbols, "company": [f"{i:010d}" for i in range(len(symbols))]})
+    facts = facts_of(companies["company"].to_list(), years=5)
+    later = facts.filter(pl.col("known_at") <= day).with_columns(
+        value=pl.col("value") * 3.0, filed=pl.lit(day), known_at=pl.lit(dt.date(2025, 7, 1))
+    )
+    everything = pl.concat([facts, later]).sample(fraction=1.0, shuffle=True, seed=1)
+    whole.add({"companies": companies, "facts": everything}, "test", step=Step("a", 1))
+    known = facts.filter(pl.col("known_at") <= day)
+    cut.add({"companies": companies, "facts": known}, "test", step=Step("a", 1))
+
+    asked = {"features": list(RATIOS), "where": "roe > -9 OR close > 0", "profile": "fundamental"}
+    then = scan_market(whole, as_of=day, **asked)  # type: ignore[arg-type]
+    assert contents(then) == contents(scan_market(cut, **asked))  # type: ignore[arg-type]
+    assert then.ranked["quality"].count() > 50
+    assert then.ranked["value"].count() > 50
+    # The same day with what came to be known later is another scan.
+    cut.add({"facts": later.with_columns(known_at=pl.lit(day))}, "test", step=Step("a", 2))
+    assert contents(scan_market(cut, **asked)) != contents(then)  # type: ignore[arg-type]
+    assert "facts" in then.provenance["data"]["store"]
+    # Read once or again and again, all history or what is needed of it: the same bytes.
+    again = scan_market(load_market(whole, as_of=day), **asked)  # type: ignore[arg-type]
+    assert contents(again) == contents(then)
 
 
 def test_a_split_after_the_day_is_not_known(tmp_path: Path) -> None:

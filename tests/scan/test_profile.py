@@ -14,8 +14,8 @@ from tapescan.scan.score import weight_shares
 CALM = Regime("up", "calm", 0.1, "SPY")
 
 
-def test_nine_profiles_are_shipped_and_valid() -> None:
-    assert set(profile_names()) == {
+def test_ten_profiles_are_shipped_and_valid() -> None:
+    assert set(profile_names()) == {"fundamental"} | {
         f"{horizon}{manner}"
         for horizon in ("short_swing", "swing", "position")
         for manner in ("", "_conservative", "_aggressive")
@@ -30,6 +30,21 @@ def test_a_regime_shifts_the_weights() -> None:
     assert down["momentum"] < calm["momentum"]
     assert down["volatility"] > calm["volatility"]
     assert sum(down.values()) == pytest.approx(1.0)
+
+
+def test_what_a_factor_leaves_goes_to_the_others_in_proportion() -> None:
+    whole = weight_shares(load_profile("fundamental"), CALM)
+    found = weight_shares(load_profile("fundamental"), CALM, without=["value", "growth"])
+    assert found.keys() == whole.keys() - {"value", "growth"}
+    assert sum(found.values()) == pytest.approx(1.0)
+    assert found["quality"] / found["momentum"] == pytest.approx(whole["quality"] / whole["momentum"])
+    assert weight_shares(load_profile("fundamental"), CALM, without=whole) == whole
+
+
+@pytest.mark.parametrize("name", ["swing", "short_swing"])
+def test_short_horizons_weigh_no_statements(name: str) -> None:
+    for manner in ("", "_conservative", "_aggressive"):
+        assert not {"value", "quality", "growth"} & weight_shares(load_profile(name + manner), CALM).keys()
 
 
 def test_own_profiles_by_path_and_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,6 +136,13 @@ def chosen_market(settings: Settings, store: str) -> tuple[Store | None, tuple[s
     return (None, (f"{place} holds no bars yet, so:",)) if named.is_empty() else (named, ())
 
 
+def _stale(result: ScanResult) -> str:
+    """How far the stale symbols are behind."""
+    words = {"1": "by 1 session", "2-5": "by 2 to 5", "more": "by more"}
+    parts = ", ".join(f"{count:,} {words[behind]}" for behind, count in result.stale.items() if count)
+    return f"Stale: {parts}"
+
+
 def _record(result: ScanResult, place: str, rows: int) -> None:
     if "store" not in result.provenance["data"]:
         raise OptionError("--record needs a store with bars", "the simulated market has no history; add --store DIR")
@@ -167,6 +174,8 @@ def _show(result: ScanResult, top: int, path: Path | None) -> None:
     else:
         console.print("No symbol was ranked.", style="yellow")
     console.print(f"Coverage: {result.coverage}", markup=False, soft_wrap=True)
+    if any(result.stale.values()):
+        console.print(_stale(result), markup=False, soft_wrap=True)
     scan = {stage: seconds for stage, seconds in result.timings.items() if stage not in {"prepare", "kernels"}}
     stages = ", ".join(f"{stage} {seconds * 1e3:,.0f}" for stage, seconds in scan.items())
     console.print(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
@@ -12,7 +12,11 @@ from rich.table import Table
 
 from tapescan.cli.console import notes, output, progress_line
 from tapescan.cli.scan import AsOfOption, ProfileOption, StoreOption, chosen_market
+from tapescan.scan.ratios import LEAST_TESTS, PIOTROSKI
 from tapescan.settings import load_settings
+
+if TYPE_CHECKING:  # imported, it would load all kernels before the command line is even checked
+    from tapescan.scan.explain import Statements
 
 __all__ = ["show"]
 
@@ -53,6 +57,8 @@ def show(
         )
     console.print(f"Market ({found.scan.regime.index}): {found.scan.regime}")
     _factors(console, found.factors)
+    if any(view.name in {"value", "quality", "growth"} for view in found.factors):
+        console.print(_statements(found.statements), soft_wrap=True)
     up = sum(vote == 1 for _, vote in found.votes)
     down = sum(vote == -1 for _, vote in found.votes)
     against = ", ".join(name for name, vote in found.votes if vote == -1)
@@ -68,6 +74,23 @@ def show(
             f"stop {_price(row['stop'])} (risk ${row['risk']:,.0f}), target {_price(row['target'])} "
             f"({abs(row['target'] - row['entry']) / risk:.1f} times the risk); size limited by {row['limit']}"
         )
+
+
+def _statements(known: Statements | None) -> str:
+    if known is None:
+        return "Statements: none known of this symbol's company"
+    said = f"Statements: period to {known.period_end}, known since {known.known_at}"
+    said += f"; market value {_short_dollars(known.market_cap)}"
+    if LEAST_TESTS <= known.f_score_tests < len(PIOTROSKI):
+        said += f"; F-score scaled up from {known.f_score_tests} of its {len(PIOTROSKI)} tests"
+    return said
+
+
+def _short_dollars(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    size, letter = next(((s, name) for s, name in ((1e12, "T"), (1e9, "B")) if value >= s), (1e6, "M"))
+    return f"${value / size:,.2f}{letter}"
 
 
 def _factors(console: Console, factors: Any) -> None:

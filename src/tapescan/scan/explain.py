@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,12 @@ from tapescan.features.compute import Features, latest
 from tapescan.market.universe import spelling_key
 from tapescan.scan.factors import AVERAGES, FACTORS, OSCILLATORS, RELATIVE_HORIZONS
 from tapescan.scan.pipeline import Inputs, Request, run
+from tapescan.scan.ratios import RATIOS
 from tapescan.scan.reasons import REASONS
 from tapescan.scan.regime import market_return
 from tapescan.scan.result import ScanResult
 
-__all__ = ["Explanation", "FactorView", "explain"]
+__all__ = ["Explanation", "FactorView", "Statements", "explain"]
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,26 @@ class FactorView:
 
 
 @dataclass(frozen=True)
+class Statements:
+    """What a symbol's ratios are made of.
+
+    company : its number at the SEC, or its symbol. period_end : of the newest statement. known_at : the session from
+    which all that went in was known. market_cap : dollars, None when unknown. f_score_tests : how many of the
+    F-score's nine tests could be made.
+    """
+
+    company: str
+    period_end: dt.date
+    known_at: dt.date
+    market_cap: float | None
+    f_score_tests: int
+
+
+@dataclass(frozen=True)
 class Explanation:
     """row : the symbol's row of the scan's frame. factors : in the order of their weight.
     votes : the technical rating's votes: name and +1, 0, -1 or None. dropped : why it was not ranked, in words;
-    empty if it was."""
+    empty if it was. statements : None when none of its company are known."""
 
     symbol: str
     row: dict[str, Any]
@@ -50,6 +68,7 @@ class Explanation:
     votes: tuple[tuple[str, int | None], ...]
     dropped: str
     scan: ScanResult
+    statements: Statements | None = None
 
 
 def explain(inputs: Inputs, request: Request, symbol: str) -> Explanation:
@@ -71,7 +90,8 @@ def explain(inputs: Inputs, request: Request, symbol: str) -> Explanation:
         at = inputs.panel.symbols.index(symbol)
         features = latest(inputs.panel.last(request.plan.rows), request.plan)
         views, votes = _views(inputs, features, at, found, result), _votes(features, at)
-    return Explanation(symbol, found, views, votes, REASONS.get(found["dropped"], ""), result)
+    dropped = REASONS.get(found["dropped"], "")
+    return Explanation(symbol, found, views, votes, dropped, result, _statements(inputs, symbol))
 
 
 def _views(
@@ -81,9 +101,13 @@ def _views(
     for horizon in RELATIVE_HORIZONS:
         change = market_return(inputs.panel.market, inputs.panel.as_of, horizon)
         values[f"market_ret_{horizon}"] = np.array([change])
+    if inputs.fundamentals is not None:
+        values |= {name: inputs.fundamentals[name][at : at + 1].to_numpy() for name in RATIOS}
     shares = result.provenance["weights"]
     views = []
     for factor in FACTORS:
+        if any(name not in values for term in factor.terms for name in term.features):
+            continue  # a market without statements has nothing to say of it
         share = shares.get(factor.name, 0.0)
         points = row[f"score_{factor.name}"] if share else None
         views.append(
@@ -98,6 +122,16 @@ def _views(
             )
         )
     return tuple(sorted(views, key=lambda view: -view.possible))
+
+
+def _statements(inputs: Inputs, symbol: str) -> Statements | None:
+    table = inputs.fundamentals
+    row = table.filter((pl.col("symbol") == symbol) & pl.col("company").is_not_null()) if table is not None else None
+    if row is None or row.is_empty():
+        return None
+    found = row.row(0, named=True)
+    names = ("company", "period_end", "known_at", "market_cap")
+    return Statements(**{name: found[name] for name in names}, f_score_tests=int(found["f_score_tests"]))
 
 
 def _votes(features: Features, at: int) -> tuple[tuple[str, int | None], ...]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tapescan.features.compute import Features
 from tapescan.features.cross import neutralise, winsorise, zscore
+from tapescan.scan.ratios import RATIOS
 
 __all__ = ["AVERAGES", "FACTORS", "OSCILLATORS", "Factor", "Term", "factor_features", "factor_values", "rating"]
 
@@ -31,9 +32,9 @@ RELATIVE_HORIZONS = (21, 63, 126)
 
 @dataclass(frozen=True)
 class Term:
-    """One feature (or a value made from several) as it enters a factor: higher counts as better.
+    """One feature or ratio (or a value made from several) as it enters a factor: higher counts as better.
 
-    words : what it is, for explanations. features : what `value` needs.
+    words : what it is, for explanations. features : the features and ratios that `value` needs.
     value : from features to float64 ``(symbols,)``. shown : from features to what a person reads, before any sign
         or logarithm. style : how that is written.
     """
@@ -176,31 +177,74 @@ FACTORS: tuple[Factor, ...] = (
             _plain("volume_zscore_20", "deviations from its mean volume", "{:+.1f}"),
         ),
     ),
+    Factor(
+        "value",
+        "cheap for what it earns, sells and owns, beside its sector",
+        (
+            _plain("earnings_yield", "12 months' earnings to market value", "{:+.1%}"),
+            _plain("sales_yield", "sales", "{:.0%}"),
+            _plain("cash_flow_yield", "operating cash flow", "{:+.1%}"),
+            _plain("book_to_price", "book value", "{:.0%}"),
+        ),
+        neutral=True,
+    ),
+    Factor(
+        "quality",
+        "earns well and soundly, beside its sector",
+        (
+            _plain("roe", "return on equity", "{:+.1%}"),
+            _plain("roa", "on assets", "{:+.1%}"),
+            _plain("gross_margin", "gross margin", "{:.1%}"),
+            _plain("accruals", "earnings without cash, to assets", "{:+.1%}", -1.0),
+            _plain("leverage", "liabilities to assets", "{:.0%}", -1.0),
+            _plain("f_score", "Piotroski's F-score", "{:.3g}/9"),
+        ),
+        neutral=True,
+    ),
+    Factor(
+        "growth",
+        "has grown over the year, beside its sector",
+        (
+            _plain("revenue_growth", "12 months' sales over a year ago", "{:+.1%}"),
+            _plain("eps_growth", "earnings a share", "{:+.1%}"),
+        ),
+        neutral=True,
+    ),
 )
 
 
 def factor_features() -> tuple[str, ...]:
-    """The features that all factors need."""
-    return tuple(dict.fromkeys(name for factor in FACTORS for term in factor.terms for name in term.features))
+    """The features that all factors need; the ratios among their terms are no features."""
+    names = (name for factor in FACTORS for term in factor.terms for name in term.features)
+    return tuple(dict.fromkeys(name for name in names if name not in RATIOS))
 
 
 def factor_values(
-    features: Features, market_returns: Mapping[int, float], members: Ints, sector: Ints
+    features: Features,
+    ratios: Mapping[str, Floats],
+    market_returns: Mapping[int, float],
+    members: Ints,
+    sector: Ints,
 ) -> dict[str, Floats]:
     """Each factor's value of each symbol, float64 ``(symbols,)``; NaN for symbols that are no members.
 
+    ratios : those of the companies' statements, float64 ``(symbols,)``, by the names of RATIOS.
     market_returns : the market index's own return over each of RELATIVE_HORIZONS, NaN where it is too short.
     members : the places of the symbols that take part, in the order in which sums are taken; the others change
         nothing.
     sector : int64 ``(symbols,)``, each symbol's sector from 0 on.
     """
     values: dict[str, Floats] = {name: features[name][members] for name in factor_features()}
+    values |= {name: ratio[members] for name, ratio in ratios.items()}
     for horizon, change in market_returns.items():
         values[f"market_ret_{horizon}"] = np.full(len(members), change)
     found: dict[str, Floats] = {}
     for factor in FACTORS:
         terms = np.array([term.value(values) for term in factor.terms])
         terms[np.isinf(terms)] = np.nan  # one overflow must not move everybody's z-score
+        if np.isnan(terms).all():
+            found[factor.name] = np.full(len(sector), np.nan)
+            continue
         scores = np.clip(zscore(winsorise(terms)), -CUT, CUT)
         if factor.neutral:
             scores = neutralise(scores, sector[members])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ MARKET_SYMBOL = "SPY"
 MARKET_SESSIONS = 253
 
 #: What a scan reads; other tables (scan history) do not change its result.
-DATA_TABLES = ("bars", "splits", "dividends", "symbols", "quarantine")
+DATA_TABLES = ("bars", "splits", "dividends", "symbols", "quarantine", "companies", "facts")
 
 SIMULATED_SYMBOLS = 6000
 SIMULATED_SESSIONS = 400
@@ -65,7 +66,8 @@ def store_inputs(
     known = store.newest(newest).select("symbol", "newest", "bars")
     refused = store.quarantine(newest, kind="bars")["symbol"]
     notes = (*_calendar_notes(newest, as_of), *_thin_notes(known, newest))
-    return _inputs(panel, known, store.symbols(), refused, {"store": versions, "adjust": adjust}, notes)
+    inputs = _inputs(panel, known, store.symbols(), refused, {"store": versions, "adjust": adjust}, notes)
+    return replace(inputs, fundamentals=_fundamentals(store, inputs, newest)) if "facts" in versions else inputs
 
 
 def simulated_inputs(
@@ -102,6 +104,17 @@ def simulated_inputs(
     return _inputs(panel, known, market.listing, refused["symbol"], provenance, (note,))
 
 
+def _fundamentals(store: Store, inputs: Inputs, newest: dt.date) -> pl.DataFrame | None:
+    """The statements known at the close of `newest`; None when there are none."""
+    # Not at the top: a store without statements does not wait for what only statements need.
+    from tapescan.scan.companies import FACTS_SINCE, statement_rows
+
+    facts = store.facts(newest, newest - FACTS_SINCE)
+    if facts.is_empty():
+        return None
+    return statement_rows(inputs.panel, inputs.universe, facts, store.companies(), store.splits())
+
+
 def _inputs(
     panel: Panel,
     known: pl.DataFrame,
@@ -127,11 +140,39 @@ def _inputs(
     here = spelling_key(pl.Series("symbol", panel.symbols))
     others = others.filter(~pl.col("key").is_in(here.implode())).sort("symbol")
     universe = build_universe(listing, [*panel.symbols, *others["symbol"]])
+    as_of = dt.date(1970, 1, 1) + dt.timedelta(days=panel.as_of)
+    gone = _delisted(universe["symbol"], listing) <= as_of
+    absent = pl.concat([pl.Series([None] * len(panel), dtype=pl.String), others["absent"]])
     universe = universe.join(known, on="symbol", how="left", maintain_order="left").with_columns(
         pl.col("bars").fill_null(0).cast(pl.Int64),
-        absent=pl.concat([pl.Series([None] * len(panel), dtype=pl.String), others["absent"]]),
+        delisted=gone.fill_null(value=False),
+        absent=pl.when(gone & absent.is_in(["stale", "no_bars"])).then(pl.lit("delisted")).otherwise(absent),
     )
+    universe = universe.with_columns(sessions_behind=_sessions_behind(universe["newest"], as_of))
     return Inputs(panel, universe, provenance, notes)
+
+
+def _delisted(symbols: pl.Series, listing: pl.DataFrame) -> pl.Series:
+    """The first day on which each symbol was no longer listed; null where the listing names none."""
+    if "delisted" not in listing.columns:
+        return pl.Series([None] * len(symbols), dtype=pl.Date)
+    days = listing.select("delisted", key=spelling_key(listing["symbol"])).unique("key", keep="first")
+    keys = pl.DataFrame({"key": spelling_key(symbols)})
+    return keys.join(days, on="key", how="left", maintain_order="left")["delisted"]
+
+
+def _sessions_behind(newest: pl.Series, as_of: dt.date) -> pl.Series:
+    """Sessions after each symbol's newest bar up to `as_of`, int64: 0 for a fresh one, null for one without bars."""
+    days = newest.drop_nulls().unique()
+    behind = np.zeros(len(days), np.int64)
+    late = (days < as_of).to_numpy()
+    if late.any():
+        oldest: dt.date = days.min()  # type: ignore[assignment]
+        sessions = calendar.sessions(max(oldest, calendar.EARLIEST), as_of)
+        passed = len(sessions) - np.searchsorted(sessions, days.to_physical().to_numpy(), side="right")
+        # A bar of a day that the calendar does not know is behind all the same.
+        behind[late] = np.maximum(passed, 1)[late]
+    return newest.replace_strict(days, behind, default=None, return_dtype=pl.Int64)
 
 
 def _market(bars: pl.DataFrame, newest: dt.date) -> Market | None:

@@ -12,17 +12,20 @@ import datetime as dt
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tapescan.errors import OptionError
 from tapescan.features.compute import Features, latest
 from tapescan.features.plan import Plan, plan_features
 from tapescan.market.panel import Panel
 from tapescan.scan.factors import FACTORS, RELATIVE_HORIZONS, factor_features, factor_values
 from tapescan.scan.profile import Filters, Profile
+from tapescan.scan.ratios import RATIOS
 from tapescan.scan.regime import market_regime, market_return
 from tapescan.scan.result import Coverage, ScanResult
 from tapescan.scan.score import Score, score_symbols, weight_shares
@@ -39,11 +42,13 @@ T = TypeVar("T")
 #: What the universe tells about a symbol, as columns of the result.
 LISTING = ("name", "exchange", "sector", "industry", "country", "type")
 
+#: What its bars tell about a symbol, as columns of the result.
+BARS = ("bars", "newest", "sessions_behind")
 
 #: The columns that every result has, and that a screen may use, with their types.
 RESULT_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(("symbol", *LISTING, "side", "unknown_factors", "limit"), pl.String),
-    **dict.fromkeys(("bars", "shares"), pl.Int64),
+    **dict.fromkeys(("bars", "sessions_behind", "shares"), pl.Int64),
     "newest": pl.Date,
     **dict.fromkeys(("close", "score", "conviction", "entry", "stop", "target", "dollars", "risk"), pl.Float64),
     **dict.fromkeys((name for f in FACTORS for name in (f.name, f"score_{f.name}")), pl.Float64),
@@ -60,16 +65,26 @@ RANKING = {"long": "score desc", "short": "score asc", "both": "conviction desc"
 class Inputs:
     """The data of a scan, however it was come by.
 
-    universe : one row a requested symbol with symbol, the LISTING columns, newest (date of its newest bar) and bars
-        (how many it has in all); first the panel's symbols in the panel's order, then those that are not in the
-        panel, whose `absent` column says why (null for the panel's).
+    universe : one row a requested symbol with symbol, the LISTING columns, newest (date of its newest bar), bars
+        (how many it has in all), sessions_behind (sessions after its newest bar, null without bars) and delisted
+        (whether it no longer was listed); first the panel's symbols in the panel's order, then those that are not
+        in the panel, whose `absent` column says why (null for the panel's).
     provenance : where the data comes from. notes : lines for the reader.
+    fundamentals : one row a symbol of the panel, in its order, as `companies.statement_rows` gives them; None for a
+        market without statements.
     """
 
     panel: Panel
     universe: pl.DataFrame
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    fundamentals: pl.DataFrame | None = None
+
+    @cached_property
+    def by_symbol(self) -> NDArray[np.int64]:
+        """The places of the panel's symbols in the order of their names; kept for the next scan."""
+        symbols = self.panel.symbols
+        return np.array(sorted(range(len(symbols)), key=symbols.__getitem__), dtype=np.int64)
 
     def __repr__(self) -> str:
         """Short: a notebook shows it for every cell that ends with a market."""
@@ -81,7 +96,7 @@ class Inputs:
 class Request:
     """What is asked of a scan, parsed and planned before any data is read.
 
-    shown : features that the result carries as columns. plan : all features that are needed.
+    shown : features and ratios that the result carries as columns. plan : all features that are needed.
     """
 
     profile: Profile
@@ -96,21 +111,22 @@ def prepare(
 ) -> Request:
     """Parse and check everything a scan is asked for, so that bad input fails before any work.
 
-    where : SQL condition over result columns and features. rank_by : a column, with ``asc`` or ``desc`` if wanted;
-    None for the profile's own: the highest score for longs, the lowest for shorts, the furthest from 50 for both.
-    features : further features to show. Raises ScreenError and OptionError.
+    where : SQL condition over result columns, features and ratios (RATIOS). rank_by : a column of these, with ``asc``
+    or ``desc`` if wanted; None for the profile's own: the highest score for longs, the lowest for shorts, the
+    furthest from 50 for both. features : further features and ratios to show. Raises ScreenError and OptionError.
     """
-    columns = RESULT_TYPES.keys()
+    columns = (*RESULT_TYPES, *RATIOS)
     screen = parse_screen(where) if where is not None else None
     ranking = parse_ranking(rank_by or RANKING[profile.side])
-    shown = [
-        *features,
+    kernels = [
+        *features_among(features, RATIOS, "--features", OptionError),
         *(features_among(screen.names, columns, "--where") if screen else ()),
         *features_among([ranking.column], columns, "--rank-by"),
     ]
-    plan = plan_features((*factor_features(), *plan_features_needed(profile.risk), *shown))
+    plan = plan_features((*factor_features(), *plan_features_needed(profile.risk), *kernels))
+    shown = (*features, *(screen.names if screen else ()), ranking.column)
     # The close is a column of the result already.
-    new = tuple(name for name in dict.fromkeys(shown) if name not in columns)
+    new = tuple(name for name in dict.fromkeys(shown) if name not in RESULT_TYPES)
     if screen is not None:
         # On no rows, so that a predicate of the wrong type fails now and not after the scan.
         screen.matches(pl.DataFrame(schema={**RESULT_TYPES, **dict.fromkeys(new, pl.Float64)}))
@@ -130,16 +146,20 @@ def run(inputs: Inputs, request: Request) -> ScanResult:
     market = {horizon: market_return(panel.market, panel.as_of, horizon) for horizon in RELATIVE_HORIZONS}
     sector = _codes(inputs.universe["sector"].head(len(panel)))
     # In the order of the symbols, so that sums over the market do not depend on how the panel lies.
-    members = np.array(sorted(np.flatnonzero(eligible), key=panel.symbols.__getitem__), dtype=np.int64)
-    factors = clock.time("factors", lambda: factor_values(features, market, members, sector))
+    members = inputs.by_symbol[eligible[inputs.by_symbol]]
+    ratios = _ratios(inputs)
+    factors = clock.time("factors", lambda: factor_values(features, ratios, market, members, sector))
     shares = weight_shares(profile, regime)
+    unknown = [name for name in shares if members.size and np.isnan(factors[name]).all()]
+    # What is unknown of everybody ranks nobody: its weight goes to the other factors.
+    shares = weight_shares(profile, regime, without=unknown)
     score = clock.time("score", lambda: score_symbols(factors, shares, eligible))
     long = _sides(profile, score.total)
     now = {regime.trend, regime.volatility}
     scale = min((risk for label, risk in profile.regime.risk.items() if label in now), default=1.0)
     trades = clock.time("plan", lambda: plan_trades(features, long, eligible, profile.risk, scale))
     frame, coverage = clock.time(
-        "result", lambda: _assemble(inputs, request, features, factors, score, long, trades, dropped)
+        "result", lambda: _assemble(inputs, request, features, ratios, factors, score, long, trades, dropped)
     )
     return ScanResult(
         as_of=dt.date(1970, 1, 1) + dt.timedelta(days=panel.as_of),
@@ -148,7 +168,7 @@ def run(inputs: Inputs, request: Request) -> ScanResult:
         regime=regime,
         timings=clock.seconds,
         provenance=_provenance(inputs, request, shares, scale),
-        notes=inputs.notes,
+        notes=(*inputs.notes, *_unknown_notes(inputs, request, unknown, shares)),
         features=request.shown,
     )
 
@@ -159,6 +179,7 @@ def _filter(panel: Panel, universe: pl.DataFrame, features: Features, filters: F
     close, traded = features["close"], features["dollar_volume_20"]
     reasons: dict[str, Bools] = {
         "index": np.array([symbol == panel.market.name for symbol in panel.symbols]),
+        "delisted": (panel.newest < panel.as_of) & universe["delisted"].to_numpy(),
         "stale": panel.newest < panel.as_of,
         "type": ~universe["type"].is_in(filters.types).to_numpy(),
         "sector": ~universe["sector"].is_in(filters.sectors).to_numpy()
@@ -169,6 +190,35 @@ def _filter(panel: Panel, universe: pl.DataFrame, features: Features, filters: F
         "illiquid": ~(traded >= filters.min_dollar_volume),
     }
     return np.select(list(reasons.values()), list(reasons), default="")
+
+
+def _ratios(inputs: Inputs) -> dict[str, Floats]:
+    """The ratios of each symbol of the panel; all NaN in a market without statements."""
+    table = inputs.fundamentals
+    if table is None:
+        return dict.fromkeys(RATIOS, np.full(len(inputs.panel), np.nan))
+    return {name: table[name].to_numpy() for name in RATIOS}
+
+
+def _unknown_notes(
+    inputs: Inputs, request: Request, unknown: Sequence[str], shares: Mapping[str, float]
+) -> tuple[str, ...]:
+    """What a reader should know of weights and columns that say nothing of anybody."""
+    bare = inputs.fundamentals is None
+    asked = [name for name in request.shown if bare and name in RATIOS]
+    notes = []
+    if unknown:
+        why = ", which holds no company statements" if bare and {"value", "quality", "growth"} & {*unknown} else ""
+        rest = "the score is made of the profile's other factors"
+        notes.append(
+            f"{', '.join(unknown).replace('_', ' ')}: unknown for every symbol of this market{why}; "
+            f"{rest if shares.keys() - unknown else 'there is nothing to rank by'}"
+        )
+    if asked:
+        notes.append(
+            f"{', '.join(asked)}: unknown for every symbol of this market, which holds no company statements"
+        )
+    return tuple(notes)
 
 
 def _sides(profile: Profile, score: Floats) -> Bools:
@@ -182,6 +232,7 @@ def _assemble(
     inputs: Inputs,
     request: Request,
     features: Features,
+    ratios: Mapping[str, Floats],
     factors: Mapping[str, Floats],
     score: Score,
     long: Bools,
@@ -206,10 +257,10 @@ def _assemble(
         "dollars": trades.dollars,
         "risk": trades.risk,
         "limit": trades.limit,
-        **{name: features[name] for name in request.shown},
+        **{name: ratios[name] if name in RATIOS else features[name] for name in request.shown},
         "dropped": dropped,
     }
-    listed = inputs.universe.head(len(panel)).select("symbol", *LISTING, "bars", "newest")
+    listed = inputs.universe.head(len(panel)).select("symbol", *LISTING, *BARS)
     frame = (
         pl.concat([listed, pl.DataFrame(columns)], how="horizontal")
         .with_columns(pl.col(pl.Float64).fill_nan(None))
@@ -224,7 +275,7 @@ def _assemble(
         )
     missing = inputs.universe.slice(len(panel))
     if len(missing):
-        absent = missing.select("symbol", *LISTING, "bars", "newest", dropped=pl.col("absent"))
+        absent = missing.select("symbol", *LISTING, *BARS, dropped=pl.col("absent"))
         frame = pl.concat([frame, absent], how="diagonal")
     return _rank(frame, request.ranking), _coverage(frame)
 

@@ -32,7 +32,17 @@ Weight = Annotated[float, msgspec.Meta(ge=0.0, le=100.0)]
 
 RegimeLabel = Literal["up", "sideways", "down", "calm", "normal", "stressed", "unknown"]
 FactorName = Literal[
-    "trend", "momentum", "reversal", "relative_strength", "volatility", "liquidity", "breakout", "volume"
+    "trend",
+    "momentum",
+    "reversal",
+    "relative_strength",
+    "volatility",
+    "liquidity",
+    "breakout",
+    "volume",
+    "value",
+    "quality",
+    "growth",
 ]
 
 
@@ -47,6 +57,9 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     liquidity: Weight = 0.0
     breakout: Weight = 0.0
     volume: Weight = 0.0
+    value: Weight = 0.0
+    quality: Weight = 0.0
+    growth: Weight = 0.0
 
 
 class Filters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

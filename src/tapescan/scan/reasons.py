@@ -9,6 +9,7 @@ REASONS = {
     "bars_refused": "all of its bars were refused (see the quarantine table)",
     "no_bars": "listed, but without a bar up to the as-of session",
     "index": "it is the market index that the others are measured against",
+    "delisted": "it was no longer listed on the as-of session",
     "stale": "its newest bar is older than the as-of session",
     "type": "its type of security is not in the profile",
     "sector": "its sector is not in the profile",

@@ -56,6 +56,13 @@ class ScanResult:
         return f"<ScanResult of {self.as_of}: {self.coverage}>"
 
     @property
+    def stale(self) -> dict[str, int]:
+        """How many of the symbols dropped as stale are behind by 1, by 2 to 5, and by more sessions."""
+        behind = self.frame.filter(pl.col("dropped") == "stale")["sessions_behind"]
+        few = behind.is_between(2, 5).sum()
+        return {"1": int((behind == 1).sum()), "2-5": int(few), "more": int((behind > 5).sum())}
+
+    @property
     def ranked(self) -> pl.DataFrame:
         """The ranked symbols only, best first, without the `dropped` column."""
         return self.frame.head(self.coverage.ranked).drop("dropped")
@@ -76,6 +83,7 @@ class ScanResult:
                 "ranked": self.coverage.ranked,
                 "dropped": dict(self.coverage.dropped),
             },
+            "stale_by_sessions": self.stale,
             "timings": {stage: round(seconds, 6) for stage, seconds in self.timings.items()},
             "provenance": dict(self.provenance),
             "notes": list(self.notes),

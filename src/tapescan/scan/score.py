@@ -7,7 +7,7 @@ percentile, 0.5, and is named in the `unknown_factors` column: absent is neither
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -36,13 +36,18 @@ class Score:
     unknown: dict[str, NDArray[np.bool_]]
 
 
-def weight_shares(profile: Profile, regime: Regime) -> dict[str, float]:
-    """Each factor's share of the score after the regime's multipliers, adding up to 1; without those of weight 0."""
+def weight_shares(profile: Profile, regime: Regime, *, without: Collection[str] = ()) -> dict[str, float]:
+    """Each factor's share of the score after the regime's multipliers, adding up to 1; without those of weight 0.
+
+    without : factors that are left out; all count when no other factor has a weight.
+    """
     weights: dict[str, float] = msgspec.structs.asdict(profile.weights)
     for label, multipliers in profile.regime.weights.items():
         if label in {regime.trend, regime.volatility}:
             for factor, multiplier in multipliers.items():
                 weights[factor] *= multiplier
+    if any(weight > 0.0 for name, weight in weights.items() if name not in without):
+        weights = {name: weight for name, weight in weights.items() if name not in without}
     total = sum(weights.values())
     return {name: weight / total for name, weight in weights.items() if weight > 0.0} if total > 0.0 else {}
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 from polars.exceptions import PolarsError
 
-from tapescan.errors import OptionError, ScreenError, nearest
+from tapescan.errors import InputError, OptionError, ScreenError, nearest
 from tapescan.features.plan import known_features, parse_feature
 
 __all__ = ["Ranking", "Screen", "features_among", "parse_ranking", "parse_screen"]
@@ -88,10 +88,12 @@ def parse_ranking(text: str) -> Ranking:
     return Ranking(column, way == "asc")
 
 
-def features_among(names: Iterable[str], columns: Collection[str], where: str) -> tuple[str, ...]:
+def features_among(
+    names: Iterable[str], columns: Collection[str], where: str, error_type: type[InputError] = ScreenError
+) -> tuple[str, ...]:
     """Those of `names` that are features, not columns of the result.
 
-    where : the option the names come from, for the message. Raises ScreenError for a name that is neither,
+    where : the option the names come from, for the message. Raises `error_type` for a name that is neither,
     with the nearest known ones.
     """
     found = []
@@ -102,9 +104,9 @@ def features_among(names: Iterable[str], columns: Collection[str], where: str) -
             parse_feature(name)
         except OptionError as error:
             if not error.what.startswith("unknown"):
-                raise ScreenError(f"{where}: {error.what}", error.hint) from error
+                raise error_type(f"{where}: {error.what}", error.hint) from error
             hint = nearest(name, (*columns, *known_features())) or error.hint
-            raise ScreenError(f"{where}: unknown name {name!r}", hint) from error
+            raise error_type(f"{where}: unknown name {name!r}", hint) from error
         found.append(name)
     return tuple(found)
 
