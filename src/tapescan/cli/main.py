@@ -1,4 +1,4 @@
-"""The command line: `tapescan import | scan | show | indicators | bench`.
+"""The command line: `tapescan import | sync | sources | doctor | scan | show | indicators | bench`.
 
 Thin: each command asks the API and shows its result. A TapescanError becomes one line on standard error
 and exit code 2; anything else is a defect of ours and keeps its traceback.
@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from tapescan.cli import bench, imports, indicators, scan, show
+from tapescan.cli import bench, doctor, imports, indicators, scan, show, sync
 from tapescan.errors import TapescanError
 from tapescan.version import __version__
 
@@ -44,6 +44,9 @@ def _options(
 
 
 app.command("import")(imports.import_files)
+app.command("sync")(sync.sync)
+app.command("sources")(sync.sources)
+app.command("doctor")(doctor.doctor)
 app.command("scan")(scan.scan)
 app.command("show")(show.show)
 app.command("indicators")(indicators.indicators)

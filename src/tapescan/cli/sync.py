@@ -1,0 +1,203 @@
+"""`tapescan sync` and `tapescan sources`: fill a store from vendors, and compare them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+from rich.table import Table
+
+from tapescan.cli.console import errors, output, progress_line
+from tapescan.errors import OptionError, nearest
+from tapescan.settings import load_settings
+
+if TYPE_CHECKING:
+    from tapescan.providers.seam import What
+    from tapescan.sync.planning import Planned
+    from tapescan.sync.sources import Cost, Source
+
+__all__ = ["sources", "sync"]
+
+KINDS = ("universe", "actions", "bars", "fundamentals")
+
+#: The exit code of a sync that did not get all it asked for.
+PARTIAL = 1
+
+
+def sync(
+    source: Annotated[
+        str, typer.Option(help="The vendor; `tapescan sources` lists them. [default: the first whose keys are found]")
+    ] = "",
+    start: Annotated[str, typer.Option("--from", metavar="DATE", help="[default: what is missing]")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="DATE", help="[default: the newest session]")] = "",
+    what: Annotated[
+        str, typer.Option(help="Any of universe, actions, bars, fundamentals. [default: universe,actions,bars]")
+    ] = "",
+    plan: Annotated[str, typer.Option(help="The vendor's plan you have; its limit is kept.")] = "",
+    symbols: Annotated[str, typer.Option(help="These alone, with commas between. [default: the whole market]")] = "",
+    via: Annotated[str, typer.Option(help="A vendor's way where it has several: --source massive --via files.")] = "",
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Put bars beside the stored ones, for `tapescan doctor`.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Bars take the place of those of another source.")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Fetch also what was fetched before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the calls and their time; fetch none.")] = False,
+    store: Annotated[str, typer.Option(help="Folder or URL of the store; made when missing.")] = "",
+    output_format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> int:
+    """Fetch what a store lacks, or what was corrected since, from a vendor. Stopped, it goes on where it was."""
+    from tapescan import sync as syncing
+    from tapescan.store import Store
+    from tapescan.sync.planning import Wishes
+
+    place = store or load_settings().store
+    if not place:
+        raise OptionError("no store is named", "add --store DIR, or set TAPESCAN_STORE")
+    if output_format not in ("text", "json"):
+        raise OptionError(f"--format {output_format!r}", "expected text or json")
+    if compare and replace:
+        raise OptionError("--compare and --replace exclude each other", "give one of them")
+    wishes = Wishes(
+        what=_kinds(what, source),
+        start=_date(start, "--from"),
+        end=_date(end, "--to"),
+        symbols=_symbols(symbols),
+        via=via,
+        compare=compare,
+        replace=replace,
+        again=again,
+    )
+    if dry_run:
+        _print_plan(syncing.dry_run(Store(place), wishes, source=source, plan=plan))
+        return 0
+    with progress_line() as progress:
+        report = syncing.sync(
+            Store(place),
+            wishes,
+            source=source,
+            plan=plan,
+            progress=lambda done, total, text: progress(text, done, total),
+        )
+    if output_format == "json":
+        output().print(json.dumps(report.to_dict(), indent=2), markup=False, soft_wrap=True)
+    else:
+        output().print(str(report), markup=False, soft_wrap=True)
+    if report.stopped:
+        return 130
+    return PARTIAL if report.partial else 0
+
+
+def _kinds(text: str, source: str) -> tuple[What, ...]:
+    """The kinds of data named, or what is usual of what the vendor has."""
+    if text:
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        for name in names:
+            if name not in KINDS:
+                raise OptionError(f"--what {name!r}", nearest(name, KINDS) or f"expected {', '.join(KINDS)}")
+        return cast("tuple[What, ...]", tuple(names))
+    usual: tuple[What, ...] = ("universe", "actions", "bars")
+    if not source:
+        return usual
+    from tapescan.providers.vendors import load_vendor
+    from tapescan.sync.planning import OFFERS_FOR
+
+    offers = load_vendor(source).offers
+    has = tuple(what for what in cast("tuple[What, ...]", KINDS) if any(o in offers for o in OFFERS_FOR[what]))
+    return tuple(what for what in has if what in usual and "bars" in has) or has
+
+
+def _date(text: str, option: str) -> dt.date | None:
+    if not text:
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise OptionError(f"{option} {text!r} is no date", "write it as YYYY-MM-DD") from error
+
+
+def _symbols(text: str) -> tuple[str, ...]:
+    import polars as pl
+
+    from tapescan.market.spelling import normal_spelling
+
+    named = [part.strip() for part in text.split(",") if part.strip()]
+    return tuple(dict.fromkeys(normal_spelling(pl.Series(named, dtype=pl.String)))) if named else ()
+
+
+def _print_plan(parts: list[Planned]) -> None:
+    console = output()
+    for part in parts:
+        limit = f"{part.plan.requests:,} in {part.plan.seconds:g} s" if part.plan.requests else "no limit"
+        head = f"{part.what} from {part.source}, plan {part.plan.name} ({limit})"
+        before = f", {part.done:,} made before" if part.done else ""
+        if not part.calls:
+            console.print(f"{head}: nothing to fetch{before}", markup=False, soft_wrap=True)
+        else:
+            console.print(
+                f"{head}: {_count(len(part.calls), 'call')}, {_count(part.requests, 'request')},"
+                f" {_duration(part.seconds)} at the limit{before}",
+                markup=False,
+                soft_wrap=True,
+            )
+        shown = [call.key for call in part.calls]
+        for key in shown if len(shown) <= 12 else [*shown[:6], f"... {len(shown) - 9:,} more ...", *shown[-3:]]:
+            console.print(f"  {key}", markup=False, soft_wrap=True)
+        for note in part.notes:
+            console.print(f"  note: {note}", markup=False, soft_wrap=True)
+    requests, seconds = sum(part.requests for part in parts), sum(part.seconds for part in parts)
+    console.print(f"in all {requests:,} requests, at least {_duration(seconds)}; nothing was fetched", markup=False)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def sources() -> None:
+    """List the vendors: what each offers, which keys were found, and what a refresh and a year's backfill cost."""
+    from tapescan.sync.sources import list_sources
+
+    console, now = output(), dt.datetime.now(dt.UTC)
+    found = list_sources(now)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("source", "plan", "limit", "refresh", "one year", "fundamentals"):
+        table.add_column(title, no_wrap=True)
+    for one in found:
+        for at, plan in enumerate(one.provider.plans):
+            limit = f"{plan.requests:,} in {plan.seconds:g} s" if plan.requests else "none"
+            costs = one.costs[plan.name]
+            table.add_row(one.provider.name if at == 0 else "", plan.name, limit, *(_cost(cost) for cost in costs))
+    console.print(table)
+    console.print("Requests and time at the limit, for 12,000 symbols and 5,000 companies. - : not offered.\n")
+    for one in found:
+        _print_source(one)
+    if not any(not one.missing for one in found):
+        errors().print("no vendor can be asked yet", style="yellow")
+
+
+def _print_source(one: Source) -> None:
+    console = output()
+    state = "ready" if not one.missing else f"lacks {', '.join(one.missing)}"
+    console.print(f"{one.provider.name}: {one.provider.title} ({state})", markup=False, soft_wrap=True)
+    console.print(f"  offers {', '.join(one.provider.offers)}", markup=False, soft_wrap=True)
+    for wanted in one.provider.keys:
+        where = one.keys[wanted.name]
+        shown = f"found in {where}" if where else f"not found{'' if wanted.required else ' (not required)'}"
+        console.print(f"  {wanted.name}: {wanted.what}; {shown}", markup=False, soft_wrap=True)
+    for note in one.provider.notes:
+        console.print(f"  note: {note}", markup=False, soft_wrap=True)
+
+
+def _cost(cost: Cost | None) -> str:
+    return "-" if cost is None else f"{cost.requests:,} ({_duration(cost.seconds)})"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1.0:
+        return "at once"
+    if seconds < 90.0:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

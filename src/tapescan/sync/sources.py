@@ -1,0 +1,123 @@
+"""Which vendors serve a wish, with which keys, and what a refresh and a backfill cost with each."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.util
+from dataclasses import dataclass
+
+import polars as pl
+
+from tapescan.errors import OptionError
+from tapescan.market import calendar
+from tapescan.providers.keys import find_keys
+from tapescan.providers.seam import Ask, Plan, Provider, What
+from tapescan.providers.vendors import VENDORS, load_vendor
+from tapescan.sync.planning import OFFERS_FOR, last_ready_session, seconds_at_limit
+
+__all__ = ["Cost", "Source", "choose_source", "list_sources"]
+
+#: Who is asked first for what, when nobody is named.
+PREFERRED: dict[What, tuple[str, ...]] = {
+    "universe": ("massive", "alpaca", "nasdaqtrader"),
+    "actions": ("massive", "alpaca", "yahoo"),
+    "bars": ("massive", "alpaca", "yahoo"),
+    "fundamentals": ("sec", "massive"),
+    "snapshot": ("massive", "alpaca"),
+}
+
+#: The market that costs are counted for.
+SYMBOLS = 12_000
+COMPANIES = 5_000
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Requests and seconds at the plan's limit; None for what the vendor does not have."""
+
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Source:
+    """A vendor as a person chooses among them.
+
+    keys : our name of each key -> where it was found, empty when it was not; optional ones too. missing : the
+    required keys that were not found, and packages. costs : plan -> (refresh, one-year backfill, fundamentals).
+    """
+
+    provider: Provider
+    keys: dict[str, str]
+    missing: tuple[str, ...]
+    costs: dict[str, tuple[Cost | None, Cost | None, Cost | None]]
+
+
+def choose_source(what: What) -> str:
+    """The first vendor for a kind of data that could be asked now; raises OptionError when there is none."""
+    for name in PREFERRED[what]:
+        if not _missing(load_vendor(name)):
+            return name
+    needed = {name: _missing(load_vendor(name)) for name in PREFERRED[what]}
+    lacking = "; ".join(f"{name} lacks {', '.join(missing)}" for name, missing in needed.items())
+    raise OptionError(
+        f"no source for {what} can be asked: {lacking}",
+        "`tapescan sources` says what each needs",
+    )
+
+
+def list_sources(now: dt.datetime) -> list[Source]:
+    """All vendors, whether they can be asked or not."""
+    found = []
+    for name in VENDORS:
+        provider = load_vendor(name)
+        keys = find_keys(provider.keys)
+        where = {wanted.name: keys[wanted.name].origin if wanted.name in keys else "" for wanted in provider.keys}
+        costs = {plan.name: _costs(provider, plan, now) for plan in provider.plans}
+        found.append(Source(provider, where, _missing(provider), costs))
+    return found
+
+
+def _missing(provider: Provider) -> tuple[str, ...]:
+    keys = find_keys(provider.keys)
+    lacking = [wanted.name for wanted in provider.keys if wanted.required and wanted.name not in keys]
+    if provider.name == "yahoo" and importlib.util.find_spec("yfinance") is None:
+        lacking.append("the package yfinance (pip install 'tapescan[yahoo]')")
+    return tuple(lacking)
+
+
+def _costs(provider: Provider, plan: Plan, now: dt.datetime) -> tuple[Cost | None, Cost | None, Cost | None]:
+    newest = last_ready_session(now)
+    year = pl.Series(calendar.sessions(newest - dt.timedelta(days=365), newest)).cast(pl.Date).to_list()
+    return (
+        _cost(provider, plan, now, ("bars", "actions"), (newest,)),
+        _cost(provider, plan, now, ("universe", "actions", "bars"), tuple(year)),
+        _cost(provider, plan, now, ("fundamentals",), ()),
+    )
+
+
+def _cost(
+    provider: Provider, plan: Plan, now: dt.datetime, wanted: tuple[What, ...], sessions: tuple[dt.date, ...]
+) -> Cost | None:
+    requests, any_offer = 0, False
+    symbols = tuple(f"S{at:05d}" for at in range(SYMBOLS))
+    companies = tuple(f"{at:010d}" for at in range(1, COMPANIES + 1))
+    until = sessions[-1] if sessions else last_ready_session(now)
+    for what in wanted:
+        if not any(offer in provider.offers and offer not in plan.lacks for offer in OFFERS_FOR[what]):
+            continue
+        any_offer = True
+        if not provider.hosts:
+            continue  # files on this machine cost no request
+        ask = Ask(
+            what,
+            plan,
+            now,
+            until,
+            sessions=sessions if what == "bars" else (),
+            since=sessions[0] if sessions else None,
+            symbols=symbols if what in provider.needs_symbols else (),
+            companies=companies if what == "fundamentals" else (),
+        )
+        requests += sum(call.requests for call in provider.calls(ask))
+    return Cost(requests, seconds_at_limit(plan, requests)) if any_offer else None

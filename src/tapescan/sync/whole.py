@@ -1,0 +1,142 @@
+"""A whole sync: one kind of data after the other, each from its vendor."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+from collections.abc import Callable, Mapping
+
+import polars as pl
+
+from tapescan.errors import OptionError
+from tapescan.market import calendar
+from tapescan.providers.clock import session_of
+from tapescan.providers.link import Link, Patience
+from tapescan.providers.recent import Recent
+from tapescan.providers.seam import Plan, Provider, What
+from tapescan.providers.vendors import base_addresses, find_plan, load_vendor, open_link
+from tapescan.store import Store
+from tapescan.sync.planning import OFFERS_FOR, Planned, Wishes, plan_part
+from tapescan.sync.report import PartReport, SyncReport
+from tapescan.sync.running import Progress, run_part
+from tapescan.sync.sources import choose_source
+
+__all__ = ["dry_run", "sync"]
+
+#: Kinds of data in the order in which they are fetched: symbols first, since some vendors are asked by symbol; bars
+#: after their splits and dividends; statements last.
+_ORDER: tuple[What, ...] = ("universe", "actions", "bars", "fundamentals")
+
+
+def sync(
+    store: Store,
+    wishes: Wishes,
+    *,
+    source: str = "",
+    plan: str | Plan = "",
+    now: dt.datetime | None = None,
+    patience: Patience | None = None,
+    addresses: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> SyncReport:
+    """Fetch what is missing into a store. What goes wrong with a vendor is in the report, which may be partial.
+
+    source : a vendor's name; empty for the first of each kind of data that has its keys. plan : of the vendor, by
+    name, or made by hand. now : the time, for tests. patience : how long vendors are waited for. addresses : part ->
+    base address, instead of the vendor's own.
+    Raises OptionError for wishes that no vendor can fulfil, StoreError when the store cannot be written.
+    """
+    return asyncio.run(_sync(store, wishes, source, plan, now, patience, addresses, progress))
+
+
+def dry_run(
+    store: Store, wishes: Wishes, *, source: str = "", plan: str | Plan = "", now: dt.datetime | None = None
+) -> list[Planned]:
+    """The calls that `sync` would make, without making any."""
+    moment = now or dt.datetime.now(dt.UTC)
+    return [
+        plan_part(store, provider, chosen, what, wishes, moment)
+        for what, provider, chosen in _parts(wishes, source, plan)
+    ]
+
+
+async def _sync(
+    store: Store,
+    wishes: Wishes,
+    source: str,
+    plan: str | Plan,
+    now: dt.datetime | None,
+    patience: Patience | None,
+    addresses: Mapping[str, str] | None,
+    progress: Progress | None,
+) -> SyncReport:
+    begun = time.monotonic()
+    clock = _clock(now)
+    report = SyncReport()
+    parts = _parts(wishes, source, plan)
+    days = calendar.sessions(calendar.EARLIEST, session_of(clock()))
+    sessions = pl.Series("session", days).cast(pl.Date)
+    links: dict[str, Link] = {}
+    try:
+        for what, provider, chosen in parts:
+            planned = plan_part(store, provider, chosen, what, wishes, clock())
+            if planned.calls and provider.name not in links:
+                places = dict(addresses or base_addresses(provider))
+                recent = Recent(provider.name, " ".join(places.values()), chosen)
+                link = open_link(provider, chosen, patience=patience, spent=recent.ago(), addresses=places)
+                link.pace.on_send = recent.remember
+                links[provider.name] = await link.__aenter__()
+            link_or_none = links.get(provider.name)
+            if link_or_none is None:
+                part = _nothing_to_do(planned)
+            else:
+                part = await run_part(store, provider, link_or_none, planned, wishes, sessions, clock, progress)
+            report.parts.append(part)
+            if part.stopped:
+                break
+    finally:
+        for link in links.values():
+            await link.__aexit__(None, None, None)
+    if any(part.made for part in report.parts):
+        await asyncio.to_thread(store.settle)
+    report.seconds = time.monotonic() - begun
+    return report
+
+
+def _parts(wishes: Wishes, source: str, plan: str | Plan) -> list[tuple[What, Provider, Plan]]:
+    """Kinds of data in order, with who gives each; raises OptionError before anything is asked."""
+    if plan and not source:
+        raise OptionError("a plan is named without its source", "name it too: --source massive --plan free")
+    if wishes.start is not None and wishes.end is not None and wishes.end < wishes.start:
+        raise OptionError(f"{wishes.end} lies before {wishes.start}", "give --from before --to")
+    parts: list[tuple[What, Provider, Plan]] = []
+    for what in _ORDER:
+        if what not in wishes.what:
+            continue
+        provider = load_vendor(source or choose_source(what))
+        if what == "actions" and "actions" in provider.needs_symbols and "bars" in wishes.what and not wishes.compare:
+            continue  # who is asked for actions by symbol brings them with the symbol's bars
+        if not any(offer in provider.offers for offer in OFFERS_FOR[what]):
+            raise OptionError(f"{provider.name} has no {what}", f"it offers {', '.join(provider.offers)}")
+        chosen = plan if isinstance(plan, Plan) else find_plan(provider, plan)
+        if (
+            what == "fundamentals"
+            and "universe" in provider.offers
+            and not any((other, giver.name) == ("universe", provider.name) for other, giver, _ in parts)
+        ):
+            parts.append(("universe", provider, chosen))  # statements are filed by company, not by symbol
+        parts.append((what, provider, chosen))
+    return parts
+
+
+def _clock(now: dt.datetime | None) -> Callable[[], dt.datetime]:
+    """The time, UTC; one that is set goes on from there."""
+    if now is None:
+        return lambda: dt.datetime.now(dt.UTC)
+    begun = time.monotonic()
+    return lambda: now + dt.timedelta(seconds=time.monotonic() - begun)
+
+
+def _nothing_to_do(planned: Planned) -> PartReport:
+    return PartReport(planned.what, planned.source, planned.plan.name, 0, planned.done, notes=list(planned.notes))
