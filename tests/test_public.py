@@ -26,6 +26,7 @@ def test_the_public_names_are_these() -> None:
         "registry",
         "scan_market",
         "simulate",
+        "sync_store",
     ]
     for name in tapescan.__all__:
         assert getattr(tapescan, name) is not None
@@ -34,7 +35,7 @@ def test_the_public_names_are_these() -> None:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    heavy = ("numpy", "numba", "polars", "deltalake", "pandas", "rich")
+    heavy = ("numpy", "numba", "polars", "deltalake", "pandas", "rich", "aiohttp", "yfinance")
     code = f"import sys, tapescan; print([m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
@@ -44,7 +45,7 @@ def test_a_scan_needs_neither_pandas_nor_the_exchange_library_twice() -> None:
     # pandas comes with exchange_calendars only; once the sessions are kept on disk, neither is imported.
     code = (
         "import sys; from tapescan.scan.inputs import simulated_inputs; simulated_inputs(symbols=60, sessions=90);"
-        "print([m for m in ('pandas', 'exchange_calendars', 'deltalake') if m in sys.modules])"
+        "print([m for m in ('pandas', 'exchange_calendars', 'deltalake', 'aiohttp') if m in sys.modules])"
     )
     for _ in range(2):
         found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tapescan.version import __version__
 
 if TYPE_CHECKING:
-    from tapescan.api import compute_features, explain_symbol, load_market, scan_market
+    from tapescan.api import compute_features, explain_symbol, load_market, scan_market, sync_store
     from tapescan.indicators import registry
     from tapescan.market.simulate import simulate
     from tapescan.scan.profile import Profile, load_profile
@@ -30,6 +30,7 @@ _WHERE = {
     "registry": "tapescan.indicators",
     "scan_market": "tapescan.api",
     "simulate": "tapescan.market.simulate",
+    "sync_store": "tapescan.api",
 }
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "registry",
     "scan_market",
     "simulate",
+    "sync_store",
 ]
 
 

@@ -2,6 +2,7 @@
 
 import tapescan
 
+tapescan.sync_store("my_store")   # fetch what it lacks from a vendor
 result = tapescan.scan_market("my_store", where="rsi_2 < 10 AND close > sma_200")
 result.ranked              # a polars frame, best first
 market = tapescan.load_market("my_store")
@@ -17,7 +18,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import polars as pl
 
@@ -26,6 +27,7 @@ from tapescan.features.compute import latest
 from tapescan.features.plan import Plan, default_features, plan_features
 from tapescan.features.warm import warm_up
 from tapescan.market.adjust import Adjustment
+from tapescan.market.spelling import normal_spelling
 from tapescan.scan.explain import Explanation, explain
 from tapescan.scan.inputs import simulated_inputs, store_inputs
 from tapescan.scan.pipeline import Inputs, prepare, run
@@ -33,7 +35,11 @@ from tapescan.scan.profile import DEFAULT_PROFILE, Profile, load_profile
 from tapescan.scan.result import ScanResult
 from tapescan.store import Store
 
-__all__ = ["compute_features", "explain_symbol", "load_market", "scan_market"]
+if TYPE_CHECKING:
+    from tapescan.providers.seam import What
+    from tapescan.sync import SyncReport
+
+__all__ = ["compute_features", "explain_symbol", "load_market", "scan_market", "sync_store"]
 
 Data = str | Path | Store | Inputs | None
 Progress = Callable[[str, int, int], None]
@@ -89,6 +95,35 @@ def load_market(data: Data = None, *, as_of: dt.date | str | None = None, adjust
     """A market with all its history, to scan again and again without reading it anew."""
     _check(data, as_of, adjust)
     return data if isinstance(data, Inputs) else _read(data, as_of, None, adjust, None)
+
+
+def sync_store(
+    store: str | Path | Store,
+    *,
+    source: str = "",
+    what: Sequence[What] = ("universe", "actions", "bars"),
+    start: dt.date | str | None = None,
+    end: dt.date | str | None = None,
+    plan: str = "",
+    symbols: Sequence[str] = (),
+    progress: Callable[[int, int, str], None] | None = None,
+) -> SyncReport:
+    """Fetch what a store lacks from a vendor; the report says what came, what did not, and why.
+
+    source : a vendor (massive, alpaca, sec, nasdaqtrader, yahoo, stooq); empty for the first whose keys are found.
+    what : any of universe, actions, bars, fundamentals. start, end : dates, both included; None for what is missing.
+    plan : of the vendor; its limit is kept. symbols : these alone; empty for the whole market.
+    progress : called with (done, total, what).
+
+    Raises OptionError for wishes that no vendor can fulfil, StoreError when the store cannot be written.
+    """
+    from tapescan.sync import sync  # brings the network, which nothing else here needs
+    from tapescan.sync.planning import Wishes
+
+    place = store if isinstance(store, Store) else Store(str(store))
+    named = tuple(normal_spelling(pl.Series(list(symbols), dtype=pl.String)))
+    wishes = Wishes(tuple(what), _date(start, "start"), _date(end, "end"), named)
+    return sync(place, wishes, source=source, plan=plan, progress=progress)
 
 
 def compute_features(
@@ -148,12 +183,12 @@ def _read(
     return store_inputs(store, day, rows=rows, adjust=adjust or "splits")
 
 
-def _date(as_of: object) -> dt.date | None:
-    if isinstance(as_of, dt.datetime):
-        return as_of.date()
-    if as_of is None or isinstance(as_of, dt.date):
-        return as_of
+def _date(day: object, name: str = "as-of") -> dt.date | None:
+    if isinstance(day, dt.datetime):
+        return day.date()
+    if day is None or isinstance(day, dt.date):
+        return day
     try:
-        return dt.date.fromisoformat(str(as_of))
+        return dt.date.fromisoformat(str(day))
     except ValueError as error:
-        raise OptionError(f"as-of {as_of!r} is no date", "write it as YYYY-MM-DD") from error
+        raise OptionError(f"{name} {day!r} is no date", "write it as YYYY-MM-DD") from error

@@ -104,12 +104,16 @@ def derive(facts: pl.DataFrame, as_of: dt.date) -> pl.DataFrame:
 
 
 def known_facts(
-    facts: pl.DataFrame, as_of: dt.date, items: Sequence[str] = NAMES, since: dt.date = dt.date.min
+    facts: pl.DataFrame,
+    as_of: dt.date,
+    items: Sequence[str] = NAMES,
+    since: dt.date = dt.date.min,
+    instants_since: dt.date = dt.date.min,
 ) -> pl.DataFrame:
-    """The facts of these items known on ``as_of``, of periods that end on ``since`` or later."""
-    wanted = (pl.col("known_at") <= as_of) & (pl.col("end") >= since)
+    """The facts of these items known on ``as_of``, of periods and of instants that end on these days or later."""
+    recent = pl.col("end") >= pl.when(pl.col("start").is_null()).then(instants_since).otherwise(since)
     # What is not looked at is not copied.
-    return facts.select(*_READ).filter(wanted, pl.col("item").is_in(items)).rechunk()
+    return facts.select(*_READ).filter(pl.col("known_at") <= as_of, recent, pl.col("item").is_in(items)).rechunk()
 
 
 def derive_series(facts: pl.DataFrame) -> Series:

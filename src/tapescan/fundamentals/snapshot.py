@@ -69,9 +69,11 @@ SNAPSHOT: dict[str, pl.DataType] = {
 #: A company whose newest period ended more days ago than this has stopped reporting: a year and the time in
 #: which the next annual report is due.
 STALE_AFTER = 460
-#: Nothing that ended earlier can be a part of a snapshot: a period that is not stale (460 days), the one a year before
-#: it (380), the first of that one's four quarters (290), and the first of three that it is derived from (300).
+#: No period that ended earlier can be a part of a snapshot: a period that is not stale (460 days), the one a year
+#: before it (380), the first of that one's four quarters (290), the first of three that it is derived from (300).
 _REACH = dt.timedelta(days=1440)
+#: Nor a balance: the oldest is the number of shares a year and a report before.
+_BALANCE_REACH = dt.timedelta(days=STALE_AFTER + 365 + 115)
 #: Days by which one report labels the end of its period differently in different places.
 _LABEL = 7
 _ONE_YEAR = 365
@@ -101,7 +103,7 @@ def snapshot(facts: pl.DataFrame, as_of: dt.date, splits: pl.DataFrame | None = 
     Companies whose newest period ended more than `STALE_AFTER` days before ``as_of`` are left out, and
     those of which no field is known.
     """
-    known = known_facts(facts, as_of, _READ, since=as_of - _REACH)
+    known = known_facts(facts, as_of, _READ, as_of - _REACH, as_of - _BALANCE_REACH)
     series = derive_series(in_share_basis(known, splits, as_of))
     base = np.arange(len(series.company), dtype=np.int64) * len(NAMES)
     period_end = _period_end(series, base)

@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
@@ -47,7 +48,16 @@ def sync(
     base address, instead of the vendor's own.
     Raises OptionError for wishes that no vendor can fulfil, StoreError when the store cannot be written.
     """
-    return asyncio.run(_sync(store, wishes, source, plan, now, patience, addresses, progress))
+
+    def run() -> SyncReport:
+        return asyncio.run(_sync(store, wishes, source, plan, now, patience, addresses, progress))
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return run()
+    with ThreadPoolExecutor(1) as beside:  # a notebook's cell runs inside a loop already
+        return beside.submit(run).result()
 
 
 def dry_run(
