@@ -107,6 +107,17 @@ def test_a_balance_dated_after_the_report_is_not_a_newer_report() -> None:
     assert out["debt"] is None
 
 
+def test_what_lies_far_back_is_still_read_where_it_is_a_part() -> None:
+    # The newest report is about to be too old, and its year before begins with a fourth quarter that only the
+    # three others of its year tell: the first of them ended 1,370 days before the scan.
+    years = [(2022, [8.0, 9.0, 10.0, 11.0]), (2023, [10.0, 20.0, 30.0, 45.0]), (2024, [11.0, 22.0, 33.0, 50.0])]
+    rows = [row for year, quarters in years for row in calendar_year("revenue", year, quarters)]
+    kept = [row for row in rows if not (str(row[1]).endswith("01-01") and str(row[2])[5:7] in ("06", "09"))]
+    frame = facts(*kept).filter(pl.col("end") <= day("2024-09-30"))
+    out = row(frame, str(day("2024-09-30") + dt.timedelta(days=455)))
+    assert out["revenue_1y"] == 11.0 + 10.0 + 20.0 + 30.0
+
+
 def test_annual_reports_alone_are_enough() -> None:
     frame = facts(
         ("revenue", "2023-01-01", "2023-12-31", 105.0, "2024-03-01"),

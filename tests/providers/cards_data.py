@@ -36,6 +36,7 @@ def declares(bench: Bench) -> None:
         assert plan.seconds > 0
         assert plan.concurrency >= 1
         assert set(plan.lacks) <= set(provider.offers)
+    assert set(provider.needs_symbols) <= set(bench.case.whats)
     for key in provider.keys:
         assert re.fullmatch(rf"TAPESCAN_{provider.name.upper()}_[A-Z_]+", key.name)
     assert all(address.startswith("https://") for address in provider.hosts.values())
@@ -221,7 +222,11 @@ def listing_is_true(bench: Bench) -> None:
             }
 
 
-@card("P23", "splits and dividends are the truth, as paid", needs("actions"))
+@card(
+    "P23",
+    "splits and dividends are the truth, as paid; they come with the bars where each symbol is asked for",
+    needs("actions"),
+)
 def actions_are_true(bench: Bench) -> None:
     with bench.place() as place:
         ask = place.ask("actions")
@@ -233,6 +238,10 @@ def actions_are_true(bench: Bench) -> None:
             for split in place.market.splits
             if split.symbol in wanted and split.ex_date <= place.market.end
         }
+        if "actions" in bench.case.provider.needs_symbols:  # then they come along with the bars
+            along = place.fetch(place.ask("bars", sessions=tuple(place.market.sessions)))
+            for name in ("splits", "dividends"):
+                assert along.rows(name).equals(got.rows(name))
         paid = sorted(got.rows("dividends").filter(pl.col("symbol").is_in(list(wanted))).rows())
         truth = sorted((d.symbol, d.ex_date, d.amount) for d in place.market.dividends if d.symbol in wanted)
         assert [row[:2] for row in paid] == [row[:2] for row in truth]

@@ -13,7 +13,7 @@ import pytest
 from tapescan.errors import ProviderError
 from tests.fakes import KEY, SECRET
 from tests.providers.card import card, keyed, network
-from tests.providers.cases import Bench, Got, Place
+from tests.providers.cases import STEADY, Bench, Got, Place
 from tests.providers.conftest import SHORT
 
 
@@ -77,7 +77,7 @@ def silence(bench: Bench) -> None:
         with bench.place() as place:
             broken(place, kind)
             begun = time.monotonic()
-            refused(place, "unreachable", "truncated")
+            refused(place, "unreachable", "truncated", patience=SHORT)
             longest = SHORT.attempts * (SHORT.silence + SHORT.longest_wait + SHORT.first_wait)
             assert time.monotonic() - begun < longest + 1.5, kind
 
@@ -141,7 +141,7 @@ def huge(bench: Bench) -> None:
     for packed in (False, True):
         with bench.place() as place:
             broken(place, "huge", megabytes=40, compressed=packed)
-            refused(place, "too_large", patience=replace(SHORT, body=4_000_000))
+            refused(place, "too_large", patience=replace(STEADY, body=4_000_000))
 
 
 # --- keys and addresses -------------------------------------------------------------------------------

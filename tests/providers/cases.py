@@ -22,7 +22,7 @@ from tests.fakes import FakeMarket, FakeServer
 from tests.fakes.stooq import write_stooq
 from tests.providers.conftest import SHORT, good_keys, problems, rows
 
-__all__ = ["CASES", "SYMBOLS", "Bench", "Case", "Got", "Paged", "Place", "fake_market"]
+__all__ = ["CASES", "STEADY", "SYMBOLS", "Bench", "Case", "Got", "Paged", "Place", "fake_market"]
 
 #: Asked for by name where a vendor brings symbols: classes, preferreds, warrants, splits, holes, odd names.
 SYMBOLS = (
@@ -41,6 +41,10 @@ SYMBOLS = (
     "SPLT",
     "TWOS",
 )
+
+
+#: For what is no test of waiting: enough of it for a busy machine.
+STEADY = replace(SHORT, silence=5.0)
 
 
 @dataclass(frozen=True)
@@ -197,7 +201,7 @@ class Place:
         self,
         wanted: Ask | None = None,
         keys: Mapping[str, str] | None = None,
-        patience: Patience = SHORT,
+        patience: Patience = STEADY,
         link: Link | None = None,
     ) -> Got:
         """All that an ask brings. Raises what the provider raises."""
@@ -229,7 +233,7 @@ class Place:
         for name, value in {**good_keys(provider), **self.case.keys}.items():
             environment.setenv(name, value)
         environment.setenv(f"TAPESCAN_{self.case.vendor.upper()}_URL", self.url + "/")
-        return open_link(provider, self.case.plan, patience=SHORT, addresses=base_addresses(provider))
+        return open_link(provider, self.case.plan, patience=STEADY, addresses=base_addresses(provider))
 
 
 @dataclass

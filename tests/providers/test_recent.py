@@ -87,7 +87,7 @@ def test_each_vendor_and_address_has_its_own(folder: Path) -> None:
     assert [file.suffix for file in folder.iterdir()] == [".json"]
 
 
-@pytest.mark.parametrize("plan", [Plan("none", 0), Plan("fast", 100, 1.0)], ids=["no limit", "a short window"])
+@pytest.mark.parametrize("plan", [Plan("none", 0), Plan("fast", 100, 0.5)], ids=["no limit", "a short window"])
 def test_what_a_new_command_cannot_exceed_is_not_kept(folder: Path, plan: Plan) -> None:
     Recent("echo", ADDRESS, plan).remember()
     assert list(folder.iterdir()) == []

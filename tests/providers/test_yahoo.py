@@ -234,6 +234,18 @@ def test_bars_are_the_truth_in_raw_numbers(market: FakeMarket) -> None:
     assert link.traffic.requests >= len(SYMBOLS)
 
 
+def test_bars_bring_the_actions_of_their_time_before_them(market: FakeMarket) -> None:
+    with FakeServer("yahoo", market) as server:
+        with_bars, _ = fetch(Yahoo(), market_ask(market), server.url)
+        charts = server.paths("/v8/")
+        alone, _ = fetch(Yahoo(), market_ask(market, "actions", since=market.sessions[0]), server.url)
+    assert [batch.table for batch in with_bars] == ["splits", "dividends", "bars"]
+    assert len(charts) == len(SYMBOLS)  # no request more
+    for table in ("splits", "dividends"):
+        assert len(rows(alone, table)) > 0
+        assert rows(with_bars, table).equals(rows(alone, table))
+
+
 def test_splits_and_dividends_are_the_truth(market: FakeMarket) -> None:
     with FakeServer("yahoo", market) as server:
         batches, _ = fetch(Yahoo(), market_ask(market, "actions", since=market.sessions[0]), server.url)
@@ -339,7 +351,7 @@ def test_everything_goes_to_the_given_address(market: FakeMarket, monkeypatch: p
 def test_cancelled_it_ends_at_once(market: FakeMarket) -> None:
     async def run(url: str) -> float:
         provider = Yahoo()
-        link = Link("yahoo", {"": url}, Pace(0, 1.0), judge=provider.judge, patience=Patience(silence=2.0))
+        link = Link("yahoo", {"": url}, Pace(0, 1.0), judge=provider.judge, patience=Patience(silence=1.0))
         (call,) = provider.calls(market_ask(market))
 
         async def fetching() -> None:
@@ -354,7 +366,9 @@ def test_cancelled_it_ends_at_once(market: FakeMarket) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        return time.monotonic() - begun
+        took = time.monotonic() - begun
+        provider._threads.shutdown()  # what is left of them ends with its requests
+        return took
 
     with FakeServer("yahoo", market) as server:
         server.misbehave("hang", times=None)

@@ -106,7 +106,11 @@ async def raw(answers: Answers, *, close: bool = False) -> AsyncIterator[Raw]:
                     await writer.drain()
                 if close or not what:
                     break
+        if task.cancelling():
+            writer.transport.abort()  # what is not sent by now is wanted by nobody
         writer.close()
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            await writer.wait_closed()
         open_.discard(task)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)

@@ -23,7 +23,7 @@ from tapescan.errors import OptionError
 from tapescan.fundamentals.items import CONCEPTS, ITEMS, Item
 from tapescan.market.calendar import sessions
 
-__all__ = ["FACTS", "RAW", "REFUSALS", "check_facts", "known_from", "observations"]
+__all__ = ["FACTS", "RAW", "REFUSALS", "check_facts", "known_from", "observations", "observed"]
 
 Floats = NDArray[np.float64]
 
@@ -117,7 +117,11 @@ def observations(raw: pl.DataFrame, source: str = "sec:facts", fetched: dt.date 
     The revenue of a period is the larger of the totals known for it, so a comparative that was restated
     downwards under another tag does not replace it.
     """
-    good, _ = check_facts(raw)
+    return observed(check_facts(raw)[0], source, fetched)
+
+
+def observed(good: pl.DataFrame, source: str = "sec:facts", fetched: dt.date | None = None) -> pl.DataFrame:
+    """As `observations`, of the usable facts that `check_facts` gave."""
     if fetched is None and good["filed"].has_nulls():
         raise OptionError("facts without a filing date", "give the date on which they were fetched")
     told = good.with_columns(told=pl.col("filed").fill_null(pl.lit(fetched, dtype=pl.Date)))
@@ -126,7 +130,8 @@ def observations(raw: pl.DataFrame, source: str = "sec:facts", fetched: dt.date 
         *_item_versions(_tag_versions(told.filter(instant)), "instant"),
         *_item_versions(_tag_versions(told.filter(~instant)), "duration"),
     ]
-    facts = pl.concat(rows).with_columns(known_at=known_from(pl.concat(rows)["told"]), source=pl.lit(source))
+    facts = pl.concat(rows)
+    facts = facts.with_columns(known_at=known_from(facts["told"]), source=pl.lit(source))
     return facts.select(pl.col(name).cast(kind) for name, kind in FACTS.items()).sort(
         "company", "item", "end", "start", "known_at", "filed"
     )

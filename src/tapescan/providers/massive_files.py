@@ -19,6 +19,7 @@ from tapescan.providers import clock
 from tapescan.providers.link import Link, Reply
 from tapescan.providers.massive_bars import VALUES, absent, as_batch
 from tapescan.providers.seam import Batch, Call
+from tapescan.providers.wire import unpacked
 
 __all__ = ["ACCESS_KEY", "SECRET_KEY", "day_file", "judge", "signed"]
 
@@ -70,15 +71,12 @@ def _unpacked(reply: Reply, link: Link) -> bytes:
     if not reply.body.startswith(b"\x1f\x8b"):
         return reply.body  # unpacked on the way, by what its headers said
     limit = link.patience.body
-    stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
-        plain = stream.decompress(reply.body, limit + 1)
-    except zlib.error as error:
-        raise link.error("truncated", f"{reply.path}: not a whole gzip file: {error}", "try again later") from error
+        plain = unpacked(reply.body, limit)
+    except (zlib.error, EOFError) as error:
+        raise link.error("truncated", f"{reply.path}: not a whole gzip file", "try again later") from error
     if len(plain) > limit:
         raise link.error("too_large", f"{reply.path}: unpacks to more than {limit:,} bytes")
-    if not stream.eof:
-        raise link.error("truncated", f"{reply.path}: the gzip file is cut short", "try again later")
     return plain
 
 

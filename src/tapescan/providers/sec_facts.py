@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from tapescan.fundamentals import CONCEPTS, RAW, check_facts, observations
+from tapescan.fundamentals import CONCEPTS, RAW, check_facts
+from tapescan.fundamentals.observe import observed
 from tapescan.providers.link import Link
 from tapescan.providers.seam import COLUMNS, Batch, Problem
 
@@ -143,12 +144,12 @@ def facts_batch(raw: pl.DataFrame, problems: Sequence[Problem] = (), fetched: dt
 
     fetched : the date of the fetch, for facts without a filing date.
     """
-    rows = observations(raw, fetched=fetched).select(*COLUMNS["facts"])
-    return Batch("facts", rows, (*problems, *_refusals(raw)))
+    good, refused = check_facts(raw)
+    rows = observed(good, fetched=fetched).select(*COLUMNS["facts"])
+    return Batch("facts", rows, (*problems, *_refusals(refused)))
 
 
-def _refusals(raw: pl.DataFrame) -> list[Problem]:
+def _refusals(refused: pl.DataFrame) -> list[Problem]:
     """One problem for each company and reason."""
-    _, refused = check_facts(raw)
     counts = refused.group_by("company", "reason", maintain_order=True).len()
     return [Problem("refused_rows", f"{count} facts: {reason}", cik) for cik, reason, count in counts.iter_rows()]

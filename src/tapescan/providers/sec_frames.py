@@ -51,9 +51,9 @@ class Frame:
 
 class _Value(msgspec.Struct, gc=False):
     cik: int
-    end: dt.date
+    end: str  # few different ones, so they are parsed once each
     val: float | None = None
-    start: dt.date | None = None
+    start: str | None = None
 
 
 class _Answer(msgspec.Struct):
@@ -151,8 +151,8 @@ def _raw(frame: Frame, values: list[_Value]) -> pl.DataFrame:
     table = pl.DataFrame(
         {
             "cik": pl.Series([value.cik for value in values], dtype=pl.Int64),
-            "start": pl.Series([value.start for value in values], dtype=pl.Date),
-            "end": pl.Series([value.end for value in values], dtype=pl.Date),
+            "start": _dates([value.start for value in values]),
+            "end": _dates([value.end for value in values]),
             "value": pl.Series([value.val for value in values], dtype=pl.Float64),
         }
     )
@@ -162,3 +162,10 @@ def _raw(frame: Frame, values: list[_Value]) -> pl.DataFrame:
         filed=pl.lit(None, dtype=pl.Date),
         **{name: pl.lit(text, dtype=pl.String) for name, text in same.items()},
     ).select(*RAW)
+
+
+def _dates(texts: list[str | None]) -> pl.Series:
+    """Dates of texts as 2026-06-27; null for what is none."""
+    text = pl.Series(texts, dtype=pl.String)
+    known = text.unique().drop_nulls()
+    return text.replace_strict(known, known.str.to_date("%Y-%m-%d", strict=False), default=None, return_dtype=pl.Date)

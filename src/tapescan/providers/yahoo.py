@@ -144,7 +144,8 @@ class Yahoo:
     async def fetch(self, call: Call, link: Link) -> AsyncIterator[Batch]:
         """The symbols that came, then the first error of those that did not: they are asked for again later.
 
-        Nothing more is asked for after an error that is not of one symbol alone.
+        Bars bring the splits and dividends of their time along, since they are in the same answers. Nothing more is
+        asked for after an error that is not of one symbol alone.
         """
         way = await self._in_thread(lambda: self._way_over(link))
         charts: dict[str, Chart] = {}
@@ -173,8 +174,13 @@ class Yahoo:
             way.over, self._way = True, None
             raise
         told = [problems[symbol] for symbol in sorted(problems)]
-        for batch in (_bars if call.what == "bars" else _actions)(charts, call, told):
-            yield batch
+        noted = told if call.what == "actions" else []
+        splits, dividends = _actions(charts, call)
+        yield Batch("splits", splits, tuple(noted))
+        yield Batch("dividends", dividends)
+        if call.what == "bars":
+            bars, noted = _bars(charts, call)
+            yield Batch("bars", bars, (*told, *noted))
         if errors:
             grave = next((e for e in errors.values() if e.reason not in _OF_ONE_SYMBOL), next(iter(errors.values())))
             missing = len(call.symbols) - len(charts) - len(problems)
@@ -318,9 +324,10 @@ def _day_of(reply: Reply) -> dt.date:
         return dt.date.min
 
 
-def _bars(charts: Mapping[str, Chart], call: Call, problems: list[Problem]) -> list[Batch]:
+def _bars(charts: Mapping[str, Chart], call: Call) -> tuple[pl.DataFrame, list[Problem]]:
+    """The bars of a call's time, and what is missing from them."""
     first, last = (dt.date.fromisoformat(call.args[name]) for name in ("first", "last"))
-    found, noted = [pl.DataFrame(schema=COLUMNS["bars"])], list(problems)
+    found, noted = [pl.DataFrame(schema=COLUMNS["bars"])], list[Problem]()
     for symbol, chart in sorted(charts.items()):
         bars = chart.bars.filter(pl.col("session").is_between(first, last))
         if bars.is_empty():
@@ -336,14 +343,15 @@ def _bars(charts: Mapping[str, Chart], call: Call, problems: list[Problem]) -> l
             noted.append(Problem("refused_rows", detail, symbol, empty[0]))
         adjusted_to = pl.lit(None, dtype=pl.Date).alias("adjusted_to")
         found.append(bars.select(pl.lit(symbol).alias("symbol"), pl.all(), adjusted_to))
-    return [Batch("bars", pl.concat(found), tuple(noted))]
+    return pl.concat(found), noted
 
 
-def _actions(charts: Mapping[str, Chart], call: Call, problems: list[Problem]) -> list[Batch]:
+def _actions(charts: Mapping[str, Chart], call: Call) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The splits and the dividends of a call's time."""
     first, last = (dt.date.fromisoformat(call.args[name]) for name in ("first", "last"))
     splits, dividends = (pl.DataFrame(schema=COLUMNS[name]) for name in ("splits", "dividends"))
     for symbol, chart in sorted(charts.items()):
         wanted, named = pl.col("ex_date").is_between(first, last), pl.lit(symbol).alias("symbol")
         splits = splits.vstack(chart.splits.filter(wanted).select(named, "ex_date", "ratio"))
         dividends = dividends.vstack(chart.dividends.filter(wanted).select(named, "ex_date", "amount"))
-    return [Batch("splits", splits, tuple(problems)), Batch("dividends", dividends)]
+    return splits, dividends
