@@ -7,13 +7,14 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import polars as pl
 import pytest
 
 from tapescan.errors import OptionError, ProviderError, StoreError
 from tapescan.market import calendar
-from tapescan.providers.seam import Batch, Call, Provider, What
+from tapescan.providers.seam import Ask, Batch, Call, Offer, Provider, What
 from tapescan.store import Fetched, Step, Store
 from tapescan.sync import SyncReport, dry_run, sync
 from tapescan.sync.planning import Wishes
@@ -264,6 +265,19 @@ def test_dry_run_says_the_calls_and_makes_none(store: Store, monkeypatch: pytest
     assert [call.key for call in part.calls] == [f"bars/{day}" for day in WEEK]
     assert vendor.made == []
     assert not store.exists()
+
+
+def test_dry_run_before_the_symbols_are_known_says_how_much(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Both(BySymbol):
+        offers: ClassVar[tuple[Offer, ...]] = ("bars by symbol", "universe")
+
+        def calls(self, ask: Ask) -> Sequence[Call]:
+            return super().calls(ask) if ask.what == "bars" else [Call("universe", "universe")]
+
+    monkeypatch.setattr("tapescan.sync.whole.load_vendor", patched(Both()))
+    universe, bars = dry_run(store, Wishes(what=("universe", "bars"), start=WEEK[0]), source="massive", now=NOW)
+    assert [call.key for call in universe.calls] == ["universe"]
+    assert "for 12,000 symbols 2,400 requests" in bars.notes[-1]
 
 
 def test_wishes_that_cannot_be_are_refused_first(run: Run) -> None:

@@ -7,6 +7,7 @@ import datetime as dt
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import polars as pl
 
@@ -15,15 +16,19 @@ from tapescan.market import calendar
 from tapescan.providers.clock import session_of
 from tapescan.providers.link import Link, Patience
 from tapescan.providers.recent import Recent
-from tapescan.providers.seam import Plan, Provider, What
+from tapescan.providers.seam import Ask, Plan, Provider, What
 from tapescan.providers.vendors import base_addresses, find_plan, load_vendor, open_link
 from tapescan.store import Store
-from tapescan.sync.planning import OFFERS_FOR, Planned, Wishes, plan_part
+from tapescan.sync.planning import OFFERS_FOR, Planned, Wishes, known_symbols, plan_part
 from tapescan.sync.report import PartReport, SyncReport
 from tapescan.sync.running import Progress, run_part
 from tapescan.sync.sources import choose_source
 
 __all__ = ["dry_run", "sync"]
+
+#: A market whose listing, or whose companies, are not known yet.
+SYMBOLS = 12_000
+COMPANIES = tuple(f"{at:010d}" for at in range(1, 5_001))
 
 #: Kinds of data in the order in which they are fetched: symbols first, since some vendors are asked by symbol; bars
 #: after their splits and dividends; statements last.
@@ -65,10 +70,27 @@ def dry_run(
 ) -> list[Planned]:
     """The calls that `sync` would make, without making any."""
     moment = now or dt.datetime.now(dt.UTC)
-    return [
-        plan_part(store, provider, chosen, what, wishes, moment)
-        for what, provider, chosen in _parts(wishes, source, plan)
-    ]
+    parts = []
+    for what, provider, chosen in _parts(wishes, source, plan):
+        by_symbol = what in provider.needs_symbols and "universe" in wishes.what and not wishes.symbols
+        if by_symbol and not known_symbols(store, dt.date.min):
+            invented = replace(wishes, symbols=tuple(f"S{at:05d}" for at in range(SYMBOLS)))
+            planned = plan_part(store, provider, chosen, what, invented, moment)
+            parts.append(_guessed(planned, f"symbol, once the universe is known: for {SYMBOLS:,} symbols"))
+        elif what == "fundamentals" and "universe" in provider.offers and not store.companies().height:
+            # The map of companies is fetched first, and is not there yet.
+            ask = Ask(what, chosen, moment, session_of(moment), companies=COMPANIES, via=wishes.via)
+            planned = Planned(what, provider.name, chosen, tuple(provider.calls(ask)), 0)
+            parts.append(_guessed(planned, f"company, once they are known: for {len(COMPANIES):,} companies"))
+        else:
+            parts.append(plan_part(store, provider, chosen, what, wishes, moment))
+    return parts
+
+
+def _guessed(planned: Planned, by: str) -> Planned:
+    """How much would be asked for, where it is not known yet what."""
+    note = f"asked by {by} {planned.requests:,} requests, {planned.seconds / 60:,.0f} minutes at the limit"
+    return replace(planned, calls=(), notes=(*planned.notes, note))
 
 
 async def _sync(
