@@ -36,7 +36,8 @@ from tapescan.providers.seam import Plan
 from tapescan.providers.vendors import load_vendor
 from tapescan.store import Store
 from tapescan.sync import SyncReport, sync
-from tapescan.sync.planning import Wishes, seconds_at_limit
+from tapescan.sync.planning import seconds_at_limit
+from tapescan.sync.wishes import Wishes
 from tests.fakes import KEY
 
 END = dt.date(2026, 11, 20)

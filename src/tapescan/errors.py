@@ -7,6 +7,8 @@
     │   ├── ProfileError      a profile file
     │   └── ScreenError       a screen's predicate or ranking
     ├── StoreError          the store cannot be read or written
+    ├── LeakError           a model foretells more than can be known: its inputs hold something of the future
+    ├── ModelError          a trained model is missing, or does not fit its card or this code
     └── ProviderError       a vendor gave no answer, or one that cannot be used; `reason` says which
 
 Every error carries what is wrong and what to do about it (``hint``). They are
@@ -23,6 +25,8 @@ __all__ = [
     "PROVIDER_REASONS",
     "FileError",
     "InputError",
+    "LeakError",
+    "ModelError",
     "OptionError",
     "ProfileError",
     "ProviderError",
@@ -72,6 +76,14 @@ class ScreenError(InputError):
     """A screen's predicate or ranking cannot be understood."""
 
 
+class LeakError(TapescanError):
+    """A model's forecasts are better than any honest ones: a feature or label knows the future."""
+
+
+class ModelError(TapescanError):
+    """A trained model is missing, or does not fit its card or this code."""
+
+
 class StoreError(TapescanError):
     """The store cannot be opened, read or written."""
 
@@ -88,6 +100,7 @@ PROVIDER_REASONS = {
     "too_large": "the answer is larger than any that is plausible",
     "truncated": "the answer holds less than it says itself",
     "short_day": "far fewer symbols than on the days around it",
+    "short_listing": "far fewer symbols than the listing had before",
     "wrong_day": "the rows are of another day than was asked for",
     "adjusted": "the prices are adjusted where raw ones were asked for",
     "not_ready": "the vendor does not have the session yet",

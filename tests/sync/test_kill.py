@@ -28,10 +28,10 @@ import datetime as dt, sys
 from tapescan.store import Store
 from tapescan import sync
 from tapescan.providers.seam import Plan
-from tapescan.sync import running
-from tapescan.sync.planning import Wishes
+from tapescan.sync import writing
+from tapescan.sync.wishes import Wishes
 import tapescan.providers.massive, deltalake, polars
-running.STEP_ROWS = 1500
+writing.STEP_ROWS = 1500
 now = dt.datetime(2026, 11, 20, 22, tzinfo=dt.UTC)
 wishes = Wishes(what=("universe", "actions", "bars"), start=dt.date.fromisoformat(sys.argv[3]))
 print("ready", flush=True)

@@ -16,7 +16,7 @@ from tapescan.providers.link import Patience
 from tapescan.providers.seam import Plan
 from tapescan.store import Store
 from tapescan.sync import SyncReport, sync
-from tapescan.sync.planning import Wishes
+from tapescan.sync.wishes import Wishes
 from tests.fakes import KEY, FakeMarket, FakeServer
 
 FRIDAY = dt.date(2026, 11, 20)

@@ -17,7 +17,7 @@ from tapescan.market import calendar
 from tapescan.providers.seam import Ask, Batch, Call, Offer, Provider, What
 from tapescan.store import Fetched, Step, Store
 from tapescan.sync import SyncReport, dry_run, sync
-from tapescan.sync.planning import Wishes
+from tapescan.sync.wishes import Wishes
 from tests.sync.vendor import NOW, PLAN, SYMBOLS, ByDate, BySymbol, bars_of, patched
 
 FRIDAY = dt.date(2026, 11, 20)
@@ -291,8 +291,11 @@ def test_ctrl_c_stores_what_is_complete_and_goes_on_from_there(run: Run, store: 
     start = dt.date(2026, 6, 1)
 
     class Slow(ByDate):
+        pressed = False
+
         def answer(self, call: Call) -> Sequence[Batch]:
-            if len(self.made) == 40:
+            if len(self.made) >= 40 and not self.pressed:
+                self.pressed = True
                 signal.raise_signal(signal.SIGINT)
             return super().answer(call)
 
@@ -338,3 +341,101 @@ class TestMemory:
     def _add(store: Store) -> None:
         fetched = Fetched(f"bars/{FRIDAY}", "bars", NOW, 1, 20)
         store.add({"bars": bars_of(FRIDAY)}, "massive", step=Step("run", 0), fetched=[fetched])
+
+
+class TestLearntFromAnAdversary:
+    def test_a_short_day_is_seen_beside_another_sources_bars(self, run: Run, store: Store) -> None:
+        many = tuple(f"T{at:03d}" for at in range(200))
+        store.add({"bars": bars_of(WEEK[0], many)}, "file", step=Step("import", 0))
+        report = run(ByDate(), start=WEEK[1])
+        assert {failure.reason for failure in report.parts[0].failures} == {"short_day"}
+        assert store.sessions().to_list() == [WEEK[0]]
+
+    def test_a_first_day_that_turns_out_short_is_asked_for_again(self, run: Run, store: Store) -> None:
+        vendor = ByDate()
+        vendor.answers[WEEK[0]] = bars_of(WEEK[0], SYMBOLS[:3])
+        run(vendor, end=WEEK[0])
+        assert len(store.bars()) == 3  # there was nothing to compare it with
+        run(ByDate(), start=WEEK[1])
+        healed = ByDate()
+        run(healed, start=None)
+        assert healed.made == [f"bars/{WEEK[0]}"]
+        assert len(store.bars()) == 5 * len(SYMBOLS)
+
+    def test_the_session_before_under_another_date_is_refused(self, run: Run, store: Store) -> None:
+        vendor = ByDate()
+        thursday = bars_of(WEEK[3], [f"S{at:02d}" for at in range(20)])
+        vendor.answers[FRIDAY] = thursday.with_columns(session=pl.lit(FRIDAY))
+        for days in ({}, {"start": None}):  # in one sync, and in a refresh beside the stored day
+            report = run(vendor, **days)
+            assert [failure.reason for failure in report.parts[0].failures] == ["wrong_day"]
+        assert store.sessions()[-1] == WEEK[3]
+
+    def test_a_symbol_that_becomes_known_later_gets_its_history(self, run: Run, store: Store) -> None:
+        listing = pl.DataFrame({"symbol": SYMBOLS[:2], "name": ["x"] * 2})
+        store.add({"symbols": listing}, "nasdaqtrader", step=Step("listing", 0))
+        run(BySymbol(), end=WEEK[3])
+        listing = pl.DataFrame({"symbol": SYMBOLS, "name": ["x"] * 20})
+        store.add({"symbols": listing}, "nasdaqtrader", step=Step("listing", 1))
+        run(BySymbol(), start=None)
+        assert store.newest()["bars"].to_list() == [5] * 20
+        again = BySymbol()
+        run(again, start=None)
+        assert again.made == []
+
+    def test_no_hole_stays_between_an_import_and_a_dated_sync(self, run: Run, store: Store) -> None:
+        store.add({"bars": bars_of(WEEK[0])}, "file", step=Step("import", 0))
+        run(ByDate(), start=WEEK[3])
+        vendor = ByDate()
+        run(vendor, start=None)
+        assert sorted(vendor.made) == [f"bars/{day}" for day in WEEK[1:3]]
+
+    def test_a_wrong_key_is_tried_once(self, run: Run) -> None:
+        vendor = ByDate()
+        for day in WEEK:
+            vendor.failing[f"bars/{day}"] = ProviderError("massive", "bad_key", "unknown key", fatal=True)
+        run(vendor)
+        assert len(vendor.made) == 1
+
+    def test_replace_fetches_again(self, run: Run, store: Store) -> None:
+        run(ByDate())
+        vendor = ByDate()
+        vendor.answers[WEEK[1]] = bars_of(WEEK[1], close=12.0)
+        run(vendor, replace=True)
+        assert len(vendor.made) == 5
+        assert store.bars().filter(pl.col("session") == WEEK[1])["close"].unique().to_list() == [12.0]
+
+    @pytest.mark.parametrize("what", [(), ("snapshot",)])
+    def test_nothing_to_store_is_an_error(self, what: tuple[What, ...], run: Run) -> None:
+        with pytest.raises(OptionError):
+            run(ByDate(), what=what)
+
+    def test_a_moved_split_is_withdrawn(self, store: Store) -> None:
+        whole = {"splits": (dt.date(2026, 1, 1), FRIDAY)}
+        first = pl.DataFrame({"symbol": ["A", "B"], "ex_date": [WEEK[0], WEEK[1]], "ratio": [4.0, 2.0]})
+        moved = pl.DataFrame({"symbol": ["A", "B"], "ex_date": [WEEK[2], WEEK[1]], "ratio": [4.0, 2.0]})
+        file = pl.DataFrame({"symbol": ["C"], "ex_date": [WEEK[0]], "ratio": [3.0]})
+        store.add({"splits": file}, "file", step=Step("file", 0))
+        store.add({"splits": first}, "massive", step=Step("one", 0), covers=whole)
+        versions = store.versions()
+        report = store.add({"splits": moved}, "massive", step=Step("two", 0), covers=whole)
+        assert store.splits().select("symbol", "ex_date").rows() == [("A", WEEK[2]), ("B", WEEK[1]), ("C", WEEK[0])]
+        assert "1 withdrawn by massive: A 2026-11-16" in str(report)
+        assert len(store.at(versions).splits()) == 3
+        # An answer that lost nearly all is not believed.
+        many = pl.DataFrame({"symbol": [f"D{i}" for i in range(50)], "ex_date": [WEEK[1]] * 50, "ratio": [2.0] * 50})
+        store.add({"splits": many}, "massive", step=Step("three", 0), covers={})
+        report = store.add({"splits": moved}, "massive", step=Step("four", 0), covers=whole)
+        assert len(store.splits()) == 53
+        assert "all are kept" in str(report)
+
+    def test_two_sources_of_facts_do_not_add_up(self, store: Store) -> None:
+        def fact(value: float) -> pl.DataFrame:
+            day = dt.date(2026, 3, 31)
+            row = {"company": "1", "item": "assets", "start": None, "end": day, "value": value, "filed": day}
+            return pl.DataFrame([{**row, "known_at": dt.date(2026, 4, 1), "form": "10-Q"}])
+
+        for round_number in range(3):
+            store.add({"facts": fact(100.0)}, "sec", step=Step("sec", round_number))
+            store.add({"facts": fact(90.0)}, "massive", step=Step("massive", round_number))
+        assert len(store.facts()) == 2

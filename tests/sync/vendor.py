@@ -33,7 +33,7 @@ def bars_of(session: dt.date, symbols: Sequence[str] = SYMBOLS, close: float = 1
         "high": [close + 1.0] * count,
         "low": [close - 1.0] * count,
         "close": [close] * count,
-        "volume": [1000.0] * count,
+        "volume": [1000.0 + session.toordinal() % 500] * count,  # no two days are alike
         "adjusted_to": [None] * count,
     }
     return pl.DataFrame(columns, schema=COLUMNS["bars"])

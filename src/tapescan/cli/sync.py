@@ -41,9 +41,7 @@ def sync(
     compare: Annotated[
         bool, typer.Option("--compare", help="Put bars beside the stored ones, for `tapescan doctor`.")
     ] = False,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Bars take the place of those of another source.")
-    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Fetch again, and take all as it is.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Fetch also what was fetched before.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the calls and their time; fetch none.")] = False,
     store: Annotated[str, typer.Option(help="Folder or URL of the store; made when missing.")] = "",
@@ -52,17 +50,21 @@ def sync(
     """Fetch what a store lacks, or what was corrected since, from a vendor. Stopped, it goes on where it was."""
     from tapescan import sync as syncing
     from tapescan.store import Store
-    from tapescan.sync.planning import Wishes
+    from tapescan.sync.wishes import Wishes
 
     place = store or load_settings().store
     if not place:
         raise OptionError("no store is named", "add --store DIR, or set TAPESCAN_STORE")
     if output_format not in ("text", "json"):
         raise OptionError(f"--format {output_format!r}", "expected text or json")
+    if what and not [name for name in what.split(",") if name.strip()]:
+        raise OptionError(f"--what {what!r} names nothing", f"expected any of {', '.join(KINDS)}")
+    if symbols and not [name for name in symbols.split(",") if name.strip()]:
+        raise OptionError(f"--symbols {symbols!r} names nothing", "write them with commas between: AAPL,MSFT")
     if compare and replace:
         raise OptionError("--compare and --replace exclude each other", "give one of them")
     wishes = Wishes(
-        what=_kinds(what, source),
+        what=_kinds(what, source) if what or not compare else ("bars",),
         start=_date(start, "--from"),
         end=_date(end, "--to"),
         symbols=_symbols(symbols),
@@ -72,7 +74,11 @@ def sync(
         again=again,
     )
     if dry_run:
-        _print_plan(syncing.dry_run(Store(place), wishes, source=source, plan=plan))
+        parts = syncing.dry_run(Store(place), wishes, source=source, plan=plan)
+        if output_format == "json":
+            output().print(json.dumps([_as_plan(part) for part in parts], indent=2), markup=False, soft_wrap=True)
+        else:
+            _print_plan(parts)
         return 0
     with progress_line() as progress:
         report = syncing.sync(
@@ -128,6 +134,19 @@ def _symbols(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(normal_spelling(pl.Series(named, dtype=pl.String)))) if named else ()
 
 
+def _as_plan(part: Planned) -> dict[str, object]:
+    return {
+        "what": part.what,
+        "source": part.source,
+        "plan": part.plan.name,
+        "calls": [call.key for call in part.calls],
+        "requests": part.requests,
+        "seconds": part.seconds,
+        "made_before": part.done,
+        "notes": list(part.notes),
+    }
+
+
 def _print_plan(parts: list[Planned]) -> None:
     console = output()
     for part in parts:
@@ -135,7 +154,9 @@ def _print_plan(parts: list[Planned]) -> None:
         head = f"{part.what} from {part.source}, plan {part.plan.name} ({limit})"
         before = f", {part.done:,} made before" if part.done else ""
         if not part.calls:
-            console.print(f"{head}: nothing to fetch{before}", markup=False, soft_wrap=True)
+            unknown = any(note.startswith("asked by") for note in part.notes)
+            text = "not known yet which calls" if unknown else "nothing to fetch"
+            console.print(f"{head}: {text}{before}", markup=False, soft_wrap=True)
         else:
             console.print(
                 f"{head}: {_count(len(part.calls), 'call')}, {_count(part.requests, 'request')},"
@@ -171,7 +192,10 @@ def sources() -> None:
             costs = one.costs[plan.name]
             table.add_row(one.provider.name if at == 0 else "", plan.name, limit, *(_cost(cost) for cost in costs))
     console.print(table)
-    console.print("Requests and time at the limit, for 12,000 symbols and 5,000 companies. - : not offered.\n")
+    console.print(
+        "Requests, and time at the limit, for 12,000 symbols and 5,000 companies. refresh: bars, splits and dividends"
+        " of a new session; one year: these and the listing. - : not offered.\n"
+    )
     for one in found:
         _print_source(one)
     if not any(not one.missing for one in found):

@@ -12,6 +12,7 @@ What every vendor needs is done here, so that an adapter only says what it asks 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import re
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
@@ -30,9 +31,12 @@ from tapescan.errors import ProviderError
 from tapescan.providers.limits import Pace
 from tapescan.providers.wire import Proxy, Reply, find_proxy, into_file, seconds_until, sent_once, unpacked
 
-__all__ = ["Decoder", "Judge", "Link", "Patience", "Reply"]
+__all__ = ["REQUESTS", "Decoder", "Judge", "Link", "Patience", "Reply"]
 
 T_co = TypeVar("T_co", covariant=True)
+
+#: The paths asked for by one call: set by whoever makes the call, added to by its tasks.
+REQUESTS: contextvars.ContextVar[list[str]] = contextvars.ContextVar("REQUESTS")
 
 _RETRIED = frozenset({408, 425, 429, 499, 500, 502, 503, 504, 520, 522, 524})
 #: A vendor that asks for a longer pause than this is left for now.
@@ -259,6 +263,9 @@ class Link:
         try:
             async with self.pace.slot() as answered:
                 self.traffic.requests += 1
+                of_call = REQUESTS.get(None)
+                if of_call is not None:
+                    of_call.append(shown)
                 async with self._session.get(
                     url,
                     headers={**self._headers, **headers},

@@ -144,7 +144,8 @@ def _listed(tickers: Sequence[_Ticker]) -> tuple[pl.DataFrame, tuple[Problem, ..
             "active": [row.delisted is None and row.active is not False for row in tickers],
             "last": [(row.delisted or "")[:10] for row in tickers],
         },
-        schema_overrides=dict.fromkeys(("vendor_symbol", "name", "exchange", "type", "last"), pl.String),
+        schema_overrides=dict.fromkeys(("vendor_symbol", "name", "exchange", "type", "last"), pl.String)
+        | {"active": pl.Boolean()},
     )
     nameless = rows["vendor_symbol"].is_null()
     # Said to be gone, but not since when: nothing that can be stored.

@@ -7,14 +7,18 @@ One small file a vendor in the user's cache folder. A file that cannot be read o
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import platformdirs
 
+from tapescan.errors import ProviderError
 from tapescan.providers.seam import Plan
 
 __all__ = ["Recent"]
@@ -33,9 +37,33 @@ class Recent:
         place = hashlib.sha256(address.encode()).hexdigest()[:8]
         name = f"asked-{vendor}-{place}.json"
         self.path = (Path(folder) if folder else platformdirs.user_cache_path("tapescan")) / name
+        self.vendor = vendor
         self.plan = plan
         self.kept = bool(plan.requests) and plan.seconds >= SHORTEST_WINDOW
         self._moments = self._read() if self.kept else []
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Be the only process of this user that asks this vendor; raises ProviderError while another one does.
+
+        Two at once would each keep to the limit, and exceed it together.
+        """
+        with contextlib.ExitStack() as held:
+            if self.kept:
+                with contextlib.suppress(OSError):  # as with the moments: an unwritable cache costs no answer
+                    self.path.parent.mkdir(parents=True, exist_ok=True)
+                    held.enter_context(self._lock(held.enter_context(self.path.with_suffix(".lock").open("w"))))
+                self._moments = self._read()
+            yield
+
+    @contextlib.contextmanager
+    def _lock(self, file: TextIO) -> Iterator[None]:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            hint = "wait until it ends: the vendor's limit is for both together"
+            raise ProviderError(self.vendor, "throttled", "another sync is asking it now", hint) from error
+        yield  # closing the file unlocks it
 
     def ago(self) -> tuple[float, ...]:
         """Seconds since each request in the plan's window reached the vendor, at least."""

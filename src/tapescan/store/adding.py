@@ -24,7 +24,7 @@ import polars as pl
 from tapescan.errors import StoreError
 from tapescan.market.quality import BAR_COLUMNS, check_bars
 from tapescan.store.actions import judge_actions
-from tapescan.store.committing import ATTEMPTS, Batch, commit_batch
+from tapescan.store.committing import ATTEMPTS, Batch, Cover, commit_batch
 from tapescan.store.report import ImportReport
 from tapescan.store.tables import SCHEMAS, Conflict, Table
 
@@ -64,11 +64,13 @@ def add_rows(
     sessions: Collection[dt.date] | pl.Series | None = None,
     beside: bool = False,
     replace: bool = False,
+    covers: Mapping[str, tuple[dt.date, dt.date]] | None = None,
 ) -> ImportReport:
     """Check and commit a vendor's rows; see `Store.add`."""
     started = time.perf_counter()
     report = ImportReport()
     batch = _checked(rows, source, sessions, report)
+    batch.covers = {name: Cover(source, *span) for name, span in (covers or {}).items()}
     if beside:
         batch.other_bars, batch.bars = batch.bars, None
     main = batch.main

@@ -8,8 +8,9 @@ from __future__ import annotations
 import datetime as dt
 import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import polars as pl
 
@@ -18,7 +19,7 @@ from tapescan.market.quality import BAR_COLUMNS, sort_bars
 from tapescan.store.report import ImportReport
 from tapescan.store.tables import SCHEMAS, Conflict, Table, store_errors
 
-__all__ = ["Batch", "commit_batch"]
+__all__ = ["Batch", "Cover", "commit_batch"]
 
 #: Times that an import compares again after another one committed first.
 ATTEMPTS = 12
@@ -26,6 +27,18 @@ ATTEMPTS = 12
 MOST_FILES = 16
 
 _VALUES = BAR_COLUMNS[2:]
+
+
+#: More than this share of a source's actions, and more than five, are not believed to be withdrawn at once.
+WITHDRAWN = 0.1
+
+
+class Cover(NamedTuple):
+    """All actions of a source with an ex-date from ``first`` to ``last``."""
+
+    source: str
+    first: dt.date
+    last: dt.date
 
 
 @dataclass
@@ -40,6 +53,8 @@ class Batch:
     companies: pl.DataFrame | None = None
     facts: pl.DataFrame | None = None
     other_bars: pl.DataFrame | None = None
+    #: Table -> source, first and last ex-date of which the batch holds all that there is.
+    covers: Mapping[str, Cover] = field(default_factory=dict)
 
     @property
     def main(self) -> str | None:
@@ -105,7 +120,8 @@ def _commit(
     main = batch.main
     _store_quarantine(store, batch.refused)
     for name in ("splits", "dividends", "symbols", "companies"):
-        _store_keyed(store, name, getattr(batch, name), report, reached if name == main else None)
+        cover = batch.covers.get(name)
+        _store_keyed(store, name, getattr(batch, name), report, reached if name == main else None, cover)
     _store_facts(store, batch.facts, report, reached if main == "facts" else None)
     beside = [frame for frame in (batch.other_bars, found.beside) if frame is not None and len(frame)]
     if beside or batch.other_bars is not None:
@@ -230,7 +246,12 @@ def _store_quarantine(store: str, refused: pl.DataFrame | None) -> None:
 
 
 def _store_keyed(
-    store: str, name: str, rows: pl.DataFrame | None, report: ImportReport, reached: tuple[str, int] | None
+    store: str,
+    name: str,
+    rows: pl.DataFrame | None,
+    report: ImportReport,
+    reached: tuple[str, int] | None,
+    cover: Cover | None = None,
 ) -> None:
     """Merge rows into a small table by its key; a value that is null says nothing and replaces nothing.
 
@@ -264,7 +285,8 @@ def _store_keyed(
     # After a conflict elsewhere these rows may be stored already, by this very import: they stay counted.
     counts = (done[0] + new, done[1] + changed.height)
     report.actions[name] = (*counts, len(rows) - sum(counts))
-    if not new and changed.is_empty():
+    gone = _withdrawn(stored, rows, cover, name, report)
+    if not new and changed.is_empty() and gone.is_empty():
         if reached is not None:
             table.append(pl.DataFrame(schema=schema), reached)
         return
@@ -278,7 +300,25 @@ def _store_keyed(
         ),
     )
     kept = stored.drop("known").join(fresh, on=key, how="anti")
+    kept = kept.join(gone, on=key, how="anti") if len(gone) else kept
     table.replace(pl.concat([kept, fresh.select(kept.columns)]).sort(key), reached=reached)
+
+
+def _withdrawn(
+    stored: pl.DataFrame, rows: pl.DataFrame, cover: Cover | None, name: str, report: ImportReport
+) -> pl.DataFrame:
+    """The stored actions of a source that its whole answer for their time no longer has."""
+    if cover is None:
+        return stored.clear()
+    own = stored.filter(pl.col("source") == cover.source, pl.col("ex_date").is_between(cover.first, cover.last))
+    gone = own.join(rows, on=list(_KEYS[name]), how="anti")
+    if len(gone) > max(WITHDRAWN * len(own), 5):
+        report.notes.append(f"{name}: {len(gone):,} of {len(own):,} are missing from the new answer: all are kept")
+        return gone.clear()
+    if len(gone):
+        some = ", ".join(f"{symbol} {day}" for symbol, day in gone.select("symbol", "ex_date").head(5).iter_rows())
+        report.notes.append(f"{name}: {len(gone):,} withdrawn by {cover.source}: {some}")
+    return gone
 
 
 def _store_facts(
@@ -295,10 +335,10 @@ def _store_facts(
     fact = ("company", "item", "start", "end")
     told = (
         pl.concat([stored.with_columns(fresh=pl.lit(value=False)), rows.with_columns(fresh=pl.lit(value=True))])
-        .sort(*fact, "known_at", "fresh")
-        .with_columns(same=(pl.col("value") == pl.col("value").shift()).over(fact))
+        .sort(*fact, "source", "known_at", "fresh")
+        .with_columns(same=(pl.col("value") == pl.col("value").shift()).over(*fact, "source"))
     )
-    # The same as what was known just before is no news.
+    # The same as what this source said just before is no news.
     new = told.filter("fresh", ~pl.col("same").fill_null(value=False)).select(schema.keys())
     done = report.actions.get("facts", (0, 0, 0))[0]
     report.actions["facts"] = (done + len(new), 0, len(rows) - len(new) - done)

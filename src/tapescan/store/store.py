@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -157,12 +158,12 @@ class Store:
         with store_errors(self.path, "read bars of"):
             return rows.group_by("session").agg(bars=pl.len()).sort("session").collect(engine="streaming")
 
-    def raw_bars(self, *, other: bool = False, since: dt.date | None = None) -> pl.DataFrame:
+    def raw_bars(
+        self, *, other: bool = False, since: dt.date | None = None, until: dt.date | None = None
+    ) -> pl.DataFrame:
         """Bars as they were given, with adjusted_to, total_to and source; ``other`` for those of second vendors."""
         table = self._open("other_bars" if other else "bars")
-        rows = table.scan() if other else _only(table, table.files(), None, since, None)
-        if other and since is not None:
-            rows = rows.filter(pl.col("session") >= since)
+        rows = _only(table, table.files(), until, since, None)
         with store_errors(self.path, "read bars of"):
             return rows.collect()
 
@@ -263,6 +264,7 @@ class Store:
         sessions: Collection[dt.date] | pl.Series | None = None,
         beside: bool = False,
         replace: bool = False,
+        covers: Mapping[str, tuple[dt.date, dt.date]] | None = None,
     ) -> ImportReport:
         """Add a vendor's rows, and remember what was fetched in the same breath (see `store.adding`).
 
@@ -271,6 +273,8 @@ class Store:
         source : the vendor. A stored bar of the same source is replaced by one with other values; one of another
             source keeps its place, and the new one goes to `raw_bars(other=True)`, unless ``replace``.
         step : a number that grows with each step of a run. fetched : the calls that brought the rows.
+        covers : splits or dividends -> first and last ex-date of which the rows are all that the vendor has; what it
+            gave before and gives no more is taken out (and stays readable by `at`).
         sessions : as in `import_files`. beside : bars are for comparison, and none goes into the table of bars.
         """
         self._must_be_newest()
@@ -283,7 +287,21 @@ class Store:
             sessions=sessions,
             beside=beside,
             replace=replace,
+            covers=covers,
         )
+
+    def check_writable(self) -> None:
+        """Raises StoreError for a local folder that cannot be written, before anything is fetched for it."""
+        self._must_be_newest()
+        if is_remote(self.path):
+            return
+        place = Path(self.path)
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+            raise StoreError(
+                f"the store {self.path} cannot be written", f"{place} is no folder that you may write in"
+            )
 
     def settle(self) -> None:
         """Put the memory of what was fetched in order; done at the end of a sync."""

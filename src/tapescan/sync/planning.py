@@ -9,17 +9,18 @@ import datetime as dt
 import math
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import polars as pl
 
 from tapescan.errors import OptionError
-from tapescan.market import calendar
-from tapescan.providers.clock import final_at, ready_at, session_of
+from tapescan.providers.clock import session_of
 from tapescan.providers.seam import Ask, Call, Offer, Plan, Provider, What
 from tapescan.store import Store
+from tapescan.sync.sessions import FIRST_SYNC, ask_bars, symbols_for
+from tapescan.sync.wishes import Wishes, last_ready_session
 
-__all__ = ["OFFERS_FOR", "Planned", "Wishes", "last_ready_session", "plan_part", "seconds_at_limit"]
+__all__ = ["OFFERS_FOR", "Planned", "plan_part", "seconds_at_limit"]
 
 #: Any of these offers serves a wish.
 OFFERS_FOR: dict[What, tuple[Offer, ...]] = {
@@ -30,39 +31,17 @@ OFFERS_FOR: dict[What, tuple[Offer, ...]] = {
     "snapshot": ("snapshot",),
 }
 
-#: History that a first sync asks for when no date is named.
-FIRST_SYNC = dt.timedelta(days=366)
 #: Splits and dividends are asked for again this far back, since vendors add and correct them late.
 ACTIONS_AGAIN = dt.timedelta(days=30)
-#: A by-session memory of vendors that answer by symbol: all symbols were fetched for it.
-SESSION_KEY = "session/"
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What a person wants of a sync.
-
-    what : kinds of data. start, end : dates, both included; None for what is missing up to now. symbols : in our
-    spelling; empty for the whole market. via : a vendor's way. compare : fetch bars beside the stored ones.
-    replace : bars take the place of other sources'. again : also what was fetched before.
-    """
-
-    what: tuple[What, ...] = ("universe", "actions", "bars")
-    start: dt.date | None = None
-    end: dt.date | None = None
-    symbols: tuple[str, ...] = ()
-    via: str = ""
-    compare: bool = False
-    replace: bool = False
-    again: bool = False
 
 
 @dataclass(frozen=True)
 class Planned:
     """The calls for one kind of data from one vendor.
 
-    calls : to make. done : how many are not needed, being fetched before. sessions : that are complete with them.
-    notes : what a person should know.
+    calls : to make. done : how many are not needed, being fetched before. sessions : that are complete with them, of
+    a vendor that is asked by symbol. newcomers : symbols that it is asked for the first time. notes : what a person
+    should know.
     """
 
     what: What
@@ -71,7 +50,8 @@ class Planned:
     calls: tuple[Call, ...]
     done: int
     sessions: tuple[dt.date, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    newcomers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def requests(self) -> int:
@@ -90,14 +70,6 @@ def seconds_at_limit(plan: Plan, requests: int) -> float:
     return (math.ceil(requests / plan.requests) - 1) * plan.seconds
 
 
-def last_ready_session(now: dt.datetime) -> dt.date:
-    """The newest session whose bars vendors may have."""
-    today = session_of(now)
-    if calendar.is_session(today) and now >= ready_at(today):
-        return today
-    return calendar.previous_session(today)
-
-
 def plan_part(store: Store, provider: Provider, plan: Plan, what: What, wishes: Wishes, now: dt.datetime) -> Planned:
     """The calls for one kind of data; raises OptionError for what the vendor does not have."""
     offers = [offer for offer in OFFERS_FOR[what] if offer in provider.offers]
@@ -105,25 +77,45 @@ def plan_part(store: Store, provider: Provider, plan: Plan, what: What, wishes: 
         raise OptionError(f"{provider.name} has no {what}", f"it offers {', '.join(provider.offers)}")
     if all(offer in plan.lacks for offer in offers):
         raise OptionError(f"{provider.name}'s plan {plan.name!r} has no {what}", "name another plan with --plan")
-    fetched = store.fetches(provider.name)
-    known: dict[str, dt.datetime] = dict(zip(fetched["key"], fetched["at"], strict=True))
+    fetched = store.fetches()
+    mine = fetched.filter(pl.col("source") == provider.name)
+    known: dict[str, dt.datetime] = dict(zip(mine["key"], mine["at"], strict=True))
     notes: list[str] = []
     end = wishes.end or last_ready_session(now)
+    sessions: tuple[dt.date, ...] = ()
+    newcomers: tuple[str, ...] = ()
+    asks: tuple[Ask, ...]
     if what == "bars":
-        ask = _ask_bars(store, provider, plan, wishes, now, end, known, notes)
+        asked = ask_bars(store, provider, plan, wishes, now, fetched, known, notes)
+        asks, sessions, newcomers = asked.asks, asked.sessions, asked.newcomers
+        known = {key: at for key, at in known.items() if key not in asked.doubted}
     elif what == "actions":
-        symbols = _symbols(store, provider, what, wishes, end - FIRST_SYNC)
+        symbols = symbols_for(store, provider, what, wishes, end - FIRST_SYNC)
         since = _actions_since(store, provider, plan, wishes, now, end, known, symbols)
-        ask = Ask(what, plan, now, end, since=since, symbols=symbols)
+        if plan.years is not None and since > end - FIRST_SYNC and store.exists() and not store.is_empty():
+            notes += _unreached(store.sessions()[0], now, plan, provider)
+        asks = (Ask(what, plan, now, end, since=since, symbols=symbols),)
     elif what == "fundamentals":
-        ask = Ask(what, plan, now, end, symbols=wishes.symbols, companies=_companies(store, wishes), via=wishes.via)
+        companies = _companies(store, wishes)
+        asks = (Ask(what, plan, now, end, symbols=wishes.symbols, companies=companies, via=wishes.via),)
     else:
-        ask = Ask(what, plan, now, end, symbols=wishes.symbols, via=wishes.via)
-    if what == "bars" and not ask.sessions:
-        return Planned(what, provider.name, plan, (), 0, (), tuple(notes))
-    calls = provider.calls(ask)
-    wanted = [call for call in calls if wishes.again or wishes.compare or not _holds(call, known.get(call.key), now)]
-    return Planned(what, provider.name, plan, tuple(wanted), len(calls) - len(wanted), ask.sessions, tuple(notes))
+        asks = (Ask(what, plan, now, end, symbols=wishes.symbols, via=wishes.via),)
+    calls = [call for ask in asks for call in provider.calls(ask)]
+    again = wishes.again or wishes.compare or (wishes.replace and what == "bars")
+    wanted = [call for call in calls if again or not _holds(call, known.get(call.key), now)]
+    return Planned(
+        what, provider.name, plan, tuple(wanted), len(calls) - len(wanted), sessions, newcomers, tuple(notes)
+    )
+
+
+def _unreached(oldest_bar: dt.date, now: dt.datetime, plan: Plan, provider: Provider) -> list[str]:
+    oldest = session_of(now) - dt.timedelta(days=int(365.25 * (plan.years or 0.0)) - 1)
+    if oldest_bar >= oldest:
+        return []
+    return [
+        f"{provider.name}'s plan {plan.name!r} has splits and dividends from {oldest} on; the store's bars begin on"
+        f" {oldest_bar}, and those before may lack some"
+    ]
 
 
 def _holds(call: Call, at: dt.datetime | None, now: dt.datetime) -> bool:
@@ -133,83 +125,6 @@ def _holds(call: Call, at: dt.datetime | None, now: dt.datetime) -> bool:
     if call.final_at is not None and at < call.final_at <= now:
         return False
     return call.lasts is None or now - at <= call.lasts
-
-
-# --- bars -------------------------------------------------------------------------------------------------
-
-
-def _ask_bars(
-    store: Store,
-    provider: Provider,
-    plan: Plan,
-    wishes: Wishes,
-    now: dt.datetime,
-    end: dt.date,
-    known: dict[str, dt.datetime],
-    notes: list[str],
-) -> Ask:
-    if end > last_ready_session(now):
-        notes.append(f"bars are there up to {last_ready_session(now)}; what is later is left for another sync")
-        end = last_ready_session(now)
-    start = wishes.start or (end if wishes.compare else _first_missing(store, end, known))
-    if not provider.hosts and wishes.start is None:
-        start = calendar.EARLIEST  # files on this machine: all that is in them
-    if plan.years is not None:
-        oldest = session_of(now) - dt.timedelta(days=int(365.25 * plan.years) - 1)
-        if start < oldest:
-            notes.append(
-                f"{provider.name}'s plan {plan.name!r} reaches back to {oldest}; what is earlier is left out"
-            )
-            start = oldest
-    days = pl.Series("session", calendar.sessions(start, end)).cast(pl.Date).to_list()
-    by_date = "bars by date" in provider.offers and not wishes.symbols
-    if not by_date and not wishes.again and not wishes.compare and not wishes.symbols:
-        # Sessions that every symbol was asked for already; the day is asked for once more when it is final.
-        days = [day for day in days if not _session_holds(day, known, now)]
-    symbols = _symbols(store, provider, "bars", wishes, days[0]) if days else ()
-    return Ask("bars", plan, now, end, sessions=tuple(days), symbols=symbols, via=wishes.via)
-
-
-def _session_holds(day: dt.date, known: dict[str, dt.datetime], now: dt.datetime) -> bool:
-    at = known.get(f"{SESSION_KEY}{day}")
-    return at is not None and not at < final_at(day) <= now
-
-
-def _first_missing(store: Store, end: dt.date, known: dict[str, dt.datetime]) -> dt.date:
-    """Where a sync begins that names no date: at the first session fetched, so that holes are filled; else after the
-    newest stored bar; else a year ago."""
-    days = [key.rpartition("/")[2] for key in known if key.startswith(("bars/", SESSION_KEY))]
-    fetched = [dt.date.fromisoformat(day) for day in days if len(day) == 10 and day[4] == "-"]
-    if fetched:
-        return min(fetched)
-    if store.exists() and not store.is_empty():
-        newest = store.sessions()[-1]
-        return min(calendar.next_session(newest), end) if newest < end else end
-    return end - FIRST_SYNC
-
-
-def _symbols(store: Store, provider: Provider, what: What, wishes: Wishes, since: dt.date) -> tuple[str, ...]:
-    """The symbols to name to a vendor; empty where it brings the whole market by itself."""
-    if wishes.symbols or what not in provider.needs_symbols:
-        return wishes.symbols
-    found = known_symbols(store, since)
-    if not found:
-        raise OptionError(
-            f"{provider.name} brings {what} of named symbols, and the store {store.path} knows none yet",
-            "sync the universe first, as with --source nasdaqtrader, or name some: --symbols AAPL,MSFT",
-        )
-    return found
-
-
-def known_symbols(store: Store, since: dt.date) -> tuple[str, ...]:
-    """The symbols that had bars or were listed on or after a date, sorted."""
-    if not store.exists():
-        return ()
-    listing = store.symbols()
-    gone = listing.filter(pl.col("delisted") < since)["symbol"]
-    listed = listing["symbol"].to_list()
-    found = set(listed) | set(store.newest()["symbol"] if not store.is_empty() else [])
-    return tuple(sorted(found - set(gone)))
 
 
 # --- the others -------------------------------------------------------------------------------------------

@@ -16,6 +16,10 @@ from tapescan.store import ImportReport
 __all__ = ["Failure", "PartReport", "SyncReport"]
 
 
+#: Sessions and symbols that a line names; --format json has them all.
+SHOWN = 10
+
+
 @dataclass(frozen=True)
 class Failure:
     """A call that brought nothing. key : the call's. reason : a word of PROVIDER_REASONS."""
@@ -54,6 +58,8 @@ class PartReport:
     stored: ImportReport = field(default_factory=ImportReport)
     notes: list[str] = field(default_factory=list)
     stopped: bool = False
+    #: Whether asking this vendor further would be senseless.
+    fatal: bool = False
 
     @property
     def partial(self) -> bool:
@@ -70,6 +76,7 @@ class PartReport:
             old = mine.actions.get(table, (0, 0, 0))
             mine.actions[table] = (old[0] + counts[0], old[1] + counts[1], old[2] + counts[2])
         mine.versions = done.versions
+        self.notes += done.notes
 
     def lines(self) -> list[str]:
         """For a person."""
@@ -93,10 +100,12 @@ class PartReport:
             for reason, count in self.stored.refused.items()
         ]
         for reason, count in Counter(failure.reason for failure in self.failures).most_common():
-            first = next(failure for failure in self.failures if failure.reason == reason)
-            lines.append(f"  failed: {count:,} x {PROVIDER_REASONS[reason]}; first: {first.detail}")
+            those = [failure for failure in self.failures if failure.reason == reason]
+            days = sorted({str(day) for failure in those for day in failure.sessions})
+            which = f" ({', '.join(days[:SHOWN])}{', ...' if len(days) > SHOWN else ''})" if days else ""
+            lines.append(f"  failed: {count:,} x {PROVIDER_REASONS[reason]}{which}; first: {those[0].detail}")
         for reason, count in Counter(problem.reason for problem in self.problems).most_common():
-            some = [_named(problem) for problem in self.problems if problem.reason == reason][:5]
+            some = [_named(problem) for problem in self.problems if problem.reason == reason][:SHOWN]
             more = ", ..." if count > len(some) else ""
             lines.append(f"  {reason.replace('_', ' ')}: {count:,} ({', '.join(some)}{more})")
         lines += [f"  note: {note}" for note in self.notes]

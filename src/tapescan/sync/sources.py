@@ -13,9 +13,10 @@ from tapescan.market import calendar
 from tapescan.providers.keys import find_keys
 from tapescan.providers.seam import Ask, Plan, Provider, What
 from tapescan.providers.vendors import VENDORS, load_vendor
-from tapescan.sync.planning import OFFERS_FOR, last_ready_session, seconds_at_limit
+from tapescan.sync.planning import OFFERS_FOR, seconds_at_limit
+from tapescan.sync.wishes import last_ready_session
 
-__all__ = ["Cost", "Source", "choose_source", "list_sources"]
+__all__ = ["PREFERRED", "Cost", "Source", "choose_source", "list_sources"]
 
 #: Who is asked first for what, when nobody is named.
 PREFERRED: dict[What, tuple[str, ...]] = {
@@ -107,6 +108,8 @@ def _cost(
         if not any(offer in provider.offers and offer not in plan.lacks for offer in OFFERS_FOR[what]):
             continue
         any_offer = True
+        if what == "actions" and what in provider.needs_symbols and "bars" in wanted:
+            continue  # they come with the bars
         if not provider.hosts:
             continue  # files on this machine cost no request
         ask = Ask(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import time
 from collections.abc import Callable, Mapping
@@ -19,10 +20,12 @@ from tapescan.providers.recent import Recent
 from tapescan.providers.seam import Ask, Plan, Provider, What
 from tapescan.providers.vendors import base_addresses, find_plan, load_vendor, open_link
 from tapescan.store import Store
-from tapescan.sync.planning import OFFERS_FOR, Planned, Wishes, known_symbols, plan_part
+from tapescan.sync.planning import OFFERS_FOR, Planned, plan_part
 from tapescan.sync.report import PartReport, SyncReport
 from tapescan.sync.running import Progress, run_part
-from tapescan.sync.sources import choose_source
+from tapescan.sync.sessions import known_symbols
+from tapescan.sync.sources import PREFERRED, choose_source
+from tapescan.sync.wishes import Wishes
 
 __all__ = ["dry_run", "sync"]
 
@@ -109,27 +112,40 @@ async def _sync(
     parts = _parts(wishes, source, plan)
     days = calendar.sessions(calendar.EARLIEST, session_of(clock()))
     sessions = pl.Series("session", days).cast(pl.Date)
+    store.check_writable()
     links: dict[str, Link] = {}
-    try:
+    given_up: set[str] = set()
+    async with contextlib.AsyncExitStack() as opened:
         for what, provider, chosen in parts:
-            planned = plan_part(store, provider, chosen, what, wishes, clock())
+            if provider.name in given_up:
+                report.parts.append(_not_asked(what, provider, chosen, f"{provider.name} was given up before"))
+                continue
+            try:
+                planned = plan_part(store, provider, chosen, what, wishes, clock())
+            except OptionError as error:
+                if not report.partial:
+                    raise
+                # What it needs did not come: that has been told, and is the reason.
+                report.parts.append(_not_asked(what, provider, chosen, str(error)))
+                continue
+            planned = replace(planned, notes=(*planned.notes, *_chosen_for_want(what, provider, source)))
             if planned.calls and provider.name not in links:
                 places = dict(addresses or base_addresses(provider))
                 recent = Recent(provider.name, " ".join(places.values()), chosen)
+                opened.enter_context(recent.turn())
                 link = open_link(provider, chosen, patience=patience, spent=recent.ago(), addresses=places)
                 link.pace.on_send = recent.remember
-                links[provider.name] = await link.__aenter__()
-            link_or_none = links.get(provider.name)
-            if link_or_none is None:
-                part = _nothing_to_do(planned)
+                links[provider.name] = await opened.enter_async_context(link)
+            if provider.name in links:
+                part = await run_part(
+                    store, provider, links[provider.name], planned, wishes, sessions, clock, progress
+                )
             else:
-                part = await run_part(store, provider, link_or_none, planned, wishes, sessions, clock, progress)
+                part = _nothing_to_do(planned)
             report.parts.append(part)
+            given_up |= {provider.name} if part.fatal else set()
             if part.stopped:
                 break
-    finally:
-        for link in links.values():
-            await link.__aexit__(None, None, None)
     if any(part.made for part in report.parts):
         await asyncio.to_thread(store.settle)
     report.seconds = time.monotonic() - begun
@@ -142,6 +158,13 @@ def _parts(wishes: Wishes, source: str, plan: str | Plan) -> list[tuple[What, Pr
         raise OptionError("a plan is named without its source", "name it too: --source massive --plan free")
     if wishes.start is not None and wishes.end is not None and wishes.end < wishes.start:
         raise OptionError(f"{wishes.end} lies before {wishes.start}", "give --from before --to")
+    for kind in wishes.what:
+        if kind not in _ORDER:
+            raise OptionError(f"a sync does not store {kind!r}", f"it stores {', '.join(_ORDER)}")
+    if not wishes.what:
+        raise OptionError("nothing is asked for", f"name any of {', '.join(_ORDER)}")
+    if wishes.compare and wishes.what != ("bars",):
+        raise OptionError("only bars are compared", "ask for bars alone")
     parts: list[tuple[What, Provider, Plan]] = []
     for what in _ORDER:
         if what not in wishes.what:
@@ -168,6 +191,16 @@ def _clock(now: dt.datetime | None) -> Callable[[], dt.datetime]:
         return lambda: dt.datetime.now(dt.UTC)
     begun = time.monotonic()
     return lambda: now + dt.timedelta(seconds=time.monotonic() - begun)
+
+
+def _not_asked(what: What, provider: Provider, plan: Plan, why: str) -> PartReport:
+    return PartReport(what, provider.name, plan.name, calls=1, left=1, notes=[f"not asked: {why}"])
+
+
+def _chosen_for_want(what: What, provider: Provider, source: str) -> tuple[str, ...]:
+    """Said where a fallback is asked because the keys of a better vendor are missing."""
+    better = PREFERRED[what][: PREFERRED[what].index(provider.name)] if not source else ()
+    return (f"no keys were found for {' or '.join(better)}, so {provider.name} is asked",) if better else ()
 
 
 def _nothing_to_do(planned: Planned) -> PartReport:
