@@ -118,7 +118,7 @@ def sync_store(
     Raises OptionError for wishes that no vendor can fulfil, StoreError when the store cannot be written.
     """
     from tapescan.sync import sync  # brings the network, which nothing else here needs
-    from tapescan.sync.planning import Wishes
+    from tapescan.sync.wishes import Wishes
 
     place = store if isinstance(store, Store) else Store(str(store))
     named = tuple(normal_spelling(pl.Series(list(symbols), dtype=pl.String)))

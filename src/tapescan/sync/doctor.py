@@ -30,6 +30,7 @@ from tapescan.sync.findings import (
     missing_sessions,
 )
 from tapescan.sync.jumps import VERDICTS, split_like_jumps, splits_recorded_twice
+from tapescan.sync.sessions import sessions_fetched
 
 __all__ = ["Diagnosis", "examine"]
 
@@ -43,6 +44,7 @@ class Diagnosis:
 
     first, newest : sessions examined. symbols, bars : their number.
     missing : session, without any bar. short : session, symbols, usual.
+    whole : sessions that a vendor was asked for as a whole; a bar that is missing there is a day without a trade.
     gaps : symbol, start, end, sessions. seldom : symbol, bars, sessions.
     stale : symbol, newest, behind, listing; delisted symbols among them.
     jumps : as `jumps.JUMPS`. twice : symbol, ex_date, again, ratio of splits that are recorded on two days.
@@ -57,6 +59,7 @@ class Diagnosis:
     bars: int
     missing: pl.DataFrame
     short: pl.DataFrame
+    whole: int
     gaps: pl.DataFrame
     seldom: pl.DataFrame
     stale: pl.DataFrame
@@ -138,7 +141,8 @@ class Diagnosis:
         def told(row: dict[str, Any]) -> str:
             return f"{row['symbol']}: {row['start']} to {row['end']}, {_sessions(row['sessions'])}"
 
-        return [f"gaps: {_count(self.gaps)}{more}", *_some(self.gaps, top, told)]
+        known = f" (not looked for on {self.whole:,} sessions that a vendor gave as a whole)" if self.whole else ""
+        return [f"gaps: {_count(self.gaps)}{more}{known}", *_some(self.gaps, top, told)]
 
     def _jumps(self, top: int) -> list[str]:
         lines = [f"split-like jumps: {_count(self.jumps)}"]
@@ -226,7 +230,8 @@ def examine(
     newest = sessions[-1]
     tell(1, 4, "looking for gaps")
     short = find_short_sessions(dict(counts.iter_rows()))
-    gaps, seldom = find_gaps(bars, sessions.filter(~sessions.is_in(short["session"].implode())))
+    whole = sessions.filter(sessions.is_in(sessions_fetched(store.fetches()["key"])))
+    gaps, seldom = find_gaps(bars, sessions.filter(~sessions.is_in([*short["session"], *whole])))
     last = bars.group_by("symbol").agg(newest=pl.col("session").max())
     listing = store.symbols()
     tell(2, 4, "looking for splits")
@@ -245,6 +250,7 @@ def examine(
         bars=number,
         missing=pl.DataFrame({"session": missing_sessions(sessions)}, schema={"session": pl.Date}),
         short=short,
+        whole=len(whole),
         gaps=gaps,
         seldom=seldom,
         stale=find_stale(last, listing, sessions),

@@ -9,6 +9,7 @@ that becomes known later is asked for the sessions before, too.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
@@ -21,7 +22,16 @@ from tapescan.store import Store
 from tapescan.sync.checking import short_sessions
 from tapescan.sync.wishes import Wishes, last_ready_session
 
-__all__ = ["FIRST_SYNC", "SESSION_KEY", "SYMBOL_KEY", "AskedBars", "ask_bars", "known_symbols", "symbols_for"]
+__all__ = [
+    "FIRST_SYNC",
+    "SESSION_KEY",
+    "SYMBOL_KEY",
+    "AskedBars",
+    "ask_bars",
+    "known_symbols",
+    "sessions_fetched",
+    "symbols_for",
+]
 
 #: History that a first sync asks for when no date is named.
 FIRST_SYNC = dt.timedelta(days=366)
@@ -166,6 +176,11 @@ def _session_of_key(key: str) -> dt.date | None:
         return dt.date.fromisoformat(day)
     except ValueError:
         return None
+
+
+def sessions_fetched(keys: Iterable[str]) -> list[dt.date]:
+    """The sessions that a vendor was asked for as a whole, by the keys of what was fetched."""
+    return sorted({day for key in keys if (day := _session_of_key(key)) is not None})
 
 
 def _session_holds(day: dt.date, known: dict[str, dt.datetime], now: dt.datetime) -> bool:
