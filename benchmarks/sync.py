@@ -136,6 +136,12 @@ def statements(companies: int, latency: float) -> None:
                 f"frames, {plan.name}: {requests} requests, {len(facts):,} facts of {facts['company'].n_unique():,} "
                 f"companies in {report.seconds:.1f} s; 429s: {throttled(requests_seen(url))}"
             )
+            later = evening + dt.timedelta(days=8)
+            again = sync(store, wishes, source="sec", plan=plan, now=later, addresses=addresses)
+            say(
+                f"the same eight days later, periods that still change: {sum(part.requests for part in again.parts)} "
+                f"requests in {again.seconds:.1f} s"
+            )
     with fake("sec", *options, "--limit", "10/1") as url:
         store = Store(tempfile.mkdtemp())
         few = store_companies(store, url, evening)[:200]
