@@ -13,12 +13,13 @@ tapescan.compute_features(market, ["rsi_14", "macd_12_26_9_signal"])
 from __future__ import annotations
 
 import datetime as dt
+import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import polars as pl
 
@@ -28,8 +29,9 @@ from tapescan.features.plan import Plan, default_features, plan_features
 from tapescan.features.warm import warm_up
 from tapescan.market.adjust import Adjustment
 from tapescan.market.spelling import normal_spelling
+from tapescan.models.predict import Models, load_models
 from tapescan.scan.explain import Explanation, explain
-from tapescan.scan.inputs import simulated_inputs, store_inputs
+from tapescan.scan.inputs import models_folder, simulated_inputs, store_inputs
 from tapescan.scan.pipeline import Inputs, prepare, run
 from tapescan.scan.profile import DEFAULT_PROFILE, Profile, load_profile
 from tapescan.scan.result import ScanResult
@@ -43,6 +45,7 @@ __all__ = ["compute_features", "explain_symbol", "load_market", "scan_market", "
 
 Data = str | Path | Store | Inputs | None
 Progress = Callable[[str, int, int], None]
+Trained = Models | str | Path | Literal[False] | None
 
 
 def scan_market(
@@ -54,6 +57,7 @@ def scan_market(
     rank_by: str | None = None,
     features: Sequence[str] | str = (),
     adjust: Adjustment | None = None,
+    models: Trained = None,
     progress: Progress | None = None,
 ) -> ScanResult:
     """Rank the whole market.
@@ -63,13 +67,15 @@ def scan_market(
     profile : a profile's name, a TOML file, or a Profile. where : SQL condition over features and result columns.
     rank_by : a column, with ``asc`` or ``desc``. features : further feature columns, ``"all"`` for the default list.
     adjust : ``splits`` (the default), ``total`` (dividends too) or ``none``, for data read from a store.
+    models : the folder of trained models, or what `models.predict.load_models` made of it; False for none. None is
+    the folder that TAPESCAN_MODELS names, else ``models`` in a local store's folder where there is one.
     progress : called with (what, done, total) during longer work.
 
     Raises the errors of `tapescan.errors` for input that cannot be used, before any work.
     """
     chosen = load_profile(profile) if isinstance(profile, str) else profile
     shown = default_features() if features == "all" else (features,) if isinstance(features, str) else tuple(features)
-    request = prepare(chosen, where=where, rank_by=rank_by, features=shown)
+    request = prepare(chosen, where=where, rank_by=rank_by, features=shown, models=_models(data, models))
     begin = time.perf_counter()
     inputs = _ready(data, as_of, request.plan, adjust, progress)
     prepared = time.perf_counter() - begin
@@ -84,10 +90,12 @@ def explain_symbol(
     as_of: dt.date | str | None = None,
     profile: str | Profile = DEFAULT_PROFILE,
     adjust: Adjustment | None = None,
+    models: Trained = None,
     progress: Progress | None = None,
 ) -> Explanation:
     """Scan, and explain one symbol: its rank, what each factor saw, and the trade. Arguments as in `scan_market`."""
-    request = prepare(load_profile(profile) if isinstance(profile, str) else profile)
+    chosen = load_profile(profile) if isinstance(profile, str) else profile
+    request = prepare(chosen, models=_models(data, models))
     return explain(_ready(data, as_of, request.plan, adjust, progress), request, symbol)
 
 
@@ -154,6 +162,22 @@ def _ready(
         inputs = _read(data, as_of, plan.rows, adjust, progress)
         kernels.result()
     return inputs
+
+
+def _models(data: Data, models: Trained) -> Models:
+    """The models to use. A folder that was named has to be there; the store's own need not."""
+    if isinstance(models, Models):
+        return models
+    named = os.environ.get("TAPESCAN_MODELS") if models is None else models
+    if named:
+        if not Path(named).is_dir():
+            raise OptionError(f"there is no folder of models at {named}", "`tapescan train` makes one")
+        return load_models(named)
+    if named is False or data is None:
+        return Models(())
+    if isinstance(data, Inputs):
+        return load_models(data.models)
+    return load_models(models_folder(data if isinstance(data, Store) else Store(str(data))))
 
 
 def _check(data: Data, as_of: dt.date | str | None, adjust: Adjustment | None) -> None:

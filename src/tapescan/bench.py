@@ -4,6 +4,9 @@
 (b) the same 48 outputs
 (c) those 48 outputs by a pandas loop, symbol by symbol (on a sample, scaled up)
 (d) a whole warm scan, all stages, with all default features
+(e) two models' forecasts of the market at once, against one call a symbol (on a sample, scaled up)
+(f) the scan of (d) with both models
+(g) both models' SHAP values of the rows shown and of all, against XGBoost's own (all: on a sample, scaled up)
 
 TA-Lib's loop is given what a careful user would give it: contiguous float64 columns, already split by
 symbol; only the calls are timed. Every figure is the median of several rounds taken in turn, so that a
@@ -27,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tapescan.bench_models import ALONE, CONTRIBUTED, SHOWN, Workload, model_workload
 from tapescan.errors import OptionError
 from tapescan.features.compute import latest, replay, threads
 from tapescan.features.plan import Plan, default_features, plan_features
@@ -94,6 +98,8 @@ class Comparison:
 
 @dataclass(frozen=True)
 class BenchReport:
+    """left_out : what was not measured and why; empty when all was."""
+
     symbols: int
     bars: int
     features: int
@@ -104,6 +110,7 @@ class BenchReport:
     kernels: tuple[tuple[str, float], ...]
     limit: Mapping[str, float]
     peak_memory: float
+    left_out: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -127,6 +134,7 @@ class BenchReport:
             "kernels_ms": {name: round(ms, 3) for name, ms in self.kernels},
             "limit": {name: round(value, 3) for name, value in self.limit.items()},
             "peak_memory_mib": round(self.peak_memory, 1),
+            "left_out": self.left_out,
         }
 
 
@@ -144,6 +152,8 @@ def run_bench(
     request = prepare(load_profile(DEFAULT_PROFILE), features=default_features())
     for plan in (everything, common, request.plan):
         warm_up(plan, lambda done, total: say("compiling kernels", done, total))
+    say("training two models", 0, 0)
+    models = model_workload(panel)
     columns = _columns(panel)
     talib_calls = _talib_calls(talib)
 
@@ -158,16 +168,14 @@ def run_bench(
         "scan": lambda: run(inputs, request),
         "talib": talib_loop,
     }
-    taken: dict[str, list[float]] = {name: [] for name in sides}
-    for work in sides.values():
-        work()
-    for number in range(rounds):
-        say("timing", number, rounds)
-        for name, work in sides.items():
-            # Warm means that this work was the last to be done: each side first puts its own data back in the caches.
-            work()
-            taken[name].append(_milliseconds(work))
-    median = {name: statistics.median(times) for name, times in taken.items()}
+    if models is not None:
+        alpha = prepare(load_profile(DEFAULT_PROFILE), features=default_features(), models=models.models)
+        sides |= {
+            "scan with models": lambda: run(inputs, alpha),
+            "at once": models.at_once,
+            "one by one": models.one_by_one,
+        }
+    median = _medians(sides, rounds, lambda number: say("timing", number, rounds))
     say("timing the pandas loop", 0, 0)
     sample = columns[:: max(len(columns) // PANDAS_SAMPLE, 1)][:PANDAS_SAMPLE]
     pandas_ms = _milliseconds(lambda: pandas_loop(pandas, sample)) * len(columns) / len(sample)
@@ -182,6 +190,7 @@ def run_bench(
             "(c) the same 48 outputs", median["common"], f"pandas loop, {len(sample)} symbols scaled", pandas_ms, None
         ),
         Comparison("(d) a whole warm scan", median["scan"], loop_name, median["talib"], 6),
+        *(() if models is None else _model_comparisons(models, median, loop_name, say)),
     )
     return BenchReport(
         symbols=len(panel),
@@ -194,6 +203,44 @@ def run_bench(
         kernels=_kernel_times(panel, everything),
         limit=_limit(panel, everything, median["all"]),
         peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        left_out="two models' forecasts and SHAP values: XGBoost is not installed" if models is None else "",
+    )
+
+
+def _medians(
+    sides: Mapping[str, Callable[[], object]], rounds: int, say: Callable[[int], None] | None = None
+) -> dict[str, float]:
+    """Each side's median in milliseconds, all of them in turn in each round."""
+    taken: dict[str, list[float]] = {name: [] for name in sides}
+    for work in sides.values():
+        work()
+    for number in range(rounds):
+        if say:
+            say(number)
+        for name, work in sides.items():
+            # Warm means that this work was the last to be done: each side first puts its own data back in the caches.
+            work()
+            taken[name].append(_milliseconds(work))
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def _model_comparisons(
+    models: Workload, median: Mapping[str, float], loop_name: str, say: Callable[[str, int, int], None]
+) -> tuple[Comparison, ...]:
+    """What the models cost. The SHAP values take seconds, so one round does."""
+    say("timing the models' explanations", 0, 0)
+    every, part = len(models.rows), min(CONTRIBUTED, len(models.rows))
+    sides = {"few": models.explain(SHOWN), "all": models.explain(every)}
+    theirs = {"few": models.contribs(SHOWN), "part": models.contribs(part)}
+    ours, xgboost = _medians(sides, 1), _medians(theirs, 1)
+    alone, talib = median["one by one"] * models.scaled(ALONE), median["talib"]
+    single, contribs = f"one call a symbol, {min(ALONE, every)} scaled", "XGBoost's pred_contribs"
+    whole = xgboost["part"] * models.scaled(part)
+    return (
+        Comparison(f"(e) two models, {every:,} symbols at once", median["at once"], single, alone, 30),
+        Comparison("(f) a whole warm scan with both models", median["scan with models"], loop_name, talib, 4),
+        Comparison(f"(g) SHAP values of {SHOWN} rows", ours["few"], contribs, xgboost["few"], None),
+        Comparison(f"    SHAP values of {every:,} rows", ours["all"], f"{contribs}, {part} scaled", whole, None),
     )
 
 

@@ -23,7 +23,7 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; the median counts.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
 ) -> None:
-    """Measure the features and a whole warm scan against a TA-Lib loop and a pandas loop, in one run."""
+    """Measure the features and a whole warm scan against a TA-Lib and a pandas loop, and models, in one run."""
     from tapescan.bench import run_bench
 
     with progress_line() as progress:
@@ -40,6 +40,8 @@ def bench(
         wanted = f"{one.target:g}" if one.target else ""
         table.add_row(one.what, f"{one.ours:,.1f}", one.against, f"{one.theirs:,.0f}", f"{one.ratio:,.1f}", wanted)
     console.print(table)
+    if report.left_out:
+        console.print(f"Left out: {report.left_out}", markup=False, soft_wrap=True)
     stages = ", ".join(f"{name} {ms:.1f}" for name, ms in report.stages.items())
     console.print(f"Stages of the scan, ms: {stages}")
     dearest = ", ".join(f"{name} {ms:.2f}" for name, ms in report.kernels[:SHOWN_KERNELS])

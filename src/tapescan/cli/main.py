@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from tapescan.cli import bench, doctor, imports, indicators, scan, show, sync
+from tapescan.cli import bench, doctor, imports, indicators, scan, show, sync, train
 from tapescan.errors import TapescanError
 from tapescan.version import __version__
 
@@ -47,6 +47,9 @@ app.command("import")(imports.import_files)
 app.command("sync")(sync.sync)
 app.command("sources")(sync.sources)
 app.command("doctor")(doctor.doctor)
+app.command("train")(train.train)
+app.command("evaluate")(train.evaluate)
+app.command("models")(train.models)
 app.command("scan")(scan.scan)
 app.command("show")(show.show)
 app.command("indicators")(indicators.indicators)

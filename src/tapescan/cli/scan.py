@@ -6,7 +6,7 @@ import io
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import polars as pl
 import typer
@@ -20,7 +20,7 @@ from tapescan.scan.result import ScanResult
 from tapescan.settings import Settings, load_settings
 from tapescan.store import Store
 
-__all__ = ["chosen_market", "read_scan", "scan"]
+__all__ = ["chosen_market", "chosen_models", "read_scan", "scan"]
 
 FORMATS = ("table", "json", "csv", "parquet")
 
@@ -29,6 +29,10 @@ StoreOption = Annotated[
 ]
 AsOfOption = Annotated[str, typer.Option(metavar="DATE", help="Use only what was known at the close of this day.")]
 ProfileOption = Annotated[str, typer.Option(help="Name of a profile, or a TOML file.")]
+ModelsOption = Annotated[
+    str, typer.Option(metavar="DIR", help="Folder of trained models. [default: models in the store's folder]")
+]
+NoModelsOption = Annotated[bool, typer.Option("--no-models", help="Leave trained models out.")]
 
 
 def scan(
@@ -54,6 +58,8 @@ def scan(
     output_file: Annotated[
         Path | None, typer.Option("--output", help="Write there instead of standard output.")
     ] = None,
+    models: ModelsOption = "",
+    no_models: NoModelsOption = False,
     record: Annotated[
         bool, typer.Option("--record", help="Keep the rows shown in the store's scan history.")
     ] = False,
@@ -63,7 +69,10 @@ def scan(
     if output_file is not None:
         _check_writable(output_file)
     settings = load_settings()
-    result = read_scan(settings, store, as_of, profile, where=where, rank_by=rank_by, features=features)
+    trained = chosen_models(models, no_models)
+    result = read_scan(
+        settings, store, as_of, profile, where=where, rank_by=rank_by, features=features, models=trained
+    )
     rows = top or (None if output_format in {"csv", "parquet"} else settings.top)
     if record:
         _record(result, store or settings.store, rows or settings.top)
@@ -117,9 +126,17 @@ def read_scan(settings: Settings, store: str, as_of: str, profile: str, **asked:
             rank_by=asked.get("rank_by") or None,
             features=names,
             adjust=settings.adjust,
+            models=asked.get("models"),
             progress=progress,
         )
     return replace(result, notes=(*said, *result.notes))
+
+
+def chosen_models(models: str, no_models: bool) -> str | Literal[False] | None:
+    """What the API takes: a folder, False for no models, None for where they lie by default."""
+    if models and no_models:
+        raise OptionError("--models and --no-models are both given", "give one of them")
+    return False if no_models else models or None
 
 
 def chosen_market(settings: Settings, store: str) -> tuple[Store | None, tuple[str, ...]]:

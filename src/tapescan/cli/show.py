@@ -11,12 +11,20 @@ from rich.markup import escape
 from rich.table import Table
 
 from tapescan.cli.console import notes, output, progress_line
-from tapescan.cli.scan import AsOfOption, ProfileOption, StoreOption, chosen_market
+from tapescan.cli.scan import (
+    AsOfOption,
+    ModelsOption,
+    NoModelsOption,
+    ProfileOption,
+    StoreOption,
+    chosen_market,
+    chosen_models,
+)
 from tapescan.scan.ratios import LEAST_TESTS, PIOTROSKI
 from tapescan.settings import load_settings
 
 if TYPE_CHECKING:  # imported, it would load all kernels before the command line is even checked
-    from tapescan.scan.explain import Statements
+    from tapescan.scan.explain import ForecastView, Statements
 
 __all__ = ["show"]
 
@@ -26,11 +34,13 @@ def show(
     store: StoreOption = "",
     as_of: AsOfOption = "",
     profile: ProfileOption = "",
+    models: ModelsOption = "",
+    no_models: NoModelsOption = False,
 ) -> None:
-    """Explain one symbol: rank, every factor's points and terms, the votes of its trend, and the trade plan."""
+    """Explain one symbol: rank, every factor's points and terms, trained models' forecasts, votes, and the plan."""
     from tapescan.api import explain_symbol
 
-    settings = load_settings()
+    settings, trained = load_settings(), chosen_models(models, no_models)
     with progress_line() as progress:
         data, said = chosen_market(settings, store)
         found = explain_symbol(
@@ -39,6 +49,7 @@ def show(
             as_of=as_of or None,
             profile=profile or settings.profile,
             adjust=settings.adjust,
+            models=trained,
             progress=progress,
         )
     notes((*said, *found.scan.notes))
@@ -59,6 +70,9 @@ def show(
     _factors(console, found.factors)
     if any(view.name in {"value", "quality", "growth"} for view in found.factors):
         console.print(_statements(found.statements), soft_wrap=True)
+    for forecast in found.forecasts:
+        for line in _forecast(forecast):
+            console.print(line, markup=False, soft_wrap=True)
     up = sum(vote == 1 for _, vote in found.votes)
     down = sum(vote == -1 for _, vote in found.votes)
     against = ", ".join(name for name, vote in found.votes if vote == -1)
@@ -74,6 +88,20 @@ def show(
             f"stop {_price(row['stop'])} (risk ${row['risk']:,.0f}), target {_price(row['target'])} "
             f"({abs(row['target'] - row['entry']) / risk:.1f} times the risk); size limited by {row['limit']}"
         )
+
+
+def _forecast(view: ForecastView) -> list[str]:
+    """A model's forecast in words, what moved it, and whether it counts."""
+    if view.value is None or view.percentile is None or view.parts is None:
+        return [f"{view.name}: no forecast; {view.says}"]
+    families = {**view.parts.families, "base": view.parts.base}
+    said = ", ".join(f"{family} {part:+.2g}" for family, part in families.items() if part)
+    return [
+        f"{view.name}: expected rank {view.value:+.3f} after {view.horizon} sessions (0 is the middle), "
+        f"above {view.percentile:.0%} of those ranked; {view.says}",
+        f"  its parts: {said}",
+        f"  most of it: {'; '.join(view.parts.words) or 'nothing'}",
+    ]
 
 
 def _statements(known: Statements | None) -> str:

@@ -11,7 +11,9 @@ import polars as pl
 
 from tapescan.errors import OptionError, nearest
 from tapescan.features.compute import Features, latest
+from tapescan.features.cross import percentile
 from tapescan.market.universe import spelling_key
+from tapescan.scan.alpha import Forecast, Parts
 from tapescan.scan.factors import AVERAGES, FACTORS, OSCILLATORS, RELATIVE_HORIZONS
 from tapescan.scan.pipeline import Inputs, Request, run
 from tapescan.scan.ratios import RATIOS
@@ -19,7 +21,7 @@ from tapescan.scan.reasons import REASONS
 from tapescan.scan.regime import market_return
 from tapescan.scan.result import ScanResult
 
-__all__ = ["Explanation", "FactorView", "Statements", "explain"]
+__all__ = ["Explanation", "FactorView", "ForecastView", "Statements", "explain"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,23 @@ class FactorView:
     points: float | None
     possible: float
     terms: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True)
+class ForecastView:
+    """One model's forecast of one symbol.
+
+    name, horizon : of the model, the latter in sessions. value : the expected rank among the market, about -0.5 to
+    0.5. percentile : 0 to 1 among the forecasts of the scan. parts : what it is made of. These three are None for a
+    symbol without a forecast. says : whether the model counts and why.
+    """
+
+    name: str
+    horizon: int
+    value: float | None
+    percentile: float | None
+    says: str
+    parts: Parts | None
 
 
 @dataclass(frozen=True)
@@ -60,7 +79,7 @@ class Statements:
 class Explanation:
     """row : the symbol's row of the scan's frame. factors : in the order of their weight.
     votes : the technical rating's votes: name and +1, 0, -1 or None. dropped : why it was not ranked, in words;
-    empty if it was. statements : None when none of its company are known."""
+    empty if it was. statements : None when none of its company are known. forecasts : one a model."""
 
     symbol: str
     row: dict[str, Any]
@@ -69,6 +88,7 @@ class Explanation:
     dropped: str
     scan: ScanResult
     statements: Statements | None = None
+    forecasts: tuple[ForecastView, ...] = ()
 
 
 def explain(inputs: Inputs, request: Request, symbol: str) -> Explanation:
@@ -86,12 +106,14 @@ def explain(inputs: Inputs, request: Request, symbol: str) -> Explanation:
     found = own.row(0, named=True)
     views: tuple[FactorView, ...] = ()
     votes: tuple[tuple[str, int | None], ...] = ()
+    forecasts: tuple[ForecastView, ...] = ()
     if symbol in inputs.panel.symbols:
         at = inputs.panel.symbols.index(symbol)
         features = latest(inputs.panel.last(request.plan.rows), request.plan)
         views, votes = _views(inputs, features, at, found, result), _votes(features, at)
+        forecasts = tuple(_forecast(one, symbol, at) for one in result.forecasts)
     dropped = REASONS.get(found["dropped"], "")
-    return Explanation(symbol, found, views, votes, dropped, result, _statements(inputs, symbol))
+    return Explanation(symbol, found, views, votes, dropped, result, _statements(inputs, symbol), forecasts)
 
 
 def _views(
@@ -121,7 +143,34 @@ def _views(
                 terms=tuple((term.words, _text(term.shown(values)[0], term.style)) for term in factor.terms),
             )
         )
+    for forecast in result.forecasts:
+        if share := shares.get(forecast.name, 0.0):
+            value, points = row[forecast.name], row[f"score_{forecast.name}"]
+            known = value is not None and points is not None
+            views.append(
+                FactorView(
+                    name=forecast.name,
+                    title=f"a trained model's forecast over {forecast.model.card.horizon} sessions",
+                    value=value,
+                    percentile=points / (100.0 * share) if known else None,
+                    points=points,
+                    possible=100.0 * share,
+                    terms=(("expected rank", None if value is None else f"{value:+.3f}"),),
+                )
+            )
     return tuple(sorted(views, key=lambda view: -view.possible))
+
+
+def _forecast(forecast: Forecast, symbol: str, at: int) -> ForecastView:
+    known = not np.isnan(forecast.values[at])
+    return ForecastView(
+        name=forecast.name,
+        horizon=forecast.model.card.horizon,
+        value=float(forecast.values[at]) if known else None,
+        percentile=float(percentile(forecast.values)[at]) if known else None,
+        says=forecast.says,
+        parts=forecast.explain([symbol])[0],
+    )
 
 
 def _statements(inputs: Inputs, symbol: str) -> Statements | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from tapescan.market.simulate import simulate
 from tapescan.market.universe import build_universe, spelling_key
 from tapescan.scan.pipeline import Inputs
 from tapescan.store import Store
+from tapescan.store.tables import is_remote
 
-__all__ = ["MARKET_SYMBOL", "SIMULATED_SYMBOLS", "simulated_inputs", "store_inputs"]
+__all__ = ["MARKET_SYMBOL", "SIMULATED_SYMBOLS", "models_folder", "simulated_inputs", "store_inputs"]
 
 #: The symbol that stands for the market where the store has it.
 MARKET_SYMBOL = "SPY"
@@ -67,7 +69,13 @@ def store_inputs(
     refused = store.quarantine(newest, kind="bars")["symbol"]
     notes = (*_calendar_notes(newest, as_of), *_thin_notes(known, newest))
     inputs = _inputs(panel, known, store.symbols(), refused, {"store": versions, "adjust": adjust}, notes)
+    inputs = replace(inputs, models=models_folder(store))
     return replace(inputs, fundamentals=_fundamentals(store, inputs, newest)) if "facts" in versions else inputs
+
+
+def models_folder(store: Store) -> Path | None:
+    """Where the models trained on a local store lie, whether or not there are any; None for a store at a URL."""
+    return None if is_remote(store.path) else Path(store.path) / "models"
 
 
 def simulated_inputs(

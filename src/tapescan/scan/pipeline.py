@@ -1,6 +1,6 @@
 """One scan, from a panel to a ranked result. `run` reads like the picture of the data's way:
 
-    features -> filters -> cross-section -> factors -> regime -> score -> screen -> plan -> result
+    features -> filters -> cross-section -> factors -> models -> regime -> score -> screen -> plan -> result
 
 Everything here is a whole-market array operation; nothing loops over symbols, touches disk or looks at a clock
 except for its own stage timings.
@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,6 +24,8 @@ from tapescan.errors import OptionError
 from tapescan.features.compute import Features, latest
 from tapescan.features.plan import Plan, plan_features
 from tapescan.market.panel import Panel
+from tapescan.models.predict import Models
+from tapescan.scan.alpha import Forecast, forecast_market, model_notes, usable
 from tapescan.scan.factors import FACTORS, RELATIVE_HORIZONS, factor_features, factor_values
 from tapescan.scan.profile import Filters, Profile
 from tapescan.scan.ratios import RATIOS
@@ -72,6 +75,7 @@ class Inputs:
     provenance : where the data comes from. notes : lines for the reader.
     fundamentals : one row a symbol of the panel, in its order, as `companies.statement_rows` gives them; None for a
         market without statements.
+    models : the folder where models trained on this market lie, if there are any; None for a market without one.
     """
 
     panel: Panel
@@ -79,6 +83,7 @@ class Inputs:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     fundamentals: pl.DataFrame | None = None
+    models: Path | None = None
 
     @cached_property
     def by_symbol(self) -> NDArray[np.int64]:
@@ -97,6 +102,7 @@ class Request:
     """What is asked of a scan, parsed and planned before any data is read.
 
     shown : features and ratios that the result carries as columns. plan : all features that are needed.
+    models : those whose forecasts are columns, and take part in the score as far as they may.
     """
 
     profile: Profile
@@ -104,18 +110,28 @@ class Request:
     ranking: Ranking
     shown: tuple[str, ...]
     plan: Plan
+    models: Models
 
 
 def prepare(
-    profile: Profile, *, where: str | None = None, rank_by: str | None = None, features: Sequence[str] = ()
+    profile: Profile,
+    *,
+    where: str | None = None,
+    rank_by: str | None = None,
+    features: Sequence[str] = (),
+    models: Models | None = None,
 ) -> Request:
     """Parse and check everything a scan is asked for, so that bad input fails before any work.
 
     where : SQL condition over result columns, features and ratios (RATIOS). rank_by : a column of these, with ``asc``
     or ``desc`` if wanted; None for the profile's own: the highest score for longs, the lowest for shorts, the
-    furthest from 50 for both. features : further features and ratios to show. Raises ScreenError and OptionError.
+    furthest from 50 for both. features : further features and ratios to show. models : trained ones, none for None.
+    Raises ScreenError and OptionError.
     """
-    columns = (*RESULT_TYPES, *RATIOS)
+    models = usable(models or Models(()))
+    alphas = [name for model in models.models for name in (model.card.name, f"score_{model.card.name}")]
+    types = RESULT_TYPES | dict.fromkeys(alphas, pl.Float64)
+    columns = (*types, *RATIOS)
     screen = parse_screen(where) if where is not None else None
     ranking = parse_ranking(rank_by or RANKING[profile.side])
     kernels = [
@@ -123,14 +139,14 @@ def prepare(
         *(features_among(screen.names, columns, "--where") if screen else ()),
         *features_among([ranking.column], columns, "--rank-by"),
     ]
-    plan = plan_features((*factor_features(), *plan_features_needed(profile.risk), *kernels))
+    plan = plan_features((*factor_features(), *plan_features_needed(profile.risk), *kernels, *models.features))
     shown = (*features, *(screen.names if screen else ()), ranking.column)
     # The close is a column of the result already.
-    new = tuple(name for name in dict.fromkeys(shown) if name not in RESULT_TYPES)
+    new = tuple(name for name in dict.fromkeys(shown) if name not in types)
     if screen is not None:
         # On no rows, so that a predicate of the wrong type fails now and not after the scan.
-        screen.matches(pl.DataFrame(schema={**RESULT_TYPES, **dict.fromkeys(new, pl.Float64)}))
-    return Request(profile, screen, ranking, new, plan)
+        screen.matches(pl.DataFrame(schema={**types, **dict.fromkeys(new, pl.Float64)}))
+    return Request(profile, screen, ranking, new, plan, models)
 
 
 def run(inputs: Inputs, request: Request) -> ScanResult:
@@ -149,10 +165,18 @@ def run(inputs: Inputs, request: Request) -> ScanResult:
     members = inputs.by_symbol[eligible[inputs.by_symbol]]
     ratios = _ratios(inputs)
     factors = clock.time("factors", lambda: factor_values(features, ratios, market, members, sector))
-    shares = weight_shares(profile, regime)
+    as_of = dt.date(1970, 1, 1) + dt.timedelta(days=panel.as_of)
+    forecasts: tuple[Forecast, ...] = ()
+    if request.models.models:
+        forecasts = clock.time(
+            "models", lambda: forecast_market(request.models, features, members, panel.symbols, as_of)
+        )
+        factors |= {one.name: one.values for one in forecasts}
+    gates = {one.name: one.weight for one in forecasts}
+    shares = weight_shares(profile, regime, gates)
     unknown = [name for name in shares if members.size and np.isnan(factors[name]).all()]
     # What is unknown of everybody ranks nobody: its weight goes to the other factors.
-    shares = weight_shares(profile, regime, without=unknown)
+    shares = weight_shares(profile, regime, gates, without=unknown)
     score = clock.time("score", lambda: score_symbols(factors, shares, eligible))
     long = _sides(profile, score.total)
     now = {regime.trend, regime.volatility}
@@ -162,14 +186,19 @@ def run(inputs: Inputs, request: Request) -> ScanResult:
         "result", lambda: _assemble(inputs, request, features, ratios, factors, score, long, trades, dropped)
     )
     return ScanResult(
-        as_of=dt.date(1970, 1, 1) + dt.timedelta(days=panel.as_of),
+        as_of=as_of,
         frame=frame,
         coverage=coverage,
         regime=regime,
         timings=clock.seconds,
         provenance=_provenance(inputs, request, shares, scale),
-        notes=(*inputs.notes, *_unknown_notes(inputs, request, unknown, shares)),
+        notes=(
+            *inputs.notes,
+            *_unknown_notes(inputs, request, unknown, shares),
+            *model_notes(request.models, forecasts),
+        ),
         features=request.shown,
+        forecasts=forecasts,
     )
 
 
@@ -242,14 +271,16 @@ def _assemble(
     """One frame of all symbols, screened and ranked, and the coverage counted from it."""
     panel = inputs.panel
     zero = np.zeros(len(panel))
+    # The factors that every scan has, then the models.
+    named = tuple(dict.fromkeys((*(factor.name for factor in FACTORS), *factors)))
     columns: dict[str, Any] = {
         "side": np.where(long, "long", "short"),
         "close": features["close"],
         "score": score.total,
         "conviction": np.abs(score.total - 50.0),
-        **{f"score_{f.name}": score.parts.get(f.name, np.where(dropped == "", zero, np.nan)) for f in FACTORS},
+        **{f"score_{name}": score.parts.get(name, np.where(dropped == "", zero, np.nan)) for name in named},
         "unknown_factors": _names_where(score.unknown, len(panel)),
-        **{factor.name: factors[factor.name] for factor in FACTORS},
+        **{name: factors[name] for name in named},
         "entry": trades.entry,
         "stop": trades.stop,
         "target": trades.target,
@@ -313,10 +344,13 @@ def _codes(column: pl.Series) -> NDArray[np.int64]:
 
 
 def _provenance(inputs: Inputs, request: Request, shares: Mapping[str, float], scale: float) -> dict[str, Any]:
+    cards = [model.card for model in request.models.models]
+    models = [{"name": card.name, "digest": card.digest, "gate": card.weight} for card in cards]
     return {
         "tapescan": __version__,
         "data": dict(inputs.provenance),
         "market_index": inputs.panel.market.name,
+        **({"models": models} if models else {}),
         "profile": {"name": request.profile.name, "digest": request.profile.digest},
         "weights": {name: round(share, 12) for name, share in shares.items()},
         "risk_scale": scale,

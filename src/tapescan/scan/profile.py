@@ -43,11 +43,19 @@ FactorName = Literal[
     "value",
     "quality",
     "growth",
+    "alpha",
 ]
 
 
+#: The models' weight in a profile that does not name it.
+ALPHA = 20.0
+
+
 class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Each factor's share of the score; only their proportions count."""
+    """Each factor's share of the score; only their proportions count.
+
+    alpha : of all trained models together, before their gates; nothing where there are none.
+    """
 
     trend: Weight = 0.0
     momentum: Weight = 0.0
@@ -60,6 +68,13 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: Weight = 0.0
     quality: Weight = 0.0
     growth: Weight = 0.0
+    alpha: Weight = ALPHA
+
+    def factors(self) -> dict[str, float]:
+        """Those of the factors that every scan has, without the models'."""
+        found: dict[str, float] = msgspec.structs.asdict(self)
+        del found["alpha"]
+        return found
 
 
 class Filters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,8 +135,10 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def digest(self) -> str:
         """Names the content: the same settings have the same digest, whatever the file is called or looks like."""
-        nameless = msgspec.structs.replace(self, name="")
-        return hashlib.sha256(msgspec.json.encode(nameless, order="sorted")).hexdigest()[:16]
+        content = msgspec.to_builtins(msgspec.structs.replace(self, name=""))
+        if self.weights.alpha == ALPHA:
+            del content["weights"]["alpha"]  # profiles from before there were models keep their digests
+        return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:16]
 
 
 def profile_names() -> tuple[str, ...]:
@@ -155,7 +172,7 @@ def _parse(path: Path, where: str) -> Profile:
         raise ProfileError(f"profile {where}: {error}", "correct the TOML there") from error
     except msgspec.ValidationError as error:
         raise ProfileError(f"profile {where}: {error}", "docs/profiles.md lists every setting") from error
-    if not any(msgspec.structs.astuple(profile.weights)):
+    if not any(profile.weights.factors().values()):
         raise ProfileError(f"profile {where}: all weights are 0", "give at least one factor a weight")
     filters = profile.filters
     for kind in filters.types:
@@ -169,7 +186,7 @@ def _parse(path: Path, where: str) -> Profile:
             raise ProfileError(f"profile {where}: unknown sector {sector!r}", hint)
     if filters.min_price > filters.max_price:
         raise ProfileError(f"profile {where}: min_price is above max_price", "lower it, or raise max_price")
-    weights = msgspec.structs.asdict(profile.weights)
+    weights = profile.weights.factors()
     for pair in itertools.product(("up", "sideways", "down", "unknown"), ("calm", "normal", "stressed", "unknown")):
         factors = [profile.regime.weights.get(label, {}) for label in pair]  # type: ignore[call-overload]
         if not any(w * math.prod(f.get(name, 1.0) for f in factors) for name, w in weights.items()):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import polars as pl
 
 from tapescan.scan.regime import Regime
+
+if TYPE_CHECKING:  # imported, it would load all kernels before the command line is even checked
+    from tapescan.scan.alpha import Forecast
 
 __all__ = ["Coverage", "ScanResult"]
 
@@ -41,6 +44,7 @@ class ScanResult:
     timings : seconds a stage. provenance : what a second scan needs to give the same bytes.
     notes : what a reader should know, one plain line each (a simulated market, a store behind the calendar).
     features : the feature columns that were asked for, by option or by the screen.
+    forecasts : the models', which explain their columns.
     """
 
     as_of: dt.date
@@ -51,6 +55,7 @@ class ScanResult:
     provenance: Mapping[str, Any]
     notes: tuple[str, ...]
     features: tuple[str, ...] = ()
+    forecasts: tuple[Forecast, ...] = ()
 
     def __repr__(self) -> str:
         return f"<ScanResult of {self.as_of}: {self.coverage}>"
@@ -68,7 +73,11 @@ class ScanResult:
         return self.frame.head(self.coverage.ranked).drop("dropped")
 
     def to_dict(self, top: int | None = None) -> dict[str, Any]:
-        """The scan as one plain object, ready for JSON; absent values are None."""
+        """The scan as one plain object, ready for JSON; absent values are None.
+
+        Each row says what its forecasts are made of: ``explain_alpha_5`` has the sum of each family of features
+        and the base, which add up to ``alpha_5``.
+        """
         rows = self.ranked if top is None else self.ranked.head(top)
         return {
             "as_of": self.as_of.isoformat(),
@@ -87,8 +96,16 @@ class ScanResult:
             "timings": {stage: round(seconds, 6) for stage, seconds in self.timings.items()},
             "provenance": dict(self.provenance),
             "notes": list(self.notes),
-            "rows": rows.to_dicts(),
+            "rows": self._explained(rows),
         }
+
+    def _explained(self, rows: pl.DataFrame) -> list[dict[str, Any]]:
+        found = rows.to_dicts()
+        for forecast in self.forecasts:
+            for row, parts in zip(found, forecast.explain([row["symbol"] for row in found]), strict=True):
+                known = None if parts is None else {**parts.families, "base": parts.base}
+                row[f"explain_{forecast.name}"] = known
+        return found
 
     def to_json(self, top: int | None = None) -> str:
         """`to_dict` as indented JSON text."""

@@ -36,9 +36,13 @@ class Score:
     unknown: dict[str, NDArray[np.bool_]]
 
 
-def weight_shares(profile: Profile, regime: Regime, *, without: Collection[str] = ()) -> dict[str, float]:
+def weight_shares(
+    profile: Profile, regime: Regime, gates: Mapping[str, float] | None = None, *, without: Collection[str] = ()
+) -> dict[str, float]:
     """Each factor's share of the score after the regime's multipliers, adding up to 1; without those of weight 0.
 
+    gates : each model's weight by its column, 0 to 1. The profile's `alpha` is split evenly over the models that have
+    one, and each takes as much of its part as its gate lets it.
     without : factors that are left out; all count when no other factor has a weight.
     """
     weights: dict[str, float] = msgspec.structs.asdict(profile.weights)
@@ -46,6 +50,8 @@ def weight_shares(profile: Profile, regime: Regime, *, without: Collection[str] 
         if label in {regime.trend, regime.volatility}:
             for factor, multiplier in multipliers.items():
                 weights[factor] *= multiplier
+    alpha, open_gates = weights.pop("alpha"), {name: gate for name, gate in (gates or {}).items() if gate > 0.0}
+    weights |= {name: alpha * gate / len(open_gates) for name, gate in open_gates.items()}
     if any(weight > 0.0 for name, weight in weights.items() if name not in without):
         weights = {name: weight for name, weight in weights.items() if name not in without}
     total = sum(weights.values())

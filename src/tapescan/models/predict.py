@@ -1,0 +1,88 @@
+"""Forecasts for a whole market at once: one call a horizon.
+
+A forecast of one symbol depends on its own features alone, so the market at once and each symbol by itself give
+the same bits (tested): the trees are walked in the same order whoever stands beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapescan.errors import ModelError
+from tapescan.features.compute import Features, threads
+from tapescan.models.cards import Card, Refused, Stored, read_cards
+from tapescan.models.training import load_xgboost
+
+__all__ = ["Model", "Models", "load_models"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that may be served."""
+
+    stored: Stored
+
+    @property
+    def card(self) -> Card:
+        return self.stored.card
+
+    @cached_property
+    def booster(self) -> Any:
+        """XGBoost's own model. Raises ModelError when the file is none, or is for other features."""
+        xgboost = load_xgboost()
+        booster = xgboost.Booster()
+        try:
+            booster.load_model(bytearray(self.stored.path.read_bytes()))
+        except (xgboost.core.XGBoostError, OSError) as error:
+            raise ModelError(
+                f"{self.card.name}: XGBoost cannot read {self.stored.path.name}", "train again"
+            ) from error
+        if booster.num_features() != len(self.card.features):
+            raise ModelError(
+                f"{self.card.name}: its trees take {booster.num_features()} features, its card names"
+                f" {len(self.card.features)}",
+                "train again",
+            )
+        booster.set_param({"nthread": threads()})
+        return booster
+
+    def inputs(self, features: Features) -> NDArray[np.float32]:
+        """The model's features of all symbols, float32 ``(symbols, features)``, in its order; NaN where unknown."""
+        places = [features.names.index(name) for name in self.card.features]
+        return np.ascontiguousarray(features.values[places].T, dtype=np.float32)
+
+    def forecast(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The forecast of each row, float64 ``(rows,)``: the expected rank among the market, about -0.5 to 0.5."""
+        return np.asarray(self.booster.inplace_predict(inputs), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Models:
+    """Those of a folder. refused : what is there and not served."""
+
+    models: tuple[Model, ...]
+    refused: tuple[Refused, ...] = ()
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """All features that any of them takes."""
+        return tuple(dict.fromkeys(name for model in self.models for name in model.card.features))
+
+
+def load_models(folder: Path | str | None, horizons: Sequence[int] = ()) -> Models:
+    """The models of a folder that fit their cards and this code; none for no folder.
+
+    horizons : these alone; empty for all.
+    """
+    if folder is None:
+        return Models(())
+    stored, refused = read_cards(Path(folder))
+    chosen = tuple(Model(one) for one in stored if not horizons or one.card.horizon in horizons)
+    return Models(chosen, tuple(refused))

@@ -1,0 +1,433 @@
+"""What the models were worth out of sample, beside the baselines: tables for a terminal, and one HTML page.
+
+The page needs nothing else: its plots are SVG drawn here, and it reaches for no network.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import msgspec
+
+from tapescan.errors import FileError
+from tapescan.models.record import MODEL, Record, SummaryRecord
+from tapescan.store.columns import printable
+
+__all__ = ["table", "write_html"]
+
+#: Measures: field of a summary, name, format, meaning.
+MEASURES = (
+    ("dates", "dates", "{:,}", "sessions on which forecasts were judged, none of them trained on"),
+    ("pairs", "symbols", "{:,.0f}", "mean number of symbols a date with a forecast and a return"),
+    ("ic", "IC", "{:.4f}", "mean correlation, date by date, of forecasts with forward returns, -1 to 1"),
+    ("icir", "ICIR", "{:.2f}", "mean IC over its standard deviation between dates, not annualised"),
+    ("rank_ic", "rank IC", "{:.4f}", "as IC, of ranks (Spearman), which single returns cannot sway"),
+    ("rank_icir", "rank ICIR", "{:.2f}", "mean rank IC over its standard deviation between dates"),
+    (
+        "t",
+        "t",
+        "{:.1f}",
+        "mean rank IC over its standard error, corrected for overlapping returns; chance stays within 2 in 19 of 20",
+    ),
+    ("positive", "positive", "{:.0%}", "share of the dates with a rank IC above 0"),
+    (
+        "spread",
+        "spread",
+        "{:.3%}",
+        "mean return over a horizon of the best tenth by forecast minus that of the worst",
+    ),
+    ("net_spread", "net spread", "{:.3%}", "spread minus the stated costs of what is replaced"),
+    ("net_spread_yearly", "net a year", "{:.1%}", "net spread times 252 sessions over the horizon, not compounded"),
+    ("net_t", "net t", "{:.1f}", "t of the net spread"),
+    ("turnover", "turnover", "{:.0%}", "share of the two tenths that is replaced after each horizon"),
+)
+
+GATE_WORDS = {
+    "rank_ic": "mean rank IC out of sample",
+    "t": "its t",
+    "needed_t": "the t that it must reach, with so many trainings tried",
+    "icir": "its rank ICIR, shrunk towards 0 for few dates",
+    "best_baseline_icir": "the best baseline's, shrunk likewise",
+    "train_rank_ic": "rank IC on the training's own rows",
+}
+
+#: Most features that the plot of importance shows.
+MOST_FEATURES = 20
+
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 720.0, 72.0, 12.0, 8.0, 44.0
+
+#: Classes of line that the style tells apart.
+LINES = 4
+
+STYLE = """
+:root{color-scheme:light dark;--ink:#1b1f24;--back:#fff;--soft:#667;--rule:#d5d9df;
+--c0:#0068a8;--c1:#b35900;--c2:#00795a;--c3:#a0386e}
+@media(prefers-color-scheme:dark){:root{--ink:#e4e7eb;--back:#15181c;--soft:#9aa3ae;--rule:#3a4048;
+--c0:#5cb3f0;--c1:#f0a35c;--c2:#4fd0a5;--c3:#ea8fbd}}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--back);max-width:60rem;margin:2rem auto;
+padding:0 1rem}
+.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.5rem 0 1.5rem}
+caption,figcaption{text-align:left;font-weight:600}td,th{padding:.15rem .8rem .15rem 0;text-align:right;
+border-bottom:1px solid var(--rule)}.l{text-align:left}p.gate{border-left:4px solid var(--c0);padding-left:.8rem}
+figure{margin:1rem 0 2rem}svg{width:100%;max-width:45rem;height:auto;font:12px system-ui,sans-serif}
+svg text{fill:var(--ink)}.grid{stroke:var(--rule)}.zero{stroke:var(--soft)}.line{fill:none;stroke-width:1.8}
+.s0{stroke:var(--c0)}.s1{stroke:var(--c1);stroke-dasharray:7 3}.s2{stroke:var(--c2);stroke-dasharray:2 3}
+.s3{stroke:var(--c3);stroke-dasharray:9 3 2 3}.bar{fill:var(--c0)}.note{color:var(--soft)}
+"""
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Ready texts. left : how many columns hold words."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left: int = 1
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Values from low to high drawn from start to end."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        return round(self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start), 2)
+
+
+def table(records: Sequence[Record]) -> str:
+    """The records as plain text for a terminal, about 100 columns wide, with the meaning of each measure last."""
+    lines: list[str] = []
+    for record in records:
+        title = f"Forecasts over {record.horizon} sessions"
+        lines += [title, "=" * len(title), *_sentences(record), ""]
+        for one in (_main(record), *_parts(record), *_paths(record)):
+            lines += [*_text(one), ""]
+    return "\n".join([*lines, *_text(_meanings())]) + "\n"
+
+
+def write_html(records: Sequence[Record], path: Path) -> None:
+    """Write one page with the tables and plots of all records; the same records give the same bytes.
+
+    Raises FileError when the file cannot be written.
+    """
+    title = "tapescan: what the models were worth out of sample"
+    body = "".join(_section(record) for record in records)
+    page = (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{STYLE}</style></head>\n'
+        f"<body><h1>{title}</h1>\n{body}{_html(_meanings())}</body></html>\n"
+    )
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written: {error.strerror or error}", "check the folder") from error
+
+
+def _section(record: Record) -> str:
+    gate, *others = _sentences(record)
+    said = f'<p class="gate">{escape(gate)}</p>' + "".join(f"<p>{escape(line)}</p>" for line in others)
+    tables = "\n".join(
+        map(_html, (_main(record), *_parts(record), *_paths(record), _gate(record), *_training(record)))
+    )
+    plots = "\n".join((_bars_over_time(record), _sums_over_time(record), _deciles(record), _calibration(record)))
+    return f"<h2>Forecasts over {record.horizon} sessions</h2>\n{said}\n{plots}\n{_importance(record)}\n{tables}\n"
+
+
+# The words
+
+
+def _sentences(record: Record) -> list[str]:
+    """The gate's sentence first."""
+    model, days = record.model, record.model.per_date.session
+    worth, trained = model.deflated, record.gate.numbers.get("train_rank_ic")
+    count = f"{worth.trials:,} trainings" if worth.trials > 1 else "1 training"
+    said = [
+        printable(record.gate.reason, 1000),
+        f"Judged from {days[0]} to {days[-1]} on {_every(record.every)}; costs of {record.cost:g} basis "
+        f"points are paid for each purchase and each sale.",
+        f"Deflated Sharpe ratio: {_show('{:.1%}', worth.probability)}, the probability that the net spread's true "
+        f"Sharpe ratio is above {_show('{:.3f}', worth.benchmark)} a date, which the best of {count} would show by "
+        f"chance. Observed: {_show('{:.3f}', worth.sharpe)} over {worth.observations:,} independent dates.",
+    ]
+    if trained is not None:
+        said.append(
+            f"On the rows that it was trained on its rank IC is {_show('{:.4f}', trained)}, out of sample "
+            f"{_show('{:.4f}', model.summary.rank_ic)}."
+        )
+    return said
+
+
+def _every(sessions: int) -> str:
+    return "every session" if sessions == 1 else f"one session in {sessions}"
+
+
+def _main(record: Record) -> _Table:
+    summaries = [judgement.summary for judgement in record.judgements.values()]
+    rows = (
+        (name, *(_show(form, getattr(summary, field)) for summary in summaries)) for field, name, form, _ in MEASURES
+    )
+    return _Table("Out of sample, beside the baselines", ("", *record.judgements), tuple(rows))
+
+
+def _parts(record: Record) -> list[_Table]:
+    """The model's numbers in parts, with each baseline's rank IC beside them; without parts that nobody measured."""
+    model, others = record.model, [name for name in record.judgements if name != MODEL]
+    found = []
+    for field, title, head in (
+        ("by_year", "By year", "year"),
+        ("by_liquidity", "By liquidity: thirds of each date's symbols by dollar volume", "traded"),
+        ("by_regime", "By regime of the market", "regime"),
+    ):
+        rows = []
+        for name, summary in getattr(model, field).items():
+            theirs = [getattr(record.judgements[other], field).get(name) for other in others]
+            rows.append((name, *_part(summary), *(_show("{:.4f}", one and one.rank_ic) for one in theirs)))
+        if rows:
+            heads = (head, "dates", "rank IC", "t", "net a year", *(f"{other} rank IC" for other in others))
+            found.append(_Table(title, heads, tuple(rows)))
+    return found
+
+
+def _part(summary: SummaryRecord) -> tuple[str, ...]:
+    return (
+        f"{summary.dates:,}",
+        _show("{:.4f}", summary.rank_ic),
+        _show("{:.1f}", summary.t),
+        _show("{:.1%}", summary.net_spread_yearly),
+    )
+
+
+def _paths(record: Record) -> list[_Table]:
+    """How much of the result was luck: the lowest, middle and highest of the combinatorial paths."""
+    rows = []
+    for name, form, values in (
+        ("rank IC", "{:.4f}", [path.rank_ic for path in record.paths]),
+        ("net spread", "{:.3%}", [path.net_spread for path in record.paths]),
+    ):
+        known = [value for value in values if value is not None and math.isfinite(value)]
+        if known:
+            rows.append((name, *(form.format(value) for value in (min(known), statistics.median(known), max(known)))))
+    title = f"{len(record.paths)} histories recombined from combinatorial purged cross-validation"
+    return [_Table(title, ("", "lowest", "median", "highest"), tuple(rows))] if rows else []
+
+
+def _gate(record: Record) -> _Table:
+    def meaning(name: str) -> str:
+        if name.startswith("lead_t_"):
+            return f"t of the lead over {name.removeprefix('lead_t_')}"
+        if name.startswith("lead_"):
+            return f"mean lead in rank IC, date by date, over {name.removeprefix('lead_')}"
+        return GATE_WORDS.get(name, name.replace("_", " "))
+
+    rows = tuple((meaning(name), _show("{:.4f}", value)) for name, value in record.gate.numbers.items())
+    weight = ("weight in the score, 0 (does not count) to below 1", f"{record.gate.weight:.4f}")
+    return _Table("What the gate decided on", ("", "value"), (*rows, weight))
+
+
+def _training(record: Record) -> list[_Table]:
+    folds = tuple(
+        (str(number), *map(str, (*fold.train, *fold.test)), f"{fold.rows:,}")
+        for number, fold in enumerate(record.folds, 1)
+    )
+    facts = tuple(
+        (name, value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str).decode())
+        for name, value in record.trained.items()
+    )
+    heads = ("fold", "trained from", "to", "judged from", "to", "rows trained on")
+    return [
+        *([_Table("Walk-forward folds", heads, folds)] if folds else []),
+        *([_Table("The training", ("fact", "value"), facts, left=2)] if facts else []),
+    ]
+
+
+def _meanings() -> _Table:
+    rows = tuple((name, meaning) for _, name, _, meaning in MEASURES)
+    unknown = ("-", "cannot be known, mostly for too few dates")
+    return _Table("What the numbers mean", ("measure", "meaning"), (*rows, unknown), left=2)
+
+
+def _show(form: str, value: float | None) -> str:
+    return "-" if value is None or math.isnan(value) else form.format(value)
+
+
+def _text(one: _Table) -> list[str]:
+    cells = [tuple(printable(cell) for cell in row) for row in (one.head, *one.rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if place < one.left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]
+    return [one.title, lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
+
+
+def _html(one: _Table) -> str:
+    def row(cells: Sequence[str], tag: str) -> str:
+        kinds = [' class="l"' if place < one.left else "" for place in range(len(cells))]
+        shown = (f"<{tag}{kind}>{escape(cell)}</{tag}>" for cell, kind in zip(cells, kinds, strict=True))
+        return f"<tr>{''.join(shown)}</tr>\n"
+
+    body = "".join(row(cells, "td") for cells in one.rows)
+    caption = f"<caption>{escape(one.title)}</caption>"
+    return (
+        f'<div class="wide"><table>{caption}<thead>{row(one.head, "th")}</thead>\n<tbody>{body}</tbody></table></div>'
+    )
+
+
+# The plots
+
+
+def _bars_over_time(record: Record) -> str:
+    dates = record.model.per_date
+    x, y = _time(dates.session), _up(dates.rank_ic)
+    thick = max(1.0, 0.7 * (WIDTH - LEFT - RIGHT) / len(dates.session))
+    bars = "".join(
+        f"M{x(day.toordinal())} {y(0.0)}V{y(value)}" for day, value in zip(dates.session, dates.rank_ic, strict=True)
+    )
+    drawn = f'<path class="line s0" style="stroke-width:{thick:.2f}" d="{bars}"/>'
+    frame = _frame(x, y, _years(x), "session of the forecast", "rank IC, -1 to 1", drawn)
+    return _figure("Rank IC of the model on each date", frame)
+
+
+def _sums_over_time(record: Record) -> str:
+    all_dates = [judgement.per_date for judgement in record.judgements.values()]
+    sums = [tuple(itertools.accumulate(dates.rank_ic)) for dates in all_dates]
+    ends = [day for dates in all_dates for day in (dates.session[0], dates.session[-1])]
+    x, y = _time(ends), _up([value for line in sums for value in line])
+    drawn, keys = "", []
+    for number, (name, dates, line) in enumerate(zip(record.judgements, all_dates, sums, strict=True)):
+        kind = f"line s{number % LINES}"
+        points = " ".join(f"{x(day.toordinal())},{y(value)}" for day, value in zip(dates.session, line, strict=True))
+        drawn += f'<polyline class="{kind}" points="{points}"/>'
+        sample = f'<svg style="width:2.5em" viewBox="0 0 40 10"><path class="{kind}" d="M0 5H40"/></svg>'
+        keys.append(f"{sample} {escape(name)}")
+    frame = _frame(x, y, _years(x), "session of the forecast", "sum of rank ICs so far", drawn)
+    return _figure("Rank IC added up over the dates: a steady forecast rises evenly", frame, " &nbsp; ".join(keys))
+
+
+def _deciles(record: Record) -> str:
+    title = "Returns by tenth of the forecast: a good one rises from left to right"
+    known = {
+        n: 100.0 * value for n, value in enumerate(record.deciles, 1) if value is not None and not math.isnan(value)
+    }
+    if not known:
+        return _figure(title, "", "Not measured.")
+    x, y = _Scale(0.5, len(record.deciles) + 0.5, LEFT, WIDTH - RIGHT), _up([*known.values()])
+    drawn = "".join(_bar(x(n - 0.35), y(0.0), x(n + 0.35), y(value), f"{value:.3f} %") for n, value in known.items())
+    marks = [(float(n), str(n)) for n in range(1, len(record.deciles) + 1)]
+    across = "tenth of each date's symbols by forecast, 1 the lowest"
+    frame = _frame(x, y, marks, across, f"mean return over {record.horizon} sessions, %", drawn)
+    return _figure(title, frame)
+
+
+def _calibration(record: Record) -> str:
+    title = "Calibration: the rank forecast for a tenth, and the rank that came"
+    if not record.calibration:
+        return _figure(title, "", "Not measured.")
+    ours = [tenth.forecast for tenth in record.calibration]
+    low, high = _limits(ours)
+    x, y = _Scale(low, high, LEFT, WIDTH - RIGHT), _up([*(tenth.realised for tenth in record.calibration), low, high])
+    drawn = f'<path class="line zero" d="M{x(low)} {y(low)}L{x(high)} {y(high)}"/>' + "".join(
+        f'<circle class="bar" r="4" cx="{x(tenth.forecast)}" cy="{y(tenth.realised)}">'
+        f"<title>forecast {tenth.forecast:.4f}, came {tenth.realised:.4f}</title></circle>"
+        for tenth in record.calibration
+    )
+    marks = [(value, f"{value:.3g}") for value in _ticks(low, high)]
+    frame = _frame(x, y, marks, "mean forecast rank, -0.5 to 0.5", "mean rank that came", drawn)
+    return _figure(title, frame, "Each point is a tenth of the forecasts; on the line they came true on average.")
+
+
+def _importance(record: Record) -> str:
+    order = sorted(record.importance.items(), key=lambda item: (-item[1], item[0]))
+    shown, title = order[:MOST_FEATURES], "Importance: each feature's share of all gain of the model's splits"
+    if not shown:
+        return _figure(title, "", "Not measured.")
+    left, step, height = 200.0, 20.0, 20.0 * len(shown)
+    x = _Scale(0.0, 100.0 * max(shown[0][1], 1e-9), left, WIDTH - 60.0)
+    drawn = ""
+    for place, (name, share) in enumerate(shown):
+        top, text = step * place, f"{share:.2%}"
+        drawn += f'<text x="{left - 6}" y="{top + 14}" text-anchor="end">{escape(name)}</text>'
+        drawn += _bar(left, top + 3, x(100.0 * share), top + step - 3, text)
+        drawn += f'<text x="{x(100.0 * share) + 4}" y="{top + 14}">{text}</text>'
+    rest = sum(share for _, share in order[MOST_FEATURES:])
+    note = f"{len(order) - len(shown)} more features hold the other {rest:.1%}." if order[MOST_FEATURES:] else ""
+    drawn += f'<text x="{left}" y="{height + 18.0}">share of gain, %</text>'
+    return _figure(title, _svg(height + 24.0, "share of gain, %, by feature", drawn), note)
+
+
+def _figure(title: str, drawing: str, note: str = "") -> str:
+    said = f'<div class="note">{note}</div>' if note else ""
+    return f"<figure><figcaption>{escape(title)}</figcaption>{drawing}{said}</figure>"
+
+
+def _frame(x: _Scale, y: _Scale, marks: Sequence[tuple[float, str]], across: str, along: str, drawn: str) -> str:
+    """Axes with their units around a drawing; marks are those of the x axis."""
+    below, middle = y.start, (y.start + y.end) / 2.0
+    lines = ""
+    for value in _ticks(y.low, y.high):
+        kind = "grid" if value else "zero"
+        lines += f'<path class="{kind}" d="M{LEFT} {y(value)}H{WIDTH - RIGHT}"/>'
+        lines += f'<text x="{LEFT - 6}" y="{y(value) + 4}" text-anchor="end">{value:.3g}</text>'
+    for value, label in marks:
+        lines += f'<path class="grid" d="M{x(value)} {below}v4"/>'
+        lines += f'<text x="{x(value)}" y="{below + 17}" text-anchor="middle">{label}</text>'
+    lines += f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{below + 37}" text-anchor="middle">{across}</text>'
+    lines += f'<text transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">{along}</text>'
+    return _svg(below + BOTTOM, f"{along}, by {across}", lines + drawn)
+
+
+def _svg(height: float, words: str, drawn: str) -> str:
+    return f'<svg viewBox="0 0 {WIDTH:g} {height:g}" role="img" aria-label="{escape(words)}">{drawn}</svg>'
+
+
+def _bar(x: float, y: float, other_x: float, other_y: float, text: str) -> str:
+    size = f'width="{abs(other_x - x):.2f}" height="{abs(other_y - y):.2f}"'
+    return f'<rect class="bar" x="{min(x, other_x)}" y="{min(y, other_y)}" {size}><title>{text}</title></rect>'
+
+
+def _up(values: Sequence[float]) -> _Scale:
+    low, high = _limits(values)
+    return _Scale(low, high, TOP + 200.0, TOP)
+
+
+def _limits(values: Sequence[float]) -> tuple[float, float]:
+    """A range that holds all values and 0, with some air, never empty."""
+    low, high = min(0.0, *values), max(0.0, *values)
+    air = 0.05 * (high - low) or 1.0
+    return low - air, high + air
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round values within a range, at most six: steps of 1, 2 or 5 times a power of ten."""
+    least = (high - low) / 5.0
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(power * factor for factor in (1.0, 2.0, 5.0, 10.0) if power * factor >= least)
+    return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _time(days: Sequence[dt.date]) -> _Scale:
+    return _Scale(min(days).toordinal() - 1.0, max(days).toordinal() + 1.0, LEFT, WIDTH - RIGHT)
+
+
+def _years(x: _Scale) -> list[tuple[float, str]]:
+    """Marks at the first day of each year, every few years if they are many; at both ends when they are few."""
+    first, last = dt.date.fromordinal(int(x.low) + 1), dt.date.fromordinal(int(x.high) - 1)
+    years = range(first.year + 1, last.year + 1)
+    if len(years) < 2:
+        return [(float(day.toordinal()), day.isoformat()) for day in (first, last)]
+    return [(float(dt.date(year, 1, 1).toordinal()), str(year)) for year in years[:: -(-len(years) // 10)]]

@@ -1,0 +1,49 @@
+"""What a model is trained and judged on: one row a symbol and session, its features and its forward returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Samples"]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples of many symbols and sessions, sorted by session and then by symbol.
+
+    Arrays may be memory maps of files: read them in slices.
+
+    features : the columns of `values`, in order.
+    values : float32 ``(rows, features)``, each feature at the close of the row's session; NaN where unknown.
+    session : int32 ``(rows,)``, days since 1970-01-01, ascending.
+    symbol : int32 ``(rows,)``, each row's place in `symbols`.
+    symbols : sorted; also those without a row.
+    forward : horizon in sessions -> float32 ``(rows,)``, the return from the next session's open to the close that
+        many sessions after the row's (0.01 is one percent); NaN where it cannot be known (see
+        `labels.forward_returns`).
+    dollar_volume : float32 ``(rows,)``, mean dollars a session over the 20 sessions up to the row's.
+    provenance : where the rows come from and how they were chosen, as plain JSON values.
+    """
+
+    features: tuple[str, ...]
+    values: NDArray[np.float32]
+    session: NDArray[np.int32]
+    symbol: NDArray[np.int32]
+    symbols: tuple[str, ...]
+    forward: Mapping[int, NDArray[np.float32]]
+    dollar_volume: NDArray[np.float32]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.session)
+
+    def __repr__(self) -> str:
+        """Short: millions of numbers help nobody."""
+        return (
+            f"<{len(self):,} samples of {len(self.features)} features, horizons {', '.join(map(str, self.forward))}>"
+        )

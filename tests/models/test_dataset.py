@@ -1,0 +1,400 @@
+"""Samples: what a scan of that day would have seen, however the work is cut up, and nothing that came later."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+
+from tapescan.errors import InputError, StoreError
+from tapescan.features.compute import latest
+from tapescan.features.plan import default_features, parse_feature, plan_features
+from tapescan.market import calendar
+from tapescan.market.panel import build_panel
+from tapescan.market.simulate import simulate
+from tapescan.models import dataset, runs
+from tapescan.models.dataset import Universe, build_samples
+from tapescan.models.inputs import model_features
+from tapescan.models.samples import Samples
+from tapescan.models.source import market_index, source_of
+from tapescan.scan.inputs import store_inputs
+from tapescan.store import Store
+from tests.conftest import REAL, SHARED, random_bars
+
+DAY = dt.date(2025, 6, 30)
+LOOSE = Universe(min_price=1.0, min_dollar_volume=2e5, min_bars=60)
+
+
+def store_of(folder: Path, frames: dict[str, pl.DataFrame], until: dt.date | None = None) -> Store:
+    """A store of the frames, with nothing dated after `until` in it."""
+    folder.mkdir()
+    paths = []
+    for name, frame in frames.items():
+        date = next((c for c in ("session", "ex_date") if c in frame.columns), None)
+        kept = frame if until is None or date is None else frame.filter(pl.col(date) <= until)
+        paths.append(folder / f"{name}.parquet")
+        kept.write_parquet(paths[-1])
+    store = Store(folder / "store")
+    store.import_files(paths)
+    return store
+
+
+@pytest.fixture(scope="module")
+def frames() -> dict[str, pl.DataFrame]:
+    market = simulate(symbols=180, sessions=420, seed=5)
+    return {"bars": market.bars, "splits": market.splits, "listing": market.listing}
+
+
+@pytest.fixture(scope="module")
+def whole(frames: dict[str, pl.DataFrame], tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return store_of(tmp_path_factory.mktemp("samples") / "whole", frames)
+
+
+def day_number(day: dt.date) -> int:
+    return (day - calendar.EPOCH).days
+
+
+def keys(samples: Samples) -> list[tuple[int, str]]:
+    return [(int(d), samples.symbols[s]) for d, s in zip(samples.session, samples.symbol, strict=True)]
+
+
+def same(ours: Samples, theirs: Samples) -> None:
+    """Equal to the last bit."""
+    assert (ours.features, ours.symbols, ours.provenance) == (theirs.features, theirs.symbols, theirs.provenance)
+    for name in ("session", "symbol", "dollar_volume", "values"):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), err_msg=name)
+    assert ours.forward.keys() == theirs.forward.keys()
+    for horizon, returns in ours.forward.items():
+        np.testing.assert_array_equal(returns, theirs.forward[horizon])
+
+
+def alike(ours: NDArray[Any], theirs: NDArray[Any]) -> None:
+    """Equal to what the registry promises of a recursion that began elsewhere, at the scale of each feature."""
+    ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
+    scale = np.nanmax(np.abs(theirs), axis=0, initial=0.0)
+    scale[scale == 0.0] = 1.0
+    np.testing.assert_allclose(ours / scale, theirs / scale, rtol=1e-6, atol=1e-7)
+
+
+# --- which features -------------------------------------------------------------------------------------------
+
+
+def test_the_features_that_factors_and_baselines_stand_for_are_inputs() -> None:
+    names = model_features()
+    assert len(names) == len(set(names))
+    assert set(names) <= set(default_features())
+    assert {"momentum_252_21", "momentum_126_21", "ret_21", "ret_5", "realised_volatility_63", "beta_252"} <= {*names}
+    assert not {"close", "sma_200", "volume", "obv", "dollar_volume_20", "atr_14", "linreg_14_angle", "var_20"} & {
+        *names
+    }
+    assert plan_features(names).rows is not None
+
+
+def test_inputs_do_not_change_with_the_scale_of_the_price() -> None:
+    # A factor of four is exact in binary; only logarithms round it.
+    bars = random_bars(symbols=12, sessions=420, seed=2)
+    prices = pl.col("open", "high", "low", "close")
+    split = bars.with_columns(prices / 4.0, pl.col("volume") * 4.0)
+    plan = plan_features(default_features())
+    before, after = latest(build_panel(bars), plan), latest(build_panel(split), plan)
+    for name in model_features():
+        np.testing.assert_allclose(after[name], before[name], rtol=0, atol=1e-14, err_msg=name)
+    left_out = {n for n in default_features() if n not in model_features()}
+    unchanged = {n for n in left_out if np.array_equal(before[n], after[n], equal_nan=True)}
+    # What is left out all the same: dollars, which drift over the years, and what depends on all history.
+    assert {parse_feature(n)[0].outputs[parse_feature(n)[2]].unit for n in unchanged} <= {"dollars", "1"}
+    assert {n for n in unchanged if not n.startswith("dollar_volume")} == {"supertrend_10_3_direction"}
+
+
+# --- what a sample holds --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("day", [dt.date(2025, 1, 15), DAY, dt.date(2025, 12, 31)])
+def test_a_sample_holds_what_a_scan_of_that_day_sees(whole: Store, day: dt.date) -> None:
+    samples = build_samples(whole, every=1, filters=LOOSE)
+    here = samples.session == day_number(day)
+    found = [samples.symbols[at] for at in samples.symbol[here]]
+
+    plan = plan_features((*samples.features, "close", "dollar_volume_20"))
+    assert plan.rows is not None
+    assert plan.rows > 420  # so the scan has the same bars of each symbol as the samples
+    inputs = store_inputs(whole, day, rows=plan.rows)
+    panel, universe = inputs.panel, inputs.universe.head(len(inputs.panel))
+    seen = latest(panel, plan)
+    eligible = (
+        (panel.newest == day_number(day))
+        & (universe["bars"] >= LOOSE.min_bars).to_numpy()
+        & (seen["close"] >= LOOSE.min_price)
+        & (seen["dollar_volume_20"] >= LOOSE.min_dollar_volume)
+        & universe["type"].is_in(LOOSE.types).to_numpy()
+    )
+    assert found == sorted(np.array(panel.symbols)[eligible].tolist())
+    assert 40 < len(found) < len(panel)
+    place = [panel.symbols.index(symbol) for symbol in found]
+    values = samples.values[here]
+    np.testing.assert_array_equal(samples.dollar_volume[here], seen["dollar_volume_20"][place].astype(np.float32))
+    theirs = seen.values[: len(samples.features), place].T
+    own = [at for at, name in enumerate(samples.features) if "market" not in parse_feature(name)[0].inputs]
+    np.testing.assert_array_equal(values[:, own], theirs[:, own].astype(np.float32))
+    # The index sums up all symbols' returns, whose last bits depend on the day's share basis.
+    np.testing.assert_allclose(values, theirs, rtol=1e-6, atol=1e-9)
+
+    # A scan that reads only as much history as it needs begins its recursions later.
+    short = [name for name in samples.features if (plan_features([name]).rows or 0) <= 330]
+    assert len(short) > 60
+    plan = plan_features(short)
+    panel = store_inputs(whole, day, rows=plan.rows).panel
+    assert panel.blocks[0].rows < 340
+    place = [panel.symbols.index(symbol) for symbol in found]
+    columns = [samples.features.index(name) for name in short]
+    alike(values[:, columns], latest(panel, plan).values[:, place].T)
+
+
+def test_samples_of_the_past_know_nothing_of_what_came_later(
+    whole: Store, frames: dict[str, pl.DataFrame], tmp_path: Path
+) -> None:
+    cut = build_samples(store_of(tmp_path / "cut", frames, DAY), every=3, filters=LOOSE)
+    later = build_samples(whole, every=3, filters=LOOSE)
+    past = np.asarray(later.session) <= day_number(DAY)
+    assert [k for k, kept in zip(keys(later), past, strict=True) if kept] == keys(cut)
+    # Splits after the day are of some of these symbols, and change not one bit but through the index of them all.
+    split = frames["splits"].filter(pl.col("ex_date") > DAY)["symbol"]
+    assert len({symbol for _, symbol in keys(cut)} & {*split}) > 1
+    values = np.asarray(later.values)[past]
+    own = [at for at, name in enumerate(cut.features) if "market" not in parse_feature(name)[0].inputs]
+    np.testing.assert_array_equal(values[:, own], cut.values[:, own])
+    np.testing.assert_allclose(values, cut.values, rtol=1e-6, atol=1e-9)
+    for horizon, returns in cut.forward.items():
+        known = ~np.isnan(returns)
+        assert known.any()
+        np.testing.assert_allclose(later.forward[horizon][past][known], returns[known], rtol=1e-6, atol=1e-6)
+    # To end early is to read a store that ends early.
+    ended = build_samples(whole, every=3, filters=LOOSE, end=DAY)
+    assert keys(ended) == keys(cut)
+    np.testing.assert_array_equal(ended.values, cut.values)
+    assert all(np.array_equal(ended.forward[h], cut.forward[h], equal_nan=True) for h in cut.forward)
+
+
+@pytest.mark.skipif(
+    not REAL.exists(), reason=f"{REAL} is not there: no look-ahead was not checked on the real market"
+)
+def test_samples_of_the_real_past_know_nothing_of_what_came_later(tmp_path: Path) -> None:
+    bars = pl.read_parquet(REAL).rename({"date": "session"})
+    some = bars["symbol"].unique().sort().gather_every(40)
+    frames = {
+        "bars": bars.filter(pl.col("symbol").is_in(some.implode())),
+        "listing": pl.read_parquet(SHARED / "universe_us_20260821.parquet"),
+    }
+    day = dt.date(2025, 3, 14)
+    later = build_samples(store_of(tmp_path / "whole", frames), every=5)
+    cut = build_samples(store_of(tmp_path / "cut", frames, day), every=5)
+    past = np.asarray(later.session) <= day_number(day)
+    assert [k for k, kept in zip(keys(later), past, strict=True) if kept] == keys(cut)
+    assert len(cut) > 500
+    np.testing.assert_array_equal(np.asarray(later.values)[past], cut.values)
+    for horizon, returns in cut.forward.items():
+        known = ~np.isnan(returns)
+        np.testing.assert_array_equal(later.forward[horizon][past][known], returns[known])
+        assert known.mean() > 0.8
+
+
+def test_filters_are_of_the_day_and_not_of_today(tmp_path: Path) -> None:
+    bars = random_bars(symbols=4, sessions=300, seed=9).filter(pl.col("symbol").is_in(["S001", "S002"]))
+    days = bars["session"].unique().sort()
+    split = days[200]
+    before = pl.col("session") < split
+    # S001 was quoted around $2 and then merged ten shares into one; S002 fell from $50 to $2.
+    quoted = pl.when(before).then(2.0).otherwise(20.0)
+    fallen = pl.when(before).then(50.0).otherwise(2.0)
+    price = pl.when(pl.col("symbol") == "S001").then(quoted).otherwise(fallen)
+    flat = bars.with_columns(open=price, high=price * 1.01, low=price * 0.99, close=price, volume=pl.lit(1e7))
+    splits = pl.DataFrame({"symbol": ["S001"], "ex_date": [split], "ratio": [0.1]})
+    store = store_of(tmp_path / "store", {"bars": flat, "splits": splits})
+    samples = build_samples(store, every=1, filters=Universe(min_bars=100), features=["ret_5"])
+    since, first = day_number(split), day_number(days[99])
+    found = {symbol: [d for d, s in keys(samples) if s == symbol] for symbol in samples.symbols}
+    assert min(found["S001"]) == since
+    assert (min(found["S002"]), max(found["S002"])) == (first, day_number(days[199]))
+    # No sign of the merger in the features: the price did not move.
+    merged = samples.values[[s == "S001" for _, s in keys(samples)], 0]
+    np.testing.assert_allclose(merged, 0.0, atol=1e-7)
+    # $20 million a session and then 200; $500 million and then 20: dollar volume is of the day as well.
+    rich = build_samples(store, every=1, filters=Universe(1.0, 1e8, 100), features=["ret_5"])
+    assert {s for d, s in keys(rich) if d < since} == {"S002"}
+    assert {s for d, s in keys(rich) if d > since + 40} == {"S001"}
+
+
+def test_each_session_is_sampled_in_its_own_share_basis(tmp_path: Path) -> None:
+    whole = random_bars(symbols=5, sessions=400, seed=6).filter(pl.col("symbol") == "S001")
+    days = whole["session"].sort()
+    twice = [(days[250], 3.0), (days[330], 1.0 / 7.0)]
+    factor = pl.lit(1.0)
+    for day, ratio in twice:
+        factor = factor * pl.when(pl.col("session") < day).then(ratio).otherwise(1.0)
+    prices = pl.col("open", "high", "low", "close")
+    # Prices of whole cents: their moves are often equal, and a division by three unmakes that in the last bit.
+    quoted = whole.with_columns((prices * factor).round(2), pl.col("volume") / factor)
+    quoted = quoted.with_columns(high=pl.max_horizontal("high", "open", "close"))
+    quoted = quoted.with_columns(low=pl.min_horizontal("low", "open", "close"))
+    splits = pl.DataFrame({"symbol": "S001", "ex_date": [d for d, _ in twice], "ratio": [r for _, r in twice]})
+    store = store_of(tmp_path / "raw", {"bars": quoted, "splits": splits})
+    every_one = Universe(0.0, 0.0, 1)
+    samples = build_samples(store, every=1, filters=every_one)
+    # From the first session with a dollar volume over 20 of them.
+    assert samples.session.tolist() == days[19:].to_physical().to_list()
+    plan = plan_features(samples.features)
+    for at in (249, 250, 251, 329, 330, 331, 399):
+        seen = latest(store_inputs(store, days[at]).panel, plan).values[:, 0]
+        own = [i for i, name in enumerate(samples.features) if "market" not in parse_feature(name)[0].inputs]
+        found = samples.values[at - 19]
+        np.testing.assert_array_equal(found[own], seen[own].astype(np.float32), err_msg=str(at))
+        np.testing.assert_allclose(found, seen, rtol=1e-6, atol=1e-9)
+    # Labels look over a split as if there were none.
+    plain = build_samples(store.bars(), every=1, filters=every_one)
+    for horizon, returns in samples.forward.items():
+        np.testing.assert_allclose(returns, plain.forward[horizon], rtol=1e-5, atol=1e-6)
+        assert np.isnan(returns[-horizon:]).all()
+        assert not np.isnan(returns[:-horizon]).any()
+    # Where a vendor had put the splits inside the prices, they are not applied again.
+    bars = tmp_path / "adjusted.parquet"
+    store.bars().write_parquet(bars)
+    theirs = Store(tmp_path / "adjusted")
+    theirs.import_files([bars, tmp_path / "raw" / "splits.parquet"], adjusted="splits")
+    same_bars = build_samples(theirs, every=1, filters=every_one)
+    np.testing.assert_array_equal(same_bars.values, plain.values)
+
+
+# --- however the work is cut up -------------------------------------------------------------------------------
+
+
+def test_chunks_threads_and_merging_change_no_value(whole: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    reference = build_samples(whole, every=4, filters=LOOSE)
+    assert len(reference) > 3000
+    places = list(zip(reference.session.tolist(), reference.symbol.tolist(), strict=True))
+    assert places == sorted(set(places))
+    assert reference.values.dtype == np.float32
+    monkeypatch.setattr(runs, "MERGED", 5000)
+    same(build_samples(whole, every=4, filters=LOOSE, chunk=17), reference)
+    monkeypatch.setenv("TAPESCAN_THREADS", "1")
+    monkeypatch.setattr(dataset, "LANES", 5)
+    same(build_samples(whole, every=4, filters=LOOSE), reference)
+
+
+def test_every_and_start_choose_among_the_same_samples(whole: Store) -> None:
+    wanted = ["rsi_14", "beta_63"]
+    daily = build_samples(whole, every=1, filters=LOOSE, features=wanted)
+    rare = build_samples(whole, every=5, filters=LOOSE, features=wanted, start=DAY)
+    chosen = np.unique(rare.session)
+    sessions = calendar.sessions(calendar.EARLIEST, dt.date(2025, 12, 31))
+    assert (np.diff(np.searchsorted(sessions, chosen)) == 5).all()
+    assert chosen[0] >= day_number(DAY)
+    assert len(chosen) > 20
+    kept = np.isin(daily.session, chosen)
+    np.testing.assert_array_equal(daily.values[kept], rare.values)
+    np.testing.assert_array_equal(daily.forward[10][kept], rare.forward[10])
+
+
+def test_a_frame_of_bars_is_as_good_as_a_store(whole: Store) -> None:
+    ours = build_samples(whole.bars(), every=5, filters=LOOSE, features=["ret_21", "beta_63"])
+    theirs = build_samples(whole, every=5, filters=LOOSE, features=["ret_21", "beta_63"])
+    # Without a listing types are told by the symbols' form, and prices as quoted are not known.
+    common = {*keys(ours)} & {*keys(theirs)}
+    assert len(common) > 0.8 * len(theirs)
+    of_frame = dict(zip(keys(ours), ours.values.tolist(), strict=True))
+    of_store = dict(zip(keys(theirs), theirs.values.tolist(), strict=True))
+    np.testing.assert_array_equal([of_frame[k] for k in sorted(common)], [of_store[k] for k in sorted(common)])
+
+
+# --- the market index -----------------------------------------------------------------------------------------
+
+
+def test_the_equal_weighted_index_is_that_of_all_bars_at_once(whole: Store) -> None:
+    data = source_of(whole, None)
+    expected = build_panel(whole.bars()).market
+    for chunk in (7, 1000):
+        found = market_index(data, chunk)
+        assert found.name == expected.name == "equal-weighted"
+        np.testing.assert_array_equal(found.session, expected.session)
+        np.testing.assert_array_equal(found.level, expected.level)
+
+
+def test_spy_is_the_index_where_it_is_there_and_no_sample() -> None:
+    bars = random_bars(symbols=5, sessions=400, seed=4)
+    whole = ["S001", "S002", "S004"]
+    spy = bars.filter(pl.col("symbol") == "S001").with_columns(symbol=pl.lit("SPY"))
+    bars = pl.concat([bars.filter(pl.col("symbol").is_in(whole)), spy])
+    every_type = Universe(0.0, 0.0, 100, ("common", "unknown", "fund"))
+    samples = build_samples(bars, filters=every_type, features=["beta_252"])
+    assert samples.provenance["market_index"] == "SPY"
+    assert samples.symbols == tuple(whole)
+    mine = samples.values[np.asarray(samples.symbol) == 0, 0]
+    np.testing.assert_allclose(mine[~np.isnan(mine)], 1.0, rtol=1e-6)
+    # One that ends early is no index for today.
+    stale = bars.filter((pl.col("symbol") != "SPY") | (pl.col("session") < bars["session"].max()))
+    assert build_samples(stale, filters=every_type, features=["ret_5"]).provenance["market_index"] == "equal-weighted"
+
+
+# --- files and errors -----------------------------------------------------------------------------------------
+
+
+def test_nothing_is_left_behind_but_what_was_asked_for(
+    whole: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch, folder = tmp_path / "scratch", tmp_path / "columns"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    dropped = build_samples(whole, every=5, filters=LOOSE, features=["ret_5"])
+    assert list(scratch.iterdir()) == []
+    kept = build_samples(whole, every=5, filters=LOOSE, features=["ret_5"], folder=folder)
+    same(kept, dropped)
+    names = {"session", "symbol", "dollar_volume", "values", "forward_5", "forward_10"}
+    assert {path.name for path in folder.iterdir()} == {f"{name}.npy" for name in names}
+    np.testing.assert_array_equal(np.load(folder / "values.npy"), kept.values)
+    with pytest.raises(InputError, match="not empty"):
+        build_samples(whole, every=5, filters=LOOSE, folder=folder)
+
+
+def test_progress_reaches_the_number_of_symbols(whole: Store) -> None:
+    told: list[tuple[int, int]] = []
+    samples = build_samples(
+        whole, filters=LOOSE, features=["ret_5"], chunk=50, progress=lambda done, total: told.append((done, total))
+    )
+    total = len(samples.symbols)
+    assert told == [*((done, total) for done in range(0, total, 50)), (total, total)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"features": ["sma_20"]}, "a model cannot take 'sma_20'"),
+        ({"features": ["rsi_14", "nonsense"]}, "unknown feature 'nonsense'"),
+        ({"features": []}, "at least one feature"),
+        ({"horizons": ()}, "horizons"),
+        ({"horizons": (0,)}, "horizons"),
+        ({"every": 0}, "every is 0"),
+        ({"chunk": 0}, "chunk is 0"),
+        ({"end": dt.date(2001, 1, 1)}, "no bar is of 2001-01-01 or before"),
+        ({"start": dt.date(2030, 1, 1)}, "no session is sampled"),
+        ({"filters": Universe(min_price=1e9)}, "no symbol passes the filters"),
+        ({"filters": Universe(min_bars=10_000)}, "no symbol passes the filters"),
+        ({"filters": Universe(types=("index",))}, "no symbol passes the filters"),
+    ],
+)
+def test_what_cannot_be_is_said(whole: Store, asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        build_samples(whole, **asked)
+
+
+def test_no_bars_and_no_room_are_store_errors(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="holds no bars"):
+        build_samples(Store(tmp_path / "nothing"))
+    (tmp_path / "file").write_text("not a folder")
+    bars = random_bars(symbols=3, sessions=300, seed=1)
+    with pytest.raises(StoreError, match="cannot use the folder"):
+        build_samples(bars, folder=tmp_path / "file")

@@ -1,0 +1,309 @@
+"""Measures of forecasts: against plain references, known answers, and what chance alone gives."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tapescan.errors import InputError
+from tapescan.models.metrics import judge
+from tapescan.models.significance import (
+    deflated_sharpe,
+    expected_maximum,
+    mean_and_error,
+    probabilistic_sharpe,
+)
+from tests.models.records import Record, days, lasting_record, record
+
+EXACT = 1e-9
+
+
+def ragged(seed: int, *, ties: bool) -> Record:
+    """Dates of 30 to 120 symbols, some forecasts or returns missing, a few returns wild; equal ones on request."""
+    random = np.random.default_rng(seed)
+    counts = random.integers(30, 121, 25)
+    symbol = np.concatenate([np.sort(random.choice(150, count, replace=False)) for count in counts])
+    forecast = random.normal(size=counts.sum())
+    forward = 0.2 * forecast + random.standard_t(2, counts.sum())
+    if ties:
+        forecast, forward = np.round(forecast, 1), np.round(forward, 1)
+    forecast[random.random(len(forecast)) < 0.05] = np.nan
+    forward[random.random(len(forward)) < 0.05] = np.nan
+    return Record(np.repeat(days(25, 5), counts), symbol.astype(np.int32), forecast, forward, 5, 5)
+
+
+def frames(made: Record) -> list[pd.DataFrame]:
+    """The pairs of each date that has 50."""
+    whole = pd.DataFrame({"day": made.session, "symbol": made.symbol, "f": made.forecast, "r": made.forward})
+    pairs = whole[np.isfinite(whole.f) & np.isfinite(whole.r)]
+    return [frame for _, frame in pairs.groupby("day") if len(frame) >= 50]
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+def test_correlations_agree_with_a_plain_reference(seed: int, ties: bool) -> None:
+    made = ragged(seed, ties=ties)
+    found, expected = made.judge().per_date, frames(made)
+    assert found.session.tolist() == [frame.day.iloc[0] for frame in expected]
+    assert found.pairs.tolist() == [len(frame) for frame in expected]
+    assert 5 < len(expected) < 25
+    for number, frame in enumerate(expected):
+        ranks = np.corrcoef(frame.f.rank(), frame.r.rank())[0, 1]
+        assert found.rank_ic[number] == pytest.approx(ranks, abs=EXACT)
+        ordered = np.sort(frame.r)
+        cut = len(frame) // 100
+        tame = frame.r.clip(ordered[cut], ordered[len(frame) - 1 - cut])
+        assert found.ic[number] == pytest.approx(np.corrcoef(frame.f, tame)[0, 1], abs=EXACT)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_spread_turnover_and_costs_agree_with_a_plain_reference(seed: int) -> None:
+    made = ragged(seed, ties=False)
+    found = made.judge(cost=7.0).per_date
+    tops, bottoms = [], []
+    for number, frame in enumerate(frames(made)):
+        ordered, tenth = frame.sort_values("f"), len(frame) // 10
+        tops.append(set(ordered.symbol[-tenth:]))
+        bottoms.append(set(ordered.symbol[:tenth]))
+        spread = ordered.r[-tenth:].mean() - ordered.r[:tenth].mean()
+        assert found.spread[number] == pytest.approx(spread, abs=EXACT)
+
+    def replaced(before: set[int], now: set[int]) -> float:
+        return 1.0 - len(before & now) / max(len(before), len(now))
+
+    turnover = [math.nan] + [
+        (replaced(*top) + replaced(*bottom)) / 2.0
+        for top, bottom in zip(pairwise(tops), pairwise(bottoms), strict=True)
+    ]
+    np.testing.assert_allclose(found.turnover, turnover, atol=EXACT)
+    paid = 4 * 7.0 / 10_000 * np.nan_to_num(turnover, nan=1.0)
+    np.testing.assert_allclose(found.spread - found.net_spread, paid, atol=EXACT)
+
+
+def test_the_summary_is_the_mean_over_dates() -> None:
+    judged = record(80, 60, signal=0.2, every=5, horizon=5).judge()
+    per_date, summary = judged.per_date, judged.summary
+    assert summary.dates == 80
+    assert summary.rank_ic == pytest.approx(per_date.rank_ic.mean())
+    assert summary.icir == pytest.approx(per_date.ic.mean() / per_date.ic.std(ddof=1))
+    assert summary.rank_icir == pytest.approx(per_date.rank_ic.mean() / per_date.rank_ic.std(ddof=1))
+    assert summary.t == pytest.approx(summary.rank_ic / summary.error)
+    assert summary.positive == (per_date.rank_ic > 0).mean()
+    assert summary.spread_yearly == pytest.approx(per_date.spread.mean() * 252 / 5)
+    assert summary.net_spread_yearly == pytest.approx(per_date.net_spread.mean() * 252 / 5)
+    assert summary.turnover == pytest.approx(np.nanmean(per_date.turnover))
+
+
+def test_a_planted_signal_is_found_with_its_size() -> None:
+    summary = record(400, 300, signal=0.05, seed=3).judge().summary
+    spearman = 6.0 / math.pi * math.asin(0.05 / 2.0)
+    # The mean of the top tenth of a normal variable lies 1.755 deviations above the middle.
+    spread = 2 * 1.755 * 0.05 * 0.05
+    assert abs(summary.rank_ic - spearman) < 3 * summary.error
+    assert summary.error == pytest.approx(1 / math.sqrt(300 * 400), rel=0.2)
+    assert abs(summary.ic - 0.05) < 3 * summary.error
+    assert summary.spread == pytest.approx(spread, abs=3 * math.sqrt(2 * 0.05**2 / 30 / 400))
+
+
+def test_chance_has_t_values_of_chance() -> None:
+    t = np.array([record(60, 50, seed=seed).judge().summary.t for seed in range(200)])
+    assert abs(t.mean()) < 0.25
+    assert 0.85 < t.std() < 1.2
+    assert (np.abs(t) > 2).mean() < 0.1
+
+
+def test_without_the_correction_overlapping_labels_make_chance_look_like_skill() -> None:
+    naive, corrected = [], []
+    for seed in range(50):
+        judged = lasting_record(300, 50, 10, seed).judge()
+        rank_ic = judged.per_date.rank_ic
+        naive.append(rank_ic.mean() / (rank_ic.std(ddof=1) / math.sqrt(len(rank_ic))))
+        corrected.append(judged.summary.t)
+    assert np.std(naive) > 2.5
+    assert (np.abs(naive) > 2).mean() > 0.4
+    assert np.std(corrected) < 1.35
+    assert (np.abs(corrected) > 2).mean() < 0.15
+
+
+def test_the_error_of_a_moving_sum_is_close_to_the_true_one() -> None:
+    # Sums of 10 independent terms: the mean of n of them has an error of 10 / sqrt(n), nearly.
+    found = []
+    for seed in range(40):
+        noise = np.random.default_rng(seed).normal(size=2009)
+        found.append(mean_and_error(np.convolve(noise, np.ones(10), "valid"), 10).error)
+    assert np.mean(found) == pytest.approx(10 / math.sqrt(2000), rel=0.12)
+
+
+def test_the_error_is_newey_and_wests() -> None:
+    values = np.random.default_rng(5).normal(size=100).cumsum()
+    n, lag = 100, 6  # an overlap of 3 dates has two lags; three times as many
+    centred = values - values.mean()
+    total = sum(
+        (1 - abs(i - j) / (lag + 1)) * centred[i] * centred[j]
+        for i in range(n)
+        for j in range(n)
+        if abs(i - j) <= lag
+    )
+    assert mean_and_error(values, 3).error == pytest.approx(math.sqrt(total / n / (n - lag - 1)), rel=EXACT)
+
+
+@pytest.mark.parametrize("values", [[], [0.1], [0.1, 0.2], [0.1] * 50, [math.nan] * 50])
+def test_too_little_or_equal_values_have_no_error(values: list[float]) -> None:
+    found = mean_and_error(np.array(values), 1)
+    assert math.isnan(found.error)
+    assert math.isnan(found.t)
+
+
+def test_more_overlap_needs_more_dates() -> None:
+    values = np.random.default_rng(0).normal(size=60)
+    assert math.isfinite(mean_and_error(values, 1).t)
+    assert math.isnan(mean_and_error(values, 10).t)
+
+
+def test_a_portfolio_replaces_the_one_that_ends() -> None:
+    # Forecasts turn round on every second date: held over two dates, the same tenths are bought again each time.
+    order = np.linspace(-1, 1, 60)
+    made = record(20, 60, every=5, horizon=10).with_forecast(np.concatenate([order, -order] * 10))
+    held_long = made.judge().per_date
+    assert np.isnan(held_long.turnover[:2]).all()
+    assert (held_long.turnover[2:] == 0.0).all()
+    np.testing.assert_allclose((held_long.spread - held_long.net_spread)[:3], [0.004, 0.004, 0.0], atol=1e-15)
+    held_short = judge(made.session, made.symbol, made.forecast, made.forward, horizon=5, every=5).per_date
+    assert np.isnan(held_short.turnover[0])
+    assert (held_short.turnover[1:] == 1.0).all()
+
+
+def test_equal_forecasts_give_no_order_and_no_spread() -> None:
+    made = record(30, 60)
+    judged = made.with_forecast(np.full(len(made.forward), 0.3)).judge()
+    assert (judged.per_date.ic == 0.0).all()
+    assert (judged.per_date.rank_ic == 0.0).all()
+    np.testing.assert_allclose(judged.per_date.spread, 0.0, atol=1e-16)
+    assert math.isnan(judged.summary.t)
+
+
+def test_years_and_regimes_are_parts_of_the_dates() -> None:
+    made = record(400, 50, signal=0.1)
+    first = days(400)[:100]
+    judged = made.judge(regime={int(day): "up" for day in first})
+    assert list(judged.by_year) == ["2018", "2019"]
+    assert judged.by_year["2018"].dates == 251
+    assert judged.by_regime["up"].rank_ic == pytest.approx(judged.per_date.rank_ic[:100].mean())
+    assert judged.by_regime["unknown"].dates == 300
+    whole = sum(part.rank_ic * part.dates for part in judged.by_year.values()) / 400
+    assert whole == pytest.approx(judged.summary.rank_ic)
+
+
+def test_a_signal_among_the_least_traded_is_found_there_and_nowhere_else() -> None:
+    made = record(100, 180)
+    volume = np.exp(np.random.default_rng(9).normal(size=len(made.forward)))
+    third = volume.reshape(100, 180).argsort(axis=1).argsort(axis=1).ravel() // 60
+    forecast = np.where(third == 0, made.forward, made.forecast)
+    volume[:3] = np.nan
+    found = made.with_forecast(forecast).judge(dollar_volume=volume).by_liquidity
+    assert list(found) == ["low", "middle", "high"]
+    assert found["low"].rank_ic > 0.97
+    assert abs(found["middle"].rank_ic) < 0.05
+    assert abs(found["high"].rank_ic) < 0.05
+    assert not made.judge(dollar_volume=np.full(len(volume), np.nan)).by_liquidity
+
+
+def test_dates_with_too_few_pairs_do_not_count() -> None:
+    made = record(40, 60)
+    forward = made.forward.copy()
+    forward[:11] = np.nan
+    assert judge(made.session, made.symbol, made.forecast, forward, horizon=1, every=1).summary.dates == 39
+    with pytest.raises(InputError, match="no session has 50 symbols"):
+        record(40, 49).judge()
+    with pytest.raises(InputError, match="no session has 50 symbols"):
+        judge(made.session[:0], made.symbol[:0], made.forecast[:0], forward[:0], horizon=1, every=1)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), scale=st.floats(0.001, 1000), shift=st.floats(-5, 5))
+def test_only_the_order_counts_for_rank_ic_and_spread(seed: int, scale: float, shift: float) -> None:
+    made = ragged(seed, ties=True)
+    plain = made.judge().per_date
+    bent = made.with_forecast(np.arctan(made.forecast) * scale + shift).judge().per_date
+    np.testing.assert_allclose(bent.rank_ic, plain.rank_ic, atol=EXACT)
+    np.testing.assert_allclose(bent.spread, plain.spread, atol=EXACT)
+    turned = made.with_forecast(-made.forecast).judge().per_date
+    np.testing.assert_allclose(turned.rank_ic, -plain.rank_ic, atol=EXACT)
+    np.testing.assert_allclose(turned.spread, -plain.spread, atol=EXACT)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), scale=st.floats(-3, 3), shift=st.floats(-1, 1))
+def test_the_spread_is_linear_in_returns_and_turnover_a_share(seed: int, scale: float, shift: float) -> None:
+    made = ragged(seed, ties=seed % 2 == 0)
+    plain = made.judge().per_date
+    other = judge(made.session, made.symbol, made.forecast, made.forward * scale + shift, horizon=5, every=5).per_date
+    np.testing.assert_allclose(other.spread, plain.spread * scale, atol=1e-8)
+    known = plain.turnover[1:]
+    assert ((known >= 0) & (known <= 1)).all()
+    assert (np.abs(plain.rank_ic) <= 1).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_the_order_of_rows_does_not_matter(seed: int) -> None:
+    made = ragged(seed, ties=True)
+    shuffled = np.random.default_rng(seed).permutation(len(made.session))
+    volume = np.random.default_rng(seed).random(len(shuffled)) * 100
+    judged = made.judge(dollar_volume=volume)
+    again = judge(
+        made.session[shuffled],
+        made.symbol[shuffled],
+        made.forecast[shuffled],
+        made.forward[shuffled],
+        horizon=5,
+        every=5,
+        dollar_volume=volume[shuffled],
+    )
+    assert again.per_date.session.tolist() == judged.per_date.session.tolist()
+    for name in ("ic", "rank_ic", "spread", "turnover", "net_spread"):
+        np.testing.assert_allclose(getattr(again.per_date, name), getattr(judged.per_date, name), atol=EXACT)
+    assert again.by_liquidity.keys() == judged.by_liquidity.keys()
+
+
+def test_the_deflated_sharpe_ratio_of_the_papers_example() -> None:
+    # Bailey and Lopez de Prado, 2014, A Numerical Example: 2.5 a year over five years of 250 days; V is 1/2 a year.
+    sharpe = 2.5 / math.sqrt(250)
+
+    def deflated(trials: int, skewness: float, kurtosis: float) -> float:
+        benchmark = math.sqrt(0.5 / 250) * expected_maximum(trials)
+        return probabilistic_sharpe(sharpe, benchmark, 1250, skewness, kurtosis)
+
+    assert math.sqrt(0.5 / 250) * expected_maximum(100) == pytest.approx(0.1132, abs=5e-5)
+    assert deflated(100, -3, 10) == pytest.approx(0.9004, abs=5e-5)
+    assert deflated(46, -3, 10) == pytest.approx(0.9505, abs=5e-5)
+    assert deflated(88, 0, 3) == pytest.approx(0.9505, abs=5e-5)
+
+
+def test_more_trials_and_overlap_make_a_record_less_likely_to_be_skill() -> None:
+    returns = np.random.default_rng(1).normal(0.15, 1.0, 250)
+    one, many = deflated_sharpe(returns, 1), deflated_sharpe(returns, 50)
+    assert one.sharpe == many.sharpe == pytest.approx(returns.mean() / returns.std(ddof=1))
+    assert one.benchmark == 0.0
+    assert one.probability > many.probability
+    assert one.kurtosis == pytest.approx(3.0, abs=0.8)
+    overlapping = deflated_sharpe(returns, 1, overlap=5)
+    assert overlapping.observations == 50
+    assert overlapping.probability < one.probability
+
+
+@pytest.mark.parametrize("trials", [10, 100])
+def test_the_expected_maximum_is_that_of_normal_numbers(trials: int) -> None:
+    drawn = np.random.default_rng(0).normal(size=(20_000, trials)).max(axis=1).mean()
+    assert expected_maximum(trials) == pytest.approx(drawn, abs=0.05)
+
+
+@pytest.mark.parametrize("returns", [[], [0.1, 0.2], [0.1] * 30])
+def test_no_sharpe_ratio_where_there_is_none(returns: list[float]) -> None:
+    assert math.isnan(deflated_sharpe(np.array(returns), 3).probability)

@@ -1,0 +1,314 @@
+"""Trained models in a scan: what they may move, and what is refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from tapescan.api import explain_symbol, load_market, scan_market
+from tapescan.errors import OptionError, ProfileError, ScreenError
+from tapescan.features.compute import latest
+from tapescan.market.calendar import sessions
+from tapescan.models.cards import Card, kernel_digest, save_model
+from tapescan.models.inputs import model_features
+from tapescan.models.predict import Models, load_models
+from tapescan.scan.inputs import models_folder
+from tapescan.scan.pipeline import Inputs, prepare, run
+from tapescan.scan.profile import Profile, Regime, Weights, load_profile
+from tapescan.scan.result import ScanResult
+from tapescan.store import Store
+from tests.conftest import random_bars
+
+xgboost = pytest.importorskip("xgboost", reason="models in a scan were not checked: xgboost is not installed")
+
+SWING = load_profile("swing")
+FEATURES = model_features()
+Make = Callable[..., Models]
+
+
+def trained(folder: Path, horizon: int, weight: float, last: dt.date = dt.date(2020, 1, 2)) -> Path:
+    """A small model of random labels that hang on one feature; its card's path."""
+    random = np.random.default_rng(horizon)
+    values = random.normal(size=(3000, len(FEATURES))).astype(np.float32)
+    values[:, FEATURES.index("rsi_2")] = random.uniform(0, 100, 3000)
+    values[random.random(values.shape) < 0.1] = np.nan
+    labels = 0.01 * (50.0 - np.nan_to_num(values[:, FEATURES.index("rsi_2")], nan=50.0)) + random.normal(0, 0.1, 3000)
+    parameters = {"max_depth": 4, "seed": 1, "nthread": 1, "verbosity": 0, "base_score": 0.0}
+    booster = xgboost.train(parameters, xgboost.DMatrix(values, labels), 20)
+    card = Card(
+        name=f"alpha_{horizon}",
+        horizon=horizon,
+        features=FEATURES,
+        parameters=parameters,
+        seed=1,
+        rounds=20,
+        first=dt.date(2016, 1, 4),
+        last=last,
+        rows=3000,
+        symbols=300,
+        every=5,
+        data={},
+        metrics={},
+        train_rank_ic=None,
+        weight=weight,
+        reason=f"the {horizon}-session model {'counts' if weight else 'does not count'}: made up",
+        trials=1,
+        kernels=kernel_digest(),
+        created_at=dt.datetime(2020, 1, 2, tzinfo=dt.UTC),
+    )
+    save_model(folder, card, bytes(booster.save_raw("ubj")))
+    return folder / f"alpha_{horizon}.json"
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    def made(**weights: float) -> Models:
+        for name, weight in weights.items():
+            trained(tmp_path, int(name.removeprefix("alpha_")), weight)
+        return load_models(tmp_path)
+
+    return made
+
+
+def plain(result: ScanResult) -> pl.DataFrame:
+    return result.frame.select(pl.all().exclude("^.*alpha_.*$"))
+
+
+def test_the_same_models_twice_give_the_same_bytes(
+    inputs: Inputs, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scanned() -> tuple[str, list[Any], Any]:
+        found = run(inputs, prepare(SWING, models=make(alpha_5=0.5, alpha_10=0.25)))
+        asked = found.to_dict(top=30)
+        return found.frame.write_csv(), asked["rows"], asked["provenance"]
+
+    first = scanned()
+    monkeypatch.setenv("TAPESCAN_THREADS", "1")
+    assert scanned() == first
+    assert [model["name"] for model in first[2]["models"]] == ["alpha_5", "alpha_10"]
+
+
+def test_the_market_at_once_gives_what_each_symbol_alone_gives(inputs: Inputs, make: Make) -> None:
+    request = prepare(SWING, models=make(alpha_5=0.5))
+    frame = run(inputs, request).frame
+    features = latest(inputs.panel.last(request.plan.rows), request.plan)
+    known = frame.filter(pl.col("alpha_5").is_not_null())
+    assert len(known) > 200
+    assert known["alpha_5"].n_unique() > 100
+    model = request.models.models[0]
+    rows = model.inputs(features)
+    for symbol, value in known.select("symbol", "alpha_5").rows():
+        at = inputs.panel.symbols.index(symbol)
+        assert model.forecast(rows[at : at + 1])[0] == value
+
+
+def test_only_those_that_are_ranked_have_a_forecast(inputs: Inputs, make: Make) -> None:
+    frame = run(inputs, prepare(SWING, models=make(alpha_5=0.5))).frame
+    assert frame.filter(pl.col("dropped") == "")["alpha_5"].null_count() == 0
+    assert frame.filter(pl.col("dropped") != "")["alpha_5"].is_null().all()
+
+
+def test_a_model_that_does_not_count_moves_nothing_and_says_so(inputs: Inputs, make: Make) -> None:
+    without = run(inputs, prepare(SWING))
+    found = run(inputs, prepare(SWING, models=make(alpha_5=0.0)))
+    assert_frame_equal(plain(found), without.frame, check_exact=True)
+    assert found.frame["alpha_5"].n_unique() > 100
+    assert found.provenance["weights"] == without.provenance["weights"]
+    assert set(found.notes) - set(without.notes) == {"alpha_5: the 5-session model does not count: made up"}
+
+
+def test_no_models_leave_no_trace(inputs: Inputs, make: Make) -> None:
+    found = run(inputs, prepare(SWING, models=make()))
+    assert not [name for name in found.frame.columns if "alpha" in name]
+    assert "models" not in found.provenance
+    assert "models" not in found.timings
+    assert "explain" not in found.to_json(top=3)
+
+
+def test_a_scan_without_models_does_not_import_what_they_need() -> None:
+    code = (
+        "import sys; from tapescan.api import scan_market; from tapescan.scan.inputs import simulated_inputs;"
+        "scan_market(simulated_inputs(symbols=60, sessions=90));"
+        "print([m for m in ('xgboost', 'sklearn', 'skfolio', 'plotly') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_models_without_xgboost_are_an_error_that_says_what_to_do(
+    inputs: Inputs, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = make(alpha_5=0.5)
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    with pytest.raises(OptionError, match=r"pip install 'tapescan\[ml\]'"):
+        scan_market(inputs, models=models)
+    assert scan_market(inputs, models=False).coverage.ranked > 0
+
+
+def test_weights_are_split_by_the_gates_and_add_up_to_one(inputs: Inputs, make: Make) -> None:
+    factors = sum(SWING.weights.factors().values())
+    calm = msgspec.structs.replace(SWING, regime=Regime())
+    models = make(alpha_5=0.6, alpha_10=0.2)
+    found = run(inputs, prepare(calm, models=models))
+    shares = found.provenance["weights"]
+    assert sum(shares.values()) == pytest.approx(1.0)
+    whole = factors + 20 * (0.6 + 0.2) / 2
+    assert shares["alpha_5"] == pytest.approx(20 * 0.6 / 2 / whole)
+    assert shares["alpha_10"] == pytest.approx(20 * 0.2 / 2 / whole)
+    parts = found.ranked.select(pl.sum_horizontal("^score_.*$")).to_series()
+    np.testing.assert_allclose(parts.to_numpy(), found.ranked["score"].to_numpy(), rtol=0, atol=1e-9)
+    # A model without a gate takes nothing from the one that has one.
+    alone = run(inputs, prepare(calm, models=make(alpha_10=0.0))).provenance["weights"]
+    assert alone["alpha_5"] == pytest.approx(20 * 0.6 / (factors + 20 * 0.6))
+    assert "alpha_10" not in alone
+    none = msgspec.structs.replace(calm, weights=msgspec.structs.replace(calm.weights, alpha=0.0))
+    assert not run(inputs, prepare(none, models=models)).provenance["weights"].keys() & {"alpha_5", "alpha_10"}
+
+
+def test_a_higher_forecast_scores_higher(inputs: Inputs, make: Make) -> None:
+    frame = run(inputs, prepare(SWING, models=make(alpha_5=1.0))).ranked.sort("alpha_5")
+    assert frame["score_alpha_5"].is_sorted()
+    assert frame["score_alpha_5"][-1] > 5.0 > frame["score_alpha_5"][0]
+
+
+def test_a_screen_and_a_ranking_may_use_forecasts(inputs: Inputs, make: Make) -> None:
+    found = run(inputs, prepare(SWING, where="alpha_5 > 0.05", rank_by="alpha_5 desc", models=make(alpha_5=0.0)))
+    assert 0 < found.coverage.ranked < found.coverage.ranked + found.coverage.dropped["screen"]
+    assert found.ranked["alpha_5"].min() > 0.05  # type: ignore[operator]
+    assert found.ranked["alpha_5"].is_sorted(descending=True)
+    with pytest.raises(ScreenError, match="alpha_5"):
+        prepare(SWING, where="alpha_5 > 0.05")
+
+
+def test_a_day_that_the_training_has_seen_has_no_forecast(inputs: Inputs, tmp_path: Path) -> None:
+    day = dt.date(1970, 1, 1) + dt.timedelta(days=inputs.panel.as_of)
+    before = [dt.date(1970, 1, 1) + dt.timedelta(days=int(one)) for one in sessions(dt.date(2025, 1, 2), day)]
+    # The last label of a horizon of 5 ends 5 sessions after its sample.
+    without = run(inputs, prepare(SWING))
+    for last in (day + dt.timedelta(days=1), day, before[-5]):
+        trained(tmp_path, 5, 0.5, last=last)
+        found = run(inputs, prepare(SWING, models=load_models(tmp_path)))
+        assert_frame_equal(plain(found), without.frame, check_exact=True)
+        assert found.frame["alpha_5"].is_null().all()
+        assert any("alpha_5: left out" in note and str(day) in note for note in found.notes)
+    trained(tmp_path, 5, 0.5, last=before[-6])
+    assert run(inputs, prepare(SWING, models=load_models(tmp_path))).ranked["alpha_5"].null_count() == 0
+
+
+def edit_trees(card: Path) -> None:
+    trees = next(card.parent.glob("*.ubj"))
+    trees.write_bytes(trees.read_bytes()[:-100])
+
+
+def edit_card(**changes: object) -> Callable[[Path], None]:
+    def edit(card: Path) -> None:
+        card.write_text(json.dumps(json.loads(card.read_text()) | changes))
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (edit_trees, "cut short or edited"),
+        (edit_card(kernels="0123456789abcdef"), "other code for its features"),
+        (edit_card(features=FEATURES[:-1]), "its card names"),
+        (edit_card(features=("no_such", *FEATURES[1:])), "no_such"),
+        (edit_card(weight=7.0), "weight 7.0"),
+        (edit_card(name="score"), "name 'score'"),
+    ],
+)
+def test_a_refused_model_gives_a_note_and_nothing_else(
+    inputs: Inputs, tmp_path: Path, edit: Callable[[Path], None], said: str
+) -> None:
+    edit(trained(tmp_path, 5, 0.5))
+    without = run(inputs, prepare(SWING))
+    found = run(inputs, prepare(SWING, models=load_models(tmp_path)))
+    assert_frame_equal(found.frame, without.frame, check_exact=True)
+    notes = set(found.notes) - set(without.notes)
+    assert len(notes) == 1
+    assert said in notes.pop()
+
+
+def test_the_parts_of_a_forecast_add_up_to_it(inputs: Inputs, make: Make) -> None:
+    found = run(inputs, prepare(SWING, models=make(alpha_5=0.5, alpha_10=0.0)))
+    rows = found.to_dict(top=40)["rows"]
+    assert len(rows) == 40
+    for row in rows:
+        for name in ("alpha_5", "alpha_10"):
+            assert sum(row[f"explain_{name}"].values()) == pytest.approx(row[name], rel=1e-4, abs=1e-6)
+    assert {"base", "oscillators", "returns"} <= set(rows[0]["explain_alpha_5"])
+
+
+def test_one_symbol_is_explained_in_words(inputs: Inputs, make: Make, tmp_path: Path) -> None:
+    best = run(inputs, prepare(SWING, models=make(alpha_5=0.5))).ranked.row(0, named=True)
+    found = explain_symbol(best["symbol"], inputs, models=tmp_path)
+    view = found.forecasts[0]
+    assert (view.name, view.horizon, view.value) == ("alpha_5", 5, best["alpha_5"])
+    assert view.says == "the 5-session model counts: made up"
+    assert view.parts is not None
+    assert view.parts.base + sum(view.parts.families.values()) == pytest.approx(view.value, rel=1e-4, abs=1e-6)
+    assert any(words.startswith("RSI(2) ") for words in view.parts.words)
+    counted = next(view for view in found.factors if view.name == "alpha_5")
+    assert view.percentile == pytest.approx(counted.percentile)
+    assert sum(factor.points or 0.0 for factor in found.factors) == pytest.approx(best["score"])
+    dropped = run(inputs, prepare(SWING)).frame.filter(pl.col("dropped") == "illiquid")["symbol"][0]
+    unranked = explain_symbol(dropped, inputs, models=tmp_path).forecasts[0]
+    assert (unranked.value, unranked.percentile, unranked.parts) == (None, None, None)
+
+
+def test_where_models_come_from(inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained(tmp_path / "store" / "models", 5, 0.5)
+    trained(tmp_path / "other", 10, 0.5)
+    own = replace(inputs, models=tmp_path / "store" / "models")
+
+    def alphas(**asked: Any) -> list[str]:
+        names = scan_market(own, **asked).frame.columns
+        return [name for name in names if name.startswith("alpha_")]
+
+    assert alphas() == ["alpha_5"]
+    assert alphas(models=False) == []
+    assert alphas(models=tmp_path / "other") == ["alpha_10"]
+    monkeypatch.setenv("TAPESCAN_MODELS", str(tmp_path / "other"))
+    assert alphas() == ["alpha_10"]
+    assert alphas(models=False) == []
+    assert models_folder(Store(tmp_path / "store")) == own.models
+    assert models_folder(Store("s3://bucket/store")) is None
+    with pytest.raises(OptionError, match="no folder of models"):
+        alphas(models=tmp_path / "typo")
+
+
+def test_a_store_has_its_own_models_cold_and_warm(tmp_path: Path) -> None:
+    random_bars(symbols=60, sessions=300, seed=3).write_parquet(tmp_path / "bars.parquet")
+    store = Store(tmp_path / "store")
+    store.import_files([tmp_path / "bars.parquet"])
+    trained(tmp_path / "store" / "models", 5, 0.5)
+    cold = scan_market(store)
+    assert cold.ranked["alpha_5"].null_count() == 0 < cold.coverage.ranked
+    assert scan_market(load_market(store)).frame.write_csv() == cold.frame.write_csv()
+    assert "alpha_5" not in scan_market(store, models=False).frame.columns
+
+
+def test_a_profile_has_the_digest_it_had_before_models() -> None:
+    profile = Profile(title="x", weights=Weights(trend=1.0))
+    assert profile.digest == "20728086c9b339ac"
+    assert msgspec.structs.replace(profile, weights=Weights(trend=1.0, alpha=5.0)).digest != profile.digest
+
+
+def test_models_alone_are_no_profile(tmp_path: Path) -> None:
+    path = tmp_path / "bare.toml"
+    path.write_text('title = "bare"\n[weights]\nalpha = 50\n')
+    with pytest.raises(ProfileError, match="all weights are 0"):
+        load_profile(str(path))
