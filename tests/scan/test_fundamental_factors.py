@@ -181,7 +181,7 @@ def test_two_scans_give_the_same_bytes(
 
 def test_coverage_adds_up_and_the_score_is_its_columns(with_statements: Inputs, result: ScanResult) -> None:
     assert result.coverage.requested == len(with_statements.universe) == len(result.frame)
-    parts = result.ranked.select(pl.sum_horizontal(f"score_{name}" for name in Weights.__struct_fields__)).to_series()
+    parts = result.ranked.select(pl.sum_horizontal(f"score_{name}" for name in Weights().factors())).to_series()
     np.testing.assert_allclose(parts, result.ranked["score"], rtol=0, atol=1e-9)
 
 
