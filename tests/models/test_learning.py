@@ -1,0 +1,89 @@
+"""Training as a whole: it finds what is there, finds nothing where nothing is, and stops at a leak."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tapescan.errors import InputError, LeakError
+from tapescan.market import calendar
+from tapescan.models.cards import read_cards
+from tapescan.models.learning import Settings, learn, record_of
+from tapescan.models.record import read_records, save_record
+from tapescan.models.report import table
+from tapescan.models.samples import Samples
+from tapescan.models.training import Recipe
+from tapescan.models.trials import count_trials
+
+RECIPE = Recipe(rounds=30, depth=3, rate=0.1, rows=0.8, columns=1.0, leaf=50.0, ridge=1.0)
+SETTINGS = Settings(folds=3, every=5, paths=False)
+FEATURES = ("momentum_252_21", "ret_21", "rsi_14", "natr_14", "constant", "missing")
+
+
+def samples(signal: float, seed: int = 1, symbols: int = 150, dates: int = 160) -> Samples:
+    """Returns are noise and `signal` times a hump in rsi_14 that no straight line finds; two features say nothing."""
+    rng = np.random.default_rng(seed)
+    days = calendar.sessions(dt.date(2018, 1, 2), dt.date(2025, 12, 31))[:: SETTINGS.every][:dates]
+    values = rng.normal(size=(dates * symbols, len(FEATURES))).astype(np.float32)
+    values[:, 4], values[:, 5] = 1.0, np.nan
+    hump = np.abs(values[:, 2]) - np.sqrt(2.0 / np.pi)
+    forward = (0.05 * (signal * hump + rng.normal(size=len(values)))).astype(np.float32)
+    return Samples(
+        FEATURES,
+        values,
+        np.repeat(days, symbols).astype(np.int32),
+        np.tile(np.arange(symbols, dtype=np.int32), dates),
+        tuple(f"S{at:03d}" for at in range(symbols)),
+        {5: forward},
+        np.full(len(values), 1e7, np.float32),
+    )
+
+
+def test_a_planted_signal_is_found_and_counts(tmp_path: Path) -> None:
+    learnt = learn(samples(0.12), 5, tmp_path, recipe=RECIPE, settings=SETTINGS)
+    summary = learnt.judgements["model"].summary
+    # The hump has a deviation of 0.603, so its correlation with the returns is 0.12 * 0.603 = 0.072.
+    assert 0.04 < summary.rank_ic < 0.09
+    assert summary.t > 3.0
+    assert learnt.gate.weight > 0.2
+    assert next(iter(learnt.importance)) == "rsi_14"
+    stored, refused = read_cards(tmp_path)
+    assert [one.card.name for one in stored] == ["alpha_5"]
+    assert refused == []
+    save_record(tmp_path, record_of(learnt))
+    assert "counts with weight" in table(read_records(tmp_path))
+    assert read_cards(tmp_path)[1] == []  # the record is no model
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_nothing_is_found_where_nothing_is(seed: int, tmp_path: Path) -> None:
+    learnt = learn(samples(0.0, seed), 5, tmp_path, recipe=RECIPE, settings=SETTINGS)
+    summary = learnt.judgements["model"].summary
+    assert abs(summary.rank_ic) < 4.0 * summary.error
+    assert learnt.gate.weight == 0.0
+    assert "does not count" in learnt.gate.reason
+
+
+def test_a_leak_stops_everything_and_is_counted_as_a_trial(tmp_path: Path) -> None:
+    leaky = samples(0.0)
+    leaky.values[:, 3] = leaky.forward[5]
+    with pytest.raises(LeakError, match="knows the future"):
+        learn(leaky, 5, tmp_path, recipe=RECIPE, settings=SETTINGS)
+    assert read_cards(tmp_path) == ([], [])
+    assert count_trials(tmp_path, 5) == 1
+
+
+def test_too_little_history_is_said_before_any_training(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="too little history"):
+        learn(samples(0.1, dates=20), 5, tmp_path, recipe=RECIPE, settings=SETTINGS)
+    assert count_trials(tmp_path, 5) == 0
+
+
+def test_the_same_training_gives_the_same_trees_and_is_one_trial(tmp_path: Path) -> None:
+    first = learn(samples(0.12), 5, tmp_path, recipe=RECIPE, settings=SETTINGS)
+    second = learn(samples(0.12), 5, tmp_path, recipe=RECIPE, settings=SETTINGS)
+    assert first.stored.card.digest == second.stored.card.digest
+    assert second.trials == 1
