@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,10 +17,11 @@ from tapescan.models.learning import Learnt, Settings, learn
 from tapescan.models.samples import Samples
 from tapescan.models.source import market_index, source_of
 from tapescan.models.training import Recipe, load_xgboost
+from tapescan.scan.inputs import models_folder
 from tapescan.scan.regime import market_regime
 from tapescan.store import Store
 
-__all__ = ["HORIZONS", "model_folder", "train_models"]
+__all__ = ["HORIZONS", "model_folder", "train_models", "with_device"]
 
 HORIZONS = (5, 10)
 #: Symbols whose bars are read at a time.
@@ -29,12 +31,14 @@ Progress = Callable[[int, int, str], None]
 
 
 def model_folder(store: Store, folder: str | Path | None = None) -> Path:
-    """Where the models of a store lie: the folder named, else ``models`` inside a local store's folder."""
-    if folder:
-        return Path(folder).expanduser()
-    if "://" in store.path:
+    """Where the models of a store lie: the folder named, else TAPESCAN_MODELS, else where a scan looks for them."""
+    named = folder or os.environ.get("TAPESCAN_MODELS")
+    if named:
+        return Path(named).expanduser()
+    own = models_folder(store)
+    if own is None:
         raise OptionError(f"the store {store.path} is no local folder", "name one for the models: --models DIR")
-    return Path(store.path) / "models"
+    return own
 
 
 def train_models(

@@ -48,6 +48,8 @@ def sync(
     output_format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> int:
     """Fetch what a store lacks, or what was corrected since, from a vendor. Stopped, it goes on where it was."""
+    import stamina.instrumentation
+
     from tapescan import sync as syncing
     from tapescan.store import Store
     from tapescan.sync.wishes import Wishes
@@ -80,6 +82,8 @@ def sync(
         else:
             _print_plan(parts)
         return 0
+    # Retries are counted in the report; log lines between the progress would only repeat them.
+    stamina.instrumentation.set_on_retry_hooks([])
     with progress_line() as progress:
         report = syncing.sync(
             Store(place),
@@ -148,6 +152,8 @@ def _as_plan(part: Planned) -> dict[str, object]:
 
 
 def _print_plan(parts: list[Planned]) -> None:
+    from tapescan.sync.report import duration
+
     console = output()
     for part in parts:
         limit = f"{part.plan.requests:,} in {part.plan.seconds:g} s" if part.plan.requests else "no limit"
@@ -160,7 +166,7 @@ def _print_plan(parts: list[Planned]) -> None:
         else:
             console.print(
                 f"{head}: {_count(len(part.calls), 'call')}, {_count(part.requests, 'request')},"
-                f" {_duration(part.seconds)} at the limit{before}",
+                f" {duration(part.seconds)} at the limit{before}",
                 markup=False,
                 soft_wrap=True,
             )
@@ -170,7 +176,7 @@ def _print_plan(parts: list[Planned]) -> None:
         for note in part.notes:
             console.print(f"  note: {note}", markup=False, soft_wrap=True)
     requests, seconds = sum(part.requests for part in parts), sum(part.seconds for part in parts)
-    console.print(f"in all {requests:,} requests, at least {_duration(seconds)}; nothing was fetched", markup=False)
+    console.print(f"in all {requests:,} requests, at least {duration(seconds)}; nothing was fetched", markup=False)
 
 
 def _count(number: int, what: str) -> str:
@@ -216,12 +222,6 @@ def _print_source(one: Source) -> None:
 
 
 def _cost(cost: Cost | None) -> str:
-    return "-" if cost is None else f"{cost.requests:,} ({_duration(cost.seconds)})"
+    from tapescan.sync.report import duration
 
-
-def _duration(seconds: float) -> str:
-    if seconds < 1.0:
-        return "at once"
-    if seconds < 90.0:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    return "-" if cost is None else f"{cost.requests:,} ({duration(cost.seconds)})"

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["LANES", "Block", "Market", "Panel", "build_panel"]
+__all__ = ["LANES", "MARKET_SESSIONS", "MARKET_SYMBOL", "Block", "Market", "Panel", "build_panel"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -24,6 +24,10 @@ Days = NDArray[np.int32]
 #: Lanes of a block: wide enough that calling a kernel costs little beside its work, narrow enough that
 #: a block's five columns stay in a core's cache. Measured by `tapescan bench`.
 LANES = 256
+
+#: The symbol that stands for the market where there is one. It counts only if it reaches this far back: a beta over
+#: 252 sessions needs one more.
+MARKET_SYMBOL, MARKET_SESSIONS = "SPY", 253
 
 #: A day's return counts at most this much in the equal-weighted index: one micro-cap's tenfold day,
 #: or one unadjusted split, must not move the market.

@@ -26,7 +26,17 @@ from tapescan.errors import FileError, ModelError, TapescanError
 from tapescan.indicators import compiled
 from tapescan.version import __version__
 
-__all__ = ["Card", "Refused", "Stored", "kernel_digest", "read_cards", "save_model", "stored_model"]
+__all__ = [
+    "Card",
+    "Refused",
+    "Stored",
+    "kernel_digest",
+    "plain",
+    "read_cards",
+    "save_model",
+    "stored_model",
+    "write_at_once",
+]
 
 FORMAT = 1
 
@@ -99,9 +109,8 @@ def save_model(folder: Path, card: Card, trees: bytes) -> Stored:
     """Write a model's trees, then its card, each at once: a kill leaves the old model or the new one."""
     digest = hashlib.sha256(trees).hexdigest()
     card = msgspec.structs.replace(card, digest=digest, file=f"{card.name}-{digest[:12]}.ubj")
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / card.file, trees)
-    _write(folder / f"{card.name}.json", msgspec.json.format(msgspec.json.encode(card), indent=1))
+    write_at_once(folder / card.file, trees)
+    write_at_once(folder / f"{card.name}.json", msgspec.json.format(msgspec.json.encode(card), indent=1))
     for old in folder.glob(f"{card.name}-*.ubj"):
         if old.name != card.file:
             old.unlink(missing_ok=True)
@@ -151,14 +160,19 @@ def stored_model(path: Path) -> Stored:
     return Stored(card, trees)
 
 
-def _write(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
+def write_at_once(path: Path, content: bytes) -> None:
+    """A kill leaves the old file or the new one. Raises FileError when it cannot be written."""
+    temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
+        temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        Path(name).replace(path)
+        temporary.replace(path)
     except OSError as error:
-        Path(name).unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
         raise FileError(f"{path}: {error.strerror or error}", "check the folder") from error
 
 

@@ -7,8 +7,6 @@ None here, for JSON has no NaN.
 from __future__ import annotations
 
 import datetime as dt
-import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +15,7 @@ import msgspec
 import numpy as np
 
 from tapescan.errors import FileError, ModelError
-from tapescan.models.cards import plain
+from tapescan.models.cards import plain, write_at_once
 from tapescan.models.gate import Gate
 from tapescan.models.metrics import Judgement
 
@@ -219,19 +217,7 @@ def save_record(folder: Path, record: Record) -> Path:
     Raises FileError when it cannot be written.
     """
     path = folder / f"alpha_{record.horizon}{SUFFIX}"
-    content = msgspec.json.format(msgspec.json.encode(record, enc_hook=_number), indent=1)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{path.name}")
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror or error}", "check the folder") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).replace(path)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise FileError(f"{path}: {error.strerror or error}", "check the folder") from error
+    write_at_once(path, msgspec.json.format(msgspec.json.encode(record, enc_hook=_number), indent=1))
     return path
 
 

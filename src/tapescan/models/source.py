@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tapescan.errors import OptionError, StoreError
 from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
-from tapescan.market.panel import INDEX_CLIP, Market
+from tapescan.market.panel import INDEX_CLIP, MARKET_SESSIONS, MARKET_SYMBOL, Market
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
 from tapescan.store import Store
 from tapescan.store.tables import SCHEMAS, Table, store_errors
@@ -28,9 +28,6 @@ from tapescan.store.tables import SCHEMAS, Table, store_errors
 __all__ = ["Basis", "Source", "days", "market_index", "source_of"]
 
 Days = NDArray[np.int32]
-
-#: As in a scan: the symbol that stands for the market, where it has as many bars and one of the newest session.
-MARKET_SYMBOL, MARKET_SESSIONS = "SPY", 253
 
 #: Tables whose versions say which data the samples were made of.
 DATA_TABLES = ("bars", "splits", "symbols")

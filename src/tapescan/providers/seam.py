@@ -107,6 +107,10 @@ class Plan:
     lacks: tuple[Offer, ...] = ()
     note: str = ""
 
+    def oldest(self, today: dt.date) -> dt.date | None:
+        """The first day that it reaches back to; None for all."""
+        return None if self.years is None else today - dt.timedelta(days=int(365.25 * self.years) - 1)
+
 
 @dataclass(frozen=True)
 class KeyName:

@@ -14,7 +14,7 @@ import polars as pl
 from tapescan.errors import OptionError, StoreError
 from tapescan.market import calendar
 from tapescan.market.adjust import Adjustment, adjust_bars
-from tapescan.market.panel import Market, Panel, build_panel
+from tapescan.market.panel import MARKET_SESSIONS, MARKET_SYMBOL, Market, Panel, build_panel
 from tapescan.market.quality import check_bars
 from tapescan.market.simulate import simulate
 from tapescan.market.universe import build_universe, spelling_key
@@ -22,13 +22,7 @@ from tapescan.scan.pipeline import Inputs
 from tapescan.store import Store
 from tapescan.store.tables import is_remote
 
-__all__ = ["MARKET_SYMBOL", "SIMULATED_SYMBOLS", "models_folder", "simulated_inputs", "store_inputs"]
-
-#: The symbol that stands for the market where the store has it.
-MARKET_SYMBOL = "SPY"
-
-#: It counts only if it reaches this far back: a beta over 252 sessions needs one more.
-MARKET_SESSIONS = 253
+__all__ = ["SIMULATED_SYMBOLS", "models_folder", "simulated_inputs", "store_inputs"]
 
 #: What a scan reads; other tables (scan history) do not change its result.
 DATA_TABLES = ("bars", "splits", "dividends", "symbols", "quarantine", "companies", "facts")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import polars as pl
@@ -109,8 +109,8 @@ def plan_part(store: Store, provider: Provider, plan: Plan, what: What, wishes: 
 
 
 def _unreached(oldest_bar: dt.date, now: dt.datetime, plan: Plan, provider: Provider) -> list[str]:
-    oldest = session_of(now) - dt.timedelta(days=int(365.25 * (plan.years or 0.0)) - 1)
-    if oldest_bar >= oldest:
+    oldest = plan.oldest(session_of(now))
+    if oldest is None or oldest_bar >= oldest:
         return []
     return [
         f"{provider.name}'s plan {plan.name!r} has splits and dividends from {oldest} on; the store's bars begin on"
@@ -127,7 +127,7 @@ def _holds(call: Call, at: dt.datetime | None, now: dt.datetime) -> bool:
     return call.lasts is None or now - at <= call.lasts
 
 
-# --- the others -------------------------------------------------------------------------------------------
+# --- splits and dividends, companies -----------------------------------------------------------------------
 
 
 def _actions_since(
@@ -147,8 +147,7 @@ def _actions_since(
     """
     bars = None if not store.exists() or store.is_empty() else store.sessions()[0]
     first = wishes.start or min(bars or end, end - FIRST_SYNC)
-    if plan.years is not None:
-        first = max(first, session_of(now) - dt.timedelta(days=int(365.25 * plan.years) - 1))
+    first = max(first, plan.oldest(session_of(now)) or first)
     if wishes.start is not None or symbols:
         return first
     kinds = {
@@ -182,8 +181,3 @@ def _companies(store: Store, wishes: Wishes) -> tuple[str, ...]:
         listed = pl.concat([store.symbols().filter(pl.col("delisted").is_null())["symbol"], bars])
         known = known.filter(pl.col("symbol").is_in(listed.implode())) if len(listed) else known
     return tuple(known["company"].unique().sort())
-
-
-def together(parts: Sequence[Planned]) -> tuple[int, float]:
-    """Requests and seconds of several parts that run one after the other."""
-    return sum(part.requests for part in parts), sum(part.seconds for part in parts)

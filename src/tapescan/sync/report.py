@@ -13,7 +13,7 @@ from tapescan.errors import PROVIDER_REASONS
 from tapescan.providers.seam import Problem
 from tapescan.store import ImportReport
 
-__all__ = ["Failure", "PartReport", "SyncReport"]
+__all__ = ["Failure", "PartReport", "SyncReport", "duration"]
 
 
 #: Sessions and symbols that a line names; --format json has them all.
@@ -210,3 +210,12 @@ class SyncReport:
         elif self.partial:
             lines.append("PARTIAL: what failed is not stored; the same command asks for it again")
         return "\n".join(lines)
+
+
+def duration(seconds: float) -> str:
+    """In words: at once, 40 s, 12 min, 3.5 h."""
+    if seconds < 1.0:
+        return "at once"
+    if seconds < 90.0:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60.0:.0f} min" if seconds < 5400.0 else f"{seconds / 3600.0:.1f} h"

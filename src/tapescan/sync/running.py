@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import polars as pl
-import stamina.instrumentation
 
 from tapescan.errors import ProviderError
 from tapescan.providers.link import REQUESTS, Link
@@ -35,10 +33,6 @@ WAITING = 16
 #: So many calls in a row that the vendor could not answer at all end the sync with it; fewer before any answer.
 HOPELESS = 5
 HOPELESS_AT_FIRST = 2
-
-# Retries are counted in the report; a library's log lines on a user's terminal would only repeat them.
-stamina.instrumentation.set_on_retry_hooks([])
-logging.getLogger("asyncio").setLevel(logging.ERROR)
 
 
 async def run_part(

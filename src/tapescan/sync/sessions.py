@@ -121,13 +121,10 @@ def _span(
         notes.append(f"bars are there up to {ready}; what is later is left for another sync")
     end = min(end, ready)
     first = wishes.start or (end if wishes.compare else _first_missing(store, provider, end, fetched, known, notes))
-    if plan.years is not None:
-        oldest = session_of(now) - dt.timedelta(days=int(365.25 * plan.years) - 1)
-        if first < oldest:
-            notes.append(
-                f"{provider.name}'s plan {plan.name!r} reaches back to {oldest}; what is earlier is left out"
-            )
-            first = oldest
+    oldest = plan.oldest(session_of(now))
+    if oldest is not None and first < oldest:
+        notes.append(f"{provider.name}'s plan {plan.name!r} reaches back to {oldest}; what is earlier is left out")
+        first = oldest
     return first, end
 
 

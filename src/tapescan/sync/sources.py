@@ -16,7 +16,7 @@ from tapescan.providers.vendors import VENDORS, load_vendor
 from tapescan.sync.planning import OFFERS_FOR, seconds_at_limit
 from tapescan.sync.wishes import last_ready_session
 
-__all__ = ["PREFERRED", "Cost", "Source", "choose_source", "list_sources"]
+__all__ = ["COMPANIES", "PREFERRED", "SYMBOLS", "Cost", "Source", "choose_source", "list_sources"]
 
 #: Who is asked first for what, when nobody is named.
 PREFERRED: dict[What, tuple[str, ...]] = {
@@ -28,8 +28,8 @@ PREFERRED: dict[What, tuple[str, ...]] = {
 }
 
 #: The market that costs are counted for.
-SYMBOLS = 12_000
-COMPANIES = 5_000
+SYMBOLS = tuple(f"S{at:05d}" for at in range(12_000))
+COMPANIES = tuple(f"{at:010d}" for at in range(1, 5_001))
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,6 @@ def _cost(
     provider: Provider, plan: Plan, now: dt.datetime, wanted: tuple[What, ...], sessions: tuple[dt.date, ...]
 ) -> Cost | None:
     requests, any_offer = 0, False
-    symbols = tuple(f"S{at:05d}" for at in range(SYMBOLS))
-    companies = tuple(f"{at:010d}" for at in range(1, COMPANIES + 1))
     until = sessions[-1] if sessions else last_ready_session(now)
     for what in wanted:
         if not any(offer in provider.offers and offer not in plan.lacks for offer in OFFERS_FOR[what]):
@@ -119,8 +117,8 @@ def _cost(
             until,
             sessions=sessions if what == "bars" else (),
             since=sessions[0] if sessions else None,
-            symbols=symbols if what in provider.needs_symbols else (),
-            companies=companies if what == "fundamentals" else (),
+            symbols=SYMBOLS if what in provider.needs_symbols else (),
+            companies=COMPANIES if what == "fundamentals" else (),
         )
         requests += sum(call.requests for call in provider.calls(ask))
     return Cost(requests, seconds_at_limit(plan, requests)) if any_offer else None

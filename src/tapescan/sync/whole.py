@@ -24,14 +24,10 @@ from tapescan.sync.planning import OFFERS_FOR, Planned, plan_part
 from tapescan.sync.report import PartReport, SyncReport
 from tapescan.sync.running import Progress, run_part
 from tapescan.sync.sessions import known_symbols
-from tapescan.sync.sources import PREFERRED, choose_source
+from tapescan.sync.sources import COMPANIES, PREFERRED, SYMBOLS, choose_source
 from tapescan.sync.wishes import Wishes
 
 __all__ = ["dry_run", "sync"]
-
-#: A market whose listing, or whose companies, are not known yet.
-SYMBOLS = 12_000
-COMPANIES = tuple(f"{at:010d}" for at in range(1, 5_001))
 
 #: Kinds of data in the order in which they are fetched: symbols first, since some vendors are asked by symbol; bars
 #: after their splits and dividends; statements last.
@@ -77,9 +73,9 @@ def dry_run(
     for what, provider, chosen in _parts(wishes, source, plan):
         by_symbol = what in provider.needs_symbols and "universe" in wishes.what and not wishes.symbols
         if by_symbol and not known_symbols(store, dt.date.min):
-            invented = replace(wishes, symbols=tuple(f"S{at:05d}" for at in range(SYMBOLS)))
+            invented = replace(wishes, symbols=SYMBOLS)
             planned = plan_part(store, provider, chosen, what, invented, moment)
-            parts.append(_guessed(planned, f"symbol, once the universe is known: for {SYMBOLS:,} symbols"))
+            parts.append(_guessed(planned, f"symbol, once the universe is known: for {len(SYMBOLS):,} symbols"))
         elif what == "fundamentals" and "universe" in provider.offers and not store.companies().height:
             # The map of companies is fetched first, and is not there yet.
             ask = Ask(what, chosen, moment, session_of(moment), companies=COMPANIES, via=wishes.via)

@@ -21,7 +21,7 @@ from tapescan.providers.seam import COLUMNS, Batch, Call, Problem, What
 from tapescan.store import Fetched, Step, Store
 from tapescan.sync.checking import covered, doubtful, repeated_sessions, short_sessions, unlisted
 from tapescan.sync.planning import Planned
-from tapescan.sync.report import Failure, PartReport
+from tapescan.sync.report import Failure, PartReport, duration
 from tapescan.sync.sessions import SESSION_KEY, SYMBOL_KEY
 from tapescan.sync.wishes import Wishes
 
@@ -72,7 +72,7 @@ class State:
         if done and seconds > 0.0:
             rate = done / seconds
             pace = f"{rate:.1f} calls/s" if rate >= 1.0 else f"{60.0 * rate:.1f} calls/min"
-            text += f": {pace}, {_duration((total - done) / rate)} left"
+            text += f": {pace}" + (f", {duration((total - done) / rate)} left" if total > done else "")
         self.tell(done, total, text)
 
 
@@ -280,9 +280,3 @@ class Writer:
 
 def _whole_market(call: Call) -> bool:
     return call.what == "bars" and len(call.sessions) == 1 and not call.symbols
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
