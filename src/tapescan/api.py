@@ -30,6 +30,7 @@ from tapescan.features.warm import warm_up
 from tapescan.market.adjust import Adjustment
 from tapescan.market.spelling import normal_spelling
 from tapescan.models.predict import Models, load_models
+from tapescan.models.training import Device
 from tapescan.scan.explain import Explanation, explain
 from tapescan.scan.inputs import models_folder, simulated_inputs, store_inputs
 from tapescan.scan.pipeline import Inputs, prepare, run
@@ -58,6 +59,7 @@ def scan_market(
     features: Sequence[str] | str = (),
     adjust: Adjustment | None = None,
     models: Trained = None,
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> ScanResult:
     """Rank the whole market.
@@ -69,13 +71,14 @@ def scan_market(
     adjust : ``splits`` (the default), ``total`` (dividends too) or ``none``, for data read from a store.
     models : the folder of trained models, or what `models.predict.load_models` made of it; False for none. None is
     the folder that TAPESCAN_MODELS names, else ``models`` in a local store's folder where there is one.
+    device : ``cuda`` lets a GPU make the forecasts of models from a folder, where there is one.
     progress : called with (what, done, total) during longer work.
 
     Raises the errors of `tapescan.errors` for input that cannot be used, before any work.
     """
     chosen = load_profile(profile) if isinstance(profile, str) else profile
     shown = default_features() if features == "all" else (features,) if isinstance(features, str) else tuple(features)
-    request = prepare(chosen, where=where, rank_by=rank_by, features=shown, models=_models(data, models))
+    request = prepare(chosen, where=where, rank_by=rank_by, features=shown, models=_models(data, models, device))
     begin = time.perf_counter()
     inputs = _ready(data, as_of, request.plan, adjust, progress)
     prepared = time.perf_counter() - begin
@@ -91,11 +94,12 @@ def explain_symbol(
     profile: str | Profile = DEFAULT_PROFILE,
     adjust: Adjustment | None = None,
     models: Trained = None,
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> Explanation:
     """Scan, and explain one symbol: its rank, what each factor saw, and the trade. Arguments as in `scan_market`."""
     chosen = load_profile(profile) if isinstance(profile, str) else profile
-    request = prepare(chosen, models=_models(data, models))
+    request = prepare(chosen, models=_models(data, models, device))
     return explain(_ready(data, as_of, request.plan, adjust, progress), request, symbol)
 
 
@@ -164,7 +168,7 @@ def _ready(
     return inputs
 
 
-def _models(data: Data, models: Trained) -> Models:
+def _models(data: Data, models: Trained, device: Device) -> Models:
     """The models to use. A folder that was named has to be there; the store's own need not."""
     if isinstance(models, Models):
         return models
@@ -172,12 +176,12 @@ def _models(data: Data, models: Trained) -> Models:
     if named:
         if not Path(named).is_dir():
             raise OptionError(f"there is no folder of models at {named}", "`tapescan train` makes one")
-        return load_models(named)
+        return load_models(named, device=device)
     if named is False or data is None:
         return Models(())
     if isinstance(data, Inputs):
-        return load_models(data.models)
-    return load_models(models_folder(data if isinstance(data, Store) else Store(str(data))))
+        return load_models(data.models, device=device)
+    return load_models(models_folder(data if isinstance(data, Store) else Store(str(data))), device=device)
 
 
 def _check(data: Data, as_of: dt.date | str | None, adjust: Adjustment | None) -> None:

@@ -114,7 +114,6 @@ def _train(xgboost: Any, folder: Path, horizon: int, names: tuple[str, ...], row
     trees = bytes(xgboost.train(parameters, matrix, TREES).save_raw("ubj"))
     epoch = dt.date(1970, 1, 1)
     card = Card(
-        name=f"alpha_{horizon}",
         horizon=horizon,
         features=names,
         parameters=parameters,

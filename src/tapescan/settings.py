@@ -22,12 +22,14 @@ SETTINGS_FILE = "tapescan.toml"
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """store : folder or URL of the store; empty for the embedded simulated market.
     profile : the profile used when none is named. top : rows shown. adjust : how prices are adjusted on read.
+    device : what trains models and makes their forecasts; a GPU for cuda.
     """
 
     store: str = ""
     profile: str = "swing"
     top: Annotated[int, msgspec.Meta(ge=1)] = 20
     adjust: Literal["none", "splits", "total"] = "splits"
+    device: Literal["cpu", "cuda"] = "cpu"
 
 
 def load_settings(folder: Path | None = None) -> Settings:

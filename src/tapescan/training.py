@@ -6,22 +6,26 @@ import datetime as dt
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from tapescan.errors import OptionError
+from tapescan.errors import ModelError, OptionError
 from tapescan.models.dataset import Universe, build_samples
-from tapescan.models.learning import Learnt, Settings, learn
+from tapescan.models.learning import Learnt, Settings, learn, record_of
+from tapescan.models.predict import load_models
+from tapescan.models.record import save_record
 from tapescan.models.samples import Samples
 from tapescan.models.source import market_index, source_of
-from tapescan.models.training import Recipe, load_xgboost
+from tapescan.models.training import Recipe, check_device, load_xgboost
+from tapescan.models.unseen import Unseen, judge_unseen
 from tapescan.scan.inputs import models_folder
 from tapescan.scan.regime import market_regime
 from tapescan.store import Store
 
-__all__ = ["HORIZONS", "model_folder", "train_models", "with_device"]
+__all__ = ["HORIZONS", "judge_stored", "model_folder", "train_models"]
 
 HORIZONS = (5, 10)
 #: Symbols whose bars are read at a time.
@@ -53,13 +57,15 @@ def train_models(
     universe: Universe | None = None,
     progress: Progress | None = None,
 ) -> list[Learnt]:
-    """Build samples, train and judge a model for each horizon, and store it with its card.
+    """Build samples, train and judge a model for each horizon, and store it with its card and record.
 
     start : the first session sampled. end : nothing later is read. folder : where models go; see `model_folder`.
     Raises InputError for too little history, LeakError when forecasts are too good to be true, StoreError for a store
     without bars, OptionError without XGBoost.
     """
+    recipe = recipe or Recipe()
     load_xgboost()  # before minutes of work
+    check_device(recipe.device)
     settings = settings or Settings()
     place = model_folder(store, folder)
     tell = progress or (lambda _done, _total, _what: None)
@@ -75,9 +81,12 @@ def train_models(
             progress=lambda done, total: tell(done, total, "computing features of every session"),
         )
         regime = _regimes(store, samples, end)
-        return [
-            learn(samples, h, place, recipe=recipe, settings=settings, regime=regime, progress=tell) for h in horizons
-        ]
+        found = []
+        for horizon in horizons:
+            learnt = learn(samples, horizon, place, recipe=recipe, settings=settings, regime=regime, progress=tell)
+            save_record(place, record_of(learnt))
+            found.append(learnt)
+        return found
 
 
 def _regimes(store: Store, samples: Samples, end: dt.date | None) -> dict[int, str]:
@@ -86,8 +95,44 @@ def _regimes(store: Store, samples: Samples, end: dt.date | None) -> dict[int, s
     return {int(day): f"{market_regime(index, int(day)).trend} trend" for day in np.unique(samples.session)}
 
 
-def with_device(recipe: Recipe | None, device: str) -> Recipe:
-    """The recipe on another device."""
-    if device not in ("cpu", "cuda"):
-        raise OptionError(f"device {device!r}", "expected cpu or cuda")
-    return msgspec.structs.replace(recipe or Recipe(), device=device)
+def judge_stored(
+    store: Store,
+    *,
+    folder: str | Path | None = None,
+    end: dt.date | None = None,
+    cost: float = Settings().cost,
+    progress: Progress | None = None,
+) -> list[Unseen]:
+    """Judge the stored models on the store's sessions that came after their training, as `models.unseen` does.
+
+    end : nothing later is read. cost : basis points of each purchase or sale.
+    Raises ModelError when no model may be served, InputError when no session came after a model's training.
+    """
+    place = model_folder(store, folder)
+    models = load_models(place)
+    if not models.models:
+        why = "; ".join(f"{one.name} is refused: {one.reason}" for one in models.refused)
+        raise ModelError(why or f"{place} holds no models", "train first: tapescan train")
+    tell = progress or (lambda _done, _total, _what: None)
+    found = []
+    for model in models.models:
+        card = model.card
+        what = f"computing features for {card.name}"
+        with tempfile.TemporaryDirectory() as scratch:
+            samples = build_samples(
+                store,
+                horizons=(card.horizon,),
+                start=card.first,
+                end=end,
+                every=card.every,
+                filters=msgspec.convert(card.data["filters"], Universe),
+                features=card.features,
+                folder=Path(scratch) / "samples",
+                progress=partial(_told, tell, what),
+            )
+            found.append(judge_unseen(model, samples, cost))
+    return found
+
+
+def _told(tell: Progress, what: str, done: int, total: int) -> None:
+    tell(done, total, what)

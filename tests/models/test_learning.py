@@ -18,7 +18,7 @@ from tapescan.models.samples import Samples
 from tapescan.models.training import Recipe
 from tapescan.models.trials import count_trials
 
-RECIPE = Recipe(rounds=30, depth=3, rate=0.1, rows=0.8, columns=1.0, leaf=50.0, ridge=1.0)
+RECIPE = Recipe(rounds=30, depth=3, rate=0.1, rows=0.8, columns=1.0, leaf=0.005, ridge=1.0)
 SETTINGS = Settings(folds=3, every=5, paths=False)
 FEATURES = ("momentum_252_21", "ret_21", "rsi_14", "natr_14", "constant", "missing")
 

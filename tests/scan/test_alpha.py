@@ -48,7 +48,6 @@ def trained(folder: Path, horizon: int, weight: float, last: dt.date = dt.date(2
     parameters = {"max_depth": 4, "seed": 1, "nthread": 1, "verbosity": 0, "base_score": 0.0}
     booster = xgboost.train(parameters, xgboost.DMatrix(values, labels), 20)
     card = Card(
-        name=f"alpha_{horizon}",
         horizon=horizon,
         features=FEATURES,
         parameters=parameters,
@@ -219,15 +218,34 @@ def edit_card(**changes: object) -> Callable[[Path], None]:
     return edit
 
 
+def seal_anew(**changes: object) -> Callable[[Path], None]:
+    """As if the training had written it so."""
+
+    def edit(path: Path) -> None:
+        card = msgspec.json.decode(path.read_bytes(), type=Card)
+        path.write_bytes(msgspec.json.encode(msgspec.structs.replace(card, **changes).sealed()))
+
+    return edit
+
+
+def rename(card: Path) -> None:
+    card.rename(card.with_name("alpha_7.json"))
+
+
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
         (edit_trees, "cut short or edited"),
-        (edit_card(kernels="0123456789abcdef"), "other code for its features"),
-        (edit_card(features=FEATURES[:-1]), "its card names"),
-        (edit_card(features=("no_such", *FEATURES[1:])), "no_such"),
-        (edit_card(weight=7.0), "weight 7.0"),
-        (edit_card(name="score"), "name 'score'"),
+        (lambda card: next(card.parent.glob("*.ubj")).unlink(), "cannot be read"),
+        (lambda card: card.write_bytes(card.read_bytes()[:-40]), "not a model's card"),
+        (edit_card(weight=0.9), "edited since the training wrote it"),
+        (edit_card(reason="the 5-session model counts"), "edited since the training wrote it"),
+        (edit_card(last="2019-01-02"), "edited since the training wrote it"),
+        (edit_card(features=FEATURES[::-1]), "edited since the training wrote it"),
+        (edit_card(weight=7.0), "not a model's card"),
+        (rename, "the card of alpha_5 under another name"),
+        (seal_anew(kernels="0123456789abcdef"), "other code for its features"),
+        (seal_anew(features=FEATURES[:-1]), "its card names"),
     ],
 )
 def test_a_refused_model_gives_a_note_and_nothing_else(

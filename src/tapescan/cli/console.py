@@ -49,9 +49,9 @@ def errors() -> Console:
 
 
 def notes(lines: tuple[str, ...]) -> None:
-    """One plain line for the reader, apart from the results."""
-    if lines:
-        errors().print(" ".join(lines), style="yellow", soft_wrap=True, markup=False)
+    """Plain lines for the reader, apart from the results."""
+    for line in lines:
+        errors().print(line, style="yellow", soft_wrap=True, markup=False)
 
 
 @contextmanager

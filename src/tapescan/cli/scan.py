@@ -127,6 +127,7 @@ def read_scan(settings: Settings, store: str, as_of: str, profile: str, **asked:
             features=names,
             adjust=settings.adjust,
             models=asked.get("models"),
+            device=settings.device,
             progress=progress,
         )
     return replace(result, notes=(*said, *result.notes))

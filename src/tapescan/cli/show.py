@@ -50,6 +50,7 @@ def show(
             profile=profile or settings.profile,
             adjust=settings.adjust,
             models=trained,
+            device=settings.device,
             progress=progress,
         )
     notes((*said, *found.scan.notes))

@@ -31,15 +31,16 @@ def train(
     every: Annotated[int, typer.Option(min=1, max=63, help="Sessions between two samples of a symbol.")] = 5,
     cost: Annotated[float, typer.Option(min=0.0, help="Basis points of each purchase or sale.")] = 10.0,
     paths: Annotated[bool, typer.Option(help="Train the combinatorial folds as well (15 more trainings).")] = True,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu or cuda. [default: the setting device, else cpu]")] = "",
     folder: FolderOption = "",
 ) -> None:
     """Train a model for each horizon on the store's own market, and judge it out of sample before it may count."""
     from tapescan.models.learning import Settings, record_of
-    from tapescan.models.record import save_record
     from tapescan.models.report import table
-    from tapescan.training import model_folder, train_models, with_device
+    from tapescan.models.training import Recipe, check_device
+    from tapescan.training import model_folder, train_models
 
+    chosen = check_device(device or load_settings().device)
     opened = _opened(store)
     place = model_folder(opened, folder)
     with progress_line() as progress:
@@ -49,14 +50,11 @@ def train(
             start=_date(start, "--from"),
             end=_date(end, "--to"),
             folder=place,
-            recipe=with_device(None, device),
+            recipe=Recipe(device=chosen),
             settings=Settings(folds, every, cost, paths),
             progress=lambda done, total, what: progress(what, done, total),
         )
-    records = [record_of(one) for one in learnt]
-    for record in records:
-        save_record(place, record)
-    output().print(table(records), markup=False, soft_wrap=True)
+    output().print(table([record_of(one) for one in learnt]), markup=False, soft_wrap=True)
     output().print(
         f"stored in {place}; `tapescan evaluate --html report.html` draws it", markup=False, soft_wrap=True
     )
@@ -66,13 +64,29 @@ def evaluate(
     store: StoreOption = "",
     folder: FolderOption = "",
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a report with plots there.")] = None,
+    unseen: Annotated[
+        bool, typer.Option("--unseen", help="Judge the models as they stand on the sessions since their training.")
+    ] = False,
+    cost: Annotated[
+        float, typer.Option(min=0.0, help="With --unseen: basis points of each purchase or sale.")
+    ] = 10.0,
 ) -> None:
     """The out-of-sample record of the stored models, beside momentum, reversal and a ridge regression."""
     from tapescan.models.record import read_records
-    from tapescan.models.report import table, write_html
-    from tapescan.training import model_folder
+    from tapescan.models.report import table, unseen_table, write_html
+    from tapescan.training import judge_stored, model_folder
 
-    place = model_folder(_opened(store), folder)
+    opened = _opened(store)
+    if unseen:
+        if html is not None:
+            raise OptionError("--unseen and --html are both given", "the page draws the record of the training only")
+        with progress_line() as progress:
+            found = judge_stored(
+                opened, folder=folder, cost=cost, progress=lambda done, total, what: progress(what, done, total)
+            )
+        output().print(unseen_table(found), markup=False, soft_wrap=True)
+        return
+    place = model_folder(opened, folder)
     records = read_records(place)
     output().print(table(records), markup=False, soft_wrap=True)
     if html is not None:

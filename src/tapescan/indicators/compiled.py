@@ -21,7 +21,7 @@ from typing import Any
 import numba
 import platformdirs
 
-__all__ = ["cache_folder", "cached_kernels", "compile_lazily"]
+__all__ = ["cache_folder", "cached_kernels", "compile_apart", "compile_lazily"]
 
 #: Machine code of this many versions of the kernels is kept.
 KEPT_VERSIONS = 4
@@ -35,6 +35,14 @@ def compile_lazily(function: Callable[..., None]) -> Any:
     """
     with _one_at_a_time:
         return _compile_into(str(cache_folder()), function)
+
+
+def compile_apart(function: Callable[..., None], package: str) -> Any:
+    """As `compile_lazily`, for a function of another package: its machine code lies in a folder named after that and
+    the content of the function's own file."""
+    digest = hashlib.sha256(Path(function.__code__.co_filename).read_bytes()).hexdigest()
+    with _one_at_a_time:
+        return _compile_into(str(cache_folder() / f"{package}-{digest[:16]}"), function)
 
 
 _one_at_a_time = threading.Lock()

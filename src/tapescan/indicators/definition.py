@@ -87,8 +87,8 @@ class Output:
     """One output column.
 
     suffix : appended to the feature's name; empty for the main output.
-    unit   : ``price``, ``ratio`` (1.0 = 100 %), ``percent``, ``index``, ``bars``, ``shares``, ``dollars``,
-             ``degrees``, ``1``.
+    unit   : ``price``, ``price²``, ``ratio`` (1.0 = 100 %), ``percent``, ``index``, ``bars``, ``shares``,
+             ``dollars``, ``degrees``, ``1``.
     low, high : inclusive range the value never leaves; None where unbounded.
     talib  : False for an output that the indicator's TA-Lib counterpart does not have.
     """

@@ -133,7 +133,7 @@ def stddev(close, first, start, out, period):
     group="volatility",
     inputs=("close",),
     parameters=(Period(20),),
-    outputs=(Output("", "1", 0),),
+    outputs=(Output("", "price²", 0),),
     lookback=lambda period: period - 1,
     formula="mean squared deviation of the last period closes from their mean (population)",
     reference="TA-Lib VAR",

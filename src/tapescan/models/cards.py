@@ -18,12 +18,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from tapescan.errors import FileError, ModelError, TapescanError
 from tapescan.indicators import compiled
+from tapescan.market.calendar import session_count
 from tapescan.version import __version__
 
 __all__ = [
@@ -44,19 +45,18 @@ FORMAT = 1
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is to be known of a model.
 
-    name : ``alpha_<horizon>``. horizon : sessions. features : in the order of the model's columns.
+    horizon : sessions. features : in the order of the model's columns.
     parameters : of the training. seed : of its random numbers. rounds : trees.
     first, last : sessions of its samples. rows, symbols : how many. every : sessions between two samples of a symbol.
     data : store versions and universe of the samples. metrics : out-of-sample record, the model's and each
     baseline's, by name. weight : 0 to 1, from the gate; reason : in a sentence. trials : trainings logged up to it.
     train_rank_ic : on its own training rows, to be seen beside the out-of-sample one.
     code : version of tapescan. kernels : digest of the code of the features. file, digest : of the trees.
-    missing : how the training treated a feature without a value.
+    missing : how the training treated a feature without a value. seal : digest of all the rest.
     """
 
     format: int = FORMAT
-    name: str
-    horizon: int
+    horizon: Annotated[int, msgspec.Meta(ge=1)]
     features: tuple[str, ...]
     parameters: dict[str, Any]
     seed: int
@@ -69,7 +69,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     data: dict[str, Any]
     metrics: dict[str, dict[str, Any]]
     train_rank_ic: float | None
-    weight: float
+    weight: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
     reason: str
     trials: int
     code: str = __version__
@@ -78,6 +78,21 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     created_at: dt.datetime
     file: str = ""
     digest: str = ""
+    seal: str = ""
+
+    @property
+    def name(self) -> str:
+        """The model's name, its column's and its files'."""
+        return f"alpha_{self.horizon}"
+
+    def has_not_seen(self, day: dt.date) -> bool:
+        """Whether its last label had ended by the close of `day`: before that it would foretell what it has seen."""
+        return session_count(self.last + dt.timedelta(days=1), day) >= self.horizon
+
+    def sealed(self) -> Card:
+        """With its seal: a weight that somebody raised by hand does not fit it."""
+        bare = msgspec.structs.replace(self, seal="")
+        return msgspec.structs.replace(self, seal=hashlib.sha256(msgspec.json.encode(bare)).hexdigest())
 
 
 @dataclass(frozen=True)
@@ -108,7 +123,7 @@ def kernel_digest() -> str:
 def save_model(folder: Path, card: Card, trees: bytes) -> Stored:
     """Write a model's trees, then its card, each at once: a kill leaves the old model or the new one."""
     digest = hashlib.sha256(trees).hexdigest()
-    card = msgspec.structs.replace(card, digest=digest, file=f"{card.name}-{digest[:12]}.ubj")
+    card = msgspec.structs.replace(card, digest=digest, file=f"{card.name}-{digest[:12]}.ubj").sealed()
     write_at_once(folder / card.file, trees)
     write_at_once(folder / f"{card.name}.json", msgspec.json.format(msgspec.json.encode(card), indent=1))
     for old in folder.glob(f"{card.name}-*.ubj"):
@@ -140,6 +155,10 @@ def stored_model(path: Path) -> Stored:
         raise ModelError(f"{path}: not a model's card: {error}", "train again: tapescan train") from error
     if card.format != FORMAT:
         raise ModelError(f"{path}: its format is {card.format}, this code reads {FORMAT}", "train again")
+    if card != card.sealed():
+        raise ModelError(f"{path}: edited since the training wrote it", "train again: tapescan train")
+    if path.stem != card.name:
+        raise ModelError(f"{path}: the card of {card.name} under another name", "give it its own name back")
     if card.kernels != kernel_digest():
         raise ModelError(
             f"{card.name}: trained with other code for its features ({card.kernels}, now {kernel_digest()})",

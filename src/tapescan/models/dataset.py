@@ -32,7 +32,7 @@ from tapescan.features.warm import warm_up
 from tapescan.market import calendar
 from tapescan.market.panel import Block, Market, Panel, build_panel
 from tapescan.market.universe import build_universe
-from tapescan.models.inputs import check_inputs, model_features
+from tapescan.models.inputs import as_inputs, check_inputs, model_features
 from tapescan.models.labels import forward_returns
 from tapescan.models.runs import Runs
 from tapescan.models.samples import Samples
@@ -245,7 +245,7 @@ class _Job:
             returns = forward_returns(block, horizon, self.sessions, self.end)
             samples["forward"][:, at] = returns[row, lane]
         for at in range(len(self.names)):
-            samples["values"][:, at] = values[at][row, lane]
+            samples["values"][:, at] = as_inputs(values[at][row, lane])
         runs.add(samples)
 
     def _due(self, block: Block) -> Bools:

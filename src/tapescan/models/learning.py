@@ -238,7 +238,6 @@ def _card(
 ) -> Card:
     used = samples.session[labelled]
     return Card(
-        name=f"alpha_{horizon}",
         horizon=horizon,
         features=samples.features,
         parameters=msgspec.to_builtins(recipe),
@@ -321,6 +320,7 @@ def record_of(learnt: Learnt) -> Record:
             "symbols": card.symbols,
             "features": len(card.features),
             "train_rank_ic": card.train_rank_ic,
+            "trees": card.digest,
             "parameters": card.parameters,
         },
     )

@@ -18,16 +18,18 @@ from numpy.typing import NDArray
 from tapescan.errors import ModelError
 from tapescan.features.compute import Features, threads
 from tapescan.models.cards import Card, Refused, Stored, read_cards
-from tapescan.models.training import load_xgboost
+from tapescan.models.inputs import as_inputs
+from tapescan.models.training import Device, load_xgboost
 
 __all__ = ["Model", "Models", "load_models"]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model that may be served."""
+    """A model that may be served. device : what makes its forecasts."""
 
     stored: Stored
+    device: Device = "cpu"
 
     @property
     def card(self) -> Card:
@@ -50,13 +52,13 @@ class Model:
                 f" {len(self.card.features)}",
                 "train again",
             )
-        booster.set_param({"nthread": threads()})
+        booster.set_param({"nthread": threads(), "device": self.device})
         return booster
 
     def inputs(self, features: Features) -> NDArray[np.float32]:
         """The model's features of all symbols, float32 ``(symbols, features)``, in its order; NaN where unknown."""
         places = [features.names.index(name) for name in self.card.features]
-        return np.ascontiguousarray(features.values[places].T, dtype=np.float32)
+        return as_inputs(features.values[places].T)
 
     def forecast(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """The forecast of each row, float64 ``(rows,)``: the expected rank among the market, about -0.5 to 0.5."""
@@ -65,10 +67,11 @@ class Model:
 
 @dataclass(frozen=True)
 class Models:
-    """Those of a folder. refused : what is there and not served."""
+    """Those of a folder. refused : what is there and not served. notes : lines for the reader."""
 
     models: tuple[Model, ...]
     refused: tuple[Refused, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -76,13 +79,13 @@ class Models:
         return tuple(dict.fromkeys(name for model in self.models for name in model.card.features))
 
 
-def load_models(folder: Path | str | None, horizons: Sequence[int] = ()) -> Models:
+def load_models(folder: Path | str | None, horizons: Sequence[int] = (), device: Device = "cpu") -> Models:
     """The models of a folder that fit their cards and this code; none for no folder.
 
-    horizons : these alone; empty for all.
+    horizons : these alone; empty for all. device : ``cuda`` for a GPU, where there is one.
     """
     if folder is None:
         return Models(())
     stored, refused = read_cards(Path(folder))
-    chosen = tuple(Model(one) for one in stored if not horizons or one.card.horizon in horizons)
+    chosen = tuple(Model(one, device) for one in stored if not horizons or one.card.horizon in horizons)
     return Models(chosen, tuple(refused))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -16,10 +16,11 @@ import msgspec
 
 from tapescan.errors import FileError
 from tapescan.models.charts import PLOTS
-from tapescan.models.record import MODEL, Record, SummaryRecord
+from tapescan.models.record import MODEL, JudgementRecord, Record, SummaryRecord, from_judgement
+from tapescan.models.unseen import Unseen
 from tapescan.store.columns import printable
 
-__all__ = ["table", "write_html"]
+__all__ = ["table", "unseen_table", "write_html"]
 
 #: Measures: field of a summary, name, format, meaning.
 MEASURES = (
@@ -90,8 +91,27 @@ def table(records: Sequence[Record]) -> str:
     for record in records:
         title = f"Forecasts over {record.horizon} sessions"
         lines += [title, "=" * len(title), *_sentences(record), ""]
-        for one in (_main(record), *_parts(record), *_paths(record)):
+        for one in (_main(record.judgements), *_parts(record), *_paths(record)):
             lines += [*_text(one), ""]
+    return "\n".join([*lines, *_text(_meanings())]) + "\n"
+
+
+def unseen_table(unseen: Sequence[Unseen]) -> str:
+    """The same for the stored models on what came after their training."""
+    lines: list[str] = []
+    for one in unseen:
+        judged = {name: from_judgement(judgement) for name, judgement in one.judgements.items()}
+        days = judged[MODEL].per_date.session
+        title = f"{one.card.name}, trained on {one.card.first} to {one.card.last}, as it stands"
+        said = f"Judged from {days[0]} to {days[-1]} on {_every(one.card.every)}, sessions that it has not seen."
+        lines += [
+            title,
+            "=" * len(title),
+            said,
+            "",
+            *_text(_main(judged, "Since its training, beside the baselines")),
+            "",
+        ]
     return "\n".join([*lines, *_text(_meanings())]) + "\n"
 
 
@@ -117,7 +137,7 @@ def _section(record: Record) -> str:
     gate, *others = _sentences(record)
     said = f'<p class="gate">{escape(gate)}</p>' + "".join(f"<p>{escape(line)}</p>" for line in others)
     tables = "\n".join(
-        map(_html, (_main(record), *_parts(record), *_paths(record), _gate(record), *_training(record)))
+        map(_html, (_main(record.judgements), *_parts(record), *_paths(record), _gate(record), *_training(record)))
     )
     plots = "\n".join(draw(record) for draw in PLOTS)
     return f"<h2>Forecasts over {record.horizon} sessions</h2>\n{said}\n{plots}\n{tables}\n"
@@ -151,12 +171,12 @@ def _every(sessions: int) -> str:
     return "every session" if sessions == 1 else f"one session in {sessions}"
 
 
-def _main(record: Record) -> _Table:
-    summaries = [judgement.summary for judgement in record.judgements.values()]
+def _main(judgements: Mapping[str, JudgementRecord], title: str = "Out of sample, beside the baselines") -> _Table:
+    summaries = [judgement.summary for judgement in judgements.values()]
     rows = (
         (name, *(_show(form, getattr(summary, field)) for summary in summaries)) for field, name, form, _ in MEASURES
     )
-    return _Table("Out of sample, beside the baselines", ("", *record.judgements), tuple(rows))
+    return _Table(title, ("", *judgements), tuple(rows))
 
 
 def _parts(record: Record) -> list[_Table]:

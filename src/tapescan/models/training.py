@@ -8,8 +8,10 @@ within a few gigabytes.
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
 import numpy as np
@@ -22,41 +24,82 @@ from tapescan.models.samples import Samples
 if TYPE_CHECKING:
     from xgboost import Booster
 
-__all__ = ["Recipe", "fit", "forecast", "load_xgboost"]
+__all__ = ["Device", "Recipe", "check_device", "fit", "forecast", "has_gpu", "load_xgboost"]
 
+Device = Literal["cpu", "cuda"]
 Rows = NDArray[np.int64]
 Chunk = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+#: The variable by which OpenMP is told how threads wait.
+WAITING = "OMP_WAIT_POLICY"
 
 #: Rows that are handed over at a time.
 CHUNK = 200_000
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
-    """How a model is trained. Hand-set once and not searched: every search would be a trial more.
+    """How a model is trained. Chosen on the simulated market, whose signal is known (`benchmarks/recipe.py`), and not
+    searched on real prices: every search there would be a trial more.
 
     rounds : trees. depth : of each. rate : of learning. rows, columns : share of each that a tree sees.
-    leaf : least rows of a leaf (each row weighs one). ridge : L2 penalty of a leaf's value. bins : of a feature.
+    leaf : the least share of a tree's rows that a leaf holds. ridge : L2 penalty of a leaf's value. bins : of a
+    feature.
     """
 
-    rounds: int = 400
-    depth: int = 4
-    rate: float = 0.03
-    rows: float = 0.3
-    columns: float = 0.3
-    leaf: float = 200.0
+    rounds: int = 300
+    depth: int = 3
+    rate: float = 0.02
+    rows: float = 0.5
+    columns: float = 0.2
+    leaf: float = 0.02
     ridge: float = 10.0
     bins: int = 64
     seed: int = 7
-    device: Literal["cpu", "cuda"] = "cpu"
+    device: Device = "cpu"
 
 
 def load_xgboost() -> Any:
-    """XGBoost, or an OptionError that says how to get it."""
+    """XGBoost, or an OptionError that says how to get it.
+
+    Its threads are made to sleep while they wait, unless OMP_WAIT_POLICY says otherwise. By default they spin, which
+    takes the cores from a scan's feature threads; and beside another busy process, training takes ten times as long.
+    """
+    policy = os.environ.get(WAITING)
+    # Read once, when its threading library is loaded; not for the processes that we may start.
+    os.environ[WAITING] = policy or "passive"
     try:
         import xgboost
     except ImportError as error:
         raise OptionError("models need XGBoost", "pip install 'tapescan[ml]'") from error
+    finally:
+        if policy is None:
+            del os.environ[WAITING]
     return xgboost
+
+
+def has_gpu() -> bool:
+    """Whether XGBoost has a GPU to work on: it may lack the code for one, or the machine the GPU itself."""
+    booster = load_xgboost().Booster()
+    with warnings.catch_warnings():
+        # Where it has none it says so in a warning, and goes on with the CPU.
+        warnings.simplefilter("ignore")
+        booster.set_param({"device": "cuda", "verbosity": 0})
+        config = msgspec.json.decode(booster.save_config())
+    return str(config["learner"]["generic_param"]["device"]).startswith("cuda")
+
+
+def check_device(device: str) -> Device:
+    """The device. Raises OptionError for one that is none, or not here: XGBoost would take the CPU silently."""
+    if device == "cpu":
+        return "cpu"
+    if device != "cuda":
+        raise OptionError(f"device {device!r}", f"expected {' or '.join(get_args(Device))}")
+    if not has_gpu():
+        raise OptionError(
+            "device cuda: XGBoost finds no GPU here",
+            "use cpu; on a machine with a GPU: pip uninstall xgboost-cpu && pip install xgboost",
+        )
+    return "cuda"
 
 
 def fit(
@@ -72,20 +115,15 @@ def fit(
     Raises OptionError when there are too few rows, or no GPU where one is asked for.
     """
     xgboost = load_xgboost()
+    check_device(recipe.device)
     if len(rows) < 1000:
         raise OptionError(f"{len(rows):,} labelled samples are too few to train on", "give more history or symbols")
     iterator = _iterator(xgboost, samples, rows, labels)
     matrix = xgboost.QuantileDMatrix(iterator, max_bin=recipe.bins, nthread=threads())
     callbacks = [] if progress is None else [_told(xgboost, progress, recipe.rounds)]
-    try:
-        booster: Booster = xgboost.train(
-            _parameters(recipe), matrix, recipe.rounds, callbacks=callbacks, verbose_eval=False
-        )
-    except xgboost.core.XGBoostError as error:
-        if recipe.device != "cpu":
-            reason = " ".join(str(error).split())[:160]
-            raise OptionError(f"--device {recipe.device}: {reason}", "use --device cpu") from error
-        raise
+    booster: Booster = xgboost.train(
+        _parameters(recipe, len(rows)), matrix, recipe.rounds, callbacks=callbacks, verbose_eval=False
+    )
     return booster
 
 
@@ -99,7 +137,7 @@ def forecast(booster: Booster, samples: Samples, rows: Rows) -> NDArray[np.float
     return out
 
 
-def _parameters(recipe: Recipe) -> dict[str, Any]:
+def _parameters(recipe: Recipe, rows: int) -> dict[str, Any]:
     return {
         "objective": "reg:squarederror",
         "tree_method": "hist",
@@ -108,7 +146,7 @@ def _parameters(recipe: Recipe) -> dict[str, Any]:
         "learning_rate": recipe.rate,
         "subsample": recipe.rows,
         "colsample_bytree": recipe.columns,
-        "min_child_weight": recipe.leaf,
+        "min_child_weight": recipe.leaf * recipe.rows * rows,  # each row weighs one
         "reg_lambda": recipe.ridge,
         "max_bin": recipe.bins,
         "base_score": 0.0,  # ranks are centred

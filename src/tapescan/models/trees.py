@@ -5,11 +5,9 @@ What explains a model has to know its splits; XGBoost itself only tells them as 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 
 from tapescan.errors import ModelError, OptionError
 from tapescan.features.compute import threads
-from tapescan.indicators import compiled
+from tapescan.indicators.compiled import compile_apart
 
 __all__ = ["Trees", "as_rows", "compile_kernel", "predict", "read_trees", "share_out"]
 
@@ -219,14 +217,8 @@ def share_out(run: Callable[[int], None], begins: range, workers: int | None) ->
 
 
 def compile_kernel(function: Callable[..., None]) -> Any:
-    """The function as a numba dispatcher, compiled as the indicators' kernels are.
-
-    Its machine code is kept in a folder named after the content of its own file as well.
-    """
-    digest = hashlib.sha256(Path(function.__code__.co_filename).read_bytes()).hexdigest()
-    folder = compiled.cache_folder() / f"models-{digest[:16]}"
-    with compiled._one_at_a_time:
-        return compiled._compile_into(str(folder), function)
+    """The function as a numba dispatcher, compiled as the indicators' kernels are."""
+    return compile_apart(function, "models")
 
 
 @compile_kernel

@@ -14,15 +14,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tapescan.errors import ModelError, OptionError
+from tapescan.errors import ModelError
 from tapescan.features.compute import Features
-from tapescan.features.plan import plan_features
-from tapescan.market.calendar import session_count
 from tapescan.models.cards import Refused
 from tapescan.models.explain import by_family, in_words
 from tapescan.models.predict import Model, Models
 from tapescan.models.shap import contributions
-from tapescan.models.training import load_xgboost
+from tapescan.models.training import has_gpu, load_xgboost
 from tapescan.models.trees import Trees, read_trees
 
 __all__ = ["Forecast", "Parts", "forecast_market", "model_notes", "usable"]
@@ -97,19 +95,26 @@ class Forecast:
 def usable(models: Models) -> Models:
     """The models with those that cannot be used among the refused: nothing may fail once a scan has begun.
 
+    A GPU that was asked for and is not there is no reason to fail: the CPU makes the same forecasts.
     Raises OptionError when XGBoost is not installed and there is a model.
     """
-    if models.models:
-        load_xgboost()
+    if not models.models:
+        return models
+    load_xgboost()
+    notes, wanted = models.notes, models.models
+    if any(model.device == "cuda" for model in wanted) and not has_gpu():
+        notes = (*notes, "XGBoost finds no GPU here: forecasts are made on the CPU")
+        wanted = tuple(Model(model.stored) for model in wanted)
     good: list[Model] = []
     refused = list(models.refused)
-    for model in models.models:
-        reason = _fault(model, [one.card.name for one in good])
-        if reason:
-            refused.append(Refused(model.card.name, reason))
+    for model in wanted:
+        try:
+            _ = model.booster
+        except ModelError as error:
+            refused.append(Refused(model.card.name, str(error)))
         else:
             good.append(model)
-    return Models(tuple(good), tuple(refused))
+    return Models(tuple(good), tuple(refused), notes)
 
 
 def forecast_market(
@@ -126,7 +131,7 @@ def forecast_market(
         inputs = model.inputs(features)[members]
         known = np.flatnonzero(~np.isnan(inputs).all(axis=1))
         says, weight = card.reason, card.weight
-        if session_count(card.last + dt.timedelta(days=1), as_of) < card.horizon:
+        if not card.has_not_seen(as_of):
             known = known[:0]
             says = (
                 f"left out, for its training has seen prices after this scan's {as_of}: those of {card.horizon} "
@@ -143,22 +148,4 @@ def forecast_market(
 def model_notes(models: Models, forecasts: Sequence[Forecast]) -> tuple[str, ...]:
     """One line for each model that does not count or is not served."""
     idle = [f"{one.name}: {one.says}" for one in forecasts if one.weight == 0.0]
-    return (*idle, *(f"model {one.name} is not used: {one.reason}" for one in models.refused))
-
-
-def _fault(model: Model, taken: Sequence[str]) -> str:
-    """Why the model cannot be used; empty when it can."""
-    card = model.card
-    if card.name != f"alpha_{card.horizon}" or not 0.0 <= card.weight <= 1.0:
-        return f"its card was edited: name {card.name!r}, horizon {card.horizon}, weight {card.weight}"
-    if card.name in taken:
-        return "another card has the same name"
-    try:
-        plan_features(card.features)
-    except OptionError as error:
-        return f"its card was edited: {error}"
-    try:
-        _ = model.booster
-    except ModelError as error:
-        return str(error)
-    return ""
+    return (*models.notes, *idle, *(f"model {one.name} is not used: {one.reason}" for one in models.refused))

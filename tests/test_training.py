@@ -1,0 +1,219 @@
+"""Training on a market whose signal is known: it is found, nothing is found where it was taken away, and what is
+stored is judged on what came later."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+
+from tapescan.api import scan_market
+from tapescan.errors import InputError, ModelError, OptionError
+from tapescan.market.simulate import SimulatedMarket, simulate
+from tapescan.models.dataset import build_samples
+from tapescan.models.learning import Settings, learn
+from tapescan.models.metrics import Judgement, judge
+from tapescan.models.predict import load_models
+from tapescan.models.samples import Samples
+from tapescan.models.training import Recipe, check_device, has_gpu
+from tapescan.store import Store
+from tapescan.training import judge_stored, model_folder, train_models
+from tests.cli.test_cli import one_line, tapescan
+
+SETTINGS = Settings(folds=2, paths=False)
+END = dt.date(2025, 6, 30)
+#: The simulated market's newest session.
+NEWEST = dt.date(2025, 12, 31)
+
+
+@pytest.fixture(scope="module")
+def market() -> SimulatedMarket:
+    return simulate(symbols=900, sessions=1400, seed=11)
+
+
+@pytest.fixture(scope="module")
+def store(market: SimulatedMarket, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    folder = tmp_path_factory.mktemp("market")
+    # One company more, which was listed on the newest session.
+    first = market.bars.filter(pl.col("session") == NEWEST).head(1).with_columns(symbol=pl.lit("ONEBAR"))
+    frames = {"bars": pl.concat([market.bars, first]), "splits": market.splits, "symbols": market.listing}
+    for name, frame in frames.items():
+        frame.write_parquet(folder / f"{name}.parquet")
+    found = Store(folder / "store")
+    found.import_files([folder / f"{name}.parquet" for name in frames])
+    return found
+
+
+@pytest.fixture(scope="module")
+def samples(store: Store) -> Samples:
+    return build_samples(store, horizons=(5,))
+
+
+@pytest.fixture(scope="module")
+def trained(store: Store) -> subprocess.CompletedProcess[str]:
+    """What `tapescan train` says; it leaves a model of what was known at END in the store's folder."""
+    options = ("--horizons", "5", "--to", str(END), "--folds", "2", "--no-paths")
+    return tapescan("train", "--store", str(store.path), *options)
+
+
+def planted(samples: Samples, market: SimulatedMarket) -> NDArray[np.float64]:
+    """The formula that the returns were drawn with (`simulate.Truth`), summed over five sessions; the reversal's past
+    five sessions leave it one by one."""
+    volatility = dict(market.truth.symbols.select("symbol", "volatility").iter_rows())
+    own = np.array([volatility[symbol] for symbol in samples.symbols])[samples.symbol]
+
+    def part(name: str, sessions: int) -> NDArray[np.float64]:
+        move = np.log1p(samples.values[:, samples.features.index(name)].astype(np.float64))
+        found: NDArray[np.float64] = np.clip(move / (own * np.sqrt(sessions)), -3.0, 3.0)
+        return found
+
+    truth = market.truth
+    return -truth.reversal * 3.0 * part("ret_5", 5) + truth.momentum * 5.0 * part("momentum_126_21", 105)
+
+
+def test_training_finds_what_the_simulated_market_holds(
+    market: SimulatedMarket, samples: Samples, tmp_path: Path
+) -> None:
+    learnt = learn(samples, 5, tmp_path, settings=SETTINGS)
+    model = learnt.judgements["model"]
+    rows = np.flatnonzero(np.isin(samples.session, model.per_date.session))
+    best = judge(
+        samples.session[rows],
+        samples.symbol[rows],
+        planted(samples, market)[rows],
+        samples.forward[5][rows],
+        horizon=5,
+        every=5,
+    ).summary
+    assert best.t > 5.0
+    assert model.summary.t > 4.0
+    assert 0.6 * best.rank_ic < model.summary.rank_ic < best.rank_ic + 2.0 * best.error
+    # The signal is linear, so a ridge regression must do as well, and a model that is no better must not count.
+    assert learnt.judgements["ridge"].summary.t > 4.0
+    assert learnt.gate.weight == 0.0 or learnt.gate.numbers["lead_t_ridge"] > 1.0
+
+
+def test_training_finds_nothing_once_the_returns_are_shuffled(samples: Samples, tmp_path: Path) -> None:
+    random, forward = np.random.default_rng(1), np.array(samples.forward[5])
+    known = np.flatnonzero(np.isfinite(forward))
+    for rows in np.split(known, np.flatnonzero(np.diff(samples.session[known])) + 1):
+        forward[rows] = random.permutation(forward[rows])
+    learnt = learn(replace(samples, forward={5: forward}), 5, tmp_path, settings=SETTINGS)
+    summary = learnt.judgements["model"].summary
+    assert abs(summary.rank_ic) < 3.5 * summary.error
+    assert learnt.gate.weight == 0.0
+    assert "does not count" in learnt.gate.reason
+
+
+def test_a_symbol_with_one_bar_is_no_sample_and_has_no_forecast(
+    store: Store, samples: Samples, trained: subprocess.CompletedProcess[str]
+) -> None:
+    assert "ONEBAR" not in samples.symbols
+    assert trained.returncode == 0, trained.stderr
+    row = scan_market(store).frame.filter(pl.col("symbol") == "ONEBAR").row(0, named=True)
+    assert row["dropped"] == "short_history"
+    assert row["alpha_5"] is None
+
+
+def test_what_is_stored_is_what_was_said(store: Store, trained: subprocess.CompletedProcess[str]) -> None:
+    assert trained.returncode == 0, trained.stderr
+    (model,) = load_models(model_folder(store)).models
+    assert model.card.last < END
+    assert model.card.reason in trained.stdout
+    again = tapescan("evaluate", "--store", str(store.path))
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines()[0] == "Forecasts over 5 sessions"
+    assert trained.stdout.startswith(again.stdout.rstrip("\n"))
+    listed = tapescan("models", "--store", str(store.path))
+    assert listed.stdout.splitlines()[1].split()[:3] == ["alpha_5", "5", "sessions"]
+    assert model.card.reason in listed.stdout
+
+
+def test_the_page_is_written(store: Store, trained: subprocess.CompletedProcess[str], tmp_path: Path) -> None:
+    assert trained.returncode == 0, trained.stderr
+    done = tapescan("evaluate", "--store", str(store.path), "--html", str(tmp_path / "report.html"))
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") >= 5
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_scan_has_the_forecasts_and_says_whether_they_count(
+    store: Store, trained: subprocess.CompletedProcess[str]
+) -> None:
+    assert trained.returncode == 0, trained.stderr
+    done = tapescan("scan", "--store", str(store.path), "--format", "json", "--top", "3")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    (model,) = load_models(model_folder(store)).models
+    for row in found["rows"]:
+        assert -0.5 < row["alpha_5"] < 0.5
+    if model.card.weight == 0.0:
+        assert f"alpha_5: {model.card.reason}" in done.stderr.splitlines()
+    before = tapescan("scan", "--store", str(store.path), "--as-of", str(END), "--format", "json", "--top", "3")
+    assert all(row["alpha_5"] is None for row in json.loads(before.stdout)["rows"])
+    assert "its training has seen prices after" in before.stderr
+
+
+def test_stored_models_are_judged_on_what_came_later(store: Store, trained: subprocess.CompletedProcess[str]) -> None:
+    assert trained.returncode == 0, trained.stderr
+    (unseen,) = judge_stored(store)
+    (model,) = load_models(model_folder(store)).models
+    session = unseen.judgements["model"].per_date.session
+    assert dt.date(1970, 1, 1) + dt.timedelta(days=int(session[0])) > END
+    assert {*unseen.judgements} == {"model", "momentum", "reversal", "ridge"}
+    # The same by hand: the samples of these days, the trees as they lie there.
+    later = build_samples(store, horizons=(5,), start=END, features=model.card.features)
+    rows = np.flatnonzero(np.isin(later.session, session))
+    by_hand: Judgement = judge(
+        later.session[rows],
+        later.symbol[rows],
+        model.forecast(np.array(later.values[rows])),
+        later.forward[5][rows],
+        horizon=5,
+        every=5,
+    )
+    np.testing.assert_allclose(unseen.judgements["model"].per_date.rank_ic, by_hand.per_date.rank_ic, atol=1e-12)
+    said = tapescan("evaluate", "--store", str(store.path), "--unseen")
+    assert said.returncode == 0, said.stderr
+    assert f"{by_hand.summary.rank_ic:.4f}" in said.stdout
+    with pytest.raises(InputError, match="alpha_5 was trained on sessions up to"):
+        judge_stored(store, end=END)
+
+
+def test_nothing_to_judge_is_said(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="holds no models"):
+        judge_stored(store, folder=tmp_path)
+    assert "no model was judged there" in one_line(
+        tapescan("evaluate", "--store", str(store.path), "--models", str(tmp_path))
+    )
+
+
+def test_a_gpu_that_is_not_there_is_an_error_before_any_work(store: Store, tmp_path: Path) -> None:
+    if has_gpu():
+        pytest.skip("this machine has a GPU, so asking for one is no error")
+    with pytest.raises(OptionError, match="finds no GPU"):
+        check_device("cuda")
+    with pytest.raises(OptionError, match="finds no GPU"):
+        train_models(store, folder=tmp_path, recipe=Recipe(device="cuda"))
+    assert list(tmp_path.iterdir()) == []
+    assert "finds no GPU" in one_line(tapescan("train", "--store", str(store.path), "--device", "cuda"))
+    assert "expected cpu or cuda" in one_line(tapescan("train", "--store", str(store.path), "--device", "tpu"))
+
+
+def test_a_scan_goes_on_without_the_gpu_and_says_so(store: Store, trained: subprocess.CompletedProcess[str]) -> None:
+    if has_gpu():
+        pytest.skip("this machine has a GPU, so forecasts are made on it")
+    assert trained.returncode == 0, trained.stderr
+    plain, asked = scan_market(store), scan_market(store, device="cuda")
+    assert asked.frame.equals(plain.frame)
+    assert [note for note in asked.notes if note not in plain.notes] == [
+        "XGBoost finds no GPU here: forecasts are made on the CPU"
+    ]
