@@ -151,7 +151,11 @@ def chosen_market(settings: Settings, store: str) -> tuple[Store | None, tuple[s
     named = Store(place)
     if not named.exists() and not Path(place).is_dir():
         raise StoreError(f"there is no store at {place}", f"`tapescan import FILES... --store {place}` makes one")
-    return (None, (f"{place} holds no bars yet, so:",)) if named.is_empty() else (named, ())
+    return (
+        (None, (f"{place} holds no bars yet, so the simulated market stands in for it",))
+        if named.is_empty()
+        else (named, ())
+    )
 
 
 def _stale(result: ScanResult) -> str:

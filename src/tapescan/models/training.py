@@ -79,12 +79,13 @@ def load_xgboost() -> Any:
 
 def has_gpu() -> bool:
     """Whether XGBoost has a GPU to work on: it may lack the code for one, or the machine the GPU itself."""
-    booster = load_xgboost().Booster()
+    xgboost = load_xgboost()
+    matrix = xgboost.DMatrix(np.zeros((2, 1), np.float32), np.zeros(2), nthread=1)
     with warnings.catch_warnings():
         # Where it has none it says so in a warning, and goes on with the CPU.
         warnings.simplefilter("ignore")
-        booster.set_param({"device": "cuda", "verbosity": 0})
-        config = msgspec.json.decode(booster.save_config())
+        booster = xgboost.train({"device": "cuda", "verbosity": 0, "base_score": 0.0}, matrix, 1)
+    config = msgspec.json.decode(booster.save_config())
     return str(config["learner"]["generic_param"]["device"]).startswith("cuda")
 
 
