@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from tapescan.cli.console import output, progress_line
+from tapescan.cli.console import notes, output, progress_line
 from tapescan.errors import OptionError
 from tapescan.settings import load_settings
 from tapescan.store import Store
@@ -72,6 +72,7 @@ def evaluate(
     ] = 10.0,
 ) -> None:
     """The out-of-sample record of the stored models, beside momentum, reversal and a ridge regression."""
+    from tapescan.models.cards import read_cards
     from tapescan.models.record import read_records
     from tapescan.models.report import table, unseen_table, write_html
     from tapescan.training import judge_stored, model_folder
@@ -88,6 +89,10 @@ def evaluate(
         return
     place = model_folder(opened, folder)
     records = read_records(place)
+    digests = {one.card.horizon: one.card.digest for one in read_cards(place)[0]}
+    others = [str(one.horizon) for one in records if one.trained.get("trees") != digests.get(one.horizon)]
+    if others:
+        notes((f"not of the models that a scan would use: the records of {', '.join(others)} sessions; train again",))
     output().print(table(records), markup=False, soft_wrap=True)
     if html is not None:
         write_html(records, html)
