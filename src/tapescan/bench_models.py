@@ -53,10 +53,13 @@ class Workload:
             model.forecast(self.rows)
 
     def one_by_one(self) -> None:
-        """Forecasts of ALONE symbols, one call a symbol and model, by the fastest way that XGBoost has for it."""
+        """Forecasts of ALONE symbols, one call a symbol and model, by the fastest way that XGBoost has for it: one
+        thread, for a single row gives a second one nothing to do."""
         for model in self.models.models:
+            model.booster.set_param({"nthread": 1})
             for at in range(min(ALONE, len(self.rows))):
                 model.booster.inplace_predict(self.rows[at : at + 1])
+            model.booster.set_param({"nthread": threads()})
 
     def explain(self, rows: int) -> Callable[[], None]:
         """SHAP values of the first so many rows, both models."""

@@ -49,6 +49,7 @@ def test_every_feature_has_words_of_its_own() -> None:
     ("name", "value", "words"),
     [
         ("ret_5", -0.0, "0.0%"),
+        ("amihud_21", 1.234e-6, "0.00012%"),
         ("natr_14", 2.345, "2.3%"),
         ("highest_20_since", 3.0, "3 bars"),
         ("beta_63", 1.23456, "1.235"),

@@ -27,6 +27,9 @@ STYLES = {
     "shares": "{:,.0f} shares",
 }
 
+#: Ratios below this would be 0.0% all.
+SMALL = 0.0005
+
 
 def by_family(names: Sequence[str], contributions: Floats) -> dict[str, Floats]:
     """The contributions summed over the features of each family, float64 ``(rows,)`` each, in the registry's order.
@@ -79,8 +82,11 @@ def value_words(name: str, value: float) -> str:
     if np.isnan(value):
         return "unknown"
     indicator, _, output = parse_feature(name)
+    unit = indicator.outputs[output].unit
+    if unit == "ratio" and 0.0 < abs(value) < SMALL:
+        return f"{100.0 * value:.2g}%"
     # Adding 0.0 turns a negative zero into a plain one.
-    return STYLES.get(indicator.outputs[output].unit, "{:.4g}").format(value + 0.0)
+    return STYLES.get(unit, "{:.4g}").format(value + 0.0)
 
 
 def _short_name(indicator: Indicator) -> str:
