@@ -21,12 +21,14 @@ def test_the_public_names_are_these() -> None:
         "__version__",
         "compute_features",
         "explain_symbol",
+        "judge_stored",
         "load_market",
         "load_profile",
         "registry",
         "scan_market",
         "simulate",
         "sync_store",
+        "train_models",
     ]
     for name in tapescan.__all__:
         assert getattr(tapescan, name) is not None
@@ -35,7 +37,7 @@ def test_the_public_names_are_these() -> None:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    heavy = ("numpy", "numba", "polars", "deltalake", "pandas", "rich", "aiohttp", "yfinance")
+    heavy = ("numpy", "numba", "polars", "deltalake", "pandas", "rich", "aiohttp", "yfinance", "xgboost", "sklearn")
     code = f"import sys, tapescan; print([m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tapescan.scan.profile import Profile, load_profile
     from tapescan.scan.result import ScanResult
     from tapescan.store import Store
+    from tapescan.training import judge_stored, train_models
 
 _WHERE = {
     "Profile": "tapescan.scan.profile",
@@ -25,12 +26,14 @@ _WHERE = {
     "Store": "tapescan.store",
     "compute_features": "tapescan.api",
     "explain_symbol": "tapescan.api",
+    "judge_stored": "tapescan.training",
     "load_market": "tapescan.api",
     "load_profile": "tapescan.scan.profile",
     "registry": "tapescan.indicators",
     "scan_market": "tapescan.api",
     "simulate": "tapescan.market.simulate",
     "sync_store": "tapescan.api",
+    "train_models": "tapescan.training",
 }
 
 __all__ = [
@@ -40,12 +43,14 @@ __all__ = [
     "__version__",
     "compute_features",
     "explain_symbol",
+    "judge_stored",
     "load_market",
     "load_profile",
     "registry",
     "scan_market",
     "simulate",
     "sync_store",
+    "train_models",
 ]
 
 

@@ -46,7 +46,7 @@ def model_folder(store: Store, folder: str | Path | None = None) -> Path:
 
 
 def train_models(
-    store: Store,
+    store: Store | str | Path,
     *,
     horizons: Sequence[int] = HORIZONS,
     start: dt.date | None = None,
@@ -59,7 +59,7 @@ def train_models(
 ) -> list[Learnt]:
     """Build samples, train and judge a model for each horizon, and store it with its card and record.
 
-    start : the first session sampled. end : nothing later is read. folder : where models go; see `model_folder`.
+    store : folder, URL or Store. start : the first session sampled. end : nothing later is read. folder : where models go; see `model_folder`.
     Raises InputError for too little history, LeakError when forecasts are too good to be true, StoreError for a store
     without bars, OptionError without XGBoost.
     """
@@ -67,6 +67,7 @@ def train_models(
     load_xgboost()  # before minutes of work
     check_device(recipe.device)
     settings = settings or Settings()
+    store = store if isinstance(store, Store) else Store(str(store))
     place = model_folder(store, folder)
     tell = progress or (lambda _done, _total, _what: None)
     with tempfile.TemporaryDirectory() as scratch:
@@ -96,7 +97,7 @@ def _regimes(store: Store, samples: Samples, end: dt.date | None) -> dict[int, s
 
 
 def judge_stored(
-    store: Store,
+    store: Store | str | Path,
     *,
     folder: str | Path | None = None,
     end: dt.date | None = None,
@@ -108,6 +109,7 @@ def judge_stored(
     end : nothing later is read. cost : basis points of each purchase or sale.
     Raises ModelError when no model may be served, InputError when no session came after a model's training.
     """
+    store = store if isinstance(store, Store) else Store(str(store))
     place = model_folder(store, folder)
     models = load_models(place)
     if not models.models:
