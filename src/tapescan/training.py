@@ -59,7 +59,8 @@ def train_models(
 ) -> list[Learnt]:
     """Build samples, train and judge a model for each horizon, and store it with its card and record.
 
-    store : folder, URL or Store. start : the first session sampled. end : nothing later is read. folder : where models go; see `model_folder`.
+    store : folder, URL or Store. start : the first session sampled. end : nothing later is read. folder : where
+    models go; see `model_folder`.
     Raises InputError for too little history, LeakError when forecasts are too good to be true, StoreError for a store
     without bars, OptionError without XGBoost.
     """
