@@ -25,7 +25,6 @@ from tapescan.models.inputs import model_features
 from tapescan.models.predict import Models, load_models
 from tapescan.models.shap import contributions
 from tapescan.models.training import load_xgboost
-from tapescan.models.trees import Trees, read_trees
 from tapescan.scan.alpha import usable
 
 __all__ = ["SHOWN", "Workload", "model_workload"]
@@ -41,10 +40,9 @@ SHOWN, ALONE, CONTRIBUTED = 50, 200, 300
 
 @dataclass(frozen=True)
 class Workload:
-    """The two models, their trees, and the market's features as they take them, float32 ``(symbols, features)``."""
+    """The two models, and the market's features as they take them, float32 ``(symbols, features)``."""
 
     models: Models
-    trees: tuple[Trees, ...]
     rows: Singles
 
     def at_once(self) -> None:
@@ -65,8 +63,8 @@ class Workload:
         """SHAP values of the first so many rows, both models."""
 
         def work() -> None:
-            for trees in self.trees:
-                contributions(trees, self.rows[:rows])
+            for model in self.models.models:
+                contributions(model.trees, self.rows[:rows])
 
         return work
 
@@ -98,7 +96,7 @@ def model_workload(panel: Panel) -> Workload | None:
         for horizon in HORIZONS:
             _train(xgboost, Path(folder), horizon, plan.names, rows)
         models = usable(load_models(folder))  # which opens their files
-    return Workload(models, tuple(read_trees(model.booster) for model in models.models), rows)
+    return Workload(models, rows)
 
 
 def _train(xgboost: Any, folder: Path, horizon: int, names: tuple[str, ...], rows: Singles) -> None:

@@ -20,6 +20,7 @@ from tapescan.features.compute import Features, threads
 from tapescan.models.cards import Card, Refused, Stored, read_cards
 from tapescan.models.inputs import as_inputs
 from tapescan.models.training import Device, load_xgboost
+from tapescan.models.trees import Trees, read_trees
 
 __all__ = ["Model", "Models", "load_models"]
 
@@ -54,6 +55,11 @@ class Model:
             )
         booster.set_param({"nthread": threads(), "device": self.device})
         return booster
+
+    @cached_property
+    def trees(self) -> Trees:
+        """Its trees as arrays, for what explains a forecast."""
+        return read_trees(self.booster)
 
     def inputs(self, features: Features) -> NDArray[np.float32]:
         """The model's features of all symbols, float32 ``(symbols, features)``, in its order; NaN where unknown."""

@@ -23,7 +23,7 @@ from tapescan.market.adjust import adjust_bars
 from tapescan.market.panel import INDEX_CLIP, MARKET_SESSIONS, MARKET_SYMBOL, Market
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
 from tapescan.store import Store
-from tapescan.store.tables import SCHEMAS, Table, store_errors
+from tapescan.store.tables import SCHEMAS
 
 __all__ = ["Basis", "Source", "days", "market_index", "source_of"]
 
@@ -148,14 +148,10 @@ def _of_store(store: Store, end: dt.date | None) -> Source:
     store = store.at(versions)
     known = store.newest(end)
     first, newest = _range(known, end)
-    table = Table(store.path, "bars", versions["bars"])
-    files = table.files().filter(pl.col("first").fill_null(newest) <= newest)
 
     def stamped(symbols: Sequence[str]) -> pl.DataFrame:
-        wanted = pl.col("symbol").is_in(list(symbols)), pl.col("session") <= newest
-        rows = table.scan(files).filter(*wanted).select(*BAR_COLUMNS, "adjusted_to", "total_to")
-        with store_errors(store.path, "read bars of"):
-            return sort_bars(rows.collect())
+        bars = store.raw_bars(until=newest, symbols=symbols)
+        return sort_bars(bars.select(*BAR_COLUMNS, "adjusted_to", "total_to"))
 
     splits = store.splits().filter(pl.col("ex_date") <= newest)
     about = {"store": versions, "end": str(newest)}

@@ -21,7 +21,6 @@ from tapescan.models.explain import by_family, in_words
 from tapescan.models.predict import Model, Models
 from tapescan.models.shap import contributions
 from tapescan.models.training import has_gpu, load_xgboost
-from tapescan.models.trees import Trees, read_trees
 
 __all__ = ["Forecast", "Parts", "forecast_market", "model_notes", "usable"]
 
@@ -71,7 +70,7 @@ class Forecast:
         rows = np.array([self._places[symbol] for symbol in wanted], np.int64)
         if not rows.size:
             return [None] * len(symbols)
-        found = contributions(self._trees, self.inputs, rows)
+        found = contributions(self.model.trees, self.inputs, rows)
         families = by_family(names, found)
         parts = {
             symbol: Parts(
@@ -86,10 +85,6 @@ class Forecast:
     @cached_property
     def _places(self) -> dict[str, int]:
         return {symbol: row for row, symbol in enumerate(self.symbols)}
-
-    @cached_property
-    def _trees(self) -> Trees:
-        return read_trees(self.model.booster)
 
 
 def usable(models: Models) -> Models:

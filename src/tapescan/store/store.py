@@ -159,11 +159,16 @@ class Store:
             return rows.group_by("session").agg(bars=pl.len()).sort("session").collect(engine="streaming")
 
     def raw_bars(
-        self, *, other: bool = False, since: dt.date | None = None, until: dt.date | None = None
+        self,
+        *,
+        other: bool = False,
+        since: dt.date | None = None,
+        until: dt.date | None = None,
+        symbols: Sequence[str] | None = None,
     ) -> pl.DataFrame:
         """Bars as they were given, with adjusted_to, total_to and source; ``other`` for those of second vendors."""
         table = self._open("other_bars" if other else "bars")
-        rows = _only(table, table.files(), until, since, None)
+        rows = _only(table, table.files(), until, since, symbols)
         with store_errors(self.path, "read bars of"):
             return rows.collect()
 
