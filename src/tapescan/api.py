@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import polars as pl
 
+from tapescan.dates import parse_date
 from tapescan.errors import OptionError
 from tapescan.features.compute import latest
 from tapescan.features.plan import Plan, default_features, plan_features
@@ -134,7 +135,7 @@ def sync_store(
 
     place = store if isinstance(store, Store) else Store(str(store))
     named = tuple(normal_spelling(pl.Series(list(symbols), dtype=pl.String)))
-    wishes = Wishes(tuple(what), _date(start, "start"), _date(end, "end"), named)
+    wishes = Wishes(tuple(what), parse_date(start, "start"), parse_date(end, "end"), named)
     return sync(place, wishes, source=source, plan=plan, progress=progress)
 
 
@@ -170,8 +171,12 @@ def _ready(
 
 def _models(data: Data, models: Trained, device: Device) -> Models:
     """The models to use. A folder that was named has to be there; the store's own need not."""
+    if device not in get_args(Device):
+        raise OptionError(f"device is {device!r}", f"give one of {', '.join(get_args(Device))}")
     if isinstance(models, Models):
         return models
+    if not (models is None or models is False or isinstance(models, str | Path)):
+        raise OptionError(f"models is {models!r}", "give their folder, or False for none")
     named = os.environ.get("TAPESCAN_MODELS") if models is None else models
     if named:
         if not Path(named).is_dir():
@@ -186,7 +191,7 @@ def _models(data: Data, models: Trained, device: Device) -> Models:
 
 def _check(data: Data, as_of: dt.date | str | None, adjust: Adjustment | None) -> None:
     """Refuse what could only be ignored, before any work."""
-    _date(as_of)
+    parse_date(as_of, "as-of")
     if isinstance(data, Inputs) and (as_of is not None or adjust is not None):
         raise OptionError(
             f"{'as_of' if as_of is not None else 'adjust'} does not go with a loaded market",
@@ -199,7 +204,7 @@ def _check(data: Data, as_of: dt.date | str | None, adjust: Adjustment | None) -
 def _read(
     data: Data, as_of: dt.date | str | None, rows: int | None, adjust: Adjustment | None, progress: Progress | None
 ) -> Inputs:
-    day = _date(as_of)
+    day = parse_date(as_of, "as-of")
     if data is None:
         if progress:
             progress("simulating a market", 0, 0)
@@ -209,14 +214,3 @@ def _read(
     if progress:
         progress("reading the store", 0, 0)
     return store_inputs(store, day, rows=rows, adjust=adjust or "splits")
-
-
-def _date(day: object, name: str = "as-of") -> dt.date | None:
-    if isinstance(day, dt.datetime):
-        return day.date()
-    if day is None or isinstance(day, dt.date):
-        return day
-    try:
-        return dt.date.fromisoformat(str(day))
-    except ValueError as error:
-        raise OptionError(f"{name} {day!r} is no date", "write it as YYYY-MM-DD") from error

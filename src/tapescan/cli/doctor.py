@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tapescan.cli.console import output, progress_line
-from tapescan.errors import OptionError, StoreError
-from tapescan.settings import load_settings
+from tapescan.cli.stores import existing_store, store_place
+from tapescan.dates import parse_date
+from tapescan.errors import OptionError
 
 __all__ = ["doctor"]
 
@@ -29,30 +28,20 @@ def doctor(
 ) -> int:
     """Examine a store: missing and short sessions, gaps, stale symbols, splits that prices and table disagree on,
     vendors that disagree, what was refused, and missing statements. Exit code 1 when a defect was found."""
-    from tapescan.store import Store
     from tapescan.sync.doctor import examine
 
-    place = store or load_settings().store
-    if not place:
-        raise OptionError("no store is named", "add --store DIR, or set TAPESCAN_STORE")
+    place = store_place(store)
     if output_format not in ("text", "json"):
         raise OptionError(f"--format {output_format!r}", "expected text or json")
-    named = Store(place)
-    if not named.exists() and not Path(place).is_dir():
-        raise StoreError(f"there is no store at {place}", f"`tapescan import FILES... --store {place}` makes one")
+    named = existing_store(place)
     with progress_line() as progress:
-        found = examine(named, _date(as_of), progress=lambda done, total, what: progress(what, done, total))
+        found = examine(
+            named,
+            parse_date(as_of or None, "--as-of"),
+            progress=lambda done, total, what: progress(what, done, total),
+        )
     if output_format == "json":
         typer.echo(json.dumps(found.to_dict(top), indent=2))
     else:
         output().print("\n".join(found.lines(top)), markup=False, soft_wrap=True)
     return DEFECTS if found.defects else 0
-
-
-def _date(text: str) -> dt.date | None:
-    if not text:
-        return None
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError as error:
-        raise OptionError(f"--as-of {text!r} is no date", "write it as YYYY-MM-DD") from error

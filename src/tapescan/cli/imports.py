@@ -11,10 +11,11 @@ import polars as pl
 import typer
 
 from tapescan.cli.console import output, progress_line
+from tapescan.cli.stores import store_place
+from tapescan.dates import parse_date
 from tapescan.errors import OptionError
 from tapescan.market import calendar
 from tapescan.market.adjust import Adjustment
-from tapescan.settings import load_settings
 
 __all__ = ["import_files"]
 
@@ -41,19 +42,12 @@ def import_files(
     """Import bars, splits, dividends and listings into a store. Importing a file twice adds nothing."""
     from tapescan.store import Store
 
-    place = store or load_settings().store
-    if not place:
-        raise OptionError("no store is named", "add --store DIR, or set TAPESCAN_STORE")
+    place = store_place(store)
     if adjusted not in get_args(Adjustment):
         raise OptionError(f"--adjusted {adjusted!r}", "expected none, splits or total")
-    through = None
-    if adjusted_to:
-        if adjusted == "none":
-            raise OptionError("--adjusted-to without --adjusted", "add --adjusted splits or --adjusted total")
-        try:
-            through = dt.date.fromisoformat(adjusted_to)
-        except ValueError as error:
-            raise OptionError(f"--adjusted-to {adjusted_to!r} is no date", "write it as YYYY-MM-DD") from error
+    if adjusted_to and adjusted == "none":
+        raise OptionError("--adjusted-to without --adjusted", "add --adjusted splits or --adjusted total")
+    through = parse_date(adjusted_to or None, "--adjusted-to")
     with progress_line() as progress:
         report = Store(place).import_files(
             files,

@@ -1,4 +1,4 @@
-"""The command line: `tapescan import | sync | sources | doctor | scan | show | indicators | bench`.
+"""The command line: `tapescan scan | show | sync | import | train ...`.
 
 Thin: each command asks the API and shows its result. A TapescanError becomes one line on standard error
 and exit code 2; anything else is a defect of ours and keeps its traceback.
@@ -19,6 +19,9 @@ from tapescan.errors import TapescanError
 from tapescan.version import __version__
 
 __all__ = ["app", "main"]
+
+#: The exit code of a program that Ctrl-C stopped.
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="tapescan",
@@ -71,14 +74,15 @@ def main() -> None:
         # A wrong option or a missing argument: the same one line as any other bad input.
         _fail(f"{_message(error)}; `{_asked()} --help` explains")
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("tapescan: stopped\n")
-        raise SystemExit(130) from None
+        code = INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe (head, less) has seen enough.
         os._exit(0)
     except OSError as error:
         # A full disk, a lost mount, a folder that may not be written: not ours to mend.
         _fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
+    if code == INTERRUPTED:  # typer makes it of Ctrl-C
+        sys.stderr.write("tapescan: stopped\n")
     sys.stderr.flush()
     # All is written: taking a gigabyte of arrays and machine code apart piece by piece would only cost time.
     os._exit(code if isinstance(code, int) else 0)

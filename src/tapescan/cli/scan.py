@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from tapescan.cli.console import PLAIN_WIDTH, errors, notes, output, progress_line
+from tapescan.cli.stores import existing_store
 from tapescan.cli.table import result_table
-from tapescan.errors import FileError, OptionError, StoreError
+from tapescan.errors import FileError, OptionError
 from tapescan.scan.result import ScanResult
 from tapescan.settings import Settings, load_settings
 from tapescan.store import Store
@@ -148,9 +149,7 @@ def chosen_market(settings: Settings, store: str) -> tuple[Store | None, tuple[s
     place = store or settings.store
     if not place:
         return None, ()
-    named = Store(place)
-    if not named.exists() and not Path(place).is_dir():
-        raise StoreError(f"there is no store at {place}", f"`tapescan import FILES... --store {place}` makes one")
+    named = existing_store(place)
     return (
         (None, (f"{place} holds no bars yet, so the simulated market stands in for it",))
         if named.is_empty()

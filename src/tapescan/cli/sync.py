@@ -10,8 +10,9 @@ import typer
 from rich.table import Table
 
 from tapescan.cli.console import errors, output, progress_line
+from tapescan.cli.stores import store_place
+from tapescan.dates import parse_date
 from tapescan.errors import OptionError, nearest
-from tapescan.settings import load_settings
 
 if TYPE_CHECKING:
     from tapescan.providers.seam import What
@@ -54,9 +55,7 @@ def sync(
     from tapescan.store import Store
     from tapescan.sync.wishes import Wishes
 
-    place = store or load_settings().store
-    if not place:
-        raise OptionError("no store is named", "add --store DIR, or set TAPESCAN_STORE")
+    place = store_place(store)
     if output_format not in ("text", "json"):
         raise OptionError(f"--format {output_format!r}", "expected text or json")
     if what and not [name for name in what.split(",") if name.strip()]:
@@ -67,8 +66,8 @@ def sync(
         raise OptionError("--compare and --replace exclude each other", "give one of them")
     wishes = Wishes(
         what=_kinds(what, source) if what or not compare else ("bars",),
-        start=_date(start, "--from"),
-        end=_date(end, "--to"),
+        start=parse_date(start or None, "--from"),
+        end=parse_date(end or None, "--to"),
         symbols=_symbols(symbols),
         via=via,
         compare=compare,
@@ -118,15 +117,6 @@ def _kinds(text: str, source: str) -> tuple[What, ...]:
     offers = load_vendor(source).offers
     has = tuple(what for what in cast("tuple[What, ...]", KINDS) if any(o in offers for o in OFFERS_FOR[what]))
     return tuple(what for what in has if what in usual and "bars" in has) or has
-
-
-def _date(text: str, option: str) -> dt.date | None:
-    if not text:
-        return None
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError as error:
-        raise OptionError(f"{option} {text!r} is no date", "write it as YYYY-MM-DD") from error
 
 
 def _symbols(text: str) -> tuple[str, ...]:
