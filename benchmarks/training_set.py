@@ -26,8 +26,9 @@ from tapescan.features.plan import plan_features
 from tapescan.features.warm import warm_up
 from tapescan.market.simulate import simulate
 from tapescan.market.universe import TYPES
-from tapescan.models.dataset import Universe, build_samples
+from tapescan.models.dataset import build_samples
 from tapescan.models.inputs import model_features
+from tapescan.models.samples import Universe
 from tapescan.store import Store
 
 COLUMNS = ("every", "symbols", "bars", "samples", "seconds", "computed/s", "kept/s", "peak MiB", "result MiB")

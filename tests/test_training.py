@@ -5,18 +5,23 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
 
 from tapescan.api import scan_market
-from tapescan.errors import InputError, ModelError, OptionError
+from tapescan.errors import FileError, InputError, ModelError, OptionError
 from tapescan.market.simulate import SimulatedMarket, simulate
+from tapescan.models.cards import Card, save_model
 from tapescan.models.dataset import build_samples
 from tapescan.models.learning import Settings, learn
 from tapescan.models.metrics import Judgement, judge
@@ -81,7 +86,7 @@ def planted(samples: Samples, market: SimulatedMarket) -> NDArray[np.float64]:
 def test_training_finds_what_the_simulated_market_holds(
     market: SimulatedMarket, samples: Samples, tmp_path: Path
 ) -> None:
-    learnt = learn(samples, 5, tmp_path, settings=SETTINGS)
+    learnt = learn(samples, (5,), tmp_path, settings=SETTINGS)[0]
     model = learnt.judgements["model"]
     rows = np.flatnonzero(np.isin(samples.session, model.per_date.session))
     best = judge(
@@ -105,7 +110,7 @@ def test_training_finds_nothing_once_the_returns_are_shuffled(samples: Samples, 
     known = np.flatnonzero(np.isfinite(forward))
     for rows in np.split(known, np.flatnonzero(np.diff(samples.session[known])) + 1):
         forward[rows] = random.permutation(forward[rows])
-    learnt = learn(replace(samples, forward={5: forward}), 5, tmp_path, settings=SETTINGS)
+    learnt = learn(replace(samples, forward={5: forward}), (5,), tmp_path, settings=SETTINGS)[0]
     summary = learnt.judgements["model"].summary
     assert abs(summary.rank_ic) < 3.5 * summary.error
     assert learnt.gate.weight == 0.0
@@ -164,7 +169,7 @@ def test_a_scan_has_the_forecasts_and_says_whether_they_count(
 
 def test_stored_models_are_judged_on_what_came_later(store: Store, trained: subprocess.CompletedProcess[str]) -> None:
     assert trained.returncode == 0, trained.stderr
-    (unseen,) = judge_stored(store)
+    (unseen,) = judge_stored(store).judged
     (model,) = load_models(model_folder(store)).models
     session = unseen.judgements["model"].per_date.session
     assert dt.date(1970, 1, 1) + dt.timedelta(days=int(session[0])) >= END
@@ -188,6 +193,23 @@ def test_stored_models_are_judged_on_what_came_later(store: Store, trained: subp
         judge_stored(store, end=END)
 
 
+def test_models_that_cannot_be_judged_are_named_beside_those_that_can(
+    store: Store, trained: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
+    assert trained.returncode == 0, trained.stderr
+    shutil.copytree(model_folder(store), tmp_path / "models")
+    card = msgspec.json.decode((tmp_path / "models" / "alpha_5.json").read_bytes(), type=Card)
+    trees = (tmp_path / "models" / card.file).read_bytes()
+    save_model(tmp_path / "models", msgspec.structs.replace(card, horizon=20, last=dt.date(2025, 12, 18)), trees)
+    (tmp_path / "models" / "alpha_10.json").write_text("{}")
+    said = tapescan("evaluate", "--store", str(store.path), "--models", str(tmp_path / "models"), "--unseen")
+    assert said.returncode == 0, said.stderr
+    assert "alpha_5, trained on" in said.stdout
+    lines = said.stderr.splitlines()
+    assert any(line.startswith("alpha_10 is refused: ") for line in lines)
+    assert any(line.startswith("alpha_20 was trained on sessions up to 2025-12-18") for line in lines)
+
+
 def test_nothing_to_judge_is_said(store: Store, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="holds no models"):
         judge_stored(store, folder=tmp_path)
@@ -206,6 +228,37 @@ def test_a_gpu_that_is_not_there_is_an_error_before_any_work(store: Store, tmp_p
     assert list(tmp_path.iterdir()) == []
     assert "finds no GPU" in one_line(tapescan("train", "--store", str(store.path), "--device", "cuda"))
     assert "expected cpu or cuda" in one_line(tapescan("train", "--store", str(store.path), "--device", "tpu"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"start": "2025-01-01"}, "252 to train on first"),
+        ({"end": "2022-01-03"}, "253 before the first sample"),
+        ({"start": "2025-01-01", "end": "2024-01-01"}, "from 2025-01-01 to 2024-01-01 is no range of dates"),
+        ({"start": "soon"}, "start 'soon' is no date"),
+        ({"cost": float("nan")}, "the cost is nan basis points"),
+        ({"horizons": 0}, "horizons are [0]"),
+        ({"horizons": ()}, "horizons are []"),
+        ({"folds": 0}, "folds is 0"),
+        ({"every": 0}, "every is 0"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_and_leaves_nothing(
+    store: Store, tmp_path: Path, asked: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError, match=re.escape(said)):
+        train_models(store, folder=tmp_path / "models", **{"paths": False, **asked})
+    assert not list(tmp_path.glob("models/*"))
+
+
+def test_a_place_that_holds_no_models_is_said_before_any_work(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("a file")
+    with pytest.raises(FileError, match="models cannot be stored in"):
+        train_models(store, folder=tmp_path / "models")
+    for command in ("train", "evaluate", "models"):
+        assert "there is no store at" in one_line(tapescan(command, "--store", str(tmp_path / "typo")))
+    assert not (tmp_path / "typo").exists()
 
 
 def test_a_scan_goes_on_without_the_gpu_and_says_so(store: Store, trained: subprocess.CompletedProcess[str]) -> None:

@@ -125,7 +125,7 @@ def _train(xgboost: Any, folder: Path, horizon: int, names: tuple[str, ...], row
         rows=len(rows),
         symbols=len(rows),
         every=1,
-        data={"bench": "random labels"},
+        data={"bench": "random labels", "filters": {"min_price": 0.0, "min_dollar_volume": 0.0, "min_bars": 1}},
         metrics={},
         train_rank_ic=None,
         weight=0.5,

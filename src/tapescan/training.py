@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from tapescan.errors import ModelError, OptionError
-from tapescan.models.dataset import Universe, build_samples
-from tapescan.models.learning import Learnt, Settings, learn, record_of
-from tapescan.models.predict import load_models
-from tapescan.models.record import save_record
-from tapescan.models.samples import Samples
+from tapescan.dates import parse_date
+from tapescan.errors import FileError, InputError, ModelError, OptionError
+from tapescan.market.calendar import EARLIEST, session_count
+from tapescan.models.dataset import build_samples
+from tapescan.models.folds import FIRST_SESSIONS
+from tapescan.models.labels import reach
+from tapescan.models.learning import Learnt, Settings, learn
+from tapescan.models.metrics import check_cost
+from tapescan.models.predict import Model, load_models
+from tapescan.models.samples import Samples, Universe
 from tapescan.models.source import market_index, source_of
-from tapescan.models.training import Recipe, check_device, load_xgboost
+from tapescan.models.training import Device, Recipe, check_device, load_xgboost
 from tapescan.models.unseen import Unseen, judge_unseen
 from tapescan.scan.inputs import models_folder
 from tapescan.scan.regime import market_regime
 from tapescan.store import Store
 
-__all__ = ["HORIZONS", "judge_stored", "model_folder", "train_models"]
+__all__ = ["HORIZONS", "JudgedUnseen", "judge_stored", "model_folder", "train_models"]
 
 HORIZONS = (5, 10)
 #: Symbols whose bars are read at a time.
@@ -48,47 +52,82 @@ def model_folder(store: Store, folder: str | Path | None = None) -> Path:
 def train_models(
     store: Store | str | Path,
     *,
-    horizons: Sequence[int] = HORIZONS,
-    start: dt.date | None = None,
-    end: dt.date | None = None,
+    horizons: Sequence[int] | int = HORIZONS,
+    start: dt.date | str | None = None,
+    end: dt.date | str | None = None,
+    folds: int = 5,
+    every: int = 5,
+    cost: float = 10.0,
+    paths: bool = True,
+    device: Device | None = None,
     folder: str | Path | None = None,
     recipe: Recipe | None = None,
-    settings: Settings | None = None,
     universe: Universe | None = None,
     progress: Progress | None = None,
 ) -> list[Learnt]:
-    """Build samples, train and judge a model for each horizon, and store it with its card and record.
+    """Build samples, train and judge a model for each horizon, and store them with their cards and records.
 
-    store : folder, URL or Store. start : the first session sampled. end : nothing later is read. folder : where
-    models go; see `model_folder`.
+    store : folder, URL or Store. horizons : sessions. start : the first session sampled. end : nothing later is read.
+    folds : test windows of the walk-forward. every : sessions between two samples of a symbol. cost : basis points of
+    each purchase or sale. paths : whether to train the combinatorial folds too, which takes three times as long.
+    device : ``cuda`` trains on a GPU; None is the recipe's. folder : where models go; see `model_folder`.
+    recipe : how trees are grown, in place of the one chosen (`models.training.Recipe`). universe : who is sampled.
+    progress : called with (done, total, what).
     Raises InputError for too little history, LeakError when forecasts are too good to be true, StoreError for a store
-    without bars, OptionError without XGBoost.
+    without bars, OptionError without XGBoost or for arguments that cannot be used; nothing is stored then.
     """
-    recipe = recipe or Recipe()
+    first, last = parse_date(start, "start"), parse_date(end, "end")
+    ahead = (horizons,) if isinstance(horizons, int) else tuple(horizons)
     load_xgboost()  # before minutes of work
-    check_device(recipe.device)
-    settings = settings or Settings()
+    recipe = recipe or Recipe()
+    recipe = msgspec.structs.replace(recipe, device=check_device(device or recipe.device))
+    settings, universe = Settings(folds, every, cost, paths), universe or Universe()
     store = store if isinstance(store, Store) else Store(str(store))
     place = model_folder(store, folder)
+    _check_span(store, first, last, universe, max(ahead, default=1), settings)
+    _check_folder(place)
     tell = progress or (lambda _done, _total, _what: None)
-    with tempfile.TemporaryDirectory() as scratch:
-        samples = build_samples(
-            store,
-            horizons=horizons,
-            start=start,
-            end=end,
-            every=settings.every,
-            filters=universe,
-            folder=Path(scratch) / "samples",
-            progress=lambda done, total: tell(done, total, "computing features of every session"),
+    samples = build_samples(
+        store,
+        horizons=ahead,
+        start=first,
+        end=last,
+        every=every,
+        filters=universe,
+        progress=partial(_told, tell, "computing features of every session"),
+    )
+    regime = _regimes(store, samples, last)
+    return learn(samples, ahead, place, recipe=recipe, settings=settings, regime=regime, progress=tell)
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            f"models cannot be stored in {folder}: {error.strerror}", "name another folder: --models DIR"
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise FileError(f"models cannot be stored in {folder}: it may not be written", "name another: --models DIR")
+
+
+def _check_span(
+    store: Store, start: dt.date | None, end: dt.date | None, universe: Universe, horizon: int, settings: Settings
+) -> None:
+    """Raise InputError when the dates cannot do, before features are computed."""
+    if start and end and start > end:
+        raise InputError(f"from {start} to {end} is no range of dates", "give the earlier one first")
+    source = source_of(store, end)
+    begin = max(source.first, EARLIEST)
+    have = session_count(begin, source.settled)
+    wait = max(universe.min_bars, session_count(begin, start) if start and start > begin else 0)
+    least = wait + FIRST_SESSIONS + (settings.folds - 1) * settings.every + reach(horizon)
+    if have < least:
+        raise InputError(
+            f"too little history: {have} sessions from {begin} to {source.settled}, and training takes at least "
+            f"{least}: {wait} before the first sample, {FIRST_SESSIONS} to train on first, the others to judge on",
+            "import or sync older bars (--from DATE); some years are better than the least",
         )
-        regime = _regimes(store, samples, end)
-        found = []
-        for horizon in horizons:
-            learnt = learn(samples, horizon, place, recipe=recipe, settings=settings, regime=regime, progress=tell)
-            save_record(place, record_of(learnt))
-            found.append(learnt)
-        return found
 
 
 def _regimes(store: Store, samples: Samples, end: dt.date | None) -> dict[int, str]:
@@ -97,44 +136,61 @@ def _regimes(store: Store, samples: Samples, end: dt.date | None) -> dict[int, s
     return {int(day): f"{market_regime(index, int(day)).trend} trend" for day in np.unique(samples.session)}
 
 
+@dataclass(frozen=True)
+class JudgedUnseen:
+    """judged : the models with sessions after their training. notes : a line for each of the others."""
+
+    judged: tuple[Unseen, ...]
+    notes: tuple[str, ...]
+
+
 def judge_stored(
     store: Store | str | Path,
     *,
     folder: str | Path | None = None,
-    end: dt.date | None = None,
+    end: dt.date | str | None = None,
     cost: float = Settings().cost,
     progress: Progress | None = None,
-) -> list[Unseen]:
+) -> JudgedUnseen:
     """Judge the stored models on the store's sessions that came after their training, as `models.unseen` does.
 
     end : nothing later is read. cost : basis points of each purchase or sale.
-    Raises ModelError when no model may be served, InputError when no session came after a model's training.
+    Raises ModelError when no model may be served, InputError when no session came after any model's training.
     """
+    last, cost = parse_date(end, "end"), check_cost(cost)
     store = store if isinstance(store, Store) else Store(str(store))
     place = model_folder(store, folder)
     models = load_models(place)
+    notes = [f"{one.name} is refused: {one.reason}" for one in models.refused]
     if not models.models:
-        why = "; ".join(f"{one.name} is refused: {one.reason}" for one in models.refused)
-        raise ModelError(why or f"{place} holds no models", "train first: tapescan train")
+        raise ModelError(
+            "; ".join(notes) or f"{place} holds no models", f"train first: tapescan train --store {store.path}"
+        )
     tell = progress or (lambda _done, _total, _what: None)
-    found = []
+    judged = []
     for model in models.models:
-        card = model.card
-        what = f"computing features for {card.name}"
-        with tempfile.TemporaryDirectory() as scratch:
-            samples = build_samples(
-                store,
-                horizons=(card.horizon,),
-                start=card.first,
-                end=end,
-                every=card.every,
-                filters=msgspec.convert(card.data["filters"], Universe),
-                features=card.features,
-                folder=Path(scratch) / "samples",
-                progress=partial(_told, tell, what),
-            )
-            found.append(judge_unseen(model, samples, cost))
-    return found
+        try:
+            judged.append(_judged(store, model, last, cost, tell))
+        except InputError as error:
+            notes.append(str(error))
+    if not judged:
+        raise InputError("; ".join(notes))
+    return JudgedUnseen(tuple(judged), tuple(notes))
+
+
+def _judged(store: Store, model: Model, end: dt.date | None, cost: float, tell: Progress) -> Unseen:
+    card = model.card
+    samples = build_samples(
+        store,
+        horizons=(card.horizon,),
+        start=card.first,
+        end=end,
+        every=card.every,
+        filters=msgspec.convert(card.data["filters"], Universe),
+        features=card.features,
+        progress=partial(_told, tell, f"computing features for {card.name}"),
+    )
+    return judge_unseen(model, samples, cost)
 
 
 def _told(tell: Progress, what: str, done: int, total: int) -> None:

@@ -19,9 +19,9 @@ from tapescan.market import calendar
 from tapescan.market.panel import build_panel
 from tapescan.market.simulate import simulate
 from tapescan.models import dataset, runs
-from tapescan.models.dataset import Universe, build_samples
+from tapescan.models.dataset import build_samples
 from tapescan.models.inputs import model_features
-from tapescan.models.samples import Samples
+from tapescan.models.samples import Samples, Universe
 from tapescan.models.source import market_index, source_of
 from tapescan.scan.inputs import store_inputs
 from tapescan.store import Store
@@ -259,8 +259,8 @@ def test_each_session_is_sampled_in_its_own_share_basis(tmp_path: Path) -> None:
     plain = build_samples(store.bars(), every=1, filters=every_one)
     for horizon, returns in samples.forward.items():
         np.testing.assert_allclose(returns, plain.forward[horizon], rtol=1e-5, atol=1e-6)
-        assert np.isnan(returns[-horizon:]).all()
-        assert not np.isnan(returns[:-horizon]).any()
+        assert np.isnan(returns[-horizon - 1 :]).all()
+        assert not np.isnan(returns[: -horizon - 1]).any()
     # Where a vendor had put the splits inside the prices, they are not applied again.
     bars = tmp_path / "adjusted.parquet"
     store.bars().write_parquet(bars)
@@ -268,6 +268,23 @@ def test_each_session_is_sampled_in_its_own_share_basis(tmp_path: Path) -> None:
     theirs.import_files([bars, tmp_path / "raw" / "splits.parquet"], adjusted="splits")
     same_bars = build_samples(theirs, every=1, filters=every_one)
     np.testing.assert_array_equal(same_bars.values, plain.values)
+
+
+@pytest.mark.parametrize("later", [10, 200])
+def test_one_symbol_that_is_ahead_does_not_end_the_others(later: int) -> None:
+    """After a sync that was not done, all others would seem to have stopped trading."""
+    bars = random_bars(symbols=30, sessions=400, seed=3)
+    days = calendar.sessions(bars["session"].max(), dt.date(2027, 12, 31))  # type: ignore[arg-type]
+    day = calendar.EPOCH + dt.timedelta(days=int(days[later]))
+    ahead = bars.filter(pl.col("symbol") == "S001").tail(1).with_columns(session=pl.lit(day))
+    anyone = Universe(0.0, 0.0, 100)
+    before = build_samples(bars, every=1, filters=anyone, features=["ret_5"])
+    after = build_samples(pl.concat([bars, ahead]), every=1, filters=anyone, features=["ret_5"])
+    for horizon in (5, 10):
+        mine, theirs = after.forward[horizon], before.forward[horizon]
+        known = [key for key, value in zip(keys(after), mine, strict=True) if not np.isnan(value)]
+        assert known == [key for key, value in zip(keys(before), theirs, strict=True) if not np.isnan(value)]
+        np.testing.assert_array_equal(mine[~np.isnan(mine)], theirs[~np.isnan(theirs)])
 
 
 # --- however the work is cut up -------------------------------------------------------------------------------

@@ -20,9 +20,9 @@ SESSIONS = sessions(dt.date(2017, 1, 1), dt.date(2035, 12, 31)).tolist()
 
 
 def label(day: int, horizon: int) -> set[int]:
-    """The sessions in which the return of a date is earned."""
+    """The sessions in which the return of a date is earned, that of the exit's open among them."""
     place = SESSIONS.index(day)
-    return set(SESSIONS[place + 1 : place + 1 + horizon])
+    return set(SESSIONS[place + 1 : place + 2 + horizon])
 
 
 def assert_clean(fold: Fold, horizon: int, embargo: int) -> None:
@@ -34,7 +34,7 @@ def assert_clean(fold: Fold, horizon: int, embargo: int) -> None:
         assert not label(day, horizon) & (test | earned)
         place = SESSIONS.index(day)
         gone = [place - SESSIONS.index(other) for other in test if other < day]
-        assert not gone or min(gone) > horizon + embargo
+        assert not gone or min(gone) > horizon + 1 + embargo
 
 
 @settings(max_examples=30, deadline=None)
@@ -54,7 +54,7 @@ def test_walking_forward_no_training_label_overlaps_any_test_date(
         assert_clean(fold, horizon, 0)
         assert fold.train[-1] < fold.test[0]
         gap = SESSIONS.index(fold.test[0]) - SESSIONS.index(fold.train[-1])
-        shortest = horizon + (horizon if embargo is None else embargo)
+        shortest = horizon + 1 + (horizon if embargo is None else embargo)
         # As many as must be left out, and no more than the step of the dates beyond that.
         assert shortest < gap <= shortest + every
         assert fold.train[0] == dates[0]
@@ -67,7 +67,7 @@ def test_test_windows_follow_each_other_to_the_end_and_training_grows() -> None:
     assert {len(fold.test) for fold in found} == {30}
     lengths = [len(fold.train) for fold in found]
     assert lengths == sorted(lengths)
-    assert lengths[0] == 120 - math.ceil(20 / 5)
+    assert lengths[0] == 120 - 21 // 5
 
 
 def test_the_first_window_takes_a_year_when_that_is_more() -> None:
@@ -82,7 +82,7 @@ def test_holidays_are_no_sessions() -> None:
     # The gap is counted over the end of the year, in sessions, not days.
     dates = days(520, begin=dt.date(2016, 12, 30))
     fold = walk_forward(dates, 1, 10, 0)[0]
-    assert SESSIONS.index(fold.test[0]) - SESSIONS.index(fold.train[-1]) == 11
+    assert SESSIONS.index(fold.test[0]) - SESSIONS.index(fold.train[-1]) == 12
 
 
 @pytest.mark.parametrize(("count", "folds"), [(0, 1), (1, 1), (252, 1), (255, 4)])
@@ -118,8 +118,9 @@ def test_rows_of_a_fold_are_those_of_its_dates() -> None:
 
 def test_what_is_known_before_a_day() -> None:
     dates = days(50)
-    assert known_before(dates, int(dates[30]), 5).tolist() == dates[:25].tolist()
-    assert len(known_before(dates, int(dates[5]), 5)) == 0
+    assert known_before(dates, int(dates[30]), 5).tolist() == dates[:24].tolist()
+    assert known_before(dates, int(dates[7]), 5).tolist() == dates[:1].tolist()
+    assert len(known_before(dates, int(dates[6]), 5)) == 0
     assert len(known_before(dates, int(dates[0]), 5)) == 0
 
 
@@ -146,7 +147,7 @@ def test_combining_no_training_label_overlaps_any_test_date(
     assert times[0].tolist() == dates.tolist()
     assert set(times[1].tolist()) == {math.comb(groups - 1, judged - 1)}
     lost = max(len(dates) - len(fold.train) - len(fold.test) for fold in found.folds)
-    gaps = 2 * horizon + (horizon if embargo is None else embargo)
+    gaps = 2 * (horizon + 1) + (horizon if embargo is None else embargo)
     assert lost <= judged * (gaps / every + 2)
 
 

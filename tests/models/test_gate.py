@@ -79,15 +79,26 @@ def test_a_model_whose_t_is_small_does_not_count() -> None:
 
 def test_a_model_that_was_learnt_by_heart_does_not_count() -> None:
     made = record(200, 100, signal=0.03, seed=6)
-    judged = {"momentum": made.with_forecast(-made.forecast).judge()}
-    assert 0.02 < made.judge().summary.rank_ic < 0.04
-    assert gate(made.judge(), judged, train_rank_ic=0.10).weight > 0.0
-    found = gate(made.judge(), judged, train_rank_ic=0.31)
+    judged, own = {"momentum": made.with_forecast(-made.forecast).judge()}, made.judge(cost=0.0)
+    assert 0.02 < own.summary.rank_ic < 0.04
+    assert gate(own, judged, train_rank_ic=0.10).weight > 0.0
+    found = gate(own, judged, train_rank_ic=0.31)
     assert found.weight == 0.0
     assert "far below 0.310 in training" in found.reason
     strong = record(200, 100, signal=0.12, seed=6)
     others = {"momentum": strong.with_forecast(-strong.forecast).judge()}
     assert gate(strong.judge(), others, train_rank_ic=0.31).weight > 0.0
+
+
+def test_an_order_that_cannot_be_traded_does_not_count() -> None:
+    made = record(200, 100, signal=0.03, seed=6)
+    others = {"momentum": made.with_forecast(-made.forecast).judge()}
+    assert gate(made.judge(cost=0.0), others).weight > 0.0
+    dear = made.judge(cost=10.0)
+    assert dear.summary.net_spread < 0.0
+    found = gate(dear, others)
+    assert found.weight == 0.0
+    assert f"its spread is {dear.summary.net_spread:.2%} after costs" in found.reason
 
 
 def test_after_many_trials_more_is_asked_for() -> None:
@@ -98,7 +109,7 @@ def test_after_many_trials_more_is_asked_for() -> None:
     assert gate(once, others).weight > 0.0
     found = gate(often, others)
     assert found.weight == 0.0
-    assert found.numbers["needed_t"] == pytest.approx(2.75, abs=0.05)
+    assert found.numbers["needed_t"] == pytest.approx(3.68, abs=0.01)
 
 
 def test_without_baselines_or_with_too_few_dates_nothing_counts() -> None:

@@ -53,14 +53,15 @@ def labels_of(
 def plain_label(bars: dict[int, Bar], day: int, horizon: int, as_of: int) -> float:
     """The definition, one bar at a time."""
     days = SESSIONS.tolist()
-    if day not in days or days.index(day) + horizon >= len(days):
+    if day not in days or days.index(day) + 1 + horizon >= len(days):
         return np.nan
     at = days.index(day)
-    entry, exit_ = days[at + 1], days[at + horizon]
+    entry, exit_ = days[at + 1], days[at + 1 + horizon]
     later = [d for d in bars if d > day]
     if exit_ > as_of or not later or min(later) != entry:
         return np.nan
-    return bars[max(d for d in bars if d <= exit_)][1] / bars[entry][0] - 1.0
+    sold = bars[exit_][0] if exit_ in bars else bars[max(d for d in bars if d < exit_)][1]
+    return sold / bars[entry][0] - 1.0
 
 
 def ragged_market(seed: int) -> dict[str, dict[int, Bar]]:
@@ -108,7 +109,7 @@ def test_later_bars_never_change_a_label() -> None:
     assert all(whole[s][d] == cut[s][d] for s, d in known)
     # What is missing at the cut is only what needs sessions after it, or had no entry.
     later = {(s, d) for s, labels in whole.items() for d, label in labels.items() if not np.isnan(label)} - {*known}
-    assert min(d for _, d in later) == int(SESSIONS[71])
+    assert min(d for _, d in later) == int(SESSIONS[70])
 
 
 def test_the_worst_is_not_left_out() -> None:
@@ -119,7 +120,7 @@ def test_the_worst_is_not_left_out() -> None:
         # It fell to 2 on session 21 and never traded again.
         "DIES": {**dict.fromkeys(days[:21], (10.0, 10.0)), days[21]: (9.0, 2.0)},
         # No bar on session 21: nobody could buy there; and it comes back at half the price.
-        "HALTS": {d: (10.0, 10.0 if d <= days[20] else 5.0) for d in days if not days[20] < d < days[26]},
+        "HALTS": {d: (10.0, 10.0) if d <= days[20] else (5.0, 4.0) for d in days if not days[20] < d < days[26]},
     }
     found = labels_of(market, 5, days[-1])
     assert found["LIVES"][days[20]] == 0.0
@@ -128,9 +129,22 @@ def test_the_worst_is_not_left_out() -> None:
     assert np.isnan(found["DIES"][days[21]])  # nobody could buy it any more
     assert found["HALTS"][days[17]] == 0.0  # bought before the halt, still halted at the exit: its last price
     assert np.isnan(found["HALTS"][days[20]])
-    assert found["HALTS"][days[26]] == pytest.approx(-0.5)
-    assert np.isnan(found["LIVES"][days[-5]])
-    assert found["LIVES"][days[-6]] == 0.0
+    assert found["HALTS"][days[26]] == 0.0
+    # Sold at the first open after the halt, at half the price.
+    assert labels_of(market, 6, days[-1])["HALTS"][days[19]] == pytest.approx(-0.5)
+    assert np.isnan(found["LIVES"][days[-6]])
+    assert found["LIVES"][days[-7]] == 0.0
+
+
+def test_returns_of_portfolios_that_follow_each_other_multiply_to_that_of_holding() -> None:
+    """No night is left out between two of them, and no hour is counted twice."""
+    days, random = SESSIONS.tolist(), np.random.default_rng(8)
+    bars = {day: (float(o), float(c)) for day, (o, c) in zip(days, random.uniform(5, 50, (120, 2)), strict=True)}
+    for horizon in (1, 5, 7):
+        found = labels_of({"A": bars}, horizon, days[-1])["A"]
+        growth = np.prod([1.0 + found[days[at]] for at in range(0, 70, horizon)])
+        sold = range(0, 70, horizon)[-1] + 1 + horizon
+        assert growth == pytest.approx(bars[days[sold]][0] / bars[days[1]][0])
 
 
 def ranks_by_hand(values: list[float]) -> list[float]:

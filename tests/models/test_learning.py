@@ -11,8 +11,8 @@ import pytest
 from tapescan.errors import InputError, LeakError
 from tapescan.market import calendar
 from tapescan.models.cards import read_cards
-from tapescan.models.learning import Settings, learn, record_of
-from tapescan.models.record import read_records, save_record
+from tapescan.models.learning import Settings, learn
+from tapescan.models.record import read_records
 from tapescan.models.report import table
 from tapescan.models.samples import Samples
 from tapescan.models.training import Recipe
@@ -43,7 +43,7 @@ def samples(signal: float, seed: int = 1, symbols: int = 150, dates: int = 160) 
 
 
 def test_a_planted_signal_is_found_and_counts(tmp_path: Path) -> None:
-    learnt = learn(samples(0.12), 5, tmp_path, recipe=RECIPE, settings=SETTINGS)
+    learnt = learn(samples(0.12), (5,), tmp_path, recipe=RECIPE, settings=SETTINGS)[0]
     summary = learnt.judgements["model"].summary
     # The hump has a deviation of 0.603, so its correlation with the returns is 0.12 * 0.603 = 0.072.
     assert 0.04 < summary.rank_ic < 0.09
@@ -53,14 +53,13 @@ def test_a_planted_signal_is_found_and_counts(tmp_path: Path) -> None:
     stored, refused = read_cards(tmp_path)
     assert [one.card.name for one in stored] == ["alpha_5"]
     assert refused == []
-    save_record(tmp_path, record_of(learnt))
     assert "counts with weight" in table(read_records(tmp_path))
     assert read_cards(tmp_path)[1] == []  # the record is no model
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_nothing_is_found_where_nothing_is(seed: int, tmp_path: Path) -> None:
-    learnt = learn(samples(0.0, seed), 5, tmp_path, recipe=RECIPE, settings=SETTINGS)
+    learnt = learn(samples(0.0, seed), (5,), tmp_path, recipe=RECIPE, settings=SETTINGS)[0]
     summary = learnt.judgements["model"].summary
     assert abs(summary.rank_ic) < 4.0 * summary.error
     assert learnt.gate.weight == 0.0
@@ -71,19 +70,31 @@ def test_a_leak_stops_everything_and_is_counted_as_a_trial(tmp_path: Path) -> No
     leaky = samples(0.0)
     leaky.values[:, 3] = leaky.forward[5]
     with pytest.raises(LeakError, match="knows the future"):
-        learn(leaky, 5, tmp_path, recipe=RECIPE, settings=SETTINGS)
+        learn(leaky, (5,), tmp_path, recipe=RECIPE, settings=SETTINGS)
     assert read_cards(tmp_path) == ([], [])
-    assert count_trials(tmp_path, 5) == 1
+    assert count_trials(tmp_path) == 1
+
+
+def test_a_leak_in_one_horizon_stores_none(tmp_path: Path) -> None:
+    """They share their features: what one horizon shows to know the future is in all of them."""
+    leaky = samples(0.1)
+    random = np.random.default_rng(5)
+    leaky.forward[10] = leaky.forward[5] + random.normal(0, 0.05, len(leaky)).astype(np.float32)  # type: ignore[index]
+    leaky.values[:, 3] = leaky.forward[10] - leaky.forward[5] + random.normal(0, 0.05, len(leaky))
+    with pytest.raises(LeakError, match="the 10-session forecasts"):
+        learn(leaky, (5, 10), tmp_path, recipe=RECIPE, settings=SETTINGS)
+    assert [path.name for path in tmp_path.iterdir()] == ["trials.jsonl"]
+    assert count_trials(tmp_path) == 2
 
 
 def test_too_little_history_is_said_before_any_training(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="too little history"):
-        learn(samples(0.1, dates=20), 5, tmp_path, recipe=RECIPE, settings=SETTINGS)
-    assert count_trials(tmp_path, 5) == 0
+        learn(samples(0.1, dates=20), (5,), tmp_path, recipe=RECIPE, settings=SETTINGS)
+    assert count_trials(tmp_path) == 0
 
 
 def test_the_same_training_gives_the_same_trees_and_is_one_trial(tmp_path: Path) -> None:
-    first = learn(samples(0.12), 5, tmp_path, recipe=RECIPE, settings=SETTINGS)
-    second = learn(samples(0.12), 5, tmp_path, recipe=RECIPE, settings=SETTINGS)
-    assert first.stored.card.digest == second.stored.card.digest
-    assert second.trials == 1
+    first = learn(samples(0.12), (5,), tmp_path, recipe=RECIPE, settings=SETTINGS)[0]
+    second = learn(samples(0.12), (5,), tmp_path, recipe=RECIPE, settings=SETTINGS)[0]
+    assert first.card.digest == second.card.digest
+    assert second.card.trials == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from tapescan.market.calendar import sessions
 from tapescan.models.cards import Card, kernel_digest, save_model
 from tapescan.models.inputs import model_features
 from tapescan.models.predict import Models, load_models
+from tapescan.models.trials import log_trial
 from tapescan.scan.inputs import models_folder
 from tapescan.scan.pipeline import Inputs, prepare, run
 from tapescan.scan.profile import Profile, Regime, Weights, load_profile
@@ -38,8 +40,13 @@ FEATURES = model_features()
 Make = Callable[..., Models]
 
 
-def trained(folder: Path, horizon: int, weight: float, last: dt.date = dt.date(2020, 1, 2)) -> Path:
-    """A small model of random labels that hang on one feature; its card's path."""
+ANYONE = {"min_price": 0.0, "min_dollar_volume": 0.0, "min_bars": 1}
+
+
+def trained(
+    folder: Path, horizon: int, weight: float, last: dt.date = dt.date(2020, 1, 2), t: float = 3.0, **data: Any
+) -> Path:
+    """A small model of random labels that hang on one feature; its card's path. data : of the card."""
     random = np.random.default_rng(horizon)
     values = random.normal(size=(3000, len(FEATURES))).astype(np.float32)
     values[:, FEATURES.index("rsi_2")] = random.uniform(0, 100, 3000)
@@ -58,8 +65,8 @@ def trained(folder: Path, horizon: int, weight: float, last: dt.date = dt.date(2
         rows=3000,
         symbols=300,
         every=5,
-        data={},
-        metrics={},
+        data={"filters": ANYONE, **data},
+        metrics={"model": {"t": t}},
         train_rank_ic=None,
         weight=weight,
         reason=f"the {horizon}-session model {'counts' if weight else 'does not count'}: made up",
@@ -187,23 +194,80 @@ def test_a_screen_and_a_ranking_may_use_forecasts(inputs: Inputs, make: Make) ->
     assert 0 < found.coverage.ranked < found.coverage.ranked + found.coverage.dropped["screen"]
     assert found.ranked["alpha_5"].min() > 0.05  # type: ignore[operator]
     assert found.ranked["alpha_5"].is_sorted(descending=True)
-    with pytest.raises(ScreenError, match="alpha_5"):
+    assert found.features[-1] == "alpha_5"  # so that the table shows what was asked for
+    with pytest.raises(ScreenError, match="unknown name 'alpha_5'; no model that may be used makes it"):
         prepare(SWING, where="alpha_5 > 0.05")
+    assert run(inputs, prepare(SWING, features=["alpha_5"], models=make(alpha_5=0.0))).features == ("alpha_5",)
 
 
 def test_a_day_that_the_training_has_seen_has_no_forecast(inputs: Inputs, tmp_path: Path) -> None:
     day = dt.date(1970, 1, 1) + dt.timedelta(days=inputs.panel.as_of)
     before = [dt.date(1970, 1, 1) + dt.timedelta(days=int(one)) for one in sessions(dt.date(2025, 1, 2), day)]
-    # The last label of a horizon of 5 ends 5 sessions after its sample.
+    # The last label of a horizon of 5 ends at the open 6 sessions after its sample.
     without = run(inputs, prepare(SWING))
-    for last in (day + dt.timedelta(days=1), day, before[-5]):
+    for last in (day + dt.timedelta(days=1), day, before[-6]):
         trained(tmp_path, 5, 0.5, last=last)
         found = run(inputs, prepare(SWING, models=load_models(tmp_path)))
         assert_frame_equal(plain(found), without.frame, check_exact=True)
         assert found.frame["alpha_5"].is_null().all()
         assert any("alpha_5: left out" in note and str(day) in note for note in found.notes)
-    trained(tmp_path, 5, 0.5, last=before[-6])
+    trained(tmp_path, 5, 0.5, last=before[-7])
     assert run(inputs, prepare(SWING, models=load_models(tmp_path))).ranked["alpha_5"].null_count() == 0
+
+
+def test_features_of_another_basis_have_no_forecast(tmp_path: Path) -> None:
+    """Measured against another index, or from prices adjusted in another way, they are not those of the training."""
+    bars = random_bars(symbols=60, sessions=300, seed=3)
+    spy = bars.filter(pl.col("symbol") == "S001").with_columns(symbol=pl.lit("SPY"))
+    pl.concat([bars, spy]).write_parquet(tmp_path / "bars.parquet")
+    store = Store(tmp_path / "store")
+    store.import_files([tmp_path / "bars.parquet"])
+    models = tmp_path / "store" / "models"
+    for trained_with, adjust, said in (
+        ("SPY", "splits", ""),
+        ("equal-weighted", "splits", "measured against the index equal-weighted, this scan's against SPY"),
+        ("SPY", "none", "adjusted for splits, and this scan's adjustment is none"),
+        ("SPY", "total", "adjusted for splits, and this scan's adjustment is total"),
+    ):
+        trained(models, 5, 0.5, market_index=trained_with)
+        found = scan_market(store, adjust=adjust)  # type: ignore[arg-type]
+        assert found.ranked["alpha_5"].null_count() == (found.coverage.ranked if said else 0)
+        assert found.provenance["models"][0]["gate"] == (0.0 if said else 0.5)
+        lines = [note for note in found.notes if "alpha_5" in note]
+        assert [said in line and "left out" in line for line in lines] == ([True] if said else [])
+        assert ("alpha_5" in found.provenance["weights"]) == (not said)
+
+
+def test_whom_the_training_would_not_have_sampled_has_no_forecast(inputs: Inputs, tmp_path: Path) -> None:
+    filters = {"min_price": 20.0, "min_dollar_volume": 3e7, "min_bars": 300, "types": ["common"]}
+    trained(tmp_path, 5, 0.5, filters=filters)
+    ranked = run(
+        inputs, prepare(SWING, features=["dollar_volume_20"], models=load_models(tmp_path))
+    ).ranked.with_columns(known=pl.col("alpha_5").is_not_null())
+    judged = (
+        (pl.col("close") >= 20.0)
+        & (pl.col("dollar_volume_20") >= 3e7)
+        & (pl.col("bars") >= 300)
+        & (pl.col("type") == "common")
+    )
+    assert ranked.select((pl.col("known") == judged).all()).item()
+    assert 20 < ranked["known"].sum() < len(ranked) - 20
+    assert ranked.filter(~pl.col("known"))["unknown_factors"].str.contains("alpha_5").all()
+
+
+def test_what_was_tried_since_counts_against_a_model(inputs: Inputs, tmp_path: Path) -> None:
+    """Who tries fifty and puts the best early one back has tried fifty."""
+    trained(tmp_path, 5, 0.5, t=2.5)
+    trained(tmp_path, 10, 0.5, t=4.0)
+    log_trial(tmp_path, {"horizon": 5, "configuration": "its own"})
+    assert run(inputs, prepare(SWING, models=load_models(tmp_path))).provenance["models"][0]["gate"] == 0.5
+    for number in range(49):
+        log_trial(tmp_path, {"horizon": 5, "configuration": f"another {number}"})
+    found = run(inputs, prepare(SWING, models=load_models(tmp_path)))
+    assert [one["gate"] for one in found.provenance["models"]] == [0.0, 0.5]
+    said = "50 trainings have been tried by now, after which its t of 2.5 must be at least 3.3"
+    assert any(said in note for note in found.notes)
+    assert found.ranked["alpha_5"].null_count() == 0
 
 
 def edit_trees(card: Path) -> None:
@@ -213,7 +277,8 @@ def edit_trees(card: Path) -> None:
 
 def edit_card(**changes: object) -> Callable[[Path], None]:
     def edit(card: Path) -> None:
-        card.write_text(json.dumps(json.loads(card.read_text()) | changes))
+        text = json.dumps(json.loads(card.read_text()) | changes)
+        card.write_text(text.replace('"DEEP"', '{"a":' * 200_000 + "1" + "}" * 200_000))
 
     return edit
 
@@ -232,12 +297,20 @@ def rename(card: Path) -> None:
     card.rename(card.with_name("alpha_7.json"))
 
 
+def as_a_pipe(card: Path) -> None:
+    card.unlink()
+    os.mkfifo(card)
+
+
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
         (edit_trees, "cut short or edited"),
         (lambda card: next(card.parent.glob("*.ubj")).unlink(), "cannot be read"),
         (lambda card: card.write_bytes(card.read_bytes()[:-40]), "not a model's card"),
+        (lambda card: card.write_bytes(card.read_bytes().replace(b"made up", b"\xff")), "not a model's card"),
+        (edit_card(parameters="DEEP"), "not a model's card"),
+        (as_a_pipe, "no plain file"),
         (edit_card(weight=0.9), "edited since the training wrote it"),
         (edit_card(reason="the 5-session model counts"), "edited since the training wrote it"),
         (edit_card(last="2019-01-02"), "edited since the training wrote it"),
@@ -249,7 +322,7 @@ def rename(card: Path) -> None:
     ],
 )
 def test_a_refused_model_gives_a_note_and_nothing_else(
-    inputs: Inputs, tmp_path: Path, edit: Callable[[Path], None], said: str
+    inputs: Inputs, tmp_path: Path, edit: Callable[[Path], object], said: str
 ) -> None:
     edit(trained(tmp_path, 5, 0.5))
     without = run(inputs, prepare(SWING))
@@ -306,6 +379,10 @@ def test_where_models_come_from(inputs: Inputs, tmp_path: Path, monkeypatch: pyt
     assert models_folder(Store("s3://bucket/store")) is None
     with pytest.raises(OptionError, match="no folder of models"):
         alphas(models=tmp_path / "typo")
+    with pytest.raises(OptionError, match="models is True; give their folder"):
+        alphas(models=True)
+    with pytest.raises(OptionError, match="device is 'tpu'; give one of cpu, cuda"):
+        alphas(models=tmp_path / "other", device="tpu")
 
 
 def test_a_store_has_its_own_models_cold_and_warm(tmp_path: Path) -> None:

@@ -11,35 +11,43 @@ are no pickles: a model file cannot run code.
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import hashlib
-import os
-import tempfile
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from tapescan import version
 from tapescan.errors import FileError, ModelError, TapescanError
-from tapescan.indicators import compiled
 from tapescan.market.calendar import session_count
-from tapescan.version import __version__
+from tapescan.models.labels import reach
 
 __all__ = [
     "Card",
     "Refused",
     "Stored",
+    "decode_file",
     "kernel_digest",
     "plain",
     "read_cards",
     "save_model",
+    "seal_of",
     "stored_model",
     "write_at_once",
 ]
 
 FORMAT = 1
+
+#: The files that decide a feature's value, from stored prices on.
+FEATURE_CODE = ("indicators/*.py", "features/*.py", "market/adjust.py", "market/panel.py", "models/inputs.py")
+
+T = TypeVar("T")
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -72,7 +80,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     weight: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
     reason: str
     trials: int
-    code: str = __version__
+    code: str = version.__version__
     kernels: str
     missing: str = "NaN, sent down each split's default side"
     created_at: dt.datetime
@@ -87,12 +95,21 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     def has_not_seen(self, day: dt.date) -> bool:
         """Whether its last label had ended by the close of `day`: before that it would foretell what it has seen."""
-        return session_count(self.last + dt.timedelta(days=1), day) >= self.horizon
+        return session_count(self.last + dt.timedelta(days=1), day) >= reach(self.horizon)
+
+    def of_trees(self, trees: bytes) -> Card:
+        """Bound to its trees, and sealed."""
+        digest = hashlib.sha256(trees).hexdigest()
+        return msgspec.structs.replace(self, digest=digest, file=f"{self.name}-{digest[:12]}.ubj").sealed()
 
     def sealed(self) -> Card:
-        """With its seal: a weight that somebody raised by hand does not fit it."""
-        bare = msgspec.structs.replace(self, seal="")
-        return msgspec.structs.replace(self, seal=hashlib.sha256(msgspec.json.encode(bare)).hexdigest())
+        """With its seal: a weight that somebody raised by hand does not fit it. It is no signature."""
+        return msgspec.structs.replace(self, seal=seal_of(self))
+
+
+def seal_of(one: msgspec.Struct) -> str:
+    """Digest of all fields but `seal`."""
+    return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(one, seal=""))).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -113,23 +130,40 @@ class Refused:
 
 @lru_cache(maxsize=1)
 def kernel_digest() -> str:
-    """Names the code that computes features: it changes when any kernel's file does."""
+    """Names the code that computes features: it changes when any file of it does, a kernel's or its feed's."""
     digest = hashlib.sha256()
-    for path in sorted(Path(compiled.__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
+    root = Path(version.__file__).parent
+    for path in sorted(path for pattern in FEATURE_CODE for path in root.glob(pattern)):
+        digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
 def save_model(folder: Path, card: Card, trees: bytes) -> Stored:
-    """Write a model's trees, then its card, each at once: a kill leaves the old model or the new one."""
-    digest = hashlib.sha256(trees).hexdigest()
-    card = msgspec.structs.replace(card, digest=digest, file=f"{card.name}-{digest[:12]}.ubj").sealed()
-    write_at_once(folder / card.file, trees)
-    write_at_once(folder / f"{card.name}.json", msgspec.json.format(msgspec.json.encode(card), indent=1))
-    for old in folder.glob(f"{card.name}-*.ubj"):
-        if old.name != card.file:
-            old.unlink(missing_ok=True)
+    """Write a model's trees, then its card, each at once: a kill leaves the old model or the new one.
+
+    Of two trainings that end together, one waits. Raises FileError when the folder cannot be written.
+    """
+    card = card.of_trees(trees)
+    with _alone(folder):
+        write_at_once(folder / card.file, trees)
+        write_at_once(folder / f"{card.name}.json", msgspec.json.format(msgspec.json.encode(card), indent=1))
+        for old in folder.glob(f"{card.name}-*.ubj"):
+            if old.name != card.file:
+                old.unlink(missing_ok=True)
     return Stored(card, folder / card.file)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other process writes models to the folder meanwhile."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("ab")
+    except OSError as error:
+        raise FileError(f"{folder}: {error.strerror or error}", "check the folder") from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def read_cards(folder: Path) -> tuple[list[Stored], list[Refused]]:
@@ -139,20 +173,35 @@ def read_cards(folder: Path) -> tuple[list[Stored], list[Refused]]:
         if path.name.endswith(".record.json"):
             continue
         try:
-            stored.append(stored_model(path))
+            stored.append(_newest(path))
         except TapescanError as error:
-            refused.append(Refused(path.stem, str(error)))
+            refused.append(Refused(" ".join(path.stem.split()), str(error)))
     return sorted(stored, key=lambda model: model.card.horizon), refused
+
+
+def _newest(path: Path) -> Stored:
+    """As `stored_model`; but a training that ends meanwhile takes the old trees away, and puts another card there."""
+    while True:
+        before = _identity(path)
+        try:
+            return stored_model(path)
+        except ModelError:
+            if _identity(path) == before:
+                raise
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Another number once the file is replaced; zeros when it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_ino, found.st_mtime_ns
 
 
 def stored_model(path: Path) -> Stored:
     """A model by its card's path. Raises ModelError (what does not fit) or FileError (what cannot be read)."""
-    try:
-        card = msgspec.json.decode(path.read_bytes(), type=Card)
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror or error}", "train again: tapescan train") from error
-    except msgspec.MsgspecError as error:
-        raise ModelError(f"{path}: not a model's card: {error}", "train again: tapescan train") from error
+    card = decode_file(path, Card, "a model's card")
     if card.format != FORMAT:
         raise ModelError(f"{path}: its format is {card.format}, this code reads {FORMAT}", "train again")
     if card != card.sealed():
@@ -179,18 +228,29 @@ def stored_model(path: Path) -> Stored:
     return Stored(card, trees)
 
 
+def decode_file(path: Path, kind: type[T], what: str) -> T:
+    """A JSON file as a `kind`. Raises ModelError when it is broken, FileError when it cannot be read."""
+    try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise ModelError(f"{path}: not {what} but no plain file", "train again: tapescan train")
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror or error}", "train again: tapescan train") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ModelError(f"{path}: not {what}: {error}", "train again: tapescan train") from error
+
+
 def write_at_once(path: Path, content: bytes) -> None:
     """A kill leaves the old file or the new one. Raises FileError when it cannot be written."""
-    temporary = None
+    # Not by tempfile, whose files are for their owner alone.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
         temporary.replace(path)
     except OSError as error:
-        if temporary is not None:
+        with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise FileError(f"{path}: {error.strerror or error}", "check the folder") from error
 

@@ -35,11 +35,11 @@ from tapescan.market.universe import build_universe
 from tapescan.models.inputs import as_inputs, check_inputs, model_features
 from tapescan.models.labels import forward_returns
 from tapescan.models.runs import Runs
-from tapescan.models.samples import Samples
+from tapescan.models.samples import Samples, Universe
 from tapescan.models.source import Source, days, market_index, source_of
 from tapescan.store import Store
 
-__all__ = ["Universe", "build_samples"]
+__all__ = ["build_samples"]
 
 Floats = NDArray[np.float64]
 Days = NDArray[np.int32]
@@ -55,21 +55,6 @@ LANES = 64
 
 #: Horizons beyond this are no short-term forecast, and would leave few independent labels.
 LONGEST_HORIZON = 252
-
-
-@dataclass(frozen=True)
-class Universe:
-    """Who is sampled, judged anew on each session.
-
-    min_price : dollars, of the session's close. min_bars : of the symbol, with the session's own.
-    min_dollar_volume : mean dollars a session over the 20 sessions up to it.
-    types : of securities, as in `market.universe.TYPES`.
-    """
-
-    min_price: float = 3.0
-    min_dollar_volume: float = 5e6
-    min_bars: int = 252
-    types: tuple[str, ...] = ("common", "adr", "unknown")
 
 
 def build_samples(
@@ -115,13 +100,13 @@ def build_samples(
     sampled = sampled[sampled >= days(max(start or data.first, data.first))]
     if not len(sampled):
         raise OptionError(
-            f"no session is sampled from {start} to {data.end}", "choose other dates or a smaller every"
+            f"no session is sampled from {start or data.first} to {data.end}", "choose other dates or a smaller every"
         )
     market = market_index(data, chunk)
     wanted = _wanted(data, filters, market.name)
     warm_up(plan)
     place = None if folder is None else _new_folder(Path(folder))
-    job = _Job(plan, names, horizons, filters, sessions, sampled, days(data.end), market, wanted)
+    job = _Job(plan, names, horizons, filters, sessions, sampled, days(data.settled), market, wanted)
     try:
         with tempfile.TemporaryDirectory(prefix="tapescan-", dir=place) as scratch:
             runs = Runs(Path(scratch), sampled, len(names), len(horizons))
@@ -136,7 +121,14 @@ def build_samples(
     except OSError as error:
         where = place or tempfile.gettempdir()
         raise StoreError(f"cannot write samples to {where}: {error}", "give a folder with more room") from error
-    about = {**data.provenance, "market_index": market.name, "every": every, "filters": asdict(filters)}
+    asked = {"from": start and str(start), "to": end and str(end)}
+    about = {
+        **data.provenance,
+        "asked": asked,
+        "market_index": market.name,
+        "every": every,
+        "filters": asdict(filters),
+    }
     return _samples(names, tuple(wanted), horizons, columns, about)
 
 

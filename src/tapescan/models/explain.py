@@ -84,7 +84,7 @@ def value_words(name: str, value: float) -> str:
     indicator, _, output = parse_feature(name)
     unit = indicator.outputs[output].unit
     if unit == "ratio" and 0.0 < abs(value) < SMALL:
-        return f"{100.0 * value:.2g}%"
+        return f"{np.format_float_positional(100.0 * value, precision=2, fractional=False, trim='-')}%"
     # Adding 0.0 turns a negative zero into a plain one.
     return STYLES.get(unit, "{:.4g}").format(value + 0.0)
 

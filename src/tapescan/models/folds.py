@@ -1,7 +1,7 @@
 """Which dates a model is trained on and which it is judged on, so that no label is known too early.
 
-The label of a date reaches `horizon` exchange sessions beyond it. Dates are those of the samples, often every few
-sessions only; all gaps are counted in sessions of the exchange.
+The label of a date is known `horizon` + 1 exchange sessions after it (`labels.reach`). Dates are those of the
+samples, often every few sessions only; all gaps are counted in sessions of the exchange.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tapescan.errors import InputError, OptionError
 from tapescan.market import calendar
+from tapescan.models.labels import reach
 
 __all__ = ["Combinatorial", "Fold", "combinatorial", "known_before", "walk_forward"]
 
@@ -62,20 +63,22 @@ class Combinatorial:
 def walk_forward(dates: Days, folds: int, horizon: int, embargo: int | None = None) -> list[Fold]:
     """Train on the past, judge on what follows: expanding training windows, consecutive test windows of like length.
 
-    dates : ascending distinct sessions. The first training window takes 40 % of them, or 252 sessions if that is
-    more; the others are the test windows. A training date is kept when its label, and `embargo` further sessions,
-    end before the first session of the test window.
+    dates : ascending distinct sessions. The first training window is of the first 40 % of them, or of 252 sessions if
+    that is more; the others are the test windows. Of a training window those dates are kept whose label, and
+    `embargo` further sessions, end before the first session of the test window.
     embargo : sessions, the horizon when None: features and returns of neighbouring sessions are alike.
     Raises InputError when the dates are too few for that, OptionError for folds or a horizon that make no sense.
     """
-    gap = _gap(folds, horizon, embargo)
+    gap = reach(horizon) + _embargo(folds, horizon, embargo)
     place = _places(dates)
     first = max(math.ceil(FIRST_SHARE * len(dates)), int(np.searchsorted(place, FIRST_SESSIONS)))
     if len(dates) - first < folds:
+        left = max(len(dates) - first, 0)
+        fewer = " or fewer folds" if left else ""
         raise InputError(
             f"too little history: {len(dates)} dates over {int(place[-1]) + 1 if len(place) else 0} sessions leave "
-            f"{max(len(dates) - first, 0)} to judge {folds} folds on",
-            f"take a longer range (the first {FIRST_SESSIONS} sessions are for training only) or fewer folds",
+            f"{left} to judge {folds} folds on",
+            f"take a longer range (the first {FIRST_SESSIONS} sessions are for training only){fewer}",
         )
     found = []
     for window in np.array_split(np.arange(first, len(dates)), folds):
@@ -102,15 +105,16 @@ def combinatorial(dates: Days, groups: int, judged: int, horizon: int, embargo: 
         raise OptionError(
             f"cannot hold out {judged} of {groups} groups", "hold out at least 2, and leave one to train on"
         )
-    embargo = _gap(groups, horizon, embargo) - horizon
+    embargo = _embargo(groups, horizon, embargo)
     place = _places(dates)
     sessions = int(place[-1]) + 1 if len(place) else 0
-    if horizon + embargo >= sessions // groups - 1:
+    if reach(horizon) + embargo >= sessions // groups - 1:
+        gap = reach(horizon) + embargo
         raise InputError(
-            f"too little history: {sessions} sessions in {groups} groups, with gaps of {horizon + embargo} sessions",
+            f"too little history: {sessions} sessions in {groups} groups, with gaps of {gap} sessions",
             "take a longer range or fewer groups",
         )
-    splitter = _splitter()(groups, judged, purged_size=horizon, embargo_size=embargo)
+    splitter = _splitter()(groups, judged, purged_size=reach(horizon), embargo_size=embargo)
     span: dict[int, Days] = {}
     folds = []
     for number, (train, tests) in enumerate(splitter.split(np.empty((sessions, 1)))):
@@ -130,18 +134,18 @@ def known_before(dates: Days, day: int, horizon: int) -> Days:
     """Those of the ascending dates whose labels over that many sessions end before the session `day`."""
     earlier: Days = dates[dates < day]
     place = _places(np.append(earlier, np.int32(day)))
-    kept: Days = earlier[place[:-1] + horizon < place[-1]]
+    kept: Days = earlier[place[:-1] + reach(horizon) < place[-1]]
     return kept
 
 
-def _gap(folds: int, horizon: int, embargo: int | None) -> int:
-    """The sessions of a label and the embargo."""
+def _embargo(folds: int, horizon: int, embargo: int | None) -> int:
+    """The sessions of the embargo."""
     if folds < 1 or horizon < 1 or (embargo is not None and embargo < 0):
         raise OptionError(
             f"cannot make {folds} folds for a horizon of {horizon} sessions and an embargo of {embargo}",
             "give at least one fold and one session, and an embargo of zero or more",
         )
-    return horizon + (horizon if embargo is None else embargo)
+    return horizon if embargo is None else embargo
 
 
 def _places(dates: Days) -> Ints:

@@ -10,15 +10,15 @@ import numpy as np
 
 from tapescan.errors import LeakError
 from tapescan.models.metrics import Judgement
-from tapescan.models.significance import Mean, expected_maximum, mean_and_error
+from tapescan.models.significance import Mean, least_t, mean_and_error
 
 __all__ = ["LEAK", "Gate", "check_leak", "gate", "shrunken_icir"]
 
 #: No honest forecast of whole-market returns has a mean rank IC above this; published ones lie below 0.10.
 LEAK = 0.15
 
-#: The t-value that a model's mean rank IC must reach, and that of its lead over each baseline.
-OWN_T, LEAD_T = 2.0, 1.0
+#: The t-value that a model's lead over each baseline must reach; for its own, see `least_t`.
+LEAD_T = 1.0
 
 #: A model whose rank IC in training is so many times, and by so much, above that out of sample knows it by heart.
 BY_HEART_TIMES, BY_HEART_BY = 5.0, 0.10
@@ -31,7 +31,7 @@ PRIOR_ICIR = 0.2
 class Gate:
     """weight : 0 (the model does not count) to below 1. reason : one sentence that says why.
 
-    numbers : what it was decided on, by name: rank_ic, t, needed_t, icir (shrunken), best_baseline_icir,
+    numbers : what it was decided on, by name: rank_ic, t, needed_t, icir (shrunken), best_baseline_icir, net_spread,
         train_rank_ic (NaN when not given), and for each baseline lead_<name> (mean difference of rank IC) and
         lead_t_<name>.
     """
@@ -46,17 +46,18 @@ def gate(model: Judgement, baselines: Mapping[str, Judgement], train_rank_ic: fl
 
     It is zero unless all of these hold, out of sample:
 
-    - the t-value of its mean rank IC, corrected for overlap, is at least 2, and at least what the best of as many
-      worthless trials as were made would show (`expected_maximum`);
+    - the t-value of its mean rank IC, corrected for overlap, is at least 2, and more after several trials: what the
+      best of as many worthless ones reaches as rarely (`least_t`);
     - its rank IC in training (`train_rank_ic`) is not both more than 5 times that out of sample and more than 0.10
       above it;
+    - its spread is above zero after costs: an order that cannot be traded is none to trade by;
     - it beats each baseline: the mean difference of their rank ICs, date by date, has a t above 1, corrected too.
 
     Then the weight is s / (s + max(b, 0.2)): s the model's shrunken ICIR, b the best baseline's. A model as good as
     the best baseline, or as a good model is expected to be (0.2), would get one half.
     """
     summary = model.summary
-    needed = max(OWN_T, expected_maximum(model.deflated.trials))
+    needed = least_t(model.deflated.trials)
     own = shrunken_icir(model)
     best = max((shrunken_icir(baseline) for baseline in baselines.values()), default=0.0)
     leads = {name: _lead(model, baseline) for name, baseline in baselines.items()}
@@ -66,6 +67,7 @@ def gate(model: Judgement, baselines: Mapping[str, Judgement], train_rank_ic: fl
         "needed_t": needed,
         "icir": own,
         "best_baseline_icir": best,
+        "net_spread": summary.net_spread,
         "train_rank_ic": math.nan if train_rank_ic is None else train_rank_ic,
     }
     for name, lead in leads.items():
@@ -106,24 +108,40 @@ def shrunken_icir(judgement: Judgement) -> float:
 
 
 def _objection(model: Judgement, leads: Mapping[str, Mean], train_rank_ic: float | None, needed: float) -> str:
-    """Why the model may not count; empty when it may."""
-    rank_ic = model.summary.rank_ic
-    if math.isnan(model.summary.t):
-        return "too few dates to know how sure that is"
-    if model.summary.t < needed:
-        return f"and its t must be at least {needed:.1f}"
-    by_heart = train_rank_ic is not None and (
-        train_rank_ic > BY_HEART_TIMES * rank_ic and train_rank_ic > rank_ic + BY_HEART_BY
+    """Why the model may not count: the first of the reasons; empty when it may."""
+    return (
+        _by_chance(model.summary.t, needed)
+        or _by_heart(model.summary.rank_ic, train_rank_ic)
+        or _too_dear(model)
+        or _no_better(leads)
     )
-    if by_heart:
-        return f"far below {train_rank_ic:.3f} in training: it has learnt by heart"
+
+
+def _by_chance(t: float, needed: float) -> str:
+    if math.isnan(t):
+        return "and how sure that is cannot be known: too few dates, or none differs"
+    return "" if t >= needed else f"and its t must be at least {needed:.1f}"
+
+
+def _by_heart(rank_ic: float, train_rank_ic: float | None) -> str:
+    if train_rank_ic is None or not train_rank_ic > max(BY_HEART_TIMES * rank_ic, rank_ic + BY_HEART_BY):
+        return ""
+    return f"far below {train_rank_ic:.3f} in training: it has learnt by heart"
+
+
+def _too_dear(model: Judgement) -> str:
+    net = model.summary.net_spread
+    return "" if net > 0.0 else f"and its spread is {net:.2%} after costs, {model.horizon} sessions held"
+
+
+def _no_better(leads: Mapping[str, Mean]) -> str:
     if not leads:
         return "and no baseline was judged beside it"
     name = min(leads, key=lambda name: leads[name].t if math.isfinite(leads[name].t) else -math.inf)
-    if not leads[name].t > LEAD_T:
-        lead = f"{leads[name].mean:+.3f} (t {leads[name].t:.1f})"
-        return f"and its lead over {name} is {lead}, where t must be above {LEAD_T:.0f}"
-    return ""
+    if leads[name].t > LEAD_T:
+        return ""
+    lead = f"{leads[name].mean:+.3f} (t {leads[name].t:.1f})"
+    return f"and its lead over {name} is {lead}, where t must be above {LEAD_T:.0f}"
 
 
 def _lead(model: Judgement, baseline: Judgement) -> Mean:

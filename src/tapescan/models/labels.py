@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tapescan.features.cross import percentile, winsorise
 from tapescan.market.panel import Block
 
-__all__ = ["SMALLEST_DATE", "forward_returns", "rank_labels"]
+__all__ = ["SMALLEST_DATE", "forward_returns", "rank_labels", "reach"]
 
 Floats = NDArray[np.float64]
 Days = NDArray[np.int32]
@@ -20,17 +20,24 @@ SMALLEST_DATE = 20
 TAIL = 0.01
 
 
+def reach(horizon: int) -> int:
+    """How many sessions after the signal's a label is known: the one of the entry, and `horizon` more."""
+    return horizon + 1
+
+
 def forward_returns(block: Block, horizon: int, sessions: Days, as_of: int) -> Floats:
-    """Returns from the next open to the close `horizon` sessions after each row's session: float64 ``(rows, lanes)``.
+    """Returns from the next session's open to the open `horizon` sessions later: float64 ``(rows, lanes)``.
 
     A signal is known at a session's close, so the entry is the open of the very next exchange session; a symbol that
-    has no bar then could not be bought, and has no label. The exit is the close of the session `horizon` sessions
-    after the signal's, or of the symbol's newest bar up to it: a halted symbol counts at its last price, and so does
-    one that stopped trading for good. Leaving those out would leave out the worst (and the taken over); what their
-    holders got after the last close is in no bar, so a bankruptcy counts as less bad than it was.
+    has no bar then could not be bought, and has no label. The exit is the open at which the portfolio of a signal
+    `horizon` sessions later is bought: from one to the next no hour is left out, nor counted twice. A symbol without
+    a bar then counts at its last close before: a halted one, and one that stopped trading for good. Leaving those
+    out would leave out the worst (and the taken over); what their holders got after the last close is in no label,
+    so a bankruptcy, or a halt that ends far below, counts as less bad than it was.
 
-    A label exists once its last session is over (not after `as_of`), also for a symbol that stopped trading before:
-    so later bars never change a label. Dividends are not in it, splits are, as far as the block's prices have them.
+    A label exists once the session of its exit is over (not after `as_of`), also for a symbol that stopped trading
+    before: so later bars never change a label. Dividends are not in it, splits are, as far as the block's prices have
+    them.
 
     horizon : sessions, 1 or more.
     sessions : the exchange's, ascending days since 1970-01-01. A bar of any other day has no label.
@@ -44,12 +51,12 @@ def forward_returns(block: Block, horizon: int, sessions: Days, as_of: int) -> F
     number = np.searchsorted(sessions, signal)
     entered = (
         (np.arange(block.rows - 1)[:, None] >= block.first)
-        & (number + horizon <= top)
+        & (number + reach(horizon) <= top)
         & (sessions[np.minimum(number, top)] == signal)
         & (sessions[np.minimum(number + 1, top)] == after)
     )
     # Rows without an entry search for no exit: no session is before the day -1.
-    until = np.where(entered, sessions[np.minimum(number + horizon, top)], -1)
+    until = np.where(entered, sessions[np.minimum(number + reach(horizon), top)], -1)
     leave = block.close[1:].copy()
     for step in range(2, block.rows):
         rows = block.rows - step
@@ -57,6 +64,7 @@ def forward_returns(block: Block, horizon: int, sessions: Days, as_of: int) -> F
         if not within.any():
             break
         np.copyto(leave[:rows], block.close[step:], where=within)
+        np.copyto(leave[:rows], block.open[step:], where=block.session[step:] == until[:rows])
     np.divide(leave, block.open[1:], out=out[:-1], where=entered)
     out -= 1.0
     return out

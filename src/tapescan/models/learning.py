@@ -1,4 +1,4 @@
-"""Train a model for each horizon, judge it out of sample, and store it with its card.
+"""Train a model for each horizon, judge it out of sample, and store all of them with their cards, or none.
 
     samples ─▶ labels ─▶ walk-forward folds ─▶ forecasts out of sample ─┬▶ judged beside the baselines ─▶ gate ─▶ card
                                                                         └▶ leak check (stops everything)
@@ -6,13 +6,14 @@
             └▶ all rows ─▶ the model that is stored
 
 The stored model has seen all dates; what its card says comes from models that had not seen the dates they were
-judged on. A trial is logged before its training begins, so that no attempt goes uncounted.
+judged on. Trials are logged before any training begins, so that no attempt goes uncounted.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +23,23 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tapescan.errors import InputError
+from tapescan.errors import InputError, OptionError
 from tapescan.models.baselines import BASELINES
-from tapescan.models.cards import Card, Stored, kernel_digest, plain, save_model
+from tapescan.models.cards import Card, kernel_digest, plain, save_model
 from tapescan.models.folds import Fold, combinatorial, walk_forward
 from tapescan.models.gate import Gate, check_leak, gate
-from tapescan.models.labels import rank_labels
-from tapescan.models.metrics import Judgement, judge
-from tapescan.models.record import MODEL, FoldRecord, PathRecord, Record, TenthRecord, from_gate, from_judgement
+from tapescan.models.labels import SMALLEST_DATE, rank_labels
+from tapescan.models.metrics import Judgement, check_cost, judge
+from tapescan.models.record import (
+    MODEL,
+    FoldRecord,
+    PathRecord,
+    Record,
+    TenthRecord,
+    from_gate,
+    from_judgement,
+    save_record,
+)
 from tapescan.models.samples import Samples
 from tapescan.models.training import Recipe, fit, forecast
 from tapescan.models.trials import count_trials, log_trial
@@ -56,6 +66,12 @@ class Settings:
     cost: float = 10.0
     paths: bool = True
 
+    def __post_init__(self) -> None:
+        """Raises OptionError for what can be no setting."""
+        check_cost(self.cost)
+        if self.folds < 1:
+            raise OptionError(f"folds is {self.folds}", "give 1 or more")
+
 
 @dataclass(frozen=True)
 class History:
@@ -74,46 +90,54 @@ class Learnt:
     importance : feature -> share of the gain of all splits. folds : dates trained and judged on, and rows trained on.
     """
 
-    horizon: int
-    stored: Stored
+    card: Card
+    trees: bytes
     gate: Gate
     judgements: dict[str, Judgement]
     histories: tuple[History, ...]
     deciles: Floats
     importance: dict[str, float]
     folds: tuple[tuple[Fold, int], ...]
-    trials: int
+
+    @property
+    def horizon(self) -> int:
+        """Sessions that its forecasts reach."""
+        return self.card.horizon
 
 
 def learn(
     samples: Samples,
-    horizon: int,
+    horizons: Sequence[int],
     folder: Path,
     *,
     recipe: Recipe | None = None,
     settings: Settings | None = None,
     regime: Mapping[int, str] | None = None,
     progress: Progress | None = None,
-) -> Learnt:
-    """Train, judge and store the model of one horizon.
+) -> list[Learnt]:
+    """Train and judge a model for each horizon, then store them with their cards and records.
 
     regime : a label for each session, to judge by. progress : called with the trainings done and their number.
-    Raises InputError for too little history, LeakError (before anything is stored) when the forecasts are too good.
+    Raises InputError for too little history, LeakError when forecasts are too good, of any horizon, which share their
+    features: nothing is stored then.
     """
     recipe, settings = recipe or Recipe(), settings or Settings()
-    labels = rank_labels(samples.forward[horizon], samples.session)
-    labelled = np.isfinite(labels)
-    dates = np.unique(samples.session[labelled])
-    if not len(dates):
-        raise InputError(f"no session has labels over {horizon} sessions", "give more history or symbols")
-    folds = walk_forward(dates, settings.folds, horizon)
-    log_trial(folder, _trial(samples, horizon, recipe, settings))
-    trials = count_trials(folder, horizon)
-    work = _Work(samples, labels, labelled, recipe, progress, len(folds) + 1 + (15 if settings.paths else 0), horizon)
+    tasks = [_Task.of(samples, horizon, recipe, settings, progress) for horizon in horizons]
+    for horizon in horizons:
+        log_trial(folder, _trial(samples, horizon, recipe, settings))
+    trials = count_trials(folder)
+    found = [_learn(task, recipe, settings, trials, regime) for task in tasks]
+    for learnt in found:
+        save_model(folder, learnt.card, learnt.trees)
+        save_record(folder, record_of(learnt))
+    return found
 
+
+def _learn(task: _Task, recipe: Recipe, settings: Settings, trials: int, regime: Mapping[int, str] | None) -> Learnt:
+    samples, horizon, labels, folds = task.samples, task.horizon, task.labels, task.folds
     booster, parts = None, []
     for fold in folds:
-        booster = work.train(fold.train)
+        booster = task.train(fold.train)
         rows = fold.test_rows(samples.session)
         parts.append((rows, forecast(booster, samples, rows)))
     assert booster is not None
@@ -141,38 +165,54 @@ def learn(
     train_rank_ic = judged(forecast(booster, samples, seen), seen).summary.rank_ic
     others = {name: judgement for name, judgement in judgements.items() if name != MODEL}
     decision = gate(judgements[MODEL], others, train_rank_ic)
-    paths = _paths(work, dates, horizon, judged) if settings.paths else ()
-    final = work.train(dates)
-    stored = save_model(
-        folder,
-        _card(samples, horizon, recipe, settings, labelled, judgements, decision, train_rank_ic, trials),
-        bytes(final.save_raw("ubj")),
-    )
+    paths = _paths(task, judged) if settings.paths else ()
+    final = task.train(task.dates)
+    trees = bytes(final.save_raw("ubj"))
+    card = _card(task, recipe, settings, judgements, decision, train_rank_ic, trials)
     return Learnt(
-        horizon,
-        stored,
+        card.of_trees(trees),
+        trees,
         decision,
         judgements,
         paths,
         _deciles(samples, labels, rows, found, horizon),
         _importance(final, samples.features),
-        tuple((fold, int((labelled & np.isin(samples.session, fold.train)).sum())) for fold in folds),
-        trials,
+        tuple((fold, int((task.labelled & np.isin(samples.session, fold.train)).sum())) for fold in folds),
     )
 
 
 @dataclass
-class _Work:
-    """Trainings on parts of the samples, counted."""
+class _Task:
+    """One horizon: what is trained on and judged, and how many trainings are done."""
 
     samples: Samples
+    horizon: int
     labels: NDArray[np.float32]
     labelled: NDArray[np.bool_]
+    dates: NDArray[np.int32]
+    folds: Sequence[Fold]
     recipe: Recipe
     progress: Progress | None
     total: int
-    horizon: int
     done: int = 0
+
+    @classmethod
+    def of(
+        cls, samples: Samples, horizon: int, recipe: Recipe, settings: Settings, progress: Progress | None
+    ) -> _Task:
+        """Raises InputError for too little history."""
+        labels = rank_labels(samples.forward[horizon], samples.session)
+        labelled = np.isfinite(labels)
+        dates = np.unique(samples.session[labelled])
+        if not len(dates):
+            raise InputError(
+                f"on no session could {SMALLEST_DATE} of the symbols be bought at the next session's open, and sold "
+                f"{horizon} sessions later",
+                "give more history or symbols, with bars of every session",
+            )
+        folds = walk_forward(dates, settings.folds, horizon)
+        total = len(folds) + 1 + (math.comb(GROUPS, HELD_OUT) if settings.paths else 0)
+        return cls(samples, horizon, labels, labelled, dates, folds, recipe, progress, total)
 
     def train(self, dates: NDArray[np.int32]) -> Any:
         self._say()
@@ -187,22 +227,20 @@ class _Work:
             self.progress(self.done, self.total, f"training for {self.horizon} sessions")
 
 
-def _paths(
-    work: _Work, dates: NDArray[np.int32], horizon: int, judged: Callable[[NDArray[Any], Ints], Judgement]
-) -> tuple[History, ...]:
+def _paths(task: _Task, judged: Callable[[NDArray[Any], Ints], Judgement]) -> tuple[History, ...]:
     """Many histories: every group of dates forecast by models that were trained on different other groups."""
-    plan = combinatorial(dates, GROUPS, HELD_OUT, horizon)
+    plan = combinatorial(task.dates, GROUPS, HELD_OUT, task.horizon)
     by_fold = []
     for fold in plan.folds:
-        booster = work.train(fold.train)
-        rows = fold.test_rows(work.samples.session)
-        by_fold.append((rows, forecast(booster, work.samples, rows)))
+        booster = task.train(fold.train)
+        rows = fold.test_rows(task.samples.session)
+        by_fold.append((rows, forecast(booster, task.samples, rows)))
     found = []
     for path in plan.paths:
         parts = []
         for group, fold_number in enumerate(path):
             rows, forecasts = by_fold[int(fold_number)]
-            here = np.isin(work.samples.session[rows], plan.groups[group])
+            here = np.isin(task.samples.session[rows], plan.groups[group])
             parts.append((rows[here], forecasts[here]))
         rows, forecasts = (np.concatenate(some) for some in zip(*parts, strict=True))
         summary = judged(forecasts, rows).summary
@@ -218,27 +256,28 @@ def _trial(samples: Samples, horizon: int, recipe: Recipe, settings: Settings) -
         "features": samples.features,
         "folds": settings.folds,
         "every": settings.every,
-        "first": int(samples.session[0]),
-        "last": int(samples.session[-1]),
+        "filters": samples.provenance.get("filters"),
+        "market_index": samples.provenance.get("market_index"),
+        "cost": settings.cost,
+        "asked": samples.provenance.get("asked"),  # later data alone are no further trial
     }
     digest = hashlib.sha256(msgspec.json.encode(chosen, order="sorted")).hexdigest()[:16]
     return {"horizon": horizon, "configuration": digest, "at": dt.datetime.now(dt.UTC).isoformat(), "chosen": chosen}
 
 
 def _card(
-    samples: Samples,
-    horizon: int,
+    task: _Task,
     recipe: Recipe,
     settings: Settings,
-    labelled: NDArray[np.bool_],
     judgements: Mapping[str, Judgement],
     decision: Gate,
     train_rank_ic: float,
     trials: int,
 ) -> Card:
+    samples, labelled = task.samples, task.labelled
     used = samples.session[labelled]
     return Card(
-        horizon=horizon,
+        horizon=task.horizon,
         features=samples.features,
         parameters=msgspec.to_builtins(recipe),
         seed=recipe.seed,
@@ -299,7 +338,7 @@ def _importance(booster: Any, features: Sequence[str]) -> dict[str, float]:
 
 def record_of(learnt: Learnt) -> Record:
     """The record that a report is made of."""
-    card = learnt.stored.card
+    card = learnt.card
     model = learnt.judgements[MODEL]
     return Record(
         horizon=learnt.horizon,
@@ -307,7 +346,7 @@ def record_of(learnt: Learnt) -> Record:
         cost=model.cost,
         judgements={name: from_judgement(one) for name, one in learnt.judgements.items()},
         gate=from_gate(learnt.gate),
-        trials=learnt.trials,
+        trials=card.trials,
         paths=tuple(PathRecord(plain(one.rank_ic), plain(one.net_spread)) for one in learnt.histories),
         deciles=tuple(learnt.deciles[:, 0].tolist()),
         calibration=tuple(TenthRecord(forecast, label) for _, forecast, label in learnt.deciles.tolist()),

@@ -2,7 +2,7 @@
 
 All is judged date by date: a forecast orders the symbols of one day, and only that order can be traded. Returns
 are forward returns over `horizon` sessions. The portfolio of a date is held that long and replaces the one that
-ends then, so several are held side by side when dates are judged more often than the horizon.
+ends then, at the same open, so several are held side by side when dates are judged more often than the horizon.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tapescan.errors import InputError
+from tapescan.errors import InputError, OptionError
 from tapescan.features.cross import winsorise
 from tapescan.models.significance import DeflatedSharpe, Mean, deflated_sharpe, mean_and_error
 
-__all__ = ["FEWEST_PAIRS", "LIQUIDITY", "Judgement", "PerDate", "Summary", "judge"]
+__all__ = ["FEWEST_PAIRS", "LIQUIDITY", "Judgement", "PerDate", "Summary", "check_cost", "judge"]
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.floating]
@@ -30,6 +30,9 @@ FEWEST_PAIRS = 50
 
 #: The thirds of each date's symbols by dollar volume, from the least traded.
 LIQUIDITY = ("low", "middle", "high")
+
+#: Basis points in one.
+WHOLE = 10_000.0
 
 SESSIONS_A_YEAR = 252
 EPOCH_YEAR = 1970
@@ -73,8 +76,9 @@ class Summary:
     error, t : standard error of the mean rank IC and its t-value, corrected for overlap; NaN with too few dates
         (`mean_and_error`). independent : how many independent dates would give the same error.
     positive : share of dates with a rank IC above 0.
-    spread, net_spread : mean a horizon, a ratio; the yearly ones times 252 / horizon. net_t : t-value of the net
-        spread, corrected likewise.
+    spread, net_spread : mean a portfolio, a ratio; the yearly ones times the portfolios that follow each other in a
+        year: 252 / horizon, or 252 / every where that is longer. net_t : t-value of the net spread, corrected
+        likewise.
     turnover : mean share replaced each time; NaN when no date replaces another.
     """
 
@@ -136,6 +140,13 @@ class _Rows:
 
     def __len__(self) -> int:
         return len(self.session)
+
+
+def check_cost(cost: float) -> float:
+    """The cost. Raises OptionError for one that is not from 0 to all of the value."""
+    if not 0.0 <= cost <= WHOLE:
+        raise OptionError(f"the cost is {cost:g} basis points", f"give 0 to {WHOLE:,.0f}")
+    return cost
 
 
 def judge(
@@ -293,7 +304,7 @@ def _summary(per_date: PerDate, horizon: int, every: int, wanted: NDArray[np.boo
         return mean_and_error(values[wanted], _overlap(horizon, every))
 
     ic, rank_ic, net = over(per_date.ic), over(per_date.rank_ic), over(per_date.net_spread)
-    spread, yearly = over(per_date.spread).mean, SESSIONS_A_YEAR / horizon
+    spread, yearly = over(per_date.spread).mean, SESSIONS_A_YEAR / max(horizon, every)
     return Summary(
         dates=rank_ic.dates,
         pairs=float(per_date.pairs[wanted].mean()),

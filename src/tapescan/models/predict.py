@@ -19,22 +19,40 @@ from tapescan.errors import ModelError
 from tapescan.features.compute import Features, threads
 from tapescan.models.cards import Card, Refused, Stored, read_cards
 from tapescan.models.inputs import as_inputs
+from tapescan.models.significance import least_t
 from tapescan.models.training import Device, load_xgboost
 from tapescan.models.trees import Trees, read_trees
+from tapescan.models.trials import count_trials
 
 __all__ = ["Model", "Models", "load_models"]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model that may be served. device : what makes its forecasts."""
+    """A model that may be served.
+
+    device : what makes its forecasts. trials : trainings logged by now, some perhaps since its own.
+    """
 
     stored: Stored
     device: Device = "cpu"
+    trials: int = 0
 
     @property
     def card(self) -> Card:
         return self.stored.card
+
+    @property
+    def verdict(self) -> tuple[float, str]:
+        """Its weight, 0 to 1, and why: the card's, unless so much was tried since that its record is luck."""
+        card = self.card
+        needed, own = least_t(max(self.trials, card.trials)), card.metrics.get("model", {}).get("t")
+        if card.weight == 0.0 or own is None or own >= needed:
+            return card.weight, card.reason
+        return 0.0, (
+            f"the {card.horizon}-session model no longer counts: {self.trials} trainings have been tried by now, "
+            f"after which its t of {own:.1f} must be at least {needed:.1f}"
+        )
 
     @cached_property
     def booster(self) -> Any:
@@ -93,5 +111,6 @@ def load_models(folder: Path | str | None, horizons: Sequence[int] = (), device:
     if folder is None:
         return Models(())
     stored, refused = read_cards(Path(folder))
-    chosen = tuple(Model(one, device) for one in stored if not horizons or one.card.horizon in horizons)
+    trials = count_trials(Path(folder)) if stored else 0
+    chosen = tuple(Model(one, device, trials) for one in stored if not horizons or one.card.horizon in horizons)
     return Models(chosen, tuple(refused))

@@ -14,8 +14,8 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from tapescan.errors import FileError, ModelError
-from tapescan.models.cards import plain, write_at_once
+from tapescan.errors import ModelError
+from tapescan.models.cards import decode_file, plain, seal_of, write_at_once
 from tapescan.models.gate import Gate
 from tapescan.models.metrics import Judgement
 
@@ -164,11 +164,11 @@ class Record(_Part, frozen=True, kw_only=True):
     horizon : sessions of the forward return. every : sessions from one judged date to the next. cost : basis points
     of each purchase or sale.
     judgements : by name, the model's as ``model`` and each baseline's, of the same rows.
-    gate : what was decided. trials : trainings tried for this horizon. paths : of the combinatorial folds.
+    gate : what was decided. trials : trainings tried by then. paths : of the combinatorial folds.
     deciles : mean forward return of each forecast tenth, a ratio a horizon, lowest forecasts first.
     calibration : the same tenths, forecast beside what came; empty when not measured.
     importance : share of the splits' total gain by feature, 0 to 1. folds : walk-forward, oldest first.
-    trained : facts of the training, by name.
+    trained : facts of the training, by name. seal : digest of all the rest, which an edit by hand does not fit.
     """
 
     format: int = FORMAT
@@ -184,6 +184,7 @@ class Record(_Part, frozen=True, kw_only=True):
     importance: dict[str, Share]
     folds: tuple[FoldRecord, ...]
     trained: dict[str, Any]
+    seal: str = ""
 
     def __post_init__(self) -> None:
         if MODEL not in self.judgements:
@@ -217,20 +218,20 @@ def save_record(folder: Path, record: Record) -> Path:
     Raises FileError when it cannot be written.
     """
     path = folder / f"alpha_{record.horizon}{SUFFIX}"
-    write_at_once(path, msgspec.json.format(msgspec.json.encode(record, enc_hook=_number), indent=1))
+    # As a reader will have it: an int that stands for a float would have another digest.
+    plain_record = msgspec.json.decode(msgspec.json.encode(record, enc_hook=_number), type=Record)
+    sealed = msgspec.structs.replace(plain_record, seal=seal_of(plain_record))
+    write_at_once(path, msgspec.json.format(msgspec.json.encode(sealed), indent=1))
     return path
 
 
 def read_record(path: Path) -> Record:
     """A record by its path. Raises ModelError when it is broken, FileError when it cannot be read."""
-    try:
-        record = msgspec.json.decode(path.read_bytes(), type=Record)
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror or error}", "train again: tapescan train") from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: not a model's record: {error}", "train again: tapescan train") from error
+    record = decode_file(path, Record, "a model's record")
     if record.format != FORMAT:
         raise ModelError(f"{path}: its format is {record.format}, this code reads {FORMAT}", "train again")
+    if record.seal != seal_of(record):
+        raise ModelError(f"{path}: edited since the training wrote it", "train again: tapescan train")
     if path.name != f"alpha_{record.horizon}{SUFFIX}":
         raise ModelError(f"{path}: it is the record of another horizon, {record.horizon}", "train again")
     return record
@@ -241,7 +242,9 @@ def read_records(folder: Path) -> list[Record]:
     paths = folder.glob(f"alpha_*{SUFFIX}") if folder.is_dir() else []
     records = sorted((read_record(path) for path in paths), key=lambda record: record.horizon)
     if not records:
-        raise ModelError(f"{folder}: no model was judged there", "train first: tapescan train")
+        raise ModelError(
+            f"{folder}: no model was judged there", "train first: tapescan train, with the same --store or --models"
+        )
     return records
 
 

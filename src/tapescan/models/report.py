@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-
-import msgspec
+from typing import Any
 
 from tapescan.errors import FileError
 from tapescan.models.charts import PLOTS
@@ -44,7 +43,12 @@ MEASURES = (
         "mean return over a horizon of the best tenth by forecast minus that of the worst",
     ),
     ("net_spread", "net spread", "{:.3%}", "spread minus the stated costs of what is replaced"),
-    ("net_spread_yearly", "net a year", "{:.1%}", "net spread times 252 sessions over the horizon, not compounded"),
+    (
+        "net_spread_yearly",
+        "net a year",
+        "{:.1%}",
+        "net spread times the portfolios that follow each other in a year",
+    ),
     ("net_t", "net t", "{:.1f}", "t of the net spread"),
     ("turnover", "turnover", "{:.0%}", "share of the two tenths that is replaced after each horizon"),
 )
@@ -55,6 +59,7 @@ GATE_WORDS = {
     "needed_t": "the t that it must reach, with so many trainings tried",
     "icir": "its rank ICIR, shrunk towards 0 for few dates",
     "best_baseline_icir": "the best baseline's, shrunk likewise",
+    "net_spread": "mean spread after costs, a ratio",
     "train_rank_ic": "rank IC on the training's own rows",
 }
 
@@ -155,9 +160,10 @@ def _sentences(record: Record) -> list[str]:
         printable(record.gate.reason, 1000),
         f"Judged from {days[0]} to {days[-1]} on {_every(record.every)}; costs of {record.cost:g} basis "
         f"points are paid for each purchase and each sale.",
-        f"Deflated Sharpe ratio: {_show('{:.1%}', worth.probability)}, the probability that the net spread's true "
-        f"Sharpe ratio is above {_show('{:.3f}', worth.benchmark)} a date, which the best of {count} would show by "
-        f"chance. Observed: {_show('{:.3f}', worth.sharpe)} over {worth.observations:,} independent dates.",
+        f"Deflated Sharpe ratio: {_show('{:.1%}', worth.probability)}, the probability that the spread after costs "
+        f"is better than luck. Its Sharpe ratio is {_show('{:.3f}', worth.sharpe)} a date, over what is worth "
+        f"{worth.observations:,} independent dates; by chance the best of {count} would show "
+        f"{_show('{:.3f}', worth.benchmark)}.",
     ]
     if trained is not None:
         said.append(
@@ -239,15 +245,20 @@ def _training(record: Record) -> list[_Table]:
         (str(number), *map(str, (*fold.train, *fold.test)), f"{fold.rows:,}")
         for number, fold in enumerate(record.folds, 1)
     )
-    facts = tuple(
-        (name, value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str).decode())
-        for name, value in record.trained.items()
-    )
+    facts = tuple((name.replace("_", " "), _fact(value)) for name, value in record.trained.items())
     heads = ("fold", "trained from", "to", "judged from", "to", "rows trained on")
     return [
         *([_Table("Walk-forward folds", heads, folds)] if folds else []),
         *([_Table("The training", ("fact", "value"), facts, left=2)] if facts else []),
     ]
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_fact(one)}" for name, one in value.items())
+    if isinstance(value, str) or value is None:
+        return value or "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def _meanings() -> _Table:

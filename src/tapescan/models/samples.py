@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Samples"]
+__all__ = ["Samples", "Universe"]
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,8 @@ class Samples:
     session : int32 ``(rows,)``, days since 1970-01-01, ascending.
     symbol : int32 ``(rows,)``, each row's place in `symbols`.
     symbols : sorted; also those without a row.
-    forward : horizon in sessions -> float32 ``(rows,)``, the return from the next session's open to the close that
-        many sessions after the row's (0.01 is one percent); NaN where it cannot be known (see
-        `labels.forward_returns`).
+    forward : horizon in sessions -> float32 ``(rows,)``, the return from the next session's open to the open that
+        many sessions later (0.01 is one percent); NaN where it cannot be known (see `labels.forward_returns`).
     dollar_volume : float32 ``(rows,)``, mean dollars a session over the 20 sessions up to the row's.
     provenance : where the rows come from and how they were chosen, as plain JSON values.
     """
@@ -47,3 +46,19 @@ class Samples:
         return (
             f"<{len(self):,} samples of {len(self.features)} features, horizons {', '.join(map(str, self.forward))}>"
         )
+
+
+@dataclass(frozen=True)
+class Universe:
+    """Who is sampled, judged anew on each session; nobody else gets a forecast.
+
+    min_price : dollars, of the session's close. min_bars : of the symbol, with the session's own; from 253 on 12-1
+        momentum is known, one of the baselines.
+    min_dollar_volume : mean dollars a session over the 20 sessions up to it.
+    types : of securities, as in `market.universe.TYPES`.
+    """
+
+    min_price: float = 3.0
+    min_dollar_volume: float = 5e6
+    min_bars: int = 253
+    types: tuple[str, ...] = ("common", "adr", "unknown")

@@ -9,7 +9,15 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DeflatedSharpe", "Mean", "deflated_sharpe", "expected_maximum", "mean_and_error", "probabilistic_sharpe"]
+__all__ = [
+    "DeflatedSharpe",
+    "Mean",
+    "deflated_sharpe",
+    "expected_maximum",
+    "least_t",
+    "mean_and_error",
+    "probabilistic_sharpe",
+]
 
 Floats = NDArray[np.float64]
 
@@ -75,7 +83,8 @@ class DeflatedSharpe:
 
     probability : that the true one is above it, 0 to 1.
     sharpe, benchmark : the observed Sharpe ratio and that of the best worthless trial, a date (not a year).
-    skewness, kurtosis : of the returns; a normal distribution has 0 and 3. observations : independent returns.
+    skewness, kurtosis : of the returns; a normal distribution has 0 and 3. observations : how many independent
+        returns they are worth.
     All NaN but the counts when there are fewer than three independent returns, or they do not differ.
     """
 
@@ -96,10 +105,12 @@ def deflated_sharpe(returns: Floats, trials: int, *, overlap: int = 1) -> Deflat
     e * Z(1 - 1/(N * exp(1)))), and the result is `probabilistic_sharpe` with SR0 for its benchmark.
 
     returns : float64 ``(dates,)``, NaN left out. trials : at least 1. overlap : dates in a row that share a part of
-    their return; T counts one in so many. V is 1 / (T - 1), that of independent trials with a true ratio of 0.
+    their return. T is not above one in so many, nor above what the error of their mean says (`mean_and_error`), for
+    returns come in spells. V is 1 / (T - 1), that of independent trials with a true ratio of 0.
     """
     known = returns[np.isfinite(returns)]
-    count = len(known) // overlap
+    independent = mean_and_error(known, overlap).independent
+    count = 0 if math.isnan(independent) else min(len(known) // overlap, round(independent))
     centred = known - known.mean() if len(known) else known
     deviation = float(np.sqrt((centred**2).mean())) if len(known) else 0.0
     if count < 3 or deviation <= ROUNDING * float(np.abs(known).max()):
@@ -122,6 +133,17 @@ def probabilistic_sharpe(
     # Never negative, since kurtosis >= skewness**2 + 1; zero only for returns of two values.
     spread = max(1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2, ROUNDING)
     return NormalDist().cdf((sharpe - benchmark) * math.sqrt((observations - 1) / spread))
+
+
+def least_t(trials: int) -> float:
+    """The t-value that the best of so many worthless trials reaches once in 44 times, as one alone reaches 2.
+
+    Exact for independent trials, and more than is needed for trials that are alike.
+    """
+    if trials < 1:
+        raise AssertionError(f"{trials} trials")
+    normal = NormalDist()
+    return normal.inv_cdf(normal.cdf(2.0) ** (1.0 / trials))
 
 
 def expected_maximum(trials: int) -> float:

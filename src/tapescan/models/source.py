@@ -50,6 +50,8 @@ class Source:
     """Bars up to a session, symbol by symbol.
 
     symbols : symbol, bars (their number), sorted by symbol. first, end : the oldest and the newest session.
+    settled : the newest session of most of the market, with which labels end: what a few symbols have beyond it (a
+        sync that was not done) does not mean that all others stopped trading.
     splits : symbol, ex_date, ratio, up to the end. listing : as the store has it; None for none.
     stamped(symbols) : bars as stored, with adjusted_to and total_to, sorted by symbol and session.
     """
@@ -57,6 +59,7 @@ class Source:
     symbols: pl.DataFrame
     first: dt.date
     end: dt.date
+    settled: dt.date
     splits: pl.DataFrame
     listing: pl.DataFrame | None
     provenance: Mapping[str, Any]
@@ -155,7 +158,7 @@ def _of_store(store: Store, end: dt.date | None) -> Source:
 
     splits = store.splits().filter(pl.col("ex_date") <= newest)
     about = {"store": versions, "end": str(newest)}
-    return Source(known, first, newest, splits, store.symbols(), about, stamped)
+    return Source(known, first, newest, _settled(known), splits, store.symbols(), about, stamped)
 
 
 def _of_frame(bars: pl.DataFrame, end: dt.date | None) -> Source:
@@ -172,13 +175,25 @@ def _of_frame(bars: pl.DataFrame, end: dt.date | None) -> Source:
         some = bars.filter(pl.col("symbol").is_in(list(symbols)))
         return some.with_columns(adjusted_to="session", total_to=pl.lit(None, pl.Date))
 
-    return Source(known, first, newest, pl.DataFrame(schema=SCHEMAS["splits"]), None, {"end": str(newest)}, stamped)
+    no_splits = pl.DataFrame(schema=SCHEMAS["splits"])
+    return Source(known, first, newest, _settled(known), no_splits, None, {"end": str(newest)}, stamped)
 
 
 def _range(known: pl.DataFrame, end: dt.date | None) -> tuple[dt.date, dt.date]:
     if known.is_empty():
         raise OptionError(f"no bar is of {end} or before", "choose a later end")
     return cast("dt.date", known["first"].min()), cast("dt.date", known["newest"].max())
+
+
+def _settled(known: pl.DataFrame) -> dt.date:
+    """The newest session to which at least half of the symbols that traded in the year before it still trade."""
+    first, last = known["first"].to_numpy(), known["newest"].to_numpy()
+    found = next(
+        day
+        for day in np.unique(last)[::-1]
+        if 2 * (last >= day).sum() >= ((first <= day) & (last >= day - np.timedelta64(365, "D"))).sum()
+    )
+    return cast("dt.date", found.astype("datetime64[D]").item())
 
 
 def market_index(source: Source, chunk: int) -> Market:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
@@ -120,7 +121,9 @@ def fit(
     if len(rows) < 1000:
         raise OptionError(f"{len(rows):,} labelled samples are too few to train on", "give more history or symbols")
     iterator = _iterator(xgboost, samples, rows, labels)
-    matrix = xgboost.QuantileDMatrix(iterator, max_bin=recipe.bins, nthread=threads())
+    # In a thread of its own, where no Ctrl-C reaches: in the midst of a call from C back to Python it would crash.
+    with ThreadPoolExecutor(1) as apart:
+        matrix = apart.submit(xgboost.QuantileDMatrix, iterator, max_bin=recipe.bins, nthread=threads()).result()
     callbacks = [] if progress is None else [_told(xgboost, progress, recipe.rounds)]
     booster: Booster = xgboost.train(
         _parameters(recipe, len(rows)), matrix, recipe.rounds, callbacks=callbacks, verbose_eval=False

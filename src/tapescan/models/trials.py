@@ -29,10 +29,12 @@ class TrialLog:
     records: tuple[dict[str, Any], ...]
     broken: tuple[int, ...]
 
-    def count(self, horizon: int) -> int:
-        """Different configurations tried for this horizon; each broken line counts as one more, whatever it held."""
-        found = {record["configuration"] for record in self.records if record["horizon"] == horizon}
-        return len(found) + len(self.broken)
+    def count(self) -> int:
+        """Different configurations tried, of all horizons; each broken line counts as one more, whatever it held.
+
+        Horizons are not counted apart: who tries twenty of them and keeps the best has tried twenty.
+        """
+        return len({(record["horizon"], record["configuration"]) for record in self.records}) + len(self.broken)
 
     @property
     def complaint(self) -> str:
@@ -93,9 +95,9 @@ def read_trials(folder: Path) -> TrialLog:
     return TrialLog(path, tuple(records), tuple(broken))
 
 
-def count_trials(folder: Path, horizon: int) -> int:
-    """How many configurations were tried for this horizon, and broken lines: `TrialLog.count`."""
-    return read_trials(folder).count(horizon)
+def count_trials(folder: Path) -> int:
+    """How many configurations were tried, and broken lines: `TrialLog.count`."""
+    return read_trials(folder).count()
 
 
 def _is_record(record: Mapping[str, Any]) -> bool:

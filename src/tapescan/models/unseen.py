@@ -43,6 +43,13 @@ def judge_unseen(model: Model, samples: Samples, cost: float) -> Unseen:
     """
     card = model.card
     assert samples.features == card.features
+    index = samples.provenance["market_index"]
+    if index != card.data["market_index"]:
+        raise InputError(
+            f"{card.name}: its features were measured against the index {card.data['market_index']}, and the "
+            f"store's is {index}",
+            "train again: tapescan train",
+        )
     forward = samples.forward[card.horizon]
     dates = np.unique(samples.session[np.isfinite(forward)])
     test = np.array([day for day in dates if card.has_not_seen(EPOCH + dt.timedelta(days=int(day)))], np.int32)

@@ -1,31 +1,43 @@
 """Models in a scan: their forecasts as factors, whether each counts, and what a forecast is made of.
 
-A model counts as far as its card's gate lets it. On a day before its last label ended it would foretell what it has
-seen, so there it makes no forecast at all.
+A model counts as far as its card's gate lets it. It makes no forecast where nothing is known of its worth: on a day
+before its last label ended, for it would foretell what it has seen; from features measured against another index or
+from prices adjusted in another way than in its training; and of symbols that its training would not have sampled.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+import msgspec
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from tapescan.errors import ModelError
 from tapescan.features.compute import Features
-from tapescan.models.cards import Refused
+from tapescan.market.adjust import Adjustment
+from tapescan.models.cards import Card, Refused
 from tapescan.models.explain import by_family, in_words
 from tapescan.models.predict import Model, Models
+from tapescan.models.samples import Universe
 from tapescan.models.shap import contributions
 from tapescan.models.training import has_gpu, load_xgboost
 
-__all__ = ["Forecast", "Parts", "forecast_market", "model_notes", "usable"]
+__all__ = ["Basis", "Forecast", "Parts", "forecast_market", "model_notes", "usable"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+#: What training's prices are adjusted for.
+TRAINED: Adjustment = "splits"
+
+#: The feature behind the filter on dollar volume.
+TRADED = "dollar_volume_20"
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,7 @@ class Forecast:
     """One model's forecasts of one scan.
 
     values : float64 ``(symbols of the panel,)``, the expected rank among the market, about -0.5 to 0.5; NaN for
-        symbols that no filter let pass, or of which none of the model's features is known.
+        symbols that the scan's filters or the training's dropped, or of which none of the model's features is known.
     symbols, inputs : those with a forecast, and their features, float32 ``(len(symbols), features)``.
     says : whether the model counts and why, in a sentence. weight : 0 to 1, from its card; 0 where it does not count.
     """
@@ -99,7 +111,7 @@ def usable(models: Models) -> Models:
     notes, wanted = models.notes, models.models
     if any(model.device == "cuda" for model in wanted) and not has_gpu():
         notes = (*notes, "XGBoost finds no GPU here: forecasts are made on the CPU")
-        wanted = tuple(Model(model.stored) for model in wanted)
+        wanted = tuple(replace(model, device="cpu") for model in wanted)
     good: list[Model] = []
     refused = list(models.refused)
     for model in wanted:
@@ -112,32 +124,60 @@ def usable(models: Models) -> Models:
     return Models(tuple(good), tuple(refused), notes)
 
 
+@dataclass(frozen=True)
+class Basis:
+    """What a scan's features were computed from. index : the market's. adjust : what prices are adjusted for."""
+
+    as_of: dt.date
+    index: str
+    adjust: str
+
+
 def forecast_market(
-    models: Models, features: Features, members: Ints, symbols: Sequence[str], as_of: dt.date
+    models: Models, features: Features, members: Ints, universe: pl.DataFrame, basis: Basis
 ) -> tuple[Forecast, ...]:
     """Each model's forecasts of the whole market, in one call a model.
 
-    features, symbols : of the panel. members : the places of the symbols to be ranked.
+    features, universe : of the panel's symbols. members : the places of those to be ranked.
     """
     found = []
     for model in models.models:
         card = model.card
-        values = np.full(len(symbols), np.nan)
+        values = np.full(len(universe), np.nan)
+        weight, says = model.verdict
+        against = _objection(card, basis)
+        if against:
+            weight, says = 0.0, f"left out, for {against}"
         inputs = model.inputs(features)[members]
-        known = np.flatnonzero(~np.isnan(inputs).all(axis=1))
-        says, weight = card.reason, card.weight
-        if not card.has_not_seen(as_of):
-            known = known[:0]
-            says = (
-                f"left out, for its training has seen prices after this scan's {as_of}: those of {card.horizon} "
-                f"sessions after {card.last}"
-            )
-            weight = 0.0
+        known = ~np.isnan(inputs).all(axis=1) & _sampled(card, features, universe)[members] & (against == "")
         inputs, places = inputs[known], members[known]
         if len(places):
             values[places] = model.forecast(inputs)
-        found.append(Forecast(model, values, tuple(symbols[at] for at in places), inputs, says, weight))
+        found.append(Forecast(model, values, tuple(universe["symbol"].gather(places)), inputs, says, weight))
     return tuple(found)
+
+
+def _objection(card: Card, basis: Basis) -> str:
+    """Why a model says nothing of this scan's market; empty when it does."""
+    if not card.has_not_seen(basis.as_of):
+        return (
+            f"its training has seen prices after this scan's {basis.as_of}: its samples reach to {card.last}, and "
+            f"their returns {card.horizon} sessions further"
+        )
+    index = card.data.get("market_index", basis.index)
+    if index != basis.index:
+        return f"its features were measured against the index {index}, this scan's against {basis.index}"
+    if basis.adjust != TRAINED:
+        return f"its training saw prices adjusted for {TRAINED}, and this scan's adjustment is {basis.adjust}"
+    return ""
+
+
+def _sampled(card: Card, features: Features, universe: pl.DataFrame) -> Bools:
+    """Whom the model's training would have sampled, had it been today: nobody else's forecasts were judged."""
+    filters = msgspec.convert(card.data.get("filters", {}), Universe)
+    listed = universe.select(pl.col("bars") >= filters.min_bars, pl.col("type").is_in(filters.types))
+    fit: Bools = listed.select(pl.all_horizontal(pl.all())).to_series().to_numpy()
+    return fit & (features["close"] >= filters.min_price) & (features[TRADED] >= filters.min_dollar_volume)
 
 
 def model_notes(models: Models, forecasts: Sequence[Forecast]) -> tuple[str, ...]:

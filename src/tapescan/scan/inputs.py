@@ -63,7 +63,7 @@ def store_inputs(
     refused = store.quarantine(newest, kind="bars")["symbol"]
     notes = (*_calendar_notes(newest, as_of), *_thin_notes(known, newest))
     inputs = _inputs(panel, known, store.symbols(), refused, {"store": versions, "adjust": adjust}, notes)
-    inputs = replace(inputs, models=models_folder(store))
+    inputs = replace(inputs, models=models_folder(store), adjust=adjust)
     return replace(inputs, fundamentals=_fundamentals(store, inputs, newest)) if "facts" in versions else inputs
 
 

@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from tapescan.errors import OptionError
 from tapescan.features.compute import Features, latest
 from tapescan.features.plan import Plan, plan_features
+from tapescan.market.adjust import Adjustment
 from tapescan.market.panel import Panel
 from tapescan.models.predict import Models
-from tapescan.scan.alpha import Forecast, forecast_market, model_notes, usable
+from tapescan.scan.alpha import Basis, Forecast, forecast_market, model_notes, usable
 from tapescan.scan.factors import FACTORS, RELATIVE_HORIZONS, factor_features, factor_values
 from tapescan.scan.profile import Filters, Profile
 from tapescan.scan.ratios import RATIOS
@@ -48,13 +49,15 @@ LISTING = ("name", "exchange", "sector", "industry", "country", "type")
 #: What its bars tell about a symbol, as columns of the result.
 BARS = ("bars", "newest", "sessions_behind")
 
+FACTOR_TYPES = dict.fromkeys((name for f in FACTORS for name in (f.name, f"score_{f.name}")), pl.Float64)
+
 #: The columns that every result has, and that a screen may use, with their types.
 RESULT_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(("symbol", *LISTING, "side", "unknown_factors", "limit"), pl.String),
     **dict.fromkeys(("bars", "sessions_behind", "shares"), pl.Int64),
     "newest": pl.Date,
     **dict.fromkeys(("close", "score", "conviction", "entry", "stop", "target", "dollars", "risk"), pl.Float64),
-    **dict.fromkeys((name for f in FACTORS for name in (f.name, f"score_{f.name}")), pl.Float64),
+    **FACTOR_TYPES,
 }
 
 #: What a reader looks for first stands first.
@@ -76,6 +79,7 @@ class Inputs:
     fundamentals : one row a symbol of the panel, in its order, as `companies.statement_rows` gives them; None for a
         market without statements.
     models : the folder where models trained on this market lie, if there are any; None for a market without one.
+    adjust : what its prices are adjusted for.
     """
 
     panel: Panel
@@ -84,6 +88,7 @@ class Inputs:
     notes: tuple[str, ...] = ()
     fundamentals: pl.DataFrame | None = None
     models: Path | None = None
+    adjust: Adjustment = "splits"
 
     @cached_property
     def by_symbol(self) -> NDArray[np.int64]:
@@ -101,7 +106,8 @@ class Inputs:
 class Request:
     """What is asked of a scan, parsed and planned before any data is read.
 
-    shown : features and ratios that the result carries as columns. plan : all features that are needed.
+    shown : features and ratios that the result carries as columns. named : those, and columns that every result of
+        these models has, as far as they were asked for. plan : all features that are needed.
     models : those whose forecasts are columns, and take part in the score as far as they may.
     """
 
@@ -109,6 +115,7 @@ class Request:
     screen: Screen | None
     ranking: Ranking
     shown: tuple[str, ...]
+    named: tuple[str, ...]
     plan: Plan
     models: Models
 
@@ -134,8 +141,9 @@ def prepare(
     columns = (*types, *RATIOS)
     screen = parse_screen(where) if where is not None else None
     ranking = parse_ranking(rank_by or RANKING[profile.side])
+    parts = (*FACTOR_TYPES, *alphas)
     kernels = [
-        *features_among(features, RATIOS, "--features", OptionError),
+        *features_among(features, (*RATIOS, *parts), "--features", OptionError),
         *(features_among(screen.names, columns, "--where") if screen else ()),
         *features_among([ranking.column], columns, "--rank-by"),
     ]
@@ -143,10 +151,11 @@ def prepare(
     shown = (*features, *(screen.names if screen else ()), ranking.column)
     # The close is a column of the result already.
     new = tuple(name for name in dict.fromkeys(shown) if name not in types)
+    named = tuple(name for name in dict.fromkeys(shown) if name not in types or name in parts)
     if screen is not None:
         # On no rows, so that a predicate of the wrong type fails now and not after the scan.
         screen.matches(pl.DataFrame(schema={**types, **dict.fromkeys(new, pl.Float64)}))
-    return Request(profile, screen, ranking, new, plan, models)
+    return Request(profile, screen, ranking, new, named, plan, models)
 
 
 def run(inputs: Inputs, request: Request) -> ScanResult:
@@ -166,11 +175,10 @@ def run(inputs: Inputs, request: Request) -> ScanResult:
     ratios = _ratios(inputs)
     factors = clock.time("factors", lambda: factor_values(features, ratios, market, members, sector))
     as_of = dt.date(1970, 1, 1) + dt.timedelta(days=panel.as_of)
+    listed, basis = inputs.universe.head(len(panel)), Basis(as_of, panel.market.name, inputs.adjust)
     forecasts: tuple[Forecast, ...] = ()
     if request.models.models:
-        forecasts = clock.time(
-            "models", lambda: forecast_market(request.models, features, members, panel.symbols, as_of)
-        )
+        forecasts = clock.time("models", lambda: forecast_market(request.models, features, members, listed, basis))
         factors |= {one.name: one.values for one in forecasts}
     gates = {one.name: one.weight for one in forecasts}
     shares = weight_shares(profile, regime, gates)
@@ -191,13 +199,13 @@ def run(inputs: Inputs, request: Request) -> ScanResult:
         coverage=coverage,
         regime=regime,
         timings=clock.seconds,
-        provenance=_provenance(inputs, request, shares, scale),
+        provenance=_provenance(inputs, request, forecasts, shares, scale),
         notes=(
             *inputs.notes,
             *_unknown_notes(inputs, request, unknown, shares),
             *model_notes(request.models, forecasts),
         ),
-        features=request.shown,
+        features=request.named,
         forecasts=forecasts,
     )
 
@@ -343,9 +351,10 @@ def _codes(column: pl.Series) -> NDArray[np.int64]:
     return column.fill_null("").rank("dense").to_numpy().astype(np.int64) - 1
 
 
-def _provenance(inputs: Inputs, request: Request, shares: Mapping[str, float], scale: float) -> dict[str, Any]:
-    cards = [model.card for model in request.models.models]
-    models = [{"name": card.name, "digest": card.digest, "gate": card.weight} for card in cards]
+def _provenance(
+    inputs: Inputs, request: Request, forecasts: Sequence[Forecast], shares: Mapping[str, float], scale: float
+) -> dict[str, Any]:
+    models = [{"name": one.name, "digest": one.model.card.digest, "gate": one.weight} for one in forecasts]
     return {
         "tapescan": __version__,
         "data": dict(inputs.provenance),

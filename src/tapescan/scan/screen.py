@@ -7,6 +7,7 @@ The predicate is parsed by polars' SQL parser; the features it needs are found f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -18,6 +19,9 @@ from tapescan.features.plan import known_features, parse_feature
 
 __all__ = ["Ranking", "Screen", "features_among", "parse_ranking", "parse_screen"]
 
+
+#: Forecasts of models, and their parts in the score.
+ALPHA = re.compile(r"(score_)?alpha_\d+")
 
 #: The parser's time grows faster than the text.
 LONGEST = 4000
@@ -105,7 +109,10 @@ def features_among(
         except OptionError as error:
             if not error.what.startswith("unknown"):
                 raise error_type(f"{where}: {error.what}", error.hint) from error
-            hint = nearest(name, (*columns, *known_features())) or error.hint
+            if ALPHA.fullmatch(name):
+                hint = "no model that may be used makes it: `tapescan train`, `tapescan models`"
+            else:
+                hint = nearest(name, (*columns, *known_features())) or error.hint
             raise error_type(f"{where}: unknown name {name!r}", hint) from error
         found.append(name)
     return tuple(found)
