@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -259,6 +263,24 @@ def test_a_place_that_holds_no_models_is_said_before_any_work(store: Store, tmp_
     for command in ("train", "evaluate", "models"):
         assert "there is no store at" in one_line(tapescan(command, "--store", str(tmp_path / "typo")))
     assert not (tmp_path / "typo").exists()
+
+
+@pytest.mark.parametrize("stage", ["computing features", "training for 5"])
+def test_ctrl_c_stops_a_training_and_leaves_no_model(store: Store, tmp_path: Path, stage: str) -> None:
+    command = [sys.executable, "-m", "tapescan", "train", "--store", str(store.path), "--models", str(tmp_path / "m")]
+    (tmp_path / "tmp").mkdir()
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as running:
+        assert running.stderr is not None
+        while stage not in (line := running.stderr.readline()):
+            assert line, "it ended before it could be stopped"
+        time.sleep(0.3)
+        running.send_signal(signal.SIGINT)
+        left = running.stderr.read()
+    assert running.returncode == 130
+    assert left.splitlines()[-1] == "tapescan: stopped"
+    assert not list(tmp_path.glob("m/alpha_*"))
+    assert not list((tmp_path / "tmp").iterdir())
 
 
 def test_a_scan_goes_on_without_the_gpu_and_says_so(store: Store, trained: subprocess.CompletedProcess[str]) -> None:
