@@ -13,12 +13,11 @@ import msgspec
 import numpy as np
 
 from tapescan.dates import parse_date
-from tapescan.errors import FileError, InputError, ModelError, OptionError
-from tapescan.market.calendar import EARLIEST, session_count
-from tapescan.models.dataset import build_samples
-from tapescan.models.folds import FIRST_SESSIONS
+from tapescan.errors import FileError, InputError, ModelError, OptionError, StoreError
+from tapescan.market.calendar import EARLIEST, sessions
+from tapescan.models.dataset import build_samples, check_choice, sampled_sessions
 from tapescan.models.labels import reach
-from tapescan.models.learning import Learnt, Settings, learn
+from tapescan.models.learning import Learnt, Settings, check_dates, learn
 from tapescan.models.metrics import check_cost
 from tapescan.models.predict import Model, load_models
 from tapescan.models.samples import Samples, Universe
@@ -77,14 +76,14 @@ def train_models(
     without bars, OptionError without XGBoost or for arguments that cannot be used; nothing is stored then.
     """
     first, last = parse_date(start, "start"), parse_date(end, "end")
-    ahead = (horizons,) if isinstance(horizons, int) else tuple(horizons)
+    ahead = check_choice(horizons, every)
     load_xgboost()  # before minutes of work
     recipe = recipe or Recipe()
     recipe = msgspec.structs.replace(recipe, device=check_device(device or recipe.device))
     settings, universe = Settings(folds, every, cost, paths), universe or Universe()
     store = store if isinstance(store, Store) else Store(str(store))
     place = model_folder(store, folder)
-    _check_span(store, first, last, universe, max(ahead, default=1), settings)
+    _check_span(store, first, last, universe, max(ahead), settings)
     _check_folder(place)
     tell = progress or (lambda _done, _total, _what: None)
     samples = build_samples(
@@ -114,20 +113,27 @@ def _check_folder(folder: Path) -> None:
 def _check_span(
     store: Store, start: dt.date | None, end: dt.date | None, universe: Universe, horizon: int, settings: Settings
 ) -> None:
-    """Raise InputError when the dates cannot do, before features are computed."""
+    """Raise InputError when the dates cannot do, before features are computed.
+
+    The oldest symbols are sampled from the session on with which they have enough bars; the last labels have to end.
+    """
     if start and end and start > end:
         raise InputError(f"from {start} to {end} is no range of dates", "give the earlier one first")
     source = source_of(store, end)
     begin = max(source.first, EARLIEST)
-    have = session_count(begin, source.settled)
-    wait = max(universe.min_bars, session_count(begin, start) if start and start > begin else 0)
-    least = wait + FIRST_SESSIONS + (settings.folds - 1) * settings.every + reach(horizon)
-    if have < least:
+    known = sessions(begin, source.settled)
+    usable = known[universe.min_bars - 1 : max(len(known) - reach(horizon), 0)]
+    dates = sampled_sessions(max(start or begin, begin), source.settled, settings.every)
+    try:
+        check_dates(dates[np.isin(dates, usable)], horizon, settings)
+    except InputError as error:
+        if isinstance(error, OptionError):
+            raise
         raise InputError(
-            f"too little history: {have} sessions from {begin} to {source.settled}, and training takes at least "
-            f"{least}: {wait} before the first sample, {FIRST_SESSIONS} to train on first, the others to judge on",
-            "import or sync older bars (--from DATE); some years are better than the least",
-        )
+            f"{error.what} (the store has {len(known)} sessions, {begin} to {source.settled}; a symbol is sampled "
+            f"from its bar {universe.min_bars} on)",
+            error.hint if start else f"{error.hint}: older bars come by `tapescan import` or `tapescan sync --from`",
+        ) from error
 
 
 def _regimes(store: Store, samples: Samples, end: dt.date | None) -> dict[int, str]:
@@ -159,6 +165,8 @@ def judge_stored(
     """
     last, cost = parse_date(end, "end"), check_cost(cost)
     store = store if isinstance(store, Store) else Store(str(store))
+    if store.is_empty():
+        raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
     place = model_folder(store, folder)
     models = load_models(place)
     notes = [f"{one.name} is refused: {one.reason}" for one in models.refused]

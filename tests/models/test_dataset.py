@@ -352,6 +352,10 @@ def test_spy_is_the_index_where_it_is_there_and_no_sample() -> None:
     assert samples.symbols == tuple(whole)
     mine = samples.values[np.asarray(samples.symbol) == 0, 0]
     np.testing.assert_allclose(mine[~np.isnan(mine)], 1.0, rtol=1e-6)
+    # What single symbols have beyond the others does not take their index away.
+    beyond = bars.filter(pl.col("symbol") == "S001").tail(1).with_columns(pl.col("session") + pl.duration(days=3))
+    later = build_samples(pl.concat([bars, beyond]), filters=every_type, features=["ret_5"])
+    assert later.provenance["market_index"] == "SPY"
     # One that ends early is no index for today.
     stale = bars.filter((pl.col("symbol") != "SPY") | (pl.col("session") < bars["session"].max()))
     assert build_samples(stale, filters=every_type, features=["ret_5"]).provenance["market_index"] == "equal-weighted"

@@ -16,6 +16,7 @@ from tapescan.models.metrics import check_cost, judge
 from tapescan.models.significance import (
     deflated_sharpe,
     expected_maximum,
+    freedom,
     least_t,
     mean_and_error,
     probabilistic_sharpe,
@@ -321,10 +322,32 @@ def test_returns_that_come_in_spells_are_worth_fewer_dates() -> None:
 
 
 @pytest.mark.parametrize("trials", [1, 2, 10, 100])
-def test_the_best_of_many_worthless_trials_reaches_the_least_t_as_rarely_as_one_alone(trials: int) -> None:
-    best = np.random.default_rng(2).normal(size=(40_000, trials)).max(axis=1)
-    assert (best >= least_t(trials)).mean() == pytest.approx(0.0228, abs=0.003)
-    assert least_t(1) == pytest.approx(2.0)
+@pytest.mark.parametrize("dates", [30, 60, 256])
+def test_the_best_of_many_worthless_trials_reaches_the_least_t_as_rarely_as_one(trials: int, dates: int) -> None:
+    random = np.random.default_rng(dates)
+    alone = np.array([mean_and_error(random.normal(size=dates), 1).t for _ in range(8000)])
+    best = random.choice(alone, (40_000, trials)).max(axis=1)
+    reached = (best >= least_t(trials, freedom(dates, 1))).mean()
+    assert reached <= 0.0228 + 0.008
+
+
+def test_with_many_dates_and_one_trial_the_least_t_is_two() -> None:
+    assert least_t(1, freedom(10**9, 1)) == pytest.approx(2.0, abs=0.001)
+    assert least_t(1, freedom(256, 1)) == pytest.approx(2.05, abs=0.01)
+    assert least_t(1, freedom(30, 1)) > least_t(1, freedom(60, 1)) > least_t(1, freedom(60, 1) * 2)
+    assert math.isnan(least_t(1, math.nan))
+
+
+def test_portfolios_that_do_not_follow_each_other_are_bought_and_sold_whole() -> None:
+    """Six sessions held, begun every five: what ends one session after the next began cannot be kept for it."""
+    held = record(60, every=5, horizon=6)
+    forecast = np.tile(held.forecast[:60], 60)  # the same for ever
+    judged = held.with_forecast(forecast).judge(cost=10.0)
+    assert np.nanmax(judged.per_date.turnover) < EXACT
+    np.testing.assert_allclose(judged.per_date.spread - judged.per_date.net_spread, 0.004)
+    following = record(60, every=5, horizon=5).with_forecast(forecast).judge(cost=10.0)
+    np.testing.assert_allclose((following.per_date.spread - following.per_date.net_spread)[1:], 0.0, atol=EXACT)
+    assert judged.summary.net_spread_yearly == pytest.approx(judged.summary.net_spread * 252 / 10)
 
 
 def test_a_year_holds_no_more_portfolios_than_were_judged() -> None:

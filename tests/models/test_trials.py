@@ -41,14 +41,16 @@ def test_processes_may_log_at_the_same_time(tmp_path: Path) -> None:
 def test_broken_lines_are_reported_and_each_counts(tmp_path: Path) -> None:
     log_trial(tmp_path, {"horizon": 5, "configuration": "a"})
     path = tmp_path / FILE
-    path.write_bytes(path.read_bytes() + b'[1]\n{"horizon": 5}\n\xff\n\n{"horizon": 5, "conf')
+    path.write_bytes(
+        path.read_bytes() + b'[1]\n{"horizon": 5}\n\xff\n\n' + b"[" * 100_000 + b'\n{"horizon": 5, "conf'
+    )
     log_trial(tmp_path, {"horizon": 5, "configuration": "b"})
     log = read_trials(tmp_path)
     assert [record["configuration"] for record in log.records] == ["a", "b"]
-    assert log.broken == (2, 3, 4, 6)
-    assert log.count() == 6
+    assert log.broken == (2, 3, 4, 6, 7)
+    assert log.count() == 7
     assert str(path) in log.complaint
-    assert "4 lines (2, 3, 4, 6)" in log.complaint
+    assert "5 lines (2, 3, 4, 6, 7)" in log.complaint
 
 
 def test_lines_are_only_added(tmp_path: Path) -> None:

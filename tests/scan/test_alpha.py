@@ -66,7 +66,7 @@ def trained(
         symbols=300,
         every=5,
         data={"filters": ANYONE, **data},
-        metrics={"model": {"t": t}},
+        metrics={"model": {"t": t, "dates": 250}},
         train_rank_ic=None,
         weight=weight,
         reason=f"the {horizon}-session model {'counts' if weight else 'does not count'}: made up",
@@ -265,9 +265,24 @@ def test_what_was_tried_since_counts_against_a_model(inputs: Inputs, tmp_path: P
         log_trial(tmp_path, {"horizon": 5, "configuration": f"another {number}"})
     found = run(inputs, prepare(SWING, models=load_models(tmp_path)))
     assert [one["gate"] for one in found.provenance["models"]] == [0.0, 0.5]
-    said = "50 trainings have been tried by now, after which its t of 2.5 must be at least 3.3"
+    said = "50 trainings have been tried by now, after which its t of 2.5 must be at least 3.5"
     assert any(said in note for note in found.notes)
     assert found.ranked["alpha_5"].null_count() == 0
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_trials_that_cannot_be_counted_leave_the_scan_and_let_no_model_count(
+    inputs: Inputs, tmp_path: Path, kind: str
+) -> None:
+    trained(tmp_path, 5, 0.5)
+    (tmp_path / "trials.jsonl").mkdir() if kind == "folder" else os.mkfifo(tmp_path / "trials.jsonl")
+    without = run(inputs, prepare(SWING))
+    found = run(inputs, prepare(SWING, models=load_models(tmp_path)))
+    assert_frame_equal(plain(found), without.frame, check_exact=True)
+    notes = [note for note in found.notes if note not in without.notes]
+    assert len(notes) == 2
+    assert "trials.jsonl: cannot be read" in notes[0]
+    assert "what was tried cannot be counted" in notes[1]
 
 
 def edit_trees(card: Path) -> None:
@@ -297,6 +312,12 @@ def rename(card: Path) -> None:
     card.rename(card.with_name("alpha_7.json"))
 
 
+def trees_as_a_pipe(card: Path) -> None:
+    trees = next(card.parent.glob("*.ubj"))
+    trees.unlink()
+    os.mkfifo(trees)
+
+
 def as_a_pipe(card: Path) -> None:
     card.unlink()
     os.mkfifo(card)
@@ -311,6 +332,7 @@ def as_a_pipe(card: Path) -> None:
         (lambda card: card.write_bytes(card.read_bytes().replace(b"made up", b"\xff")), "not a model's card"),
         (edit_card(parameters="DEEP"), "not a model's card"),
         (as_a_pipe, "no plain file"),
+        (trees_as_a_pipe, "no plain file"),
         (edit_card(weight=0.9), "edited since the training wrote it"),
         (edit_card(reason="the 5-session model counts"), "edited since the training wrote it"),
         (edit_card(last="2019-01-02"), "edited since the training wrote it"),

@@ -84,7 +84,7 @@ def evaluate(
     ] = 10.0,
 ) -> None:
     """The out-of-sample record of the stored models, beside momentum, reversal and a ridge regression."""
-    from tapescan.models.cards import read_cards
+    from tapescan.models.predict import load_models
     from tapescan.models.record import read_records
     from tapescan.models.report import table, unseen_table, write_html
     from tapescan.training import judge_stored, model_folder
@@ -94,39 +94,42 @@ def evaluate(
         if html is not None:
             raise OptionError("--unseen and --html are both given", "the page draws the record of the training only")
         with progress_line() as progress:
-            found = judge_stored(
+            judged = judge_stored(
                 opened, folder=folder, cost=cost, progress=lambda done, total, what: progress(what, done, total)
             )
-        output().print(unseen_table(found.judged), markup=False, soft_wrap=True)
-        notes(found.notes)
+        output().print(unseen_table(judged.judged), markup=False, soft_wrap=True)
+        notes(judged.notes)
         return
     place = model_folder(opened, folder)
     records = read_records(place)
-    digests = {one.card.horizon: one.card.digest for one in read_cards(place)[0]}
+    found = load_models(place).models
+    digests = {one.card.horizon: one.card.digest for one in found}
     others = [str(one.horizon) for one in records if one.trained.get("trees") != digests.get(one.horizon)]
     if others:
         notes((f"not of the models that a scan would use: the records of {', '.join(others)} sessions; train again",))
-    output().print(table(records), markup=False, soft_wrap=True)
+    notes(tuple(one.verdict[1] for one in found if one.verdict[1] != one.card.reason))
     if html is not None:
         write_html(records, html)
+    output().print(table(records), markup=False, soft_wrap=True)
+    if html is not None:
         output().print(f"written to {html}", markup=False, soft_wrap=True)
 
 
 def models(store: StoreOption = "", folder: FolderOption = "") -> None:
     """List the stored models: what they were trained on, what they are worth, and which are refused and why."""
-    from tapescan.models.cards import read_cards
+    from tapescan.models.predict import load_models
     from tapescan.training import model_folder
 
     place = model_folder(existing_store(store_place(store)), folder)
-    stored, refused = read_cards(place)
+    found = load_models(place)
     console = output()
-    if not stored and not refused:
+    if not found.models and not found.refused:
         console.print(f"{place} holds no models; `tapescan train` makes some", markup=False, soft_wrap=True)
         return
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("model", "horizon", "trained on", "samples", "rank IC", "t", "weight"):
         shown.add_column(title, no_wrap=True)
-    for one in stored:
+    for one in found.models:
         card, own = one.card, one.card.metrics.get("model", {})
         shown.add_row(
             card.name,
@@ -135,12 +138,12 @@ def models(store: StoreOption = "", folder: FolderOption = "") -> None:
             f"{card.rows:,}",
             _number(own.get("rank_ic"), "{:+.4f}"),
             _number(own.get("t"), "{:+.1f}"),
-            f"{card.weight:.2f}",
+            f"{one.verdict[0]:.2f}",
         )
     console.print(shown)
-    for one in stored:
-        console.print(f"{one.card.name}: {one.card.reason}", markup=False, soft_wrap=True)
-    for bad in refused:
+    for one in found.models:
+        console.print(f"{one.card.name}: {one.verdict[1]}", markup=False, soft_wrap=True)
+    for bad in found.refused:
         console.print(f"{bad.name}: refused: {bad.reason}", markup=False, soft_wrap=True)
 
 

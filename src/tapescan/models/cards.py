@@ -15,8 +15,9 @@ import fcntl
 import hashlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -156,20 +157,28 @@ def save_model(folder: Path, card: Card, trees: bytes) -> Stored:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """No other process writes models to the folder meanwhile."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("ab")
-    except OSError as error:
-        raise FileError(f"{folder}: {error.strerror or error}", "check the folder") from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    path = folder / ".lock"
+    with ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = held.enter_context(path.open("ab"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            raise FileError(f"{path}: cannot be locked: {error.strerror or error}", "check the folder") from error
         yield
 
 
 def read_cards(folder: Path) -> tuple[list[Stored], list[Refused]]:
     """The models in a folder that may be served, by horizon, and those that may not."""
-    stored, refused = [], []
-    for path in sorted(folder.glob("alpha_*.json")) if folder.is_dir() else []:
+    stored: list[Stored] = []
+    refused: list[Refused] = []
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return [], []
+    except OSError as error:
+        return [], [Refused("alpha", f"{folder}: {error.strerror or error}")]
+    for path in (folder / name for name in sorted(names) if fnmatch(name, "alpha_*.json")):
         if path.name.endswith(".record.json"):
             continue
         try:
@@ -215,6 +224,8 @@ def stored_model(path: Path) -> Stored:
         )
     trees = path.parent / Path(card.file).name
     try:
+        if trees.exists() and not trees.is_file():
+            raise ModelError(f"{card.name}: its file {trees.name} is no plain file", "train again")
         digest = hashlib.sha256(trees.read_bytes()).hexdigest()
     except OSError as error:
         raise ModelError(

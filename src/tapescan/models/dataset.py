@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from operator import index
 from pathlib import Path
 from typing import Any, cast
 
@@ -39,7 +40,7 @@ from tapescan.models.samples import Samples, Universe
 from tapescan.models.source import Source, days, market_index, source_of
 from tapescan.store import Store
 
-__all__ = ["build_samples"]
+__all__ = ["build_samples", "check_choice", "sampled_sessions"]
 
 Floats = NDArray[np.float64]
 Days = NDArray[np.int32]
@@ -91,13 +92,14 @@ def build_samples(
     bars or the folder cannot be written.
     """
     names = model_features() if features is None else check_inputs(features)
-    horizons = _check(horizons, every, chunk)
+    horizons = check_choice(horizons, every)
+    if chunk < 1:
+        raise OptionError(f"chunk is {chunk}", "give 1 or more")
     plan = plan_features((*names, TRADED))
     filters = filters or Universe()
     data = source_of(source, end)
     sessions = calendar.sessions(max(data.first, calendar.EARLIEST), data.end)
-    sampled = calendar.sessions(calendar.EARLIEST, data.end)[::every]
-    sampled = sampled[sampled >= days(max(start or data.first, data.first))]
+    sampled = sampled_sessions(max(start or data.first, data.first), data.end, every)
     if not len(sampled):
         raise OptionError(
             f"no session is sampled from {start or data.first} to {data.end}", "choose other dates or a smaller every"
@@ -132,6 +134,12 @@ def build_samples(
     return _samples(names, tuple(wanted), horizons, columns, about)
 
 
+def sampled_sessions(start: dt.date, end: dt.date, every: int) -> Days:
+    """Every so many sessions of the calendar, whatever the start is: int32 days since 1970-01-01."""
+    sampled = calendar.sessions(calendar.EARLIEST, end)[::every]
+    return sampled[sampled >= days(start)]
+
+
 def _samples(
     names: tuple[str, ...],
     symbols: tuple[str, ...],
@@ -151,14 +159,17 @@ def _samples(
     )
 
 
-def _check(horizons: Sequence[int], every: int, chunk: int) -> tuple[int, ...]:
-    ordered = tuple(dict.fromkeys(horizons))
+def check_choice(horizons: Sequence[int] | int, every: int) -> tuple[int, ...]:
+    """The horizons, each once. Raises OptionError for such as make no sense."""
+    given: Any = [horizons] if type(horizons) is int else horizons
+    try:
+        ordered = tuple(dict.fromkeys(map(index, given)))
+    except TypeError:
+        ordered = ()
     if not ordered or not all(1 <= horizon <= LONGEST_HORIZON for horizon in ordered):
-        raise OptionError(
-            f"horizons are {list(horizons)}", f"give whole numbers of sessions from 1 to {LONGEST_HORIZON}"
-        )
-    if every < 1 or chunk < 1:
-        raise OptionError(f"every is {every}, chunk is {chunk}", "give 1 or more")
+        raise OptionError(f"horizons are {given}", f"give whole numbers of sessions from 1 to {LONGEST_HORIZON}")
+    if not isinstance(every, int) or every < 1:
+        raise OptionError(f"every is {every}", "give a whole number of sessions, 1 or more")
     return ordered
 
 

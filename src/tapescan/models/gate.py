@@ -10,7 +10,7 @@ import numpy as np
 
 from tapescan.errors import LeakError
 from tapescan.models.metrics import Judgement
-from tapescan.models.significance import Mean, least_t, mean_and_error
+from tapescan.models.significance import Mean, freedom, least_t, mean_and_error
 
 __all__ = ["LEAK", "Gate", "check_leak", "gate", "shrunken_icir"]
 
@@ -46,8 +46,8 @@ def gate(model: Judgement, baselines: Mapping[str, Judgement], train_rank_ic: fl
 
     It is zero unless all of these hold, out of sample:
 
-    - the t-value of its mean rank IC, corrected for overlap, is at least 2, and more after several trials: what the
-      best of as many worthless ones reaches as rarely (`least_t`);
+    - the t-value of its mean rank IC, corrected for overlap, is at least 2, and more with few dates and after several
+      trials: what the best of as many worthless ones reaches as rarely (`least_t`);
     - its rank IC in training (`train_rank_ic`) is not both more than 5 times that out of sample and more than 0.10
       above it;
     - its spread is above zero after costs: an order that cannot be traded is none to trade by;
@@ -57,7 +57,7 @@ def gate(model: Judgement, baselines: Mapping[str, Judgement], train_rank_ic: fl
     the best baseline, or as a good model is expected to be (0.2), would get one half.
     """
     summary = model.summary
-    needed = least_t(model.deflated.trials)
+    needed = least_t(model.deflated.trials, freedom(summary.dates, model.overlap))
     own = shrunken_icir(model)
     best = max((shrunken_icir(baseline) for baseline in baselines.values()), default=0.0)
     leads = {name: _lead(model, baseline) for name, baseline in baselines.items()}

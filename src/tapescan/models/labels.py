@@ -51,6 +51,7 @@ def forward_returns(block: Block, horizon: int, sessions: Days, as_of: int) -> F
     number = np.searchsorted(sessions, signal)
     entered = (
         (np.arange(block.rows - 1)[:, None] >= block.first)
+        & (block.open[1:] > 0.0)
         & (number + reach(horizon) <= top)
         & (sessions[np.minimum(number, top)] == signal)
         & (sessions[np.minimum(number + 1, top)] == after)

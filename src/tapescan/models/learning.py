@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from numpy.typing import NDArray
 from tapescan.errors import InputError, OptionError
 from tapescan.models.baselines import BASELINES
 from tapescan.models.cards import Card, kernel_digest, plain, save_model
-from tapescan.models.folds import Fold, combinatorial, walk_forward
+from tapescan.models.folds import Combinatorial, Fold, combinatorial, walk_forward
 from tapescan.models.gate import Gate, check_leak, gate
 from tapescan.models.labels import SMALLEST_DATE, rank_labels
 from tapescan.models.metrics import Judgement, check_cost, judge
@@ -44,7 +43,7 @@ from tapescan.models.samples import Samples
 from tapescan.models.training import Recipe, fit, forecast
 from tapescan.models.trials import count_trials, log_trial
 
-__all__ = ["History", "Learnt", "Settings", "learn", "record_of"]
+__all__ = ["History", "Learnt", "Settings", "check_dates", "learn", "record_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -69,8 +68,8 @@ class Settings:
     def __post_init__(self) -> None:
         """Raises OptionError for what can be no setting."""
         check_cost(self.cost)
-        if self.folds < 1:
-            raise OptionError(f"folds is {self.folds}", "give 1 or more")
+        if not isinstance(self.folds, int) or self.folds < 1:
+            raise OptionError(f"folds is {self.folds}", "give a whole number, 1 or more")
 
 
 @dataclass(frozen=True)
@@ -165,7 +164,7 @@ def _learn(task: _Task, recipe: Recipe, settings: Settings, trials: int, regime:
     train_rank_ic = judged(forecast(booster, samples, seen), seen).summary.rank_ic
     others = {name: judgement for name, judgement in judgements.items() if name != MODEL}
     decision = gate(judgements[MODEL], others, train_rank_ic)
-    paths = _paths(task, judged) if settings.paths else ()
+    paths = _paths(task, task.plan, judged) if task.plan else ()
     final = task.train(task.dates)
     trees = bytes(final.save_raw("ubj"))
     card = _card(task, recipe, settings, judgements, decision, train_rank_ic, trials)
@@ -181,6 +180,13 @@ def _learn(task: _Task, recipe: Recipe, settings: Settings, trials: int, regime:
     )
 
 
+def check_dates(dates: NDArray[np.int32], horizon: int, settings: Settings) -> None:
+    """Raise InputError when a model of this horizon cannot be trained and judged on so few dates."""
+    walk_forward(dates, settings.folds, horizon)
+    if settings.paths:
+        combinatorial(dates, GROUPS, HELD_OUT, horizon)
+
+
 @dataclass
 class _Task:
     """One horizon: what is trained on and judged, and how many trainings are done."""
@@ -191,6 +197,7 @@ class _Task:
     labelled: NDArray[np.bool_]
     dates: NDArray[np.int32]
     folds: Sequence[Fold]
+    plan: Combinatorial | None
     recipe: Recipe
     progress: Progress | None
     total: int
@@ -211,8 +218,9 @@ class _Task:
                 "give more history or symbols, with bars of every session",
             )
         folds = walk_forward(dates, settings.folds, horizon)
-        total = len(folds) + 1 + (math.comb(GROUPS, HELD_OUT) if settings.paths else 0)
-        return cls(samples, horizon, labels, labelled, dates, folds, recipe, progress, total)
+        plan = combinatorial(dates, GROUPS, HELD_OUT, horizon) if settings.paths else None
+        total = len(folds) + 1 + (len(plan.folds) if plan else 0)
+        return cls(samples, horizon, labels, labelled, dates, folds, plan, recipe, progress, total)
 
     def train(self, dates: NDArray[np.int32]) -> Any:
         self._say()
@@ -227,9 +235,10 @@ class _Task:
             self.progress(self.done, self.total, f"training for {self.horizon} sessions")
 
 
-def _paths(task: _Task, judged: Callable[[NDArray[Any], Ints], Judgement]) -> tuple[History, ...]:
+def _paths(
+    task: _Task, plan: Combinatorial, judged: Callable[[NDArray[Any], Ints], Judgement]
+) -> tuple[History, ...]:
     """Many histories: every group of dates forecast by models that were trained on different other groups."""
-    plan = combinatorial(task.dates, GROUPS, HELD_OUT, task.horizon)
     by_fold = []
     for fold in plan.folds:
         booster = task.train(fold.train)

@@ -55,7 +55,8 @@ class PerDate:
     turnover : share of the two tenths that was replaced, 0 to 1, against the portfolio whose place they take: the
         newest that is at least the horizon old. NaN on the first dates, which take nobody's place.
     net_spread : spread minus costs: each replaced share is sold and another bought, in both tenths; on the first
-        dates all is bought, and sold at the end.
+        dates all is bought, and sold at the end. Where the horizon is no multiple of the step from date to date, no
+        portfolio begins when another ends, and all is bought and sold each time.
     """
 
     session: Days
@@ -77,8 +78,8 @@ class Summary:
         (`mean_and_error`). independent : how many independent dates would give the same error.
     positive : share of dates with a rank IC above 0.
     spread, net_spread : mean a portfolio, a ratio; the yearly ones times the portfolios that follow each other in a
-        year: 252 / horizon, or 252 / every where that is longer. net_t : t-value of the net spread, corrected
-        likewise.
+        year: 252 / horizon, or fewer where the horizon is no multiple of the step from date to date. net_t : t-value
+        of the net spread, corrected likewise.
     turnover : mean share replaced each time; NaN when no date replaces another.
     """
 
@@ -179,14 +180,14 @@ def judge(
             f"no session has {FEWEST_PAIRS} symbols with a forecast and a return over {horizon} sessions",
             "take more symbols or a longer range of dates",
         )
-    per_date = _per_date(rows, _overlap(horizon, every), cost)
+    per_date = _per_date(rows, horizon, every, cost)
     by_liquidity = {}
     if dollar_volume is not None:
         third = _thirds(session, dollar_volume, pair)
         for number, name in enumerate(LIQUIDITY):
             part = _arrange(session, symbol, forecast, forward, third == number)
             if len(part):
-                by_liquidity[name] = _summary(_per_date(part, _overlap(horizon, every), cost), horizon, every)
+                by_liquidity[name] = _summary(_per_date(part, horizon, every, cost), horizon, every)
     years = (per_date.session.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + EPOCH_YEAR).astype(
         str
     )
@@ -225,9 +226,9 @@ def _arrange(
     )
 
 
-def _per_date(rows: _Rows, overlap: int, cost: float) -> PerDate:
+def _per_date(rows: _Rows, horizon: int, every: int, cost: float) -> PerDate:
     """Measure each date; a loop over dates, each a whole cross-section."""
-    dates = len(rows)
+    dates, overlap = len(rows), _overlap(horizon, every)
     ic, rank_ic, spread, turnover = np.zeros((4, dates))
     held: deque[Floats] = deque(maxlen=overlap)
     symbols = int(rows.symbol.max()) + 1 if dates else 0
@@ -245,7 +246,8 @@ def _per_date(rows: _Rows, overlap: int, cost: float) -> PerDate:
         turnover[date] = np.clip(1.0 - kept, 0.0, 1.0)
         held.append(portfolio)
     # Two tenths, each sold and bought again; a first portfolio is bought and, in the end, sold.
-    paid = 4.0 * cost * 1e-4 * np.where(np.isnan(turnover), 1.0, turnover)
+    whole = np.isnan(turnover) | (horizon % every != 0)
+    paid = 4.0 * cost * 1e-4 * np.where(whole, 1.0, turnover)
     return PerDate(rows.session, np.diff(rows.begin), ic, rank_ic, spread, turnover, spread - paid)
 
 
@@ -304,7 +306,7 @@ def _summary(per_date: PerDate, horizon: int, every: int, wanted: NDArray[np.boo
         return mean_and_error(values[wanted], _overlap(horizon, every))
 
     ic, rank_ic, net = over(per_date.ic), over(per_date.rank_ic), over(per_date.net_spread)
-    spread, yearly = over(per_date.spread).mean, SESSIONS_A_YEAR / max(horizon, every)
+    spread, yearly = over(per_date.spread).mean, SESSIONS_A_YEAR / (_overlap(horizon, every) * every)
     return Summary(
         dates=rank_ic.dates,
         pairs=float(per_date.pairs[wanted].mean()),

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tapescan.errors import ModelError
+from tapescan.errors import FileError, ModelError
 from tapescan.features.compute import Features, threads
 from tapescan.models.cards import Card, Refused, Stored, read_cards
 from tapescan.models.inputs import as_inputs
-from tapescan.models.significance import least_t
+from tapescan.models.significance import freedom, least_t
 from tapescan.models.training import Device, load_xgboost
 from tapescan.models.trees import Trees, read_trees
 from tapescan.models.trials import count_trials
@@ -31,12 +31,13 @@ __all__ = ["Model", "Models", "load_models"]
 class Model:
     """A model that may be served.
 
-    device : what makes its forecasts. trials : trainings logged by now, some perhaps since its own.
+    device : what makes its forecasts. trials : trainings logged by now, some perhaps since its own; None when they
+        cannot be counted.
     """
 
     stored: Stored
     device: Device = "cpu"
-    trials: int = 0
+    trials: int | None = 0
 
     @property
     def card(self) -> Card:
@@ -46,8 +47,14 @@ class Model:
     def verdict(self) -> tuple[float, str]:
         """Its weight, 0 to 1, and why: the card's, unless so much was tried since that its record is luck."""
         card = self.card
-        needed, own = least_t(max(self.trials, card.trials)), card.metrics.get("model", {}).get("t")
-        if card.weight == 0.0 or own is None or own >= needed:
+        if self.trials is None:
+            return 0.0, f"the {card.horizon}-session model does not count: what was tried cannot be counted"
+        record = card.metrics.get("model", {})
+        own, dates = record.get("t"), record.get("dates")
+        if card.weight == 0.0 or self.trials <= card.trials or own is None or dates is None:
+            return card.weight, card.reason
+        needed = least_t(self.trials, freedom(dates, -(-card.horizon // card.every)))
+        if own >= needed:
             return card.weight, card.reason
         return 0.0, (
             f"the {card.horizon}-session model no longer counts: {self.trials} trainings have been tried by now, "
@@ -111,6 +118,10 @@ def load_models(folder: Path | str | None, horizons: Sequence[int] = (), device:
     if folder is None:
         return Models(())
     stored, refused = read_cards(Path(folder))
-    trials = count_trials(Path(folder)) if stored else 0
+    trials, notes = None, tuple[str, ...]()
+    try:
+        trials = count_trials(Path(folder)) if stored else 0
+    except FileError as error:
+        notes = (str(error),)
     chosen = tuple(Model(one, device, trials) for one in stored if not horizons or one.card.horizon in horizons)
-    return Models(chosen, tuple(refused))
+    return Models(chosen, tuple(refused), notes)

@@ -32,6 +32,10 @@ Days = NDArray[np.int32]
 #: Tables whose versions say which data the samples were made of.
 DATA_TABLES = ("bars", "splits", "symbols")
 
+#: Of those that traded in so many days before a session, the least share that trades to it or beyond, if it is to
+#: count as a session of the market: some stop for good in a year, few in a month.
+SETTLED = {365: 0.5, 30: 0.75}
+
 _NO_DIVIDENDS = pl.DataFrame(schema=SCHEMAS["dividends"])
 
 
@@ -186,23 +190,27 @@ def _range(known: pl.DataFrame, end: dt.date | None) -> tuple[dt.date, dt.date]:
 
 
 def _settled(known: pl.DataFrame) -> dt.date:
-    """The newest session to which at least half of the symbols that traded in the year before it still trade."""
+    """The newest session to which most of the symbols still trade: see SETTLED."""
     first, last = known["first"].to_numpy(), known["newest"].to_numpy()
-    found = next(
-        day
-        for day in np.unique(last)[::-1]
-        if 2 * (last >= day).sum() >= ((first <= day) & (last >= day - np.timedelta64(365, "D"))).sum()
-    )
+
+    def most(day: np.datetime64) -> bool:
+        still = (last >= day).sum()
+        return all(
+            still >= share * ((first <= day) & (last >= day - np.timedelta64(past, "D"))).sum()
+            for past, share in SETTLED.items()
+        )
+
+    found = next((day for day in np.unique(last)[::-1] if most(day)), last.max())
     return cast("dt.date", found.astype("datetime64[D]").item())
 
 
 def market_index(source: Source, chunk: int) -> Market:
-    """The index that a scan as of the end would take; the equal-weighted one is summed up chunk by chunk.
+    """The index that a scan as of the settled end would take; the equal-weighted one is summed up chunk by chunk.
 
     Sums run over the symbols in order, so its level is that of `build_panel` over all bars at once.
     """
     spy = source.bars([MARKET_SYMBOL])
-    if len(spy) >= MARKET_SESSIONS and spy["session"][-1] == source.end:
+    if len(spy) >= MARKET_SESSIONS and spy["session"][-1] >= source.settled:
         return Market(MARKET_SYMBOL, _day_numbers(spy), spy["close"].to_numpy().astype(np.float64))
     base = days(source.first)
     total, count, bars = np.zeros((3, days(source.end) - base + 1))

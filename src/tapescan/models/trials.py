@@ -75,6 +75,8 @@ def read_trials(folder: Path) -> TrialLog:
     """All trials of a model folder; none when it has no file. Raises FileError when the file cannot be read."""
     path = folder / FILE
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise FileError(f"{path}: cannot be read: no plain file", "move it away")
         lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return TrialLog(path, (), ())
@@ -86,7 +88,7 @@ def read_trials(folder: Path) -> TrialLog:
             continue
         try:
             record = msgspec.json.decode(line)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             record = None
         if isinstance(record, dict) and _is_record(record):
             records.append(record)
