@@ -190,11 +190,31 @@ def test_stored_models_are_judged_on_what_came_later(store: Store, trained: subp
         every=5,
     )
     np.testing.assert_allclose(unseen.judgements["model"].per_date.rank_ic, by_hand.per_date.rank_ic, atol=1e-12)
-    said = tapescan("evaluate", "--store", str(store.path), "--unseen")
-    assert said.returncode == 0, said.stderr
-    assert f"{by_hand.summary.rank_ic:.4f}" in said.stdout
     with pytest.raises(InputError, match="alpha_5 was trained on sessions up to"):
         judge_stored(store, end=END)
+
+
+def test_models_are_judged_against_the_index_that_they_were_trained_with(
+    store: Store, trained: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
+    """Though the store has SPY by now, which a scan measures against."""
+    assert trained.returncode == 0, trained.stderr
+    before = judge_stored(store).judged[0].judgements["model"].summary
+    shutil.copytree(store.path, tmp_path / "store")
+    grown = Store(tmp_path / "store")
+    bars = store.bars()
+    longest = bars["symbol"].value_counts(sort=True)["symbol"][0]
+    bars.filter(pl.col("symbol") == longest).with_columns(symbol=pl.lit("SPY")).write_parquet(
+        tmp_path / "spy.parquet"
+    )
+    grown.import_files([tmp_path / "spy.parquet"])
+    assert scan_market(grown, models=False).provenance["market_index"] == "SPY"
+    assert any("measured against the index equal-weighted" in note for note in scan_market(grown).notes)
+    after = judge_stored(grown).judged[0].judgements["model"].summary
+    assert after.dates == before.dates
+    assert after.rank_ic == pytest.approx(before.rank_ic, abs=0.002)  # SPY's copy is one symbol more in the average
+    with pytest.raises(InputError, match="there are no bars of SPY"):
+        build_samples(store, index="SPY")
 
 
 def test_models_that_cannot_be_judged_are_named_beside_those_that_can(
@@ -209,6 +229,7 @@ def test_models_that_cannot_be_judged_are_named_beside_those_that_can(
     said = tapescan("evaluate", "--store", str(store.path), "--models", str(tmp_path / "models"), "--unseen")
     assert said.returncode == 0, said.stderr
     assert "alpha_5, trained on" in said.stdout
+    assert re.search(r"^rank IC +-?0\.\d{4} ", said.stdout, re.MULTILINE)
     lines = said.stderr.splitlines()
     assert any(line.startswith("alpha_10 is refused: ") for line in lines)
     assert any(line.startswith("alpha_20 was trained on sessions up to 2025-12-18") for line in lines)

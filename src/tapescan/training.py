@@ -14,7 +14,7 @@ import numpy as np
 
 from tapescan.dates import parse_date
 from tapescan.errors import FileError, InputError, ModelError, OptionError, StoreError
-from tapescan.market.calendar import EARLIEST, sessions
+from tapescan.market.calendar import EARLIEST, EPOCH, sessions
 from tapescan.models.dataset import build_samples, check_choice, sampled_sessions
 from tapescan.models.labels import reach
 from tapescan.models.learning import Learnt, Settings, check_dates, learn
@@ -23,7 +23,7 @@ from tapescan.models.predict import Model, load_models
 from tapescan.models.samples import Samples, Universe
 from tapescan.models.source import market_index, source_of
 from tapescan.models.training import Device, Recipe, check_device, load_xgboost
-from tapescan.models.unseen import Unseen, judge_unseen
+from tapescan.models.unseen import Unseen, judge_unseen, nothing_unseen
 from tapescan.scan.inputs import models_folder
 from tapescan.scan.regime import market_regime
 from tapescan.store import Store
@@ -188,6 +188,10 @@ def judge_stored(
 
 def _judged(store: Store, model: Model, end: dt.date | None, cost: float, tell: Progress) -> Unseen:
     card = model.card
+    settled = source_of(store, end).settled
+    known = sessions(card.first, settled)[: -reach(card.horizon)] if settled > card.first else ()
+    if not len(known) or not card.has_not_seen(EPOCH + dt.timedelta(days=int(known[-1]))):
+        raise nothing_unseen(card)  # before minutes of work
     samples = build_samples(
         store,
         horizons=(card.horizon,),
@@ -196,6 +200,7 @@ def _judged(store: Store, model: Model, end: dt.date | None, cost: float, tell: 
         every=card.every,
         filters=msgspec.convert(card.data["filters"], Universe),
         features=card.features,
+        index=card.data["market_index"],  # also where a scan would by now take another one
         progress=partial(_told, tell, f"computing features for {card.name}"),
     )
     return judge_unseen(model, samples, cost)

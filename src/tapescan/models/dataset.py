@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from operator import index
+from operator import index as whole
 from pathlib import Path
 from typing import Any, cast
 
@@ -67,6 +67,7 @@ def build_samples(
     every: int = 5,
     filters: Universe | None = None,
     features: Sequence[str] | None = None,
+    index: str | None = None,
     folder: str | Path | None = None,
     chunk: int = 1000,
     progress: Progress | None = None,
@@ -79,7 +80,8 @@ def build_samples(
         history. end : nothing later is read, labels included; None is the newest session.
     every : each how many exchange sessions, counted on the calendar itself, so that neither `start` nor `end` nor the
         data move the choice.
-    filters : `Universe()` when None. features : `model_features()` when None.
+    filters : `Universe()` when None. features : `model_features()` when None. index : the market's, see
+        `source.market_index`.
     folder : where the columns are written as ``.npy`` files, an empty or new one; None is a temporary folder that
         takes no more room once the samples are dropped.
     chunk : symbols read at a time; it bounds the memory, and changes no value.
@@ -104,7 +106,7 @@ def build_samples(
         raise OptionError(
             f"no session is sampled from {start or data.first} to {data.end}", "choose other dates or a smaller every"
         )
-    market = market_index(data, chunk)
+    market = market_index(data, chunk, index)
     wanted = _wanted(data, filters, market.name)
     warm_up(plan)
     place = None if folder is None else _new_folder(Path(folder))
@@ -163,7 +165,7 @@ def check_choice(horizons: Sequence[int] | int, every: int) -> tuple[int, ...]:
     """The horizons, each once. Raises OptionError for such as make no sense."""
     given: Any = [horizons] if type(horizons) is int else horizons
     try:
-        ordered = tuple(dict.fromkeys(map(index, given)))
+        ordered = tuple(dict.fromkeys(map(whole, given)))
     except TypeError:
         ordered = ()
     if not ordered or not all(1 <= horizon <= LONGEST_HORIZON for horizon in ordered):

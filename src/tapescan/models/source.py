@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tapescan.errors import OptionError, StoreError
+from tapescan.errors import InputError, OptionError, StoreError
 from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.panel import INDEX_CLIP, MARKET_SESSIONS, MARKET_SYMBOL, Market
@@ -31,6 +31,9 @@ Days = NDArray[np.int32]
 
 #: Tables whose versions say which data the samples were made of.
 DATA_TABLES = ("bars", "splits", "symbols")
+
+#: The name of the index of all symbols (`market.panel`).
+EQUAL_WEIGHTED = "equal-weighted"
 
 #: Of those that traded in so many days before a session, the least share that trades to it or beyond, if it is to
 #: count as a session of the market: some stop for good in a year, few in a month.
@@ -204,13 +207,21 @@ def _settled(known: pl.DataFrame) -> dt.date:
     return cast("dt.date", found.astype("datetime64[D]").item())
 
 
-def market_index(source: Source, chunk: int) -> Market:
-    """The index that a scan as of the settled end would take; the equal-weighted one is summed up chunk by chunk.
+def market_index(source: Source, chunk: int, wanted: str | None = None) -> Market:
+    """The index that is wanted, ``SPY`` or ``equal-weighted``; None for what a scan as of the settled end would take.
+
+    The equal-weighted one is summed up chunk by chunk. Raises InputError when SPY is wanted and not there.
 
     Sums run over the symbols in order, so its level is that of `build_panel` over all bars at once.
     """
     spy = source.bars([MARKET_SYMBOL])
-    if len(spy) >= MARKET_SESSIONS and spy["session"][-1] >= source.settled:
+    fit = len(spy) >= MARKET_SESSIONS and spy["session"][-1] >= source.settled
+    if wanted == MARKET_SYMBOL and not fit:
+        raise InputError(
+            f"there are no bars of {MARKET_SYMBOL} up to {source.settled}, the index to measure features against",
+            f"import or sync {MARKET_SYMBOL}, or train again without it",
+        )
+    if fit and wanted != EQUAL_WEIGHTED:
         return Market(MARKET_SYMBOL, _day_numbers(spy), spy["close"].to_numpy().astype(np.float64))
     base = days(source.first)
     total, count, bars = np.zeros((3, days(source.end) - base + 1))
@@ -227,7 +238,7 @@ def market_index(source: Source, chunk: int) -> Market:
     mean = np.divide(total, count, out=np.zeros(len(total)), where=count > 0)
     traded = np.flatnonzero(bars)
     level = np.asarray(100.0 * np.cumprod(1.0 + mean[traded]), np.float64)
-    return Market("equal-weighted", (traded + base).astype(np.int32), level)
+    return Market(EQUAL_WEIGHTED, (traded + base).astype(np.int32), level)
 
 
 def days(day: dt.date) -> int:

@@ -23,7 +23,7 @@ from tapescan.models.record import MODEL
 from tapescan.models.samples import Samples
 from tapescan.models.training import forecast
 
-__all__ = ["Unseen", "judge_unseen"]
+__all__ = ["Unseen", "judge_unseen", "nothing_unseen"]
 
 
 @dataclass(frozen=True)
@@ -34,31 +34,30 @@ class Unseen:
     judgements: dict[str, Judgement]
 
 
+def nothing_unseen(card: Card) -> InputError:
+    """That no session came after a model's training whose returns are known."""
+    return InputError(
+        f"{card.name} was trained on sessions up to {card.last}: none after that whose returns over "
+        f"{card.horizon} sessions are known",
+        "sync or import later bars, or train with an earlier --to",
+    )
+
+
 def judge_unseen(model: Model, samples: Samples, cost: float) -> Unseen:
     """Judge a model on the samples of the sessions on which a scan would have used it.
 
-    samples : with the card's features, horizon and step; those before are what ridge regression learns from.
+    samples : with the card's features, index, horizon and step; those before are what ridge regression learns from.
     cost : basis points of each purchase or sale.
     Raises InputError when there is no such session with known returns.
     """
     card = model.card
     assert samples.features == card.features
-    index = samples.provenance["market_index"]
-    if index != card.data["market_index"]:
-        raise InputError(
-            f"{card.name}: its features were measured against the index {card.data['market_index']}, and the "
-            f"store's is {index}",
-            "train again: tapescan train",
-        )
+    assert samples.provenance["market_index"] == card.data["market_index"]
     forward = samples.forward[card.horizon]
     dates = np.unique(samples.session[np.isfinite(forward)])
     test = np.array([day for day in dates if card.has_not_seen(EPOCH + dt.timedelta(days=int(day)))], np.int32)
     if not len(test):
-        raise InputError(
-            f"{card.name} was trained on sessions up to {card.last}: none after that whose returns over "
-            f"{card.horizon} sessions are known",
-            "sync or import later bars, or train with an earlier --to",
-        )
+        raise nothing_unseen(card)
     fold = Fold(known_before(dates, int(test[0]), card.horizon), test)
     rows = fold.test_rows(samples.session)
     forecasts: dict[str, NDArray[np.floating]] = {MODEL: forecast(model.booster, samples, rows)}
