@@ -189,7 +189,7 @@ def judge_stored(
 def _judged(store: Store, model: Model, end: dt.date | None, cost: float, tell: Progress) -> Unseen:
     card = model.card
     settled = source_of(store, end).settled
-    known = sessions(card.first, settled)[: -reach(card.horizon)] if settled > card.first else ()
+    known = sessions(card.first, max(card.first, settled))[: -reach(card.horizon)]
     if not len(known) or not card.has_not_seen(EPOCH + dt.timedelta(days=int(known[-1]))):
         raise nothing_unseen(card)  # before minutes of work
     samples = build_samples(

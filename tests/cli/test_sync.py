@@ -51,6 +51,20 @@ def _command(server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return command
 
 
+#: The plan is one without a limit: the free one would wait for a minute.
+WEEK = (
+    "sync",
+    "--source",
+    "massive",
+    "--plan",
+    "advanced",
+    "--what",
+    "bars",
+    "--from",
+    "2026-11-16",
+    "--to",
+    str(END),
+)
 SYNC = ("sync", "--source", "massive", "--plan", "advanced", "--from", str(SINCE), "--to", str(END))
 
 
@@ -88,20 +102,8 @@ def test_sync_then_scan_says_how_fresh_each_symbol_is(command: Command, market: 
 def test_a_partial_sync_exits_with_1_and_says_what_is_missing(command: Command, server: FakeServer) -> None:
     server.misbehave("truncate_rows", path="2026-11-19", times=None)
     try:
-        done = command("sync", "--source", "massive", "--what", "bars", "--from", "2026-11-16", "--to", str(END))
-        report = command(
-            "sync",
-            "--source",
-            "massive",
-            "--what",
-            "bars",
-            "--from",
-            "2026-11-16",
-            "--to",
-            str(END),
-            "--format",
-            "json",
-        )
+        done = command(*WEEK)
+        report = command(*WEEK, "--format", "json")
     finally:
         server.behave()
     assert (done.returncode, report.returncode) == (1, 1)
@@ -147,7 +149,9 @@ def test_two_vendors_are_compared_by_doctor(
     command: Command, market: FakeMarket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     week = ("--from", "2026-11-16", "--to", str(END))
-    assert command("sync", "--source", "massive", "--what", "universe,bars", *week).returncode == 0
+    assert (
+        command("sync", "--source", "massive", "--plan", "advanced", "--what", "universe,bars", *week).returncode == 0
+    )
     with FakeServer("alpaca", market, limit=(0, 1)) as other:
         monkeypatch.setenv("TAPESCAN_ALPACA_URL", other.url)
         from tests.fakes import SECRET
