@@ -48,22 +48,10 @@ RECIPES: dict[str, Recipe] = {
 
 
 def planted(samples: Samples, market: SimulatedMarket, horizon: int) -> NDArray[np.float64]:
-    """The expected rank of each row, up to a scale: the planted formula, its two parts held for the horizon.
-
-    The reversal looks back five sessions, so a session later a fifth of it is gone; momentum hardly changes.
-    """
-    truth = dict(market.truth.symbols.select("symbol", "volatility").iter_rows())
-    volatility = np.array([truth[symbol] for symbol in samples.symbols])[samples.symbol]
-
-    def part(name: str, sessions: int) -> NDArray[np.float64]:
-        move = np.log1p(samples.values[:, samples.features.index(name)].astype(np.float64))
-        clipped: NDArray[np.float64] = np.clip(move / (volatility * np.sqrt(sessions)), -3.0, 3.0)
-        return clipped
-
-    fading = sum(max(1.0 - step / 5.0, 0.0) for step in range(horizon))
-    return -market.truth.reversal * fading * part("ret_5", 5) + market.truth.momentum * horizon * part(
-        "momentum_126_21", 105
-    )
+    """The order of the returns that is known: by the formula that they were drawn with."""
+    symbols = np.array(samples.symbols)[samples.symbol]
+    last_5, older = (samples.values[:, samples.features.index(name)] for name in ("ret_5", "momentum_126_21"))
+    return market.truth.expected(symbols.tolist(), last_5, older, horizon)
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ from tapescan.models.learning import Settings, learn
 from tapescan.models.metrics import Judgement, judge
 from tapescan.models.predict import load_models
 from tapescan.models.samples import Samples
+from tapescan.models.source import market_index, source_of
 from tapescan.models.training import Recipe, check_device, has_gpu
 from tapescan.store import Store
 from tapescan.training import judge_stored, model_folder, train_models
@@ -73,18 +74,10 @@ def trained(store: Store) -> subprocess.CompletedProcess[str]:
 
 
 def planted(samples: Samples, market: SimulatedMarket) -> NDArray[np.float64]:
-    """The formula that the returns were drawn with (`simulate.Truth`), summed over five sessions; the reversal's past
-    five sessions leave it one by one."""
-    volatility = dict(market.truth.symbols.select("symbol", "volatility").iter_rows())
-    own = np.array([volatility[symbol] for symbol in samples.symbols])[samples.symbol]
-
-    def part(name: str, sessions: int) -> NDArray[np.float64]:
-        move = np.log1p(samples.values[:, samples.features.index(name)].astype(np.float64))
-        found: NDArray[np.float64] = np.clip(move / (own * np.sqrt(sessions)), -3.0, 3.0)
-        return found
-
-    truth = market.truth
-    return -truth.reversal * 3.0 * part("ret_5", 5) + truth.momentum * 5.0 * part("momentum_126_21", 105)
+    """The order of the returns that is known: by the formula that they were drawn with."""
+    symbols = np.array(samples.symbols)[samples.symbol]
+    last_5, older = (samples.values[:, samples.features.index(name)] for name in ("ret_5", "momentum_126_21"))
+    return market.truth.expected(symbols.tolist(), last_5, older, 5)
 
 
 def test_training_finds_what_the_simulated_market_holds(
@@ -214,7 +207,7 @@ def test_models_are_judged_against_the_index_that_they_were_trained_with(
     assert after.dates == before.dates
     assert after.rank_ic == pytest.approx(before.rank_ic, abs=0.002)  # SPY's copy is one symbol more in the average
     with pytest.raises(InputError, match="there are no bars of SPY"):
-        build_samples(store, index="SPY")
+        market_index(source_of(store, None), 1000, "SPY")
 
 
 def test_models_that_cannot_be_judged_are_named_beside_those_that_can(

@@ -20,8 +20,8 @@ from tapescan.models.labels import reach
 from tapescan.models.learning import Learnt, Settings, check_dates, learn
 from tapescan.models.metrics import check_cost
 from tapescan.models.predict import Model, load_models
-from tapescan.models.samples import Samples, Universe
-from tapescan.models.source import market_index, source_of
+from tapescan.models.samples import Universe
+from tapescan.models.source import Source, market_index, source_of
 from tapescan.models.training import Device, Recipe, check_device, load_xgboost
 from tapescan.models.unseen import Unseen, judge_unseen, nothing_unseen
 from tapescan.scan.inputs import models_folder
@@ -83,19 +83,23 @@ def train_models(
     settings, universe = Settings(folds, every, cost, paths), universe or Universe()
     store = store if isinstance(store, Store) else Store(str(store))
     place = model_folder(store, folder)
-    _check_span(store, first, last, universe, max(ahead), settings)
+    source = source_of(store, last)
+    _check_span(source, first, last, universe, max(ahead), settings)
     _check_folder(place)
     tell = progress or (lambda _done, _total, _what: None)
+    market = market_index(source, CHUNK)
     samples = build_samples(
-        store,
+        source,
         horizons=ahead,
         start=first,
         end=last,
         every=every,
         filters=universe,
+        market=market,
         progress=partial(_told, tell, "computing features of every session"),
     )
-    regime = _regimes(store, samples, last)
+    # The market's trend on each sampled session.
+    regime = {int(day): f"{market_regime(market, int(day)).trend} trend" for day in np.unique(samples.session)}
     return learn(samples, ahead, place, recipe=recipe, settings=settings, regime=regime, progress=tell)
 
 
@@ -111,7 +115,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def _check_span(
-    store: Store, start: dt.date | None, end: dt.date | None, universe: Universe, horizon: int, settings: Settings
+    source: Source, start: dt.date | None, end: dt.date | None, universe: Universe, horizon: int, settings: Settings
 ) -> None:
     """Raise InputError when the dates cannot do, before features are computed.
 
@@ -119,7 +123,6 @@ def _check_span(
     """
     if start and end and start > end:
         raise InputError(f"from {start} to {end} is no range of dates", "give the earlier one first")
-    source = source_of(store, end)
     begin = max(source.first, EARLIEST)
     known = sessions(begin, source.settled)
     usable = known[universe.min_bars - 1 : max(len(known) - reach(horizon), 0)]
@@ -134,12 +137,6 @@ def _check_span(
             f"from its bar {universe.min_bars} on)",
             error.hint if start else f"{error.hint}: older bars come by `tapescan import` or `tapescan sync --from`",
         ) from error
-
-
-def _regimes(store: Store, samples: Samples, end: dt.date | None) -> dict[int, str]:
-    """The market's trend on each sampled session."""
-    index = market_index(source_of(store, end), CHUNK)
-    return {int(day): f"{market_regime(index, int(day)).trend} trend" for day in np.unique(samples.session)}
 
 
 @dataclass(frozen=True)
@@ -176,9 +173,10 @@ def judge_stored(
         )
     tell = progress or (lambda _done, _total, _what: None)
     judged = []
+    source = source_of(store, last)
     for model in models.models:
         try:
-            judged.append(_judged(store, model, last, cost, tell))
+            judged.append(_judged(source, model, last, cost, tell))
         except InputError as error:
             notes.append(str(error))
     if not judged:
@@ -186,21 +184,21 @@ def judge_stored(
     return JudgedUnseen(tuple(judged), tuple(notes))
 
 
-def _judged(store: Store, model: Model, end: dt.date | None, cost: float, tell: Progress) -> Unseen:
+def _judged(source: Source, model: Model, end: dt.date | None, cost: float, tell: Progress) -> Unseen:
     card = model.card
-    settled = source_of(store, end).settled
-    known = sessions(card.first, max(card.first, settled))[: -reach(card.horizon)]
+    known = sessions(card.first, max(card.first, source.settled))[: -reach(card.horizon)]
     if not len(known) or not card.has_not_seen(EPOCH + dt.timedelta(days=int(known[-1]))):
         raise nothing_unseen(card)  # before minutes of work
     samples = build_samples(
-        store,
+        source,
         horizons=(card.horizon,),
         start=card.first,
         end=end,
         every=card.every,
         filters=msgspec.convert(card.data["filters"], Universe),
         features=card.features,
-        index=card.data["market_index"],  # also where a scan would by now take another one
+        # The training's, also where a scan would by now take another one.
+        market=market_index(source, CHUNK, card.data["market_index"]),
         progress=partial(_told, tell, f"computing features for {card.name}"),
     )
     return judge_unseen(model, samples, cost)

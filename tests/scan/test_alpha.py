@@ -263,9 +263,12 @@ def test_what_was_tried_since_counts_against_a_model(inputs: Inputs, tmp_path: P
     assert run(inputs, prepare(SWING, models=load_models(tmp_path))).provenance["models"][0]["gate"] == 0.5
     for number in range(49):
         log_trial(tmp_path, {"horizon": 5, "configuration": f"another {number}"})
+    with (tmp_path / "trials.jsonl").open("a") as log:
+        log.write("cut sho\n")
     found = run(inputs, prepare(SWING, models=load_models(tmp_path)))
+    assert any("cannot read 1 lines (51); each counts as one trial" in note for note in found.notes)
     assert [one["gate"] for one in found.provenance["models"]] == [0.0, 0.5]
-    said = "50 trainings have been tried by now, after which its t of 2.5 must be at least 3.5"
+    said = "51 trainings have been tried by now, after which its t of 2.5 must be at least 3.5"
     assert any(said in note for note in found.notes)
     assert found.ranked["alpha_5"].null_count() == 0
 

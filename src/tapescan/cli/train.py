@@ -17,9 +17,6 @@ from tapescan.settings import load_settings
 
 __all__ = ["evaluate", "models", "train"]
 
-#: Basis points in one.
-WHOLE = 10_000.0
-
 StoreOption = Annotated[str, typer.Option(help="Folder or URL of the store.")]
 FolderOption = Annotated[
     str, typer.Option("--models", metavar="DIR", help="[default: models, in the store's folder]")
@@ -33,7 +30,7 @@ def train(
     end: Annotated[str, typer.Option("--to", metavar="DATE", help="[default: the newest session]")] = "",
     folds: Annotated[int, typer.Option(min=1, max=50, help="Test windows of the walk-forward.")] = 5,
     every: Annotated[int, typer.Option(min=1, max=63, help="Sessions between two samples of a symbol.")] = 5,
-    cost: Annotated[float, typer.Option(min=0.0, max=WHOLE, help="Basis points of each purchase or sale.")] = 10.0,
+    cost: Annotated[float, typer.Option(help="Basis points of each purchase or sale.")] = 10.0,
     paths: Annotated[bool, typer.Option(help="Train the combinatorial folds as well (15 more trainings).")] = True,
     device: Annotated[str, typer.Option(help="cpu or cuda. [default: the setting device, else cpu]")] = "",
     folder: FolderOption = "",
@@ -79,9 +76,7 @@ def evaluate(
     unseen: Annotated[
         bool, typer.Option("--unseen", help="Judge the models as they stand on the sessions since their training.")
     ] = False,
-    cost: Annotated[
-        float, typer.Option(min=0.0, max=WHOLE, help="With --unseen: basis points of each purchase or sale.")
-    ] = 10.0,
+    cost: Annotated[float, typer.Option(help="With --unseen: basis points of each purchase or sale.")] = 10.0,
 ) -> None:
     """The out-of-sample record of the stored models, beside momentum, reversal and a ridge regression."""
     from tapescan.models.predict import load_models

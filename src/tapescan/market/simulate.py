@@ -15,6 +15,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -76,6 +77,25 @@ class Truth:
     reversal: float
     momentum: float
     symbols: pl.DataFrame
+
+    def expected(
+        self, symbols: Sequence[str], last_5: NDArray[np.floating], from_126_to_21: NDArray[np.floating], horizon: int
+    ) -> NDArray[np.float64]:
+        """The expected log return over the next sessions, in units of volatility: what a perfect forecast orders by.
+
+        symbols : of the rows. last_5, from_126_to_21 : simple returns from 5 sessions ago, and from 126 to 21 ago.
+        A session later a fifth of the reversal's past is gone; momentum's hardly changes.
+        """
+        drawn = dict(self.symbols.select("symbol", "volatility").iter_rows())
+        volatility = np.array([drawn[symbol] for symbol in symbols])
+
+        def part(returns: NDArray[np.floating], sessions: int) -> NDArray[np.float64]:
+            moved = np.log1p(np.asarray(returns, np.float64)) / (volatility * np.sqrt(sessions))
+            clipped: NDArray[np.float64] = np.clip(moved, -3.0, 3.0)
+            return clipped
+
+        fading = sum(max(1.0 - step / 5.0, 0.0) for step in range(horizon))
+        return -self.reversal * fading * part(last_5, 5) + self.momentum * horizon * part(from_126_to_21, 105)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ LONGEST_HORIZON = 252
 
 
 def build_samples(
-    source: Store | pl.DataFrame,
+    source: Store | pl.DataFrame | Source,
     *,
     horizons: Sequence[int] = (5, 10),
     start: dt.date | None = None,
@@ -67,7 +67,7 @@ def build_samples(
     every: int = 5,
     filters: Universe | None = None,
     features: Sequence[str] | None = None,
-    index: str | None = None,
+    market: Market | None = None,
     folder: str | Path | None = None,
     chunk: int = 1000,
     progress: Progress | None = None,
@@ -75,13 +75,14 @@ def build_samples(
     """Samples of the whole market, as memory maps.
 
     source : a store; or bars (symbol, session, open, high, low, close, volume) that need no adjustment, whose closes
-        are taken as quoted and whose types are what the symbols' form says.
+        are taken as quoted and whose types are what the symbols' form says; or what `source_of` made of either, up to
+        `end`.
     horizons : of the forward returns, in sessions. start : the first session sampled; all earlier bars still count as
         history. end : nothing later is read, labels included; None is the newest session.
     every : each how many exchange sessions, counted on the calendar itself, so that neither `start` nor `end` nor the
         data move the choice.
-    filters : `Universe()` when None. features : `model_features()` when None. index : the market's, see
-        `source.market_index`.
+    filters : `Universe()` when None. features : `model_features()` when None.
+    market : the index that features are measured against; None for that of a scan (`source.market_index`).
     folder : where the columns are written as ``.npy`` files, an empty or new one; None is a temporary folder that
         takes no more room once the samples are dropped.
     chunk : symbols read at a time; it bounds the memory, and changes no value.
@@ -99,14 +100,14 @@ def build_samples(
         raise OptionError(f"chunk is {chunk}", "give 1 or more")
     plan = plan_features((*names, TRADED))
     filters = filters or Universe()
-    data = source_of(source, end)
+    data = source if isinstance(source, Source) else source_of(source, end)
     sessions = calendar.sessions(max(data.first, calendar.EARLIEST), data.end)
     sampled = sampled_sessions(max(start or data.first, data.first), data.end, every)
     if not len(sampled):
         raise OptionError(
             f"no session is sampled from {start or data.first} to {data.end}", "choose other dates or a smaller every"
         )
-    market = market_index(data, chunk, index)
+    market = market or market_index(data, chunk)
     wanted = _wanted(data, filters, market.name)
     warm_up(plan)
     place = None if folder is None else _new_folder(Path(folder))

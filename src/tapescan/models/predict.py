@@ -22,7 +22,7 @@ from tapescan.models.inputs import as_inputs
 from tapescan.models.significance import freedom, least_t
 from tapescan.models.training import Device, load_xgboost
 from tapescan.models.trees import Trees, read_trees
-from tapescan.models.trials import count_trials
+from tapescan.models.trials import read_trials
 
 __all__ = ["Model", "Models", "load_models"]
 
@@ -118,10 +118,12 @@ def load_models(folder: Path | str | None, horizons: Sequence[int] = (), device:
     if folder is None:
         return Models(())
     stored, refused = read_cards(Path(folder))
-    trials, notes = None, tuple[str, ...]()
+    if not stored:
+        return Models((), tuple(refused))
     try:
-        trials = count_trials(Path(folder)) if stored else 0
+        log = read_trials(Path(folder))
+        trials, note = log.count(), log.complaint
     except FileError as error:
-        notes = (str(error),)
+        trials, note = None, str(error)
     chosen = tuple(Model(one, device, trials) for one in stored if not horizons or one.card.horizon in horizons)
-    return Models(chosen, tuple(refused), notes)
+    return Models(chosen, tuple(refused), (note,) if note else ())
