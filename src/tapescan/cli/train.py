@@ -37,7 +37,7 @@ def train(
 ) -> None:
     """Train a model for each horizon on the store's own market, and judge it out of sample before it may count.
 
-    It takes some years of history, and minutes: about 11 for 2,000 symbols and 8 years, 3 with --no-paths.
+    It takes some years of history, and minutes: about 11 for 2,000 symbols and 8 years, 4 with --no-paths.
     """
     from tapescan.models.learning import record_of
     from tapescan.models.report import table
