@@ -24,14 +24,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tapescan.market.simulate import SimulatedMarket, simulate
-from tapescan.models.baselines import BASELINES
-from tapescan.models.dataset import build_samples
-from tapescan.models.folds import walk_forward
-from tapescan.models.labels import rank_labels
-from tapescan.models.metrics import judge
-from tapescan.models.samples import Samples
-from tapescan.models.training import Recipe, fit, forecast
+from tapescan.models.judging.folds import walk_forward
+from tapescan.models.judging.metrics import judge
+from tapescan.models.learners.baselines import BASELINES
+from tapescan.models.learners.xgboost import Recipe, fit, forecast
+from tapescan.models.samples.build import build_samples
+from tapescan.models.samples.labels import rank_labels
+from tapescan.models.samples.samples import Samples
+from tapescan.simulation.market import SimulatedMarket, simulate
 from tapescan.store import Store
 
 EVERY, FOLDS = 5, 5

@@ -20,7 +20,7 @@ def measure(symbols: int, bars: int) -> dict[str, float]:
     from tapescan.features.compute import latest
     from tapescan.features.plan import default_features, plan_features
     from tapescan.features.warm import warm_up
-    from tapescan.scan.inputs import simulated_inputs
+    from tapescan.history.market import simulated_inputs
     from tapescan.scan.pipeline import prepare, run
     from tapescan.scan.profile import load_profile
 

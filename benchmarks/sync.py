@@ -29,15 +29,15 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tapescan.market import calendar
-from tapescan.providers.clock import final_at
-from tapescan.providers.limits import Pace
-from tapescan.providers.link import Link
-from tapescan.providers.seam import Plan
-from tapescan.providers.vendors import load_vendor
+from tapescan.market.clock import final_at
+from tapescan.network.limits import Pace
+from tapescan.network.link import Link
 from tapescan.store import Store
 from tapescan.sync import SyncReport, sync
 from tapescan.sync.planning import seconds_at_limit
 from tapescan.sync.wishes import Wishes
+from tapescan.vendors.registry import load_vendor
+from tapescan.vendors.seam import Plan
 from tests.fakes import KEY
 
 END = dt.date(2026, 11, 20)
@@ -95,7 +95,7 @@ def backfill_and_refresh(symbols: int, latency: float) -> None:
 
 def _sync(store: Store, wishes: Wishes, url: str, now: dt.datetime, source: str = "massive") -> SyncReport:
     plan = NO_LIMIT if source == "massive" else ""
-    report = sync(store, wishes, source=source, plan=plan, now=now, addresses=_addresses(source, url))
+    report = sync(store, wishes, vendor=source, plan=plan, now=now, addresses=_addresses(source, url))
     if report.partial:
         raise SystemExit(str(report))
     return report
@@ -108,8 +108,8 @@ def _addresses(source: str, url: str) -> dict[str, str]:
 async def _one_by_one(url: str, start: dt.date, end: dt.date) -> float:
     """Seconds for SAMPLE symbols, one request each."""
     decoder = msgspec.json.Decoder(dict[str, Any])
-    provider = load_vendor("massive")
-    headers = provider.headers({provider.keys[0].name: KEY})
+    vendor = load_vendor("massive")
+    headers = vendor.headers({vendor.keys[0].name: KEY})
     async with Link("massive", {"": url}, Pace(0, 1.0, 8), headers=headers) as link:
         wanted: dict[str, str | int] = {"limit": 1000, "market": "stocks", "active": "true"}
         page = await link.get("/v3/reference/tickers", decoder, wanted)
@@ -130,14 +130,14 @@ def statements(companies: int, latency: float) -> None:
             store = Store(tempfile.mkdtemp())
             wishes = Wishes(what=("fundamentals",), via="frames")
             addresses = _addresses("sec", url)
-            report = sync(store, wishes, source="sec", plan=plan, now=evening, addresses=addresses)
+            report = sync(store, wishes, vendor="sec", plan=plan, now=evening, addresses=addresses)
             facts, requests = store.facts(), sum(part.requests for part in report.parts)
             say(
                 f"frames, {plan.name}: {requests} requests, {len(facts):,} facts of {facts['company'].n_unique():,} "
                 f"companies in {report.seconds:.1f} s; 429s: {throttled(requests_seen(url))}"
             )
             later = evening + dt.timedelta(days=8)
-            again = sync(store, wishes, source="sec", plan=plan, now=later, addresses=addresses)
+            again = sync(store, wishes, vendor="sec", plan=plan, now=later, addresses=addresses)
             say(
                 f"the same eight days later, periods that still change: {sum(part.requests for part in again.parts)} "
                 f"requests in {again.seconds:.1f} s"
@@ -180,7 +180,7 @@ def _at_limit(requests: int, minute: float, calls: int, style: str) -> None:
         wishes = Wishes(what=("bars",), start=start)
         store = Store(tempfile.mkdtemp())
         addresses = _addresses("massive", url)
-        report = sync(store, wishes, source="massive", plan=plan, now=evening, addresses=addresses)
+        report = sync(store, wishes, vendor="massive", plan=plan, now=evening, addresses=addresses)
         seen = requests_seen(url)
         spent = max(one["at"] for one in seen) - min(one["at"] for one in seen)
         # The last request is the first of its window, so whole windows have passed when it may leave.

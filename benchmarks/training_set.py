@@ -24,11 +24,11 @@ import polars as pl
 
 from tapescan.features.plan import plan_features
 from tapescan.features.warm import warm_up
-from tapescan.market.simulate import simulate
 from tapescan.market.universe import TYPES
-from tapescan.models.dataset import build_samples
-from tapescan.models.inputs import model_features
-from tapescan.models.samples import Universe
+from tapescan.models.samples.build import build_samples
+from tapescan.models.samples.inputs import model_features
+from tapescan.models.samples.samples import Universe
+from tapescan.simulation.market import simulate
 from tapescan.store import Store
 
 COLUMNS = ("every", "symbols", "bars", "samples", "seconds", "computed/s", "kept/s", "peak MiB", "result MiB")

@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tapescan.api import compute_features, explain_symbol, load_market, scan_market
-from tapescan.errors import OptionError, StoreError
+from tapescan.core.errors import OptionError, StoreError
 from tapescan.market.calendar import next_session
 from tapescan.store import Store
 from tests.conftest import random_bars

@@ -23,19 +23,19 @@ import pytest
 from numpy.typing import NDArray
 
 from tapescan.api import scan_market
-from tapescan.errors import FileError, InputError, ModelError, OptionError
-from tapescan.market.simulate import SimulatedMarket, simulate
-from tapescan.models.cards import Card, save_model
-from tapescan.models.dataset import build_samples
-from tapescan.models.learning import Settings, learn
-from tapescan.models.metrics import Judgement, judge
-from tapescan.models.predict import load_models
-from tapescan.models.samples import Samples
-from tapescan.models.source import market_index, source_of
-from tapescan.models.training import Recipe, check_device, has_gpu
+from tapescan.core.errors import FileError, InputError, ModelError, OptionError
+from tapescan.history.bases import market_index, source_of
+from tapescan.models.forecast import load_models
+from tapescan.models.judging.metrics import Judgement, judge
+from tapescan.models.learners.xgboost import Recipe, check_device, has_gpu
+from tapescan.models.registry.cards import Card, save_model
+from tapescan.models.samples.build import build_samples
+from tapescan.models.samples.samples import Samples
+from tapescan.models.stored import judge_stored, model_folder, train_models
+from tapescan.models.train import Settings, learn
+from tapescan.simulation.market import SimulatedMarket, simulate
 from tapescan.store import Store
-from tapescan.training import judge_stored, model_folder, train_models
-from tests.cli.test_cli import one_line, tapescan
+from tests.interfaces.cli.test_cli import one_line, tapescan
 
 SETTINGS = Settings(folds=2, paths=False)
 END = dt.date(2025, 6, 30)

@@ -14,11 +14,11 @@ from tapescan.version import __version__
 if TYPE_CHECKING:
     from tapescan.api import compute_features, explain_symbol, load_market, scan_market, sync_store
     from tapescan.indicators import registry
-    from tapescan.market.simulate import simulate
+    from tapescan.models.stored import judge_stored, train_models
     from tapescan.scan.profile import Profile, load_profile
     from tapescan.scan.result import ScanResult
+    from tapescan.simulation.market import simulate
     from tapescan.store import Store
-    from tapescan.training import judge_stored, train_models
 
 _WHERE = {
     "Profile": "tapescan.scan.profile",
@@ -26,14 +26,14 @@ _WHERE = {
     "Store": "tapescan.store",
     "compute_features": "tapescan.api",
     "explain_symbol": "tapescan.api",
-    "judge_stored": "tapescan.training",
+    "judge_stored": "tapescan.models.stored",
     "load_market": "tapescan.api",
     "load_profile": "tapescan.scan.profile",
     "registry": "tapescan.indicators",
     "scan_market": "tapescan.api",
-    "simulate": "tapescan.market.simulate",
+    "simulate": "tapescan.simulation.market",
     "sync_store": "tapescan.api",
-    "train_models": "tapescan.training",
+    "train_models": "tapescan.models.stored",
 }
 
 __all__ = [

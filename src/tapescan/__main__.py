@@ -1,5 +1,5 @@
 """`python -m tapescan` is the `tapescan` command."""
 
-from tapescan.cli.main import main
+from tapescan.interfaces.cli.main import main
 
 main()

@@ -13,7 +13,6 @@ tapescan.compute_features(market, ["rsi_14", "macd_12_26_9_signal"])
 from __future__ import annotations
 
 import datetime as dt
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,30 +22,31 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import polars as pl
 
-from tapescan.dates import parse_date
-from tapescan.errors import OptionError
+from tapescan.core.dates import parse_date
+from tapescan.core.errors import OptionError
+from tapescan.core.progress import Progress
+from tapescan.core.settings import setting
 from tapescan.features.compute import latest
 from tapescan.features.plan import Plan, default_features, plan_features
 from tapescan.features.warm import warm_up
+from tapescan.history.market import models_folder, simulated_inputs, store_inputs
 from tapescan.market.adjust import Adjustment
 from tapescan.market.spelling import normal_spelling
-from tapescan.models.predict import Models, load_models
-from tapescan.models.training import Device
+from tapescan.models.forecast import Models, load_models
+from tapescan.models.learners.xgboost import Device
 from tapescan.scan.explain import Explanation, explain
-from tapescan.scan.inputs import models_folder, simulated_inputs, store_inputs
 from tapescan.scan.pipeline import Inputs, prepare, run
 from tapescan.scan.profile import DEFAULT_PROFILE, Profile, load_profile
 from tapescan.scan.result import ScanResult
 from tapescan.store import Store
 
 if TYPE_CHECKING:
-    from tapescan.providers.seam import What
     from tapescan.sync import SyncReport
+    from tapescan.vendors.seam import What
 
 __all__ = ["compute_features", "explain_symbol", "load_market", "scan_market", "sync_store"]
 
 Data = str | Path | Store | Inputs | None
-Progress = Callable[[str, int, int], None]
 Trained = Models | str | Path | Literal[False] | None
 
 
@@ -73,9 +73,9 @@ def scan_market(
     models : the folder of trained models, or what `models.predict.load_models` made of it; False for none. None is
     the folder that TAPESCAN_MODELS names, else ``models`` in a local store's folder where there is one.
     device : ``cuda`` lets a GPU make the forecasts of models from a folder, where there is one.
-    progress : called with (what, done, total) during longer work.
+    progress : see `core.progress`.
 
-    Raises the errors of `tapescan.errors` for input that cannot be used, before any work.
+    Raises the errors of `tapescan.core.errors` for input that cannot be used, before any work.
     """
     chosen = load_profile(profile) if isinstance(profile, str) else profile
     shown = default_features() if features == "all" else (features,) if isinstance(features, str) else tuple(features)
@@ -113,7 +113,7 @@ def load_market(data: Data = None, *, as_of: dt.date | str | None = None, adjust
 def sync_store(
     store: str | Path | Store,
     *,
-    source: str = "",
+    vendor: str = "",
     what: Sequence[What] = ("universe", "actions", "bars"),
     start: dt.date | str | None = None,
     end: dt.date | str | None = None,
@@ -123,7 +123,7 @@ def sync_store(
 ) -> SyncReport:
     """Fetch what a store lacks from a vendor; the report says what came, what did not, and why.
 
-    source : a vendor (massive, alpaca, sec, nasdaqtrader, yahoo, stooq); empty for the first whose keys are found.
+    vendor : its name (massive, alpaca, sec, nasdaqtrader, yahoo, stooq); empty for the first whose keys are found.
     what : any of universe, actions, bars, fundamentals. start, end : dates, both included; None for what is missing.
     plan : of the vendor; its limit is kept. symbols : these alone; empty for the whole market.
     progress : called with (done, total, what).
@@ -136,7 +136,7 @@ def sync_store(
     place = store if isinstance(store, Store) else Store(str(store))
     named = tuple(normal_spelling(pl.Series(list(symbols), dtype=pl.String)))
     wishes = Wishes(tuple(what), parse_date(start, "start"), parse_date(end, "end"), named)
-    return sync(place, wishes, source=source, plan=plan, progress=progress)
+    return sync(place, wishes, vendor=vendor, plan=plan, progress=progress)
 
 
 def compute_features(
@@ -158,12 +158,11 @@ def _ready(
 ) -> Inputs:
     """The data read and the kernels loaded (or, the first time, compiled), side by side."""
     _check(data, as_of, adjust)
-    say = None if progress is None else lambda done, total: progress("compiling kernels, once", done, total)
     if isinstance(data, Inputs):
-        warm_up(plan, say)
+        warm_up(plan, progress)
         return data
     with ThreadPoolExecutor(1) as beside:
-        kernels = beside.submit(warm_up, plan, say)
+        kernels = beside.submit(warm_up, plan, progress)
         inputs = _read(data, as_of, plan.rows, adjust, progress)
         kernels.result()
     return inputs
@@ -177,7 +176,7 @@ def _models(data: Data, models: Trained, device: Device) -> Models:
         return models
     if not (models is None or models is False or isinstance(models, str | Path)):
         raise OptionError(f"models is {models!r}", "give their folder, or False for none")
-    named = os.environ.get("TAPESCAN_MODELS") if models is None else models
+    named = setting("models") if models is None else models
     if named:
         if not Path(named).is_dir():
             raise OptionError(f"there is no folder of models at {named}", "`tapescan train` makes one")
@@ -207,10 +206,10 @@ def _read(
     day = parse_date(as_of, "as-of")
     if data is None:
         if progress:
-            progress("simulating a market", 0, 0)
+            progress(0, 0, "simulating a market")
         return simulated_inputs(day, rows=rows)
     assert not isinstance(data, Inputs)
     store = data if isinstance(data, Store) else Store(str(data))
     if progress:
-        progress("reading the store", 0, 0)
+        progress(0, 0, "reading the store")
     return store_inputs(store, day, rows=rows, adjust=adjust or "splits")

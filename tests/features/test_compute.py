@@ -96,5 +96,5 @@ def test_progress_is_told_only_when_something_compiles() -> None:
     plan = plan_features(["sma_5"])
     warm_up(plan)
     told: list[int] = []
-    assert warm_up(plan, lambda done, _total: told.append(done)) == 0
+    assert warm_up(plan, lambda done, _total, _what: told.append(done)) == 0
     assert told == []

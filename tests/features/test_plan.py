@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tapescan.errors import OptionError
+from tapescan.core.errors import OptionError
 from tapescan.features.plan import default_features, known_features, parse_feature, plan_features
 
 

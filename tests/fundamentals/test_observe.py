@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapescan.errors import OptionError
+from tapescan.core.errors import OptionError
 from tapescan.fundamentals import CONCEPTS, FACTS, ITEMS, RAW, check_facts, observations
 from tests.fundamentals.filings import day, raw
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tapescan.errors import OptionError
+from tapescan.core.errors import OptionError
 from tapescan.market import calendar
 
 D = dt.date

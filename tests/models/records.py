@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapescan.market.calendar import sessions
-from tapescan.models.metrics import Judgement, judge
+from tapescan.models.judging.metrics import Judgement, judge
 
 Floats = NDArray[np.float64]
 Days = NDArray[np.int32]

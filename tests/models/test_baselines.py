@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tapescan.errors import InputError, OptionError
+from tapescan.core.errors import InputError, OptionError
 from tapescan.features.cross import percentile, winsorise
-from tapescan.models.baselines import BASELINES, PENALTIES, momentum, reversal, ridge
-from tapescan.models.folds import Fold, walk_forward
-from tapescan.models.samples import Samples
+from tapescan.models.judging.folds import Fold, walk_forward
+from tapescan.models.learners.baselines import BASELINES, PENALTIES, momentum, reversal, ridge
+from tapescan.models.samples.samples import Samples
 from tests.models.records import days
 
 FEATURES = ("momentum_252_21", "ret_21", "one", "two", "three")

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from tapescan import version
-from tapescan.models import cards
-from tapescan.models.cards import Card, kernel_digest, read_cards, save_model
+from tapescan.models.registry import cards
+from tapescan.models.registry.cards import Card, kernel_digest, read_cards, save_model
 
 CARD = Card(
     horizon=5,

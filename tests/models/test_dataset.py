@@ -12,18 +12,19 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from tapescan.errors import InputError, StoreError
+from tapescan.core.errors import InputError, StoreError
 from tapescan.features.compute import latest
 from tapescan.features.plan import default_features, parse_feature, plan_features
+from tapescan.history.bases import market_index, source_of
+from tapescan.history.market import store_inputs
 from tapescan.market import calendar
 from tapescan.market.panel import build_panel
-from tapescan.market.simulate import simulate
-from tapescan.models import dataset, runs
-from tapescan.models.dataset import build_samples
-from tapescan.models.inputs import model_features
-from tapescan.models.samples import Samples, Universe
-from tapescan.models.source import market_index, source_of
-from tapescan.scan.inputs import store_inputs
+from tapescan.models.samples import build as dataset
+from tapescan.models.samples import runs
+from tapescan.models.samples.build import build_samples
+from tapescan.models.samples.inputs import model_features
+from tapescan.models.samples.samples import Samples, Universe
+from tapescan.simulation.market import simulate
 from tapescan.store import Store
 from tests.conftest import REAL, SHARED, random_bars
 
@@ -384,7 +385,11 @@ def test_nothing_is_left_behind_but_what_was_asked_for(
 def test_progress_reaches_the_number_of_symbols(whole: Store) -> None:
     told: list[tuple[int, int]] = []
     samples = build_samples(
-        whole, filters=LOOSE, features=["ret_5"], chunk=50, progress=lambda done, total: told.append((done, total))
+        whole,
+        filters=LOOSE,
+        features=["ret_5"],
+        chunk=50,
+        progress=lambda done, total, _what: told.append((done, total)),
     )
     total = len(samples.symbols)
     assert told == [*((done, total) for done in range(0, total, 50)), (total, total)]

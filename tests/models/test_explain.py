@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tapescan.errors import OptionError
+from tapescan.core.errors import OptionError
 from tapescan.features.plan import known_features
 from tapescan.models.explain import by_family, feature_words, in_words, value_words
 

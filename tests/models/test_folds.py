@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapescan.errors import InputError, OptionError
+from tapescan.core.errors import InputError, OptionError
 from tapescan.market.calendar import sessions
-from tapescan.models.folds import Fold, combinatorial, known_before, walk_forward
+from tapescan.models.judging.folds import Fold, combinatorial, known_before, walk_forward
 from tests.models.records import days
 
 SESSIONS = sessions(dt.date(2017, 1, 1), dt.date(2035, 12, 31)).tolist()

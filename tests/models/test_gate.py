@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from tapescan.errors import LeakError
-from tapescan.models.gate import LEAK, check_leak, gate, shrunken_icir
-from tapescan.models.metrics import Judgement
+from tapescan.core.errors import LeakError
+from tapescan.models.judging.gate import LEAK, check_leak, gate, shrunken_icir
+from tapescan.models.judging.metrics import Judgement
 from tests.models.records import Record, lasting_record, record
 
 

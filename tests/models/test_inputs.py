@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tapescan.errors import OptionError
+from tapescan.core.errors import OptionError
 from tapescan.features.compute import Features
-from tapescan.models.cards import stored_model
-from tapescan.models.inputs import as_inputs, check_inputs
-from tapescan.models.predict import Model
+from tapescan.models.forecast import Model
+from tapescan.models.registry.cards import stored_model
+from tapescan.models.samples.inputs import as_inputs, check_inputs
 from tests.scan.test_alpha import FEATURES, trained
 
 

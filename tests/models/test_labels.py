@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tapescan.market import calendar
 from tapescan.market.panel import build_panel
-from tapescan.models.labels import SMALLEST_DATE, forward_returns, rank_labels
+from tapescan.models.samples.labels import SMALLEST_DATE, forward_returns, rank_labels
 
 Floats = NDArray[np.float64]
 Bar = tuple[float, float]  # open, close

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tapescan.errors import InputError, LeakError
+from tapescan.core.errors import InputError, LeakError
 from tapescan.market import calendar
-from tapescan.models.cards import read_cards
-from tapescan.models.learning import Settings, learn
-from tapescan.models.record import read_records
-from tapescan.models.report import table
-from tapescan.models.samples import Samples
-from tapescan.models.training import Recipe
-from tapescan.models.trials import count_trials
+from tapescan.models.learners.xgboost import Recipe
+from tapescan.models.registry.cards import read_cards
+from tapescan.models.registry.record import read_records
+from tapescan.models.registry.trials import count_trials
+from tapescan.models.report.page import table
+from tapescan.models.samples.samples import Samples
+from tapescan.models.train import Settings, learn
 
 RECIPE = Recipe(rounds=30, depth=3, rate=0.1, rows=0.8, columns=1.0, leaf=0.005, ridge=1.0)
 SETTINGS = Settings(folds=3, every=5, paths=False)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapescan.errors import InputError, OptionError
-from tapescan.models.metrics import check_cost, judge
-from tapescan.models.significance import (
+from tapescan.core.errors import InputError, OptionError
+from tapescan.models.judging.metrics import check_cost, judge
+from tapescan.models.judging.significance import (
     deflated_sharpe,
     expected_maximum,
     freedom,

@@ -14,10 +14,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from tapescan.errors import FileError, ModelError
-from tapescan.models.gate import gate
-from tapescan.models.metrics import Judgement
-from tapescan.models.record import (
+from tapescan.core.errors import FileError, ModelError
+from tapescan.models.judging.gate import gate
+from tapescan.models.judging.metrics import Judgement
+from tapescan.models.registry.record import (
     FoldRecord,
     PathRecord,
     Record,
@@ -28,7 +28,7 @@ from tapescan.models.record import (
     read_records,
     save_record,
 )
-from tapescan.models.report import table, write_html
+from tapescan.models.report.page import table, write_html
 from tests.models import records
 
 BASELINES = ("momentum", "reversal", "ridge")

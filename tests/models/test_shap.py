@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tapescan.errors import ModelError, OptionError
-from tapescan.models.shap import contributions
-from tapescan.models.trees import Trees, predict, read_trees
+from tapescan.core.errors import ModelError, OptionError
+from tapescan.models.trees.shap import contributions
+from tapescan.models.trees.trees import Trees, predict, read_trees
 
 xgboost = pytest.importorskip("xgboost", reason="models were not checked: xgboost is not installed")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tapescan.errors import FileError
-from tapescan.models.trials import FILE, count_trials, log_trial, read_trials
+from tapescan.core.errors import FileError
+from tapescan.models.registry.trials import FILE, count_trials, log_trial, read_trials
 
 
 def log_many(folder: Path, writer: int) -> None:

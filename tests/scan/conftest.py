@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tapescan.scan.inputs import simulated_inputs
+from tapescan.history.market import simulated_inputs
 from tapescan.scan.pipeline import Inputs
 from tests.scan.statements import random_statements, with_ratios
 

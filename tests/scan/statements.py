@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tapescan.fundamentals.ratios import f_score_tests, ratios
 from tapescan.market.calendar import next_session
-from tapescan.scan.ratios import f_score_tests, ratios
 
 Floats = NDArray[np.float64]
 Row = dict[str, float]

@@ -19,14 +19,14 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tapescan.api import explain_symbol, load_market, scan_market
-from tapescan.errors import OptionError, ProfileError, ScreenError
+from tapescan.core.errors import OptionError, ProfileError, ScreenError
 from tapescan.features.compute import latest
+from tapescan.history.market import models_folder
 from tapescan.market.calendar import sessions
-from tapescan.models.cards import Card, kernel_digest, save_model
-from tapescan.models.inputs import model_features
-from tapescan.models.predict import Models, load_models
-from tapescan.models.trials import log_trial
-from tapescan.scan.inputs import models_folder
+from tapescan.models.forecast import Models, load_models
+from tapescan.models.registry.cards import Card, kernel_digest, save_model
+from tapescan.models.registry.trials import log_trial
+from tapescan.models.samples.inputs import model_features
 from tapescan.scan.pipeline import Inputs, prepare, run
 from tapescan.scan.profile import Profile, Regime, Weights, load_profile
 from tapescan.scan.result import ScanResult
@@ -145,7 +145,7 @@ def test_no_models_leave_no_trace(inputs: Inputs, make: Make) -> None:
 
 def test_a_scan_without_models_does_not_import_what_they_need() -> None:
     code = (
-        "import sys; from tapescan.api import scan_market; from tapescan.scan.inputs import simulated_inputs;"
+        "import sys; from tapescan.api import scan_market; from tapescan.history.market import simulated_inputs;"
         "scan_market(simulated_inputs(symbols=60, sessions=90));"
         "print([m for m in ('xgboost', 'sklearn', 'skfolio', 'plotly') if m in sys.modules])"
     )

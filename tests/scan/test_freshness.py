@@ -13,7 +13,7 @@ from tapescan.market.calendar import sessions
 from tapescan.scan.reasons import REASONS
 from tapescan.scan.result import ScanResult
 from tapescan.store import Store
-from tapescan.store.adding import Step
+from tapescan.store.fetched import Step
 from tests.conftest import random_bars
 
 BARS = random_bars(symbols=30, sessions=200, seed=3)

@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tapescan.errors import OptionError, ScreenError
+from tapescan.core.errors import OptionError, ScreenError
+from tapescan.fundamentals.ratios import RATIOS
 from tapescan.scan.explain import explain
 from tapescan.scan.pipeline import Inputs, Request, prepare, run
 from tapescan.scan.profile import Profile, Weights, load_profile
-from tapescan.scan.ratios import RATIOS
 from tapescan.scan.result import ScanResult
 
 SWING = load_profile("swing")

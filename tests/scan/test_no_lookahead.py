@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 from tapescan.api import load_market, scan_market
-from tapescan.market.simulate import simulate
-from tapescan.scan.ratios import RATIOS
+from tapescan.fundamentals.ratios import RATIOS
 from tapescan.scan.result import ScanResult
+from tapescan.simulation.market import simulate
 from tapescan.store import Store
-from tapescan.store.adding import Step
+from tapescan.store.fetched import Step
 from tests.conftest import REAL, SHARED
 from tests.scan.statements import facts_of
 

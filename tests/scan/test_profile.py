@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tapescan.errors import ProfileError
+from tapescan.core.errors import ProfileError
+from tapescan.market.regime import Regime
 from tapescan.scan.profile import load_profile, profile_names
-from tapescan.scan.regime import Regime
 from tapescan.scan.score import weight_shares
 
 CALM = Regime("up", "calm", 0.1, "SPY")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from tapescan.errors import ScreenError
+from tapescan.core.errors import ScreenError
 from tapescan.scan.pipeline import prepare
 from tapescan.scan.profile import load_profile
 from tapescan.scan.screen import parse_ranking, parse_screen

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tapescan.errors import StoreError
+from tapescan.core.errors import StoreError
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.store import Store
 from tests.conftest import random_bars

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tapescan.errors import FileError, OptionError, StoreError
+from tapescan.core.errors import FileError, OptionError, StoreError
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.store import ImportReport, Store, committing
 from tests.conftest import REAL, SHARED, random_bars

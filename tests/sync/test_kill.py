@@ -27,17 +27,17 @@ CHILD = """
 import datetime as dt, sys
 from tapescan.store import Store
 from tapescan import sync
-from tapescan.providers.seam import Plan
+from tapescan.vendors.seam import Plan
 from tapescan.sync import writing
 from tapescan.sync.wishes import Wishes
-import tapescan.providers.massive, deltalake, polars
+import tapescan.vendors.massive.vendor, deltalake, polars
 writing.STEP_ROWS = 1500
 now = dt.datetime(2026, 11, 20, 22, tzinfo=dt.UTC)
 wishes = Wishes(what=("universe", "actions", "bars"), start=dt.date.fromisoformat(sys.argv[3]))
 print("ready", flush=True)
 sys.stdin.readline()
 report = sync.sync(
-    Store(sys.argv[1]), wishes, source="massive", plan=Plan("paid", 0, concurrency=4), now=now,
+    Store(sys.argv[1]), wishes, vendor="massive", plan=Plan("paid", 0, concurrency=4), now=now,
     addresses={"": sys.argv[2], "files": sys.argv[2]},
 )
 print("partial" if report.partial else "whole", flush=True)

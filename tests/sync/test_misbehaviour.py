@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 
 from tapescan.market.quality import BAR_COLUMNS, CONFLICT
-from tapescan.providers.link import Patience
-from tapescan.providers.seam import Plan
+from tapescan.network.link import Patience
 from tapescan.store import Store
 from tapescan.sync import SyncReport, sync
 from tapescan.sync.wishes import Wishes
+from tapescan.vendors.seam import Plan
 from tests.fakes import KEY, FakeMarket, FakeServer
 
 FRIDAY = dt.date(2026, 11, 20)
@@ -56,7 +56,7 @@ def fetch(store: Store, server: FakeServer, **wishes: Any) -> SyncReport:
     asked = Wishes(**{"what": ("bars",), "start": WEEK[0], **wishes})
     addresses = {"": server.url, "files": server.url}
     began = time.monotonic()
-    report = sync(store, asked, source="massive", plan=FREE, now=EVENING, patience=PATIENCE, addresses=addresses)
+    report = sync(store, asked, vendor="massive", plan=FREE, now=EVENING, patience=PATIENCE, addresses=addresses)
     assert time.monotonic() - began < SOON
     return report
 

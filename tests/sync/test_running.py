@@ -12,12 +12,12 @@ from typing import ClassVar
 import polars as pl
 import pytest
 
-from tapescan.errors import OptionError, ProviderError, StoreError
+from tapescan.core.errors import OptionError, StoreError, VendorError
 from tapescan.market import calendar
-from tapescan.providers.seam import Ask, Batch, Call, Offer, Provider, What
 from tapescan.store import Fetched, Step, Store
 from tapescan.sync import SyncReport, dry_run, sync
 from tapescan.sync.wishes import Wishes
+from tapescan.vendors.seam import Ask, Batch, Call, Offer, Vendor, What
 from tests.sync.vendor import NOW, PLAN, SYMBOLS, ByDate, BySymbol, bars_of, patched
 
 FRIDAY = dt.date(2026, 11, 20)
@@ -32,12 +32,10 @@ def _store(tmp_path: Path) -> Store:
 
 @pytest.fixture(name="run")
 def _run(store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SyncReport]:
-    def run(
-        vendor: Provider, start: dt.date | None = WEEK[0], now: dt.datetime = NOW, **wishes: object
-    ) -> SyncReport:
+    def run(vendor: Vendor, start: dt.date | None = WEEK[0], now: dt.datetime = NOW, **wishes: object) -> SyncReport:
         monkeypatch.setattr("tapescan.sync.whole.load_vendor", patched(vendor))
         asked = Wishes(**{"what": BARS, "start": start, **wishes})  # type: ignore[arg-type]
-        return sync(store, asked, source="massive", plan=PLAN, now=now)
+        return sync(store, asked, vendor="massive", plan=PLAN, now=now)
 
     return run
 
@@ -91,7 +89,7 @@ def test_what_was_fetched_before_it_was_final_is_fetched_once_more(run: Run, sto
 
 def test_without_dates_holes_are_filled_and_the_new_session_is_fetched(run: Run, store: Store) -> None:
     vendor = ByDate()
-    vendor.failing["bars/2026-11-17"] = ProviderError("massive", "server_error", "it failed")
+    vendor.failing["bars/2026-11-17"] = VendorError("massive", "server_error", "it failed")
     report = run(vendor, end=WEEK[2])
     assert report.partial
     assert [failure.sessions for failure in report.parts[0].failures] == [(WEEK[1],)]
@@ -160,7 +158,7 @@ class TestFailures:
     def test_a_fatal_error_ends_asking_and_says_what_was_not_asked(self, run: Run, store: Store) -> None:
         vendor = ByDate()
         for day in WEEK:
-            vendor.failing[f"bars/{day}"] = ProviderError("massive", "bad_key", "unknown key", fatal=True)
+            vendor.failing[f"bars/{day}"] = VendorError("massive", "bad_key", "unknown key", fatal=True)
         report = run(vendor)
         assert 1 <= len(vendor.made) <= PLAN.concurrency
         part = report.parts[0]
@@ -171,7 +169,7 @@ class TestFailures:
     def test_a_vendor_that_is_down_is_left_alone_after_a_few_calls(self, run: Run) -> None:
         vendor = ByDate()
         for day in pl.Series(calendar.sessions(dt.date(2026, 1, 2), FRIDAY)).cast(pl.Date):
-            vendor.failing[f"bars/{day}"] = ProviderError("massive", "unreachable", "no answer in time")
+            vendor.failing[f"bars/{day}"] = VendorError("massive", "unreachable", "no answer in time")
         report = run(vendor, start=dt.date(2026, 1, 2))
         assert len(vendor.made) < 20
         assert report.parts[0].left > 150
@@ -261,7 +259,7 @@ class TestTwoVendors:
 def test_dry_run_says_the_calls_and_makes_none(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     vendor = ByDate()
     monkeypatch.setattr("tapescan.sync.whole.load_vendor", patched(vendor))
-    (part,) = dry_run(store, Wishes(what=BARS, start=WEEK[0]), source="massive", plan=PLAN, now=NOW)
+    (part,) = dry_run(store, Wishes(what=BARS, start=WEEK[0]), vendor="massive", plan=PLAN, now=NOW)
     assert [call.key for call in part.calls] == [f"bars/{day}" for day in WEEK]
     assert vendor.made == []
     assert not store.exists()
@@ -275,7 +273,7 @@ def test_dry_run_before_the_symbols_are_known_says_how_much(store: Store, monkey
             return super().calls(ask) if ask.what == "bars" else [Call("universe", "universe")]
 
     monkeypatch.setattr("tapescan.sync.whole.load_vendor", patched(Both()))
-    universe, bars = dry_run(store, Wishes(what=("universe", "bars"), start=WEEK[0]), source="massive", now=NOW)
+    universe, bars = dry_run(store, Wishes(what=("universe", "bars"), start=WEEK[0]), vendor="massive", now=NOW)
     assert [call.key for call in universe.calls] == ["universe"]
     assert "for 12,000 symbols 2,400 requests" in bars.notes[-1]
 
@@ -319,7 +317,7 @@ class TestMemory:
         def killed(*_args: object, **_more: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("tapescan.store.adding.commit_batch", killed)
+        monkeypatch.setattr("tapescan.store.fetched.commit_batch", killed)
         with pytest.raises(KeyboardInterrupt):
             self._add(store)
         assert store.fetches().is_empty()
@@ -393,7 +391,7 @@ class TestLearntFromAnAdversary:
     def test_a_wrong_key_is_tried_once(self, run: Run) -> None:
         vendor = ByDate()
         for day in WEEK:
-            vendor.failing[f"bars/{day}"] = ProviderError("massive", "bad_key", "unknown key", fatal=True)
+            vendor.failing[f"bars/{day}"] = VendorError("massive", "bad_key", "unknown key", fatal=True)
         run(vendor)
         assert len(vendor.made) == 1
 

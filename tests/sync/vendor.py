@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import polars as pl
 
-from tapescan.errors import ProviderError
-from tapescan.providers.clock import final_at
-from tapescan.providers.link import Link, Reply
-from tapescan.providers.seam import COLUMNS, Ask, Batch, Call, KeyName, Offer, Plan, Problem, Provider, What
+from tapescan.core.errors import VendorError
+from tapescan.market.clock import final_at
+from tapescan.network.link import Link, Reply
+from tapescan.vendors.seam import COLUMNS, Ask, Batch, Call, KeyName, Offer, Plan, Problem, Vendor, What
 
 __all__ = ["NOW", "PLAN", "ByDate", "BySymbol", "bars_of", "patched"]
 
@@ -49,14 +49,14 @@ class _Vendor:
 
     def __init__(self) -> None:
         self.made: list[str] = []
-        self.failing: dict[str, ProviderError] = {}
+        self.failing: dict[str, VendorError] = {}
         self.under_way = 0
         self.most_under_way = 0
 
     def headers(self, _keys: Mapping[str, str]) -> Mapping[str, str]:
         return {}
 
-    def judge(self, _reply: Reply) -> ProviderError | None:
+    def judge(self, _reply: Reply) -> VendorError | None:
         return None
 
     async def fetch(self, call: Call, _link: Link) -> AsyncIterator[Batch]:
@@ -119,6 +119,6 @@ class BySymbol(_Vendor):
         return [Batch("bars", pl.concat(frames), lost)]
 
 
-def patched(provider: Provider) -> Callable[[str], Provider]:
+def patched(vendor: Vendor) -> Callable[[str], Vendor]:
     """What stands in for `load_vendor`."""
-    return lambda _name: provider
+    return lambda _name: vendor

@@ -7,7 +7,6 @@ the very same kernels.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,16 +14,14 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tapescan.errors import OptionError
+from tapescan.core.machine import threads
+from tapescan.core.typing import Floats
 from tapescan.features.plan import Plan
 from tapescan.indicators.definition import Number
 from tapescan.market.panel import Block, Panel
 
-__all__ = ["Features", "latest", "replay", "threads"]
-
-Floats = NDArray[np.float64]
+__all__ = ["Features", "latest", "replay"]
 
 
 @dataclass(frozen=True)
@@ -41,16 +38,6 @@ class Features:
     def __getitem__(self, name: str) -> Floats:
         row: Floats = self.values[self.names.index(name)]
         return row
-
-
-def threads() -> int:
-    """Worker threads: the cores this process may run on, or TAPESCAN_THREADS."""
-    asked = os.environ.get("TAPESCAN_THREADS", "")
-    if not asked:
-        return len(os.sched_getaffinity(0))
-    if not asked.isascii() or not asked.isdigit() or not 1 <= int(asked) <= 1024:
-        raise OptionError(f"TAPESCAN_THREADS={asked!r}", "expected a whole number from 1 to 1024")
-    return int(asked)
 
 
 @lru_cache(maxsize=1)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+
+from tapescan.core.typing import Floats, Ints
 
 __all__ = ["neutralise", "percentile", "winsorise", "zscore"]
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 #: A group smaller than this has no mean of its own worth subtracting.
 SMALLEST_GROUP = 5

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tapescan.errors import OptionError, nearest
+from tapescan.core.errors import OptionError, nearest
 from tapescan.indicators import registry
 from tapescan.indicators.definition import Indicator, Number
 

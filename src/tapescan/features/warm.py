@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from pathlib import Path
 
-from tapescan.features.compute import threads
+from tapescan import indicators
+from tapescan.core.jit import cached_kernels
+from tapescan.core.machine import threads
+from tapescan.core.progress import Progress
 from tapescan.features.plan import Plan
 from tapescan.indicators import Indicator, registry
-from tapescan.indicators.compiled import cached_kernels
 
 __all__ = ["compile_kernels", "warm_up"]
 
-Progress = Callable[[int, int], None]
+#: What progress calls it.
+COMPILING = "compiling kernels, once"
 
 #: Kernels that this process has loaded or compiled.
 _ready: set[str] = set()
@@ -26,13 +30,13 @@ _ready: set[str] = set()
 def warm_up(plan: Plan, progress: Progress | None = None) -> int:
     """Load the plan's kernels, compiling those that no earlier run left on disk.
 
-    progress : called with (done, total) while kernels compile; never called when all are on disk.
+    progress : told of kernels that compile; never when all are on disk.
     Returns how many had to be compiled.
     """
     needed = tuple(dict.fromkeys(step.indicator.name for step in plan.steps if step.indicator.name not in _ready))
     if not needed:
         return 0
-    on_disk = cached_kernels()
+    on_disk = cached_kernels(Path(indicators.__file__).parent)
     missing = [name for name in needed if name not in on_disk]
     mine, theirs = missing, list[str]()
     helper: subprocess.Popen[bytes] | None = None
@@ -42,7 +46,7 @@ def warm_up(plan: Plan, progress: Progress | None = None) -> int:
         helper = subprocess.Popen([sys.executable, "-P", "-c", code], stdout=subprocess.DEVNULL)  # noqa: S603
     for done, name in enumerate(mine):
         if progress:
-            progress(done * len(missing) // len(mine), len(missing))
+            progress(done * len(missing) // len(mine), len(missing), COMPILING)
         _compile(registry[name])
     if helper is not None:
         # A helper that failed is no error: what it left out compiles here, in the loop below.
@@ -51,7 +55,7 @@ def warm_up(plan: Plan, progress: Progress | None = None) -> int:
         if name not in mine:
             _compile(registry[name])
     if progress and missing:
-        progress(len(missing), len(missing))
+        progress(len(missing), len(missing), COMPILING)
     _ready.update(needed)
     return len(missing)
 

@@ -17,15 +17,14 @@ import datetime as dt
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from tapescan.errors import OptionError
+from tapescan.core.errors import OptionError
+from tapescan.core.typing import Bools, Floats
 from tapescan.fundamentals.items import CONCEPTS, ITEMS, Item
 from tapescan.market.calendar import sessions
 
 __all__ = ["FACTS", "RAW", "REFUSALS", "check_facts", "known_from", "observations", "observed"]
 
-Floats = NDArray[np.float64]
 
 #: Facts as a source tells them: one row a tag, period and filing.
 RAW: dict[str, pl.DataType] = {
@@ -191,7 +190,7 @@ def _item_versions(versions: pl.DataFrame, kind: str) -> list[pl.DataFrame]:
     return [_changes(wide, item) for item in items]
 
 
-def _carry(known: Floats, begins: NDArray[np.bool_]) -> Floats:
+def _carry(known: Floats, begins: Bools) -> Floats:
     """Fill each not-known value with the last known one above it, up to the row where its period begins."""
     rows = np.arange(len(known))[:, None]
     source = np.maximum.accumulate(np.where(np.isnan(known), -1, rows), axis=0)

@@ -27,15 +27,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.fundamentals.items import ITEMS, SUMMABLE
 
 __all__ = ["DERIVED", "Series", "Values", "derive", "derive_series", "find_latest", "known_facts"]
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 #: What `derive` answers: one row a company, item and period. ``derived`` tells a difference or a sum.
 DERIVED: dict[str, pl.DataType] = {

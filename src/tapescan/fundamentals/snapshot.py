@@ -6,14 +6,13 @@ import datetime as dt
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tapescan.core.typing import Floats, Ints
 from tapescan.fundamentals.items import PER_SHARE, SHARE_COUNTS
 from tapescan.fundamentals.periods import (
     DAY_BITS,
     DAY_ZERO,
     NAMES,
-    Ints,
     Series,
     Values,
     derive_series,
@@ -23,7 +22,6 @@ from tapescan.fundamentals.periods import (
 
 __all__ = ["FIELDS", "SNAPSHOT", "STALE_AFTER", "in_share_basis", "snapshot"]
 
-Floats = NDArray[np.float64]
 
 #: Sums of the trailing twelve months.
 _TTM = (

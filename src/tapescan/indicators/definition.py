@@ -138,9 +138,9 @@ class Indicator:
     @cached_property
     def kernel(self) -> Any:
         """The compiled function. numba is imported here, so that listing indicators does not need it."""
-        from tapescan.indicators.compiled import compile_lazily
+        from tapescan.core.jit import compile_kernel
 
-        return compile_lazily(self.function)
+        return compile_kernel(self.function)
 
     @cached_property
     def signature(self) -> Any:

@@ -20,14 +20,13 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+
+from tapescan.core.typing import Floats, Ints
 
 __all__ = ["Adjustment", "adjust_bars"]
 
 Adjustment = Literal["none", "splits", "total"]
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 _PRICES = ("open", "high", "low", "close")
 #: Days since 1970-01-01 fit in these many bits with a wide margin, so (symbol, day) is one sortable integer.

@@ -11,7 +11,6 @@ A day is a ``datetime.date``, or int32 days since 1970-01-01 in arrays.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import tempfile
 import warnings
 from dataclasses import dataclass
@@ -19,13 +18,13 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tapescan.errors import OptionError
+from tapescan.core.errors import OptionError
+from tapescan.core.files import user_cache
+from tapescan.core.typing import Days
 
 __all__ = ["is_session", "next_session", "previous_session", "session_count", "sessions"]
 
-Days = NDArray[np.int32]
 
 EPOCH = dt.date(1970, 1, 1)
 
@@ -139,12 +138,7 @@ def _compute(first: int, last: int) -> _Known:
 
 def _path() -> Path:
     """The file of this version of the library, in TAPESCAN_CACHE or the user's cache folder."""
-    folder = os.environ.get("TAPESCAN_CACHE")
-    if not folder:
-        import platformdirs
-
-        folder = platformdirs.user_cache_dir("tapescan")
-    return Path(folder) / f"xnys-{metadata.version('exchange_calendars')}.npy"
+    return user_cache() / f"xnys-{metadata.version('exchange_calendars')}.npy"
 
 
 def _read(path: Path) -> _Known | None:

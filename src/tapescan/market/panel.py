@@ -15,11 +15,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tapescan.core.typing import Days, Floats, Ints
+
 __all__ = ["LANES", "MARKET_SESSIONS", "MARKET_SYMBOL", "Block", "Market", "Panel", "build_panel"]
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Days = NDArray[np.int32]
 
 #: Lanes of a block: wide enough that calling a kernel costs little beside its work, narrow enough that
 #: a block's five columns stay in a core's cache. Measured by `tapescan bench`.

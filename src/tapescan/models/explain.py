@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tapescan.errors import OptionError
+from tapescan.core.errors import OptionError
+from tapescan.core.typing import Floats
 from tapescan.features.plan import parse_feature
 from tapescan.indicators import Indicator, registry
 
 __all__ = ["by_family", "feature_words", "in_words", "value_words"]
 
-Floats = NDArray[np.float64]
 
 #: How a value is written, by its unit; as a plain number where the unit is not here.
 STYLES = {

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tapescan.errors import OptionError, nearest
+from tapescan.core.errors import OptionError, nearest
 from tapescan.features.compute import Features, latest
 from tapescan.features.cross import percentile
+from tapescan.fundamentals.ratios import RATIOS
+from tapescan.market.regime import market_return
 from tapescan.market.universe import spelling_key
-from tapescan.scan.alpha import Forecast, Parts
 from tapescan.scan.factors import AVERAGES, FACTORS, OSCILLATORS, RELATIVE_HORIZONS
+from tapescan.scan.forecasts import Forecast, Parts
 from tapescan.scan.pipeline import Inputs, Request, run
-from tapescan.scan.ratios import RATIOS
 from tapescan.scan.reasons import REASONS
-from tapescan.scan.regime import market_return
 from tapescan.scan.result import ScanResult
 
 __all__ = ["Explanation", "FactorView", "ForecastView", "Statements", "explain"]

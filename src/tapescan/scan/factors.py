@@ -11,16 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tapescan.core.typing import Floats, Ints
 from tapescan.features.compute import Features
 from tapescan.features.cross import neutralise, winsorise, zscore
-from tapescan.scan.ratios import RATIOS
+from tapescan.fundamentals.ratios import RATIOS
 
 __all__ = ["AVERAGES", "FACTORS", "OSCILLATORS", "Factor", "Term", "factor_features", "factor_values", "rating"]
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Value = Callable[[Mapping[str, Floats]], Floats]
 
 #: z-scores are cut here, so that one extreme term cannot outvote the others.

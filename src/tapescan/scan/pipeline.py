@@ -18,19 +18,19 @@ from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from tapescan.errors import OptionError
+from tapescan.core.errors import OptionError
+from tapescan.core.typing import Bools, Floats, Ints, Texts
 from tapescan.features.compute import Features, latest
 from tapescan.features.plan import Plan, plan_features
+from tapescan.fundamentals.ratios import RATIOS
 from tapescan.market.adjust import Adjustment
 from tapescan.market.panel import Panel
-from tapescan.models.predict import Models
-from tapescan.scan.alpha import Basis, Forecast, forecast_market, model_notes, usable
+from tapescan.market.regime import market_regime, market_return
+from tapescan.models.forecast import Models
 from tapescan.scan.factors import FACTORS, RELATIVE_HORIZONS, factor_features, factor_values
+from tapescan.scan.forecasts import Basis, Forecast, forecast_market, model_notes, usable
 from tapescan.scan.profile import Filters, Profile
-from tapescan.scan.ratios import RATIOS
-from tapescan.scan.regime import market_regime, market_return
 from tapescan.scan.result import Coverage, ScanResult
 from tapescan.scan.score import Score, score_symbols, weight_shares
 from tapescan.scan.screen import Ranking, Screen, features_among, parse_ranking, parse_screen
@@ -39,8 +39,6 @@ from tapescan.version import __version__
 
 __all__ = ["Inputs", "Request", "prepare", "run"]
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 T = TypeVar("T")
 
 #: What the universe tells about a symbol, as columns of the result.
@@ -91,7 +89,7 @@ class Inputs:
     adjust: Adjustment = "splits"
 
     @cached_property
-    def by_symbol(self) -> NDArray[np.int64]:
+    def by_symbol(self) -> Ints:
         """The places of the panel's symbols in the order of their names; kept for the next scan."""
         symbols = self.panel.symbols
         return np.array(sorted(range(len(symbols)), key=symbols.__getitem__), dtype=np.int64)
@@ -210,7 +208,7 @@ def run(inputs: Inputs, request: Request) -> ScanResult:
     )
 
 
-def _filter(panel: Panel, universe: pl.DataFrame, features: Features, filters: Filters) -> NDArray[np.str_]:
+def _filter(panel: Panel, universe: pl.DataFrame, features: Features, filters: Filters) -> Texts:
     """Why each symbol of the panel is dropped, the first reason that applies; empty for the eligible."""
     universe = universe.head(len(panel))
     close, traded = features["close"], features["dollar_volume_20"]
@@ -274,7 +272,7 @@ def _assemble(
     score: Score,
     long: Bools,
     trades: TradePlan,
-    dropped: NDArray[np.str_],
+    dropped: Texts,
 ) -> tuple[pl.DataFrame, Coverage]:
     """One frame of all symbols, screened and ranked, and the coverage counted from it."""
     panel = inputs.panel
@@ -347,7 +345,7 @@ def _names_where(masks: Mapping[str, Bools], symbols: int) -> list[str]:
     return texts
 
 
-def _codes(column: pl.Series) -> NDArray[np.int64]:
+def _codes(column: pl.Series) -> Ints:
     return column.fill_null("").rank("dense").to_numpy().astype(np.int64) - 1
 
 

@@ -17,7 +17,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from tapescan.errors import ProfileError, nearest
+from tapescan.core.errors import ProfileError, nearest
+from tapescan.core.settings import setting
 from tapescan.market.universe import SECTORS, TYPES, sector_name
 
 __all__ = ["DEFAULT_PROFILE", "Filters", "Profile", "Risk", "load_profile", "profile_names"]
@@ -203,5 +204,5 @@ def _parse(path: Path, where: str) -> Profile:
 
 def _folders() -> tuple[Path, ...]:
     shipped = Path(str(resources.files("tapescan.scan") / "profiles"))
-    own = os.environ.get("TAPESCAN_PROFILES")
+    own = setting("profiles")
     return (shipped, Path(own)) if own else (shipped,)

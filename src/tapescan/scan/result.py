@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import polars as pl
 
-from tapescan.scan.regime import Regime
+from tapescan.market.regime import Regime
 
 if TYPE_CHECKING:  # imported, it would load all kernels before the command line is even checked
-    from tapescan.scan.alpha import Forecast
+    from tapescan.scan.forecasts import Forecast
 
 __all__ = ["Coverage", "ScanResult"]
 

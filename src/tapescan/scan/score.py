@@ -12,15 +12,13 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from tapescan.core.typing import Bools, Floats
 from tapescan.features.cross import percentile
+from tapescan.market.regime import Regime
 from tapescan.scan.profile import Profile
-from tapescan.scan.regime import Regime
 
 __all__ = ["Score", "score_symbols", "weight_shares"]
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Score:
 
     total: Floats
     parts: dict[str, Floats]
-    unknown: dict[str, NDArray[np.bool_]]
+    unknown: dict[str, Bools]
 
 
 def weight_shares(
@@ -58,10 +56,10 @@ def weight_shares(
     return {name: weight / total for name, weight in weights.items() if weight > 0.0} if total > 0.0 else {}
 
 
-def score_symbols(factors: Mapping[str, Floats], shares: Mapping[str, float], eligible: NDArray[np.bool_]) -> Score:
+def score_symbols(factors: Mapping[str, Floats], shares: Mapping[str, float], eligible: Bools) -> Score:
     """Factor values to scores, among the eligible symbols."""
     parts: dict[str, Floats] = {}
-    unknown: dict[str, NDArray[np.bool_]] = {}
+    unknown: dict[str, Bools] = {}
     total = np.where(eligible, 0.0, np.nan)
     for name, share in shares.items():
         known = ~np.isnan(factors[name])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import polars as pl
 from polars.exceptions import PolarsError
 
-from tapescan.errors import InputError, OptionError, ScreenError, nearest
+from tapescan.core.errors import InputError, OptionError, ScreenError, nearest
 from tapescan.features.plan import known_features, parse_feature
 
 __all__ = ["Ranking", "Screen", "features_among", "parse_ranking", "parse_screen"]

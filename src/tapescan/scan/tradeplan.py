@@ -13,14 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tapescan.core.typing import Bools, Floats, Texts
 from tapescan.features.compute import Features
 from tapescan.scan.profile import Risk
 
 __all__ = ["TradePlan", "plan_features_needed", "plan_trades"]
 
-Floats = NDArray[np.float64]
 
 #: The swing stop stands this many average true ranges beyond the swing itself.
 SWING_MARGIN = 0.1
@@ -43,7 +42,7 @@ class TradePlan:
     shares: Floats
     dollars: Floats
     risk: Floats
-    limit: NDArray[np.str_]
+    limit: Texts
 
 
 def plan_features_needed(risk: Risk) -> tuple[str, ...]:
@@ -52,8 +51,8 @@ def plan_features_needed(risk: Risk) -> tuple[str, ...]:
 
 def plan_trades(
     features: Features | Mapping[str, Floats],
-    long: NDArray[np.bool_],
-    eligible: NDArray[np.bool_],
+    long: Bools,
+    eligible: Bools,
     risk: Risk,
     scale: float = 1.0,
 ) -> TradePlan:
@@ -96,7 +95,7 @@ def plan_trades(
     )
 
 
-def _to_tick(price: Floats, tick: Floats, *, up: NDArray[np.bool_]) -> Floats:
+def _to_tick(price: Floats, tick: Floats, *, up: Bools) -> Floats:
     # The small allowance keeps a price that is on its tick already from moving a whole tick.
     ticks = price / tick
     rounded = np.where(up, np.ceil(ticks - 1e-6), np.floor(ticks + 1e-6))

@@ -1,6 +1,6 @@
 """Delta Lake tables: the only place that touches disk, and the only one that knows Delta Lake."""
 
-from tapescan.store.adding import Fetched, Step
+from tapescan.store.fetched import Fetched, Step
 from tapescan.store.report import ImportReport
 from tapescan.store.store import Store
 

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from tapescan.errors import StoreError
+from tapescan.core.errors import StoreError
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
 from tapescan.store.report import ImportReport
-from tapescan.store.tables import SCHEMAS, Conflict, Table, store_errors
+from tapescan.store.table import SCHEMAS, Conflict, Table, store_errors
 
 __all__ = ["Batch", "Cover", "commit_batch"]
 

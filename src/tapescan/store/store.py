@@ -11,13 +11,13 @@ from typing import Literal
 
 import polars as pl
 
-from tapescan.errors import OptionError, StoreError
+from tapescan.core.errors import OptionError, StoreError
+from tapescan.importing.importing import Progress, import_files
 from tapescan.market.adjust import Adjustment, adjust_bars
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
-from tapescan.store.adding import Fetched, Step, add_rows, done_fetches, settle
-from tapescan.store.importing import Progress, import_files
+from tapescan.store.fetched import Fetched, Step, add_rows, done_fetches, settle
 from tapescan.store.report import ImportReport
-from tapescan.store.tables import SCHEMAS, Conflict, Table, is_remote, local_version, store_errors
+from tapescan.store.table import SCHEMAS, Conflict, Table, is_remote, local_version, store_errors
 
 __all__ = ["Store"]
 

@@ -1,7 +1,7 @@
 """Fill and refresh a store from vendors: plan the calls, make them, store what they bring, and say what happened.
 
-`planning` decides what is missing, `running` fetches and stores it, `report` tells of it; `sources` compares
-vendors and `doctor` examines a store.
+`planning` decides what is missing, `fetching` fetches and stores it, `report` tells of it; `choosing` compares
+vendors.
 """
 
 from tapescan.sync.report import SyncReport

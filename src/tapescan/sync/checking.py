@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 
-from tapescan.providers.seam import Call
+from tapescan.vendors.seam import Call
 
 __all__ = ["covered", "doubtful", "repeated_sessions", "short_sessions", "unlisted"]
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from tapescan.errors import OptionError
-from tapescan.providers.clock import session_of
-from tapescan.providers.seam import Ask, Call, Offer, Plan, Provider, What
+from tapescan.core.errors import OptionError
+from tapescan.market.clock import session_of
 from tapescan.store import Store
 from tapescan.sync.sessions import FIRST_SYNC, ask_bars, symbols_for
 from tapescan.sync.wishes import Wishes, last_ready_session
+from tapescan.vendors.seam import Ask, Call, Offer, Plan, Vendor, What
 
 __all__ = ["OFFERS_FOR", "Planned", "plan_part", "seconds_at_limit"]
 
@@ -45,7 +45,7 @@ class Planned:
     """
 
     what: What
-    source: str
+    vendor: str
     plan: Plan
     calls: tuple[Call, ...]
     done: int
@@ -70,15 +70,15 @@ def seconds_at_limit(plan: Plan, requests: int) -> float:
     return (math.ceil(requests / plan.requests) - 1) * plan.seconds
 
 
-def plan_part(store: Store, provider: Provider, plan: Plan, what: What, wishes: Wishes, now: dt.datetime) -> Planned:
+def plan_part(store: Store, vendor: Vendor, plan: Plan, what: What, wishes: Wishes, now: dt.datetime) -> Planned:
     """The calls for one kind of data; raises OptionError for what the vendor does not have."""
-    offers = [offer for offer in OFFERS_FOR[what] if offer in provider.offers]
+    offers = [offer for offer in OFFERS_FOR[what] if offer in vendor.offers]
     if not offers:
-        raise OptionError(f"{provider.name} has no {what}", f"it offers {', '.join(provider.offers)}")
+        raise OptionError(f"{vendor.name} has no {what}", f"it offers {', '.join(vendor.offers)}")
     if all(offer in plan.lacks for offer in offers):
-        raise OptionError(f"{provider.name}'s plan {plan.name!r} has no {what}", "name another plan with --plan")
+        raise OptionError(f"{vendor.name}'s plan {plan.name!r} has no {what}", "name another plan with --plan")
     fetched = store.fetches()
-    mine = fetched.filter(pl.col("source") == provider.name)
+    mine = fetched.filter(pl.col("source") == vendor.name)
     known: dict[str, dt.datetime] = dict(zip(mine["key"], mine["at"], strict=True))
     notes: list[str] = []
     end = wishes.end or last_ready_session(now)
@@ -86,34 +86,34 @@ def plan_part(store: Store, provider: Provider, plan: Plan, what: What, wishes: 
     newcomers: tuple[str, ...] = ()
     asks: tuple[Ask, ...]
     if what == "bars":
-        asked = ask_bars(store, provider, plan, wishes, now, fetched, known, notes)
+        asked = ask_bars(store, vendor, plan, wishes, now, fetched, known, notes)
         asks, sessions, newcomers = asked.asks, asked.sessions, asked.newcomers
         known = {key: at for key, at in known.items() if key not in asked.doubted}
     elif what == "actions":
-        symbols = symbols_for(store, provider, what, wishes, end - FIRST_SYNC)
-        since = _actions_since(store, provider, plan, wishes, now, end, known, symbols)
+        symbols = symbols_for(store, vendor, what, wishes, end - FIRST_SYNC)
+        since = _actions_since(store, vendor, plan, wishes, now, end, known, symbols)
         if plan.years is not None and since > end - FIRST_SYNC and store.exists() and not store.is_empty():
-            notes += _unreached(store.sessions()[0], now, plan, provider)
+            notes += _unreached(store.sessions()[0], now, plan, vendor)
         asks = (Ask(what, plan, now, end, since=since, symbols=symbols),)
     elif what == "fundamentals":
         companies = _companies(store, wishes)
         asks = (Ask(what, plan, now, end, symbols=wishes.symbols, companies=companies, via=wishes.via),)
     else:
         asks = (Ask(what, plan, now, end, symbols=wishes.symbols, via=wishes.via),)
-    calls = [call for ask in asks for call in provider.calls(ask)]
+    calls = [call for ask in asks for call in vendor.calls(ask)]
     again = wishes.again or wishes.compare or (wishes.replace and what == "bars")
     wanted = [call for call in calls if again or not _holds(call, known.get(call.key), now)]
     return Planned(
-        what, provider.name, plan, tuple(wanted), len(calls) - len(wanted), sessions, newcomers, tuple(notes)
+        what, vendor.name, plan, tuple(wanted), len(calls) - len(wanted), sessions, newcomers, tuple(notes)
     )
 
 
-def _unreached(oldest_bar: dt.date, now: dt.datetime, plan: Plan, provider: Provider) -> list[str]:
+def _unreached(oldest_bar: dt.date, now: dt.datetime, plan: Plan, vendor: Vendor) -> list[str]:
     oldest = plan.oldest(session_of(now))
     if oldest is None or oldest_bar >= oldest:
         return []
     return [
-        f"{provider.name}'s plan {plan.name!r} has splits and dividends from {oldest} on; the store's bars begin on"
+        f"{vendor.name}'s plan {plan.name!r} has splits and dividends from {oldest} on; the store's bars begin on"
         f" {oldest_bar}, and those before may lack some"
     ]
 
@@ -132,7 +132,7 @@ def _holds(call: Call, at: dt.datetime | None, now: dt.datetime) -> bool:
 
 def _actions_since(
     store: Store,
-    provider: Provider,
+    vendor: Vendor,
     plan: Plan,
     wishes: Wishes,
     now: dt.datetime,
@@ -151,7 +151,7 @@ def _actions_since(
     if wishes.start is not None or symbols:
         return first
     kinds = {
-        match[1] for call in provider.calls(Ask("actions", plan, now, end, since=first)) if (match := _span(call.key))
+        match[1] for call in vendor.calls(Ask("actions", plan, now, end, since=first)) if (match := _span(call.key))
     }
     asked = [match for key in known if (match := _span(key)) and match[1] in kinds]
     reach = {kind: min((match[2] for match in asked if match[1] == kind), default="9") for kind in kinds}

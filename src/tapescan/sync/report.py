@@ -9,9 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from tapescan.errors import PROVIDER_REASONS
-from tapescan.providers.seam import Problem
+from tapescan.core.errors import VENDOR_REASONS
 from tapescan.store import ImportReport
+from tapescan.vendors.seam import Problem
 
 __all__ = ["Failure", "PartReport", "SyncReport", "duration"]
 
@@ -22,7 +22,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Failure:
-    """A call that brought nothing. key : the call's. reason : a word of PROVIDER_REASONS."""
+    """A call that brought nothing. key : the call's. reason : a word of VENDOR_REASONS."""
 
     key: str
     reason: str
@@ -40,7 +40,7 @@ class PartReport:
     """
 
     what: str
-    source: str
+    vendor: str
     plan: str = ""
     calls: int = 0
     before: int = 0
@@ -84,7 +84,7 @@ class PartReport:
             what = (
                 f"nothing to fetch: all {self.before:,} calls were made before" if self.before else "nothing to fetch"
             )
-            return [f"{self.what} from {self.source}: {what}", *(f"  note: {note}" for note in self.notes)]
+            return [f"{self.what} from {self.vendor}: {what}", *(f"  note: {note}" for note in self.notes)]
         parts = [f"asked {self.calls:,} {'call' if self.calls == 1 else 'calls'}", f"got {self.made:,}"]
         if self.failures:
             parts.append(f"failed {len(self.failures):,}")
@@ -92,7 +92,7 @@ class PartReport:
             parts.append(f"not asked {self.left:,}")
         if self.before:
             parts.append(f"{self.before:,} had been made before")
-        lines = [f"{self.what} from {self.source}{f' ({self.plan})' if self.plan else ''}: {', '.join(parts)}"]
+        lines = [f"{self.what} from {self.vendor}{f' ({self.plan})' if self.plan else ''}: {', '.join(parts)}"]
         if self.rows:
             lines.append(f"  {self.rows:,} rows came{self._stored()}")
         lines += [
@@ -103,7 +103,7 @@ class PartReport:
             those = [failure for failure in self.failures if failure.reason == reason]
             days = sorted({str(day) for failure in those for day in failure.sessions})
             which = f" ({', '.join(days[:SHOWN])}{', ...' if len(days) > SHOWN else ''})" if days else ""
-            lines.append(f"  failed: {count:,} x {PROVIDER_REASONS[reason]}{which}; first: {those[0].detail}")
+            lines.append(f"  failed: {count:,} x {VENDOR_REASONS[reason]}{which}; first: {those[0].detail}")
         for reason, count in Counter(problem.reason for problem in self.problems).most_common():
             some = [_named(problem) for problem in self.problems if problem.reason == reason][:SHOWN]
             more = ", ..." if count > len(some) else ""
@@ -148,22 +148,22 @@ class SyncReport:
         return any(part.stopped for part in self.parts)
 
     def sessions(self) -> pl.DataFrame:
-        """session, source, rows, reason (empty for what came), detail; one row a session asked for."""
+        """session, vendor, rows, reason (empty for what came), detail; one row a session asked for."""
         rows = []
         for part in self.parts:
-            rows += [(day, part.source, count, "", "") for day, count in part.got.items()]
-            rows += [(day, part.source, 0, f.reason, f.detail) for f in part.failures for day in f.sessions]
-        schema = {"session": pl.Date, "source": pl.String, "rows": pl.Int64, "reason": pl.String, "detail": pl.String}
-        return pl.DataFrame(rows, schema=schema, orient="row").sort("session", "source")
+            rows += [(day, part.vendor, count, "", "") for day, count in part.got.items()]
+            rows += [(day, part.vendor, 0, f.reason, f.detail) for f in part.failures for day in f.sessions]
+        schema = {"session": pl.Date, "vendor": pl.String, "rows": pl.Int64, "reason": pl.String, "detail": pl.String}
+        return pl.DataFrame(rows, schema=schema, orient="row").sort("session", "vendor")
 
     def symbols(self) -> pl.DataFrame:
-        """symbol, source, session, reason, detail; one row a symbol (and session) that did not come, or not whole."""
+        """symbol, vendor, session, reason, detail; one row a symbol (and session) that did not come, or not whole."""
         rows = []
         for part in self.parts:
-            rows += [(p.symbol, part.source, p.session, p.reason, p.detail) for p in part.problems if p.symbol]
-            rows += [(s, part.source, None, f.reason, f.detail) for f in part.failures for s in f.symbols]
-        schema = dict.fromkeys(("symbol", "source", "session", "reason", "detail"), pl.String) | {"session": pl.Date}
-        return pl.DataFrame(rows, schema=schema, orient="row").sort("symbol", "session", "source")
+            rows += [(p.symbol, part.vendor, p.session, p.reason, p.detail) for p in part.problems if p.symbol]
+            rows += [(s, part.vendor, None, f.reason, f.detail) for f in part.failures for s in f.symbols]
+        schema = dict.fromkeys(("symbol", "vendor", "session", "reason", "detail"), pl.String) | {"session": pl.Date}
+        return pl.DataFrame(rows, schema=schema, orient="row").sort("symbol", "session", "vendor")
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -174,7 +174,7 @@ class SyncReport:
             "parts": [
                 {
                     "what": part.what,
-                    "source": part.source,
+                    "vendor": part.vendor,
                     "plan": part.plan,
                     "calls": part.calls,
                     "made": part.made,

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from tapescan.errors import OptionError
+from tapescan.core.errors import OptionError
 from tapescan.market import calendar
-from tapescan.providers.clock import final_at, session_of
-from tapescan.providers.seam import Ask, Plan, Provider, What
+from tapescan.market.clock import final_at, session_of
 from tapescan.store import Store
 from tapescan.sync.checking import short_sessions
 from tapescan.sync.wishes import Wishes, last_ready_session
+from tapescan.vendors.seam import Ask, Plan, Vendor, What
 
 __all__ = [
     "FIRST_SYNC",
@@ -56,7 +56,7 @@ class AskedBars:
 
 def ask_bars(
     store: Store,
-    provider: Provider,
+    vendor: Vendor,
     plan: Plan,
     wishes: Wishes,
     now: dt.datetime,
@@ -68,21 +68,21 @@ def ask_bars(
 
     fetched : by all vendors. known : key -> when, by this one. notes : gets what is to be said.
     """
-    first, end = _span(store, provider, plan, wishes, now, fetched, known, notes)
+    first, end = _span(store, vendor, plan, wishes, now, fetched, known, notes)
     days = tuple(pl.Series("session", calendar.sessions(first, end)).cast(pl.Date)) if first <= end else ()
     if not days:
         notes.append("no session in that time")
         return AskedBars(())
-    if "bars by date" in provider.offers or wishes.symbols or wishes.compare:
-        symbols = symbols_for(store, provider, "bars", wishes, days[0])
+    if "bars by date" in vendor.offers or wishes.symbols or wishes.compare:
+        symbols = symbols_for(store, vendor, "bars", wishes, days[0])
         ask = Ask("bars", plan, now, end, sessions=days, symbols=symbols, via=wishes.via)
         return AskedBars((ask,), doubted=_doubted(store, known, days[0]))
-    return _by_symbol(store, provider, plan, wishes, now, known, days)
+    return _by_symbol(store, vendor, plan, wishes, now, known, days)
 
 
 def _by_symbol(
     store: Store,
-    provider: Provider,
+    vendor: Vendor,
     plan: Plan,
     wishes: Wishes,
     now: dt.datetime,
@@ -92,7 +92,7 @@ def _by_symbol(
     """Symbols asked before are asked for the new sessions, the others for all."""
     again = wishes.again or wishes.replace
     missing = tuple(day for day in days if again or not _session_holds(day, known, now))
-    symbols = symbols_for(store, provider, "bars", wishes, days[0])
+    symbols = symbols_for(store, vendor, "bars", wishes, days[0])
     if not symbols:  # files that name their symbols themselves
         return AskedBars((Ask("bars", plan, now, days[-1], sessions=days, via=wishes.via),))
     old = tuple(symbol for symbol in symbols if f"{SYMBOL_KEY}{symbol}" in known)
@@ -107,7 +107,7 @@ def _by_symbol(
 
 def _span(
     store: Store,
-    provider: Provider,
+    vendor: Vendor,
     plan: Plan,
     wishes: Wishes,
     now: dt.datetime,
@@ -120,17 +120,17 @@ def _span(
     if end > ready and calendar.session_count(ready, end) > 1:
         notes.append(f"bars are there up to {ready}; what is later is left for another sync")
     end = min(end, ready)
-    first = wishes.start or (end if wishes.compare else _first_missing(store, provider, end, fetched, known, notes))
+    first = wishes.start or (end if wishes.compare else _first_missing(store, vendor, end, fetched, known, notes))
     oldest = plan.oldest(session_of(now))
     if oldest is not None and first < oldest:
-        notes.append(f"{provider.name}'s plan {plan.name!r} reaches back to {oldest}; what is earlier is left out")
+        notes.append(f"{vendor.name}'s plan {plan.name!r} reaches back to {oldest}; what is earlier is left out")
         first = oldest
     return first, end
 
 
 def _first_missing(
     store: Store,
-    provider: Provider,
+    vendor: Vendor,
     end: dt.date,
     fetched: pl.DataFrame,
     known: dict[str, dt.datetime],
@@ -143,7 +143,7 @@ def _first_missing(
     or on its day, when another vendor was asked for it before it was final. In an empty store: a year ago; but all
     there is, where it costs nothing.
     """
-    if not provider.hosts:
+    if not vendor.hosts:
         return calendar.EARLIEST
     asked = [day for key in known if (day := _session_of_key(key)) is not None]
     stored = store.sessions() if store.exists() and not store.is_empty() else pl.Series("session", [], dtype=pl.Date)
@@ -196,15 +196,15 @@ def _doubted(store: Store, known: dict[str, dt.datetime], since: dt.date) -> fro
 # --- symbols ----------------------------------------------------------------------------------------------
 
 
-def symbols_for(store: Store, provider: Provider, what: What, wishes: Wishes, since: dt.date) -> tuple[str, ...]:
+def symbols_for(store: Store, vendor: Vendor, what: What, wishes: Wishes, since: dt.date) -> tuple[str, ...]:
     """The symbols to name to a vendor; empty where it brings the whole market by itself."""
-    if wishes.symbols or what not in provider.needs_symbols:
+    if wishes.symbols or what not in vendor.needs_symbols:
         return wishes.symbols
     found = known_symbols(store, since)
     if not found:
         raise OptionError(
-            f"{provider.name} brings {what} of named symbols, and the store {store.path} knows none yet",
-            "sync the universe first, as with --source nasdaqtrader, or name some: --symbols AAPL,MSFT",
+            f"{vendor.name} brings {what} of named symbols, and the store {store.path} knows none yet",
+            "sync the universe first, as with --vendor nasdaqtrader, or name some: --symbols AAPL,MSFT",
         )
     return found
 

@@ -12,20 +12,21 @@ from dataclasses import replace
 
 import polars as pl
 
-from tapescan.errors import OptionError
+from tapescan.core.errors import OptionError
 from tapescan.market import calendar
-from tapescan.providers.clock import session_of
-from tapescan.providers.link import Link, Patience
-from tapescan.providers.recent import Recent
-from tapescan.providers.seam import Ask, Plan, Provider, What
-from tapescan.providers.vendors import base_addresses, find_plan, load_vendor, open_link
+from tapescan.market.clock import session_of
+from tapescan.network.link import Link, Patience
+from tapescan.network.recent import Recent
 from tapescan.store import Store
+from tapescan.core.progress import Progress
+from tapescan.sync.fetching import run_part
 from tapescan.sync.planning import OFFERS_FOR, Planned, plan_part
 from tapescan.sync.report import PartReport, SyncReport
-from tapescan.sync.running import Progress, run_part
 from tapescan.sync.sessions import known_symbols
-from tapescan.sync.sources import COMPANIES, PREFERRED, SYMBOLS, choose_source
+from tapescan.sync.choosing import COMPANIES, PREFERRED, SYMBOLS, choose_vendor
 from tapescan.sync.wishes import Wishes
+from tapescan.vendors.registry import base_addresses, find_plan, load_vendor, open_link
+from tapescan.vendors.seam import Ask, Plan, Vendor, What
 
 __all__ = ["dry_run", "sync"]
 
@@ -38,7 +39,7 @@ def sync(
     store: Store,
     wishes: Wishes,
     *,
-    source: str = "",
+    vendor: str = "",
     plan: str | Plan = "",
     now: dt.datetime | None = None,
     patience: Patience | None = None,
@@ -47,14 +48,14 @@ def sync(
 ) -> SyncReport:
     """Fetch what is missing into a store. What goes wrong with a vendor is in the report, which may be partial.
 
-    source : a vendor's name; empty for the first of each kind of data that has its keys. plan : of the vendor, by
+    vendor : its name; empty for the first of each kind of data that has its keys. plan : of the vendor, by
     name, or made by hand. now : the time, for tests. patience : how long vendors are waited for. addresses : part ->
     base address, instead of the vendor's own.
     Raises OptionError for wishes that no vendor can fulfil, StoreError when the store cannot be written.
     """
 
     def run() -> SyncReport:
-        return asyncio.run(_sync(store, wishes, source, plan, now, patience, addresses, progress))
+        return asyncio.run(_sync(store, wishes, vendor, plan, now, patience, addresses, progress))
 
     try:
         asyncio.get_running_loop()
@@ -65,24 +66,24 @@ def sync(
 
 
 def dry_run(
-    store: Store, wishes: Wishes, *, source: str = "", plan: str | Plan = "", now: dt.datetime | None = None
+    store: Store, wishes: Wishes, *, vendor: str = "", plan: str | Plan = "", now: dt.datetime | None = None
 ) -> list[Planned]:
     """The calls that `sync` would make, without making any."""
     moment = now or dt.datetime.now(dt.UTC)
     parts = []
-    for what, provider, chosen in _parts(wishes, source, plan):
-        by_symbol = what in provider.needs_symbols and "universe" in wishes.what and not wishes.symbols
+    for what, giver, chosen in _parts(wishes, vendor, plan):
+        by_symbol = what in giver.needs_symbols and "universe" in wishes.what and not wishes.symbols
         if by_symbol and not known_symbols(store, dt.date.min):
             invented = replace(wishes, symbols=SYMBOLS)
-            planned = plan_part(store, provider, chosen, what, invented, moment)
+            planned = plan_part(store, giver, chosen, what, invented, moment)
             parts.append(_guessed(planned, f"symbol, once the universe is known: for {len(SYMBOLS):,} symbols"))
-        elif what == "fundamentals" and "universe" in provider.offers and not store.companies().height:
+        elif what == "fundamentals" and "universe" in giver.offers and not store.companies().height:
             # The map of companies is fetched first, and is not there yet.
             ask = Ask(what, chosen, moment, session_of(moment), companies=COMPANIES, via=wishes.via)
-            planned = Planned(what, provider.name, chosen, tuple(provider.calls(ask)), 0)
+            planned = Planned(what, giver.name, chosen, tuple(giver.calls(ask)), 0)
             parts.append(_guessed(planned, f"company, once they are known: for {len(COMPANIES):,} companies"))
         else:
-            parts.append(plan_part(store, provider, chosen, what, wishes, moment))
+            parts.append(plan_part(store, giver, chosen, what, wishes, moment))
     return parts
 
 
@@ -95,7 +96,7 @@ def _guessed(planned: Planned, by: str) -> Planned:
 async def _sync(
     store: Store,
     wishes: Wishes,
-    source: str,
+    named: str,
     plan: str | Plan,
     now: dt.datetime | None,
     patience: Patience | None,
@@ -105,41 +106,39 @@ async def _sync(
     begun = time.monotonic()
     clock = _clock(now)
     report = SyncReport()
-    parts = _parts(wishes, source, plan)
+    parts = _parts(wishes, named, plan)
     days = calendar.sessions(calendar.EARLIEST, session_of(clock()))
     sessions = pl.Series("session", days).cast(pl.Date)
     store.check_writable()
     links: dict[str, Link] = {}
     given_up: set[str] = set()
     async with contextlib.AsyncExitStack() as opened:
-        for what, provider, chosen in parts:
-            if provider.name in given_up:
-                report.parts.append(_not_asked(what, provider, chosen, f"{provider.name} was given up before"))
+        for what, vendor, chosen in parts:
+            if vendor.name in given_up:
+                report.parts.append(_not_asked(what, vendor, chosen, f"{vendor.name} was given up before"))
                 continue
             try:
-                planned = plan_part(store, provider, chosen, what, wishes, clock())
+                planned = plan_part(store, vendor, chosen, what, wishes, clock())
             except OptionError as error:
                 if not report.partial:
                     raise
                 # What it needs did not come: that has been told, and is the reason.
-                report.parts.append(_not_asked(what, provider, chosen, str(error)))
+                report.parts.append(_not_asked(what, vendor, chosen, str(error)))
                 continue
-            planned = replace(planned, notes=(*planned.notes, *_chosen_for_want(what, provider, source)))
-            if planned.calls and provider.name not in links:
-                places = dict(addresses or base_addresses(provider))
-                recent = Recent(provider.name, " ".join(places.values()), chosen)
+            planned = replace(planned, notes=(*planned.notes, *_chosen_for_want(what, vendor, named)))
+            if planned.calls and vendor.name not in links:
+                places = dict(addresses or base_addresses(vendor))
+                recent = Recent(vendor.name, " ".join(places.values()), chosen.requests, chosen.seconds)
                 opened.enter_context(recent.turn())
-                link = open_link(provider, chosen, patience=patience, spent=recent.ago(), addresses=places)
+                link = open_link(vendor, chosen, patience=patience, spent=recent.ago(), addresses=places)
                 link.pace.on_send = recent.remember
-                links[provider.name] = await opened.enter_async_context(link)
-            if provider.name in links:
-                part = await run_part(
-                    store, provider, links[provider.name], planned, wishes, sessions, clock, progress
-                )
+                links[vendor.name] = await opened.enter_async_context(link)
+            if vendor.name in links:
+                part = await run_part(store, vendor, links[vendor.name], planned, wishes, sessions, clock, progress)
             else:
                 part = _nothing_to_do(planned)
             report.parts.append(part)
-            given_up |= {provider.name} if part.fatal else set()
+            given_up |= {vendor.name} if part.fatal else set()
             if part.stopped:
                 break
     if any(part.made for part in report.parts):
@@ -148,10 +147,10 @@ async def _sync(
     return report
 
 
-def _parts(wishes: Wishes, source: str, plan: str | Plan) -> list[tuple[What, Provider, Plan]]:
+def _parts(wishes: Wishes, named: str, plan: str | Plan) -> list[tuple[What, Vendor, Plan]]:
     """Kinds of data in order, with who gives each; raises OptionError before anything is asked."""
-    if plan and not source:
-        raise OptionError("a plan is named without its source", "name it too: --source massive --plan free")
+    if plan and not named:
+        raise OptionError("a plan is named without its vendor", "name it too: --vendor massive --plan free")
     if wishes.start is not None and wishes.end is not None and wishes.end < wishes.start:
         raise OptionError(f"{wishes.end} lies before {wishes.start}", "give --from before --to")
     for kind in wishes.what:
@@ -161,23 +160,23 @@ def _parts(wishes: Wishes, source: str, plan: str | Plan) -> list[tuple[What, Pr
         raise OptionError("nothing is asked for", f"name any of {', '.join(_ORDER)}")
     if wishes.compare and wishes.what != ("bars",):
         raise OptionError("only bars are compared", "ask for bars alone")
-    parts: list[tuple[What, Provider, Plan]] = []
+    parts: list[tuple[What, Vendor, Plan]] = []
     for what in _ORDER:
         if what not in wishes.what:
             continue
-        provider = load_vendor(source or choose_source(what))
-        if what == "actions" and "actions" in provider.needs_symbols and "bars" in wishes.what and not wishes.compare:
+        vendor = load_vendor(named or choose_vendor(what))
+        if what == "actions" and "actions" in vendor.needs_symbols and "bars" in wishes.what and not wishes.compare:
             continue  # who is asked for actions by symbol brings them with the symbol's bars
-        if not any(offer in provider.offers for offer in OFFERS_FOR[what]):
-            raise OptionError(f"{provider.name} has no {what}", f"it offers {', '.join(provider.offers)}")
-        chosen = plan if isinstance(plan, Plan) else find_plan(provider, plan)
+        if not any(offer in vendor.offers for offer in OFFERS_FOR[what]):
+            raise OptionError(f"{vendor.name} has no {what}", f"it offers {', '.join(vendor.offers)}")
+        chosen = plan if isinstance(plan, Plan) else find_plan(vendor, plan)
         if (
             what == "fundamentals"
-            and "universe" in provider.offers
-            and not any((other, giver.name) == ("universe", provider.name) for other, giver, _ in parts)
+            and "universe" in vendor.offers
+            and not any((other, giver.name) == ("universe", vendor.name) for other, giver, _ in parts)
         ):
-            parts.append(("universe", provider, chosen))  # statements are filed by company, not by symbol
-        parts.append((what, provider, chosen))
+            parts.append(("universe", vendor, chosen))  # statements are filed by company, not by symbol
+        parts.append((what, vendor, chosen))
     return parts
 
 
@@ -189,15 +188,15 @@ def _clock(now: dt.datetime | None) -> Callable[[], dt.datetime]:
     return lambda: now + dt.timedelta(seconds=time.monotonic() - begun)
 
 
-def _not_asked(what: What, provider: Provider, plan: Plan, why: str) -> PartReport:
-    return PartReport(what, provider.name, plan.name, calls=1, left=1, notes=[f"not asked: {why}"])
+def _not_asked(what: What, vendor: Vendor, plan: Plan, why: str) -> PartReport:
+    return PartReport(what, vendor.name, plan.name, calls=1, left=1, notes=[f"not asked: {why}"])
 
 
-def _chosen_for_want(what: What, provider: Provider, source: str) -> tuple[str, ...]:
+def _chosen_for_want(what: What, vendor: Vendor, named: str) -> tuple[str, ...]:
     """Said where a fallback is asked because the keys of a better vendor are missing."""
-    better = PREFERRED[what][: PREFERRED[what].index(provider.name)] if not source else ()
-    return (f"no keys were found for {' or '.join(better)}, so {provider.name} is asked",) if better else ()
+    better = PREFERRED[what][: PREFERRED[what].index(vendor.name)] if not named else ()
+    return (f"no keys were found for {' or '.join(better)}, so {vendor.name} is asked",) if better else ()
 
 
 def _nothing_to_do(planned: Planned) -> PartReport:
-    return PartReport(planned.what, planned.source, planned.plan.name, 0, planned.done, notes=list(planned.notes))
+    return PartReport(planned.what, planned.vendor, planned.plan.name, 0, planned.done, notes=list(planned.notes))

@@ -6,8 +6,8 @@ import datetime as dt
 from dataclasses import dataclass
 
 from tapescan.market import calendar
-from tapescan.providers.clock import ready_at, session_of
-from tapescan.providers.seam import What
+from tapescan.market.clock import ready_at, session_of
+from tapescan.vendors.seam import What
 
 __all__ = ["Wishes", "last_ready_session"]
 

@@ -14,21 +14,19 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from tapescan.errors import TapescanError
+from tapescan.core.errors import TapescanError
+from tapescan.core.progress import Progress
 from tapescan.market import calendar
-from tapescan.providers.clock import session_of
-from tapescan.providers.seam import COLUMNS, Batch, Call, Problem, What
+from tapescan.market.clock import session_of
 from tapescan.store import Fetched, Step, Store
 from tapescan.sync.checking import covered, doubtful, repeated_sessions, short_sessions, unlisted
 from tapescan.sync.planning import Planned
 from tapescan.sync.report import Failure, PartReport, duration
 from tapescan.sync.sessions import SESSION_KEY, SYMBOL_KEY
 from tapescan.sync.wishes import Wishes
+from tapescan.vendors.seam import COLUMNS, Batch, Call, Problem, What
 
 __all__ = ["Answer", "Progress", "State", "Writer"]
-
-#: ``(done, total, what)``.
-Progress = Callable[[int, int, str], None]
 
 #: A step is committed when it holds so many rows, or its first call came so many seconds ago.
 STEP_ROWS = 400_000
@@ -68,7 +66,7 @@ class State:
         """How far it is, at which pace, and how long it will take."""
         done, total = self.answered + len(self.report.failures), self.report.calls
         seconds = time.monotonic() - self.begun
-        text = f"{self.report.what} from {self.report.source}"
+        text = f"{self.report.what} from {self.report.vendor}"
         if done and seconds > 0.0:
             rate = done / seconds
             pace = f"{rate:.1f} calls/s" if rate >= 1.0 else f"{60.0 * rate:.1f} calls/min"
@@ -93,7 +91,7 @@ class Writer:
         self.sessions = sessions
         self.state = state
         self.report = state.report
-        self.run_name = f"{planned.source}/{uuid.uuid4().hex[:12]}"
+        self.run_name = f"{planned.vendor}/{uuid.uuid4().hex[:12]}"
         self.asked_at = state.clock()
         self.steps = 0
         self.pending: list[Answer] = []
@@ -190,7 +188,7 @@ class Writer:
         self.report.add(
             self.store.add(
                 rows,
-                self.planned.source,
+                self.planned.vendor,
                 step=Step(self.run_name, self.steps),
                 fetched=[] if self.wishes.compare else fetched,
                 sessions=self.sessions,
@@ -210,7 +208,7 @@ class Writer:
             bad |= self._bad_listing([answer for answer in answers if answer.last])
         for key, (reason, detail) in bad.items():
             call = next(answer.call for answer in answers if answer.call.key == key)
-            text = f"{self.planned.source}: {detail}"
+            text = f"{self.planned.vendor}: {detail}"
             self.report.failures.append(Failure(key, reason, text, call.sessions, call.symbols))
         return [answer for answer in answers if answer.call.key not in bad]
 
@@ -247,7 +245,7 @@ class Writer:
         if not rows:
             return {}
         listed = pl.concat(rows).filter(pl.col("delisted").is_null())["symbol"]
-        lost, before = unlisted(self.store.symbols(), set(listed), self.planned.source)
+        lost, before = unlisted(self.store.symbols(), set(listed), self.planned.vendor)
         if not doubtful(len(lost), before):
             return {}
         detail = (
@@ -265,7 +263,7 @@ class Writer:
 
     def remember_unlisted(self) -> None:
         """Mark as delisted what a complete listing no longer has."""
-        lost, before = unlisted(self.store.symbols(), self.listed, self.planned.source)
+        lost, before = unlisted(self.store.symbols(), self.listed, self.planned.vendor)
         if lost.is_empty() or not self.listed:
             return
         if doubtful(len(lost), before):

@@ -1,0 +1,23 @@
+"""The names of array types, each once."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Bools", "Days", "Floats", "Ints", "Shorts", "Singles", "Texts"]
+
+#: Values, ``(symbols,)``, ``(rows, lanes)`` ...; NaN where unknown.
+Floats: TypeAlias = NDArray[np.float64]
+#: Values as models take them.
+Singles: TypeAlias = NDArray[np.float32]
+#: Places and counts.
+Ints: TypeAlias = NDArray[np.int64]
+#: Small places: nodes of trees.
+Shorts: TypeAlias = NDArray[np.int32]
+#: Dates as days since 1970-01-01.
+Days: TypeAlias = NDArray[np.int32]
+Bools: TypeAlias = NDArray[np.bool_]
+Texts: TypeAlias = NDArray[np.str_]

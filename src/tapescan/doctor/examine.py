@@ -1,0 +1,340 @@
+"""Examine a store: what is missing, what is doubtful, and where two vendors disagree.
+
+`examine` reads a store once and gives a `Diagnosis`. Each finding is a frame with all its cases, the worst first;
+`findings` and `jumps` say how they are found. Defects are what makes a scan wrong or lame: sessions and bars that are
+missing, jumps that splits explain, vendors that disagree. Stale and seldom traded symbols, refused rows and missing
+statements are how markets are, and told for information.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import polars as pl
+
+from tapescan.core.errors import OptionError, StoreError
+from tapescan.core.progress import Progress, silent
+from tapescan.doctor.findings import (
+    COMPARED,
+    DISAGREEMENTS,
+    STATEMENTS_WITHIN,
+    Statements,
+    compare_sources,
+    find_gaps,
+    find_short_sessions,
+    find_stale,
+    find_statements,
+    missing_sessions,
+)
+from tapescan.doctor.jumps import VERDICTS, split_like_jumps, splits_recorded_twice
+from tapescan.store import Store
+from tapescan.sync.sessions import sessions_fetched
+
+__all__ = ["Diagnosis", "examine"]
+
+#: A dividend that explains at least this share of a fall makes it no split.
+EXPLAINED = 0.5
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found in a store as it was known on a day; frames hold every case, the worst first.
+
+    first, newest : sessions examined. symbols, bars : their number.
+    missing : session, without any bar. short : session, symbols, usual.
+    whole : sessions that a vendor was asked for as a whole; a bar that is missing there is a day without a trade.
+    gaps : symbol, start, end, sessions. seldom : symbol, bars, sessions.
+    stale : symbol, newest, behind, listing; delisted symbols among them.
+    jumps : as `jumps.JUMPS`. twice : symbol, ex_date, again, ratio of splits that are recorded on two days.
+    compared, disagreements : as `findings.COMPARED` and `findings.DISAGREEMENTS`.
+    quarantine : kind, reason, rows.
+    """
+
+    store: str
+    first: dt.date
+    newest: dt.date
+    symbols: int
+    bars: int
+    missing: pl.DataFrame
+    short: pl.DataFrame
+    whole: int
+    gaps: pl.DataFrame
+    seldom: pl.DataFrame
+    stale: pl.DataFrame
+    jumps: pl.DataFrame
+    twice: pl.DataFrame
+    compared: pl.DataFrame
+    disagreements: pl.DataFrame
+    quarantine: pl.DataFrame
+    statements: Statements
+
+    @property
+    def defects(self) -> dict[str, int]:
+        """Finding -> number of cases, of the defects that were found."""
+        counts = {
+            "missing sessions": len(self.missing),
+            "short sessions": len(self.short),
+            "gaps": len(self.gaps),
+            "split-like jumps": len(self.jumps),
+            "splits recorded twice": len(self.twice),
+            "disagreements": len(self.disagreements),
+        }
+        return {name: count for name, count in counts.items() if count}
+
+    def to_dict(self, top: int = 5) -> dict[str, Any]:
+        """For JSON: counts, and the ``top`` worst cases of each finding; dates as text."""
+        found: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, pl.DataFrame):
+                found[field.name] = {"count": len(value), "worst": _rows(value.head(top))}
+            elif isinstance(value, dt.date):
+                found[field.name] = str(value)
+            elif not isinstance(value, Statements):
+                found[field.name] = value
+        of = self.statements
+        found["statements"] = {
+            "listed": of.listed,
+            "unmatched": of.unmatched,
+            "without": {"count": len(of.without), "worst": _rows(of.without.head(top))},
+            "newest": None if of.newest is None else str(of.newest),
+            "age": of.age,
+        }
+        found["compared"] = _rows(self.compared)
+        found["quarantine"] = _rows(self.quarantine)
+        return {"defects": self.defects, **found}
+
+    def lines(self, top: int = 5) -> list[str]:
+        """One page for a person, with the ``top`` worst cases of each finding."""
+        head = f"{self.store}: {self.bars:,} bars of {self.symbols:,} symbols, {self.first} to {self.newest}"
+        told = [
+            *self._sessions(top),
+            *self._gaps(top),
+            *self._jumps(top),
+            *self._vendors(top),
+            *self._stale(top),
+            *self._others(top),
+        ]
+        defects = ", ".join(f"{count:,} {_noun(name, count)}" for name, count in self.defects.items())
+        return [head, *told, f"DEFECTS: {defects}" if defects else "no defects"]
+
+    def _sessions(self, top: int) -> list[str]:
+        lines = [
+            f"missing sessions: {_count(self.missing)}",
+            *_some(self.missing, top, lambda row: f"{row['session']}"),
+        ]
+        lines.append(f"short sessions: {_count(self.short)}")
+        return lines + _some(
+            self.short, top, lambda row: f"{row['session']}: {row['symbols']:,} symbols, {row['usual']:,} around it"
+        )
+
+    def _gaps(self, top: int) -> list[str]:
+        sessions = self.gaps["sessions"].sum()
+        more = (
+            f" of {self.gaps['symbol'].n_unique():,} symbols, {sessions:,} bars missing in all"
+            if len(self.gaps)
+            else ""
+        )
+
+        def told(row: dict[str, Any]) -> str:
+            return f"{row['symbol']}: {row['start']} to {row['end']}, {_sessions(row['sessions'])}"
+
+        known = f" (not looked for on {self.whole:,} sessions that a vendor gave as a whole)" if self.whole else ""
+        return [f"gaps: {_count(self.gaps)}{more}{known}", *_some(self.gaps, top, told)]
+
+    def _jumps(self, top: int) -> list[str]:
+        lines = [f"split-like jumps: {_count(self.jumps)}"]
+        for verdict, text in VERDICTS.items():
+            rows = self.jumps.filter(verdict=verdict)
+            if len(rows):
+                lines += [f"  {text}: {len(rows):,}", *(f"  {line}" for line in _some(rows, top, _jump))]
+        lines.append(f"splits recorded twice: {_count(self.twice)}")
+        return lines + _some(
+            self.twice,
+            top,
+            lambda row: f"{row['symbol']}: {_ratio(row['ratio'])} on {row['ex_date']} and on {row['again']}",
+        )
+
+    def _vendors(self, top: int) -> list[str]:
+        if self.compared.is_empty():
+            return ["disagreements: no bars of a second vendor to compare with"]
+        lines = [f"disagreements: {_count(self.disagreements)}"]
+        for row in self.compared.iter_rows(named=True):
+            lines.append(
+                f"  {row['source']} and {row['other']}: {row['compared']:,} bars of {_sessions(row['sessions'])}"
+                f" compared, {row['agreeing']:,} agree, {row['prices']:,} differ in price,"
+                f" {row['volumes']:,} in volume"
+            )
+            if row["whole"]:
+                lines.append(
+                    f"    on {_sessions(row['whole'])} that both have whole, {row['only_source']:,} symbols only"
+                    f" from {row['source']}, {row['only_other']:,} only from {row['other']}"
+                )
+            mine = self.disagreements.filter(source=row["source"], other=row["other"])
+            lines += [f"  {line}" for line in _some(mine, top, _disagreement)]
+        return lines
+
+    def _stale(self, top: int) -> list[str]:
+        late = self.stale.filter(pl.col("listing") != "delisted")
+        listed = late.filter(listing="listed").height
+
+        def told(row: dict[str, Any]) -> str:
+            return f"{row['symbol']}: {row['newest']}, {_sessions(row['behind'])} behind"
+
+        lines = [f"stale symbols: {len(late):,} ({listed:,} listed, {len(late) - listed:,} not in the listing)"]
+        lines += _some(late, top, told)
+        lines.append(f"delisted symbols: {len(self.stale) - len(late):,}")
+        lines.append(f"trade seldom: {_count(self.seldom)}")
+        return lines + _some(
+            self.seldom, top, lambda row: f"{row['symbol']}: {row['bars']:,} bars in {_sessions(row['sessions'])}"
+        )
+
+    def _others(self, top: int) -> list[str]:
+        lines = [f"in quarantine: {self.quarantine['rows'].sum():,} rows"]
+        lines += [
+            f"  {row['kind']}: {row['reason']}: {row['rows']:,}" for row in self.quarantine.iter_rows(named=True)
+        ]
+        of = self.statements
+        if of.newest is None:
+            return [*lines, "statements: none"]
+        lines.append(
+            f"statements: newest known on {of.newest}, {of.age:,} days ago; of {of.listed:,} listed common stocks"
+            f" {of.unmatched:,} have no known company, {len(of.without):,} have no statement of the last two years"
+        )
+        return lines + _some(of.without, top, lambda row: f"{row['symbol']} (company {row['company']})")
+
+
+def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | None = None) -> Diagnosis:
+    """Examine a store as it was known at the close of a day (its newest session when None).
+
+    progress : called with the steps done, all steps, and what is done now.
+    Raises StoreError for a store without bars, OptionError when it has none up to ``as_of``.
+    """
+    tell = progress or silent
+    if store.is_empty():
+        raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
+    store = store.at(store.versions())  # one state, whatever is written meanwhile
+    tell(0, 4, "reading bars")
+    bars = store.bars(as_of)
+    if bars.is_empty():
+        raise OptionError(
+            f"--as-of {as_of} lies before the first bar, which is of {store.sessions()[0]}",
+            "choose that date or a later one",
+        )
+    counts = bars.group_by("session").len().sort("session")
+    sessions = counts["session"]
+    newest = sessions[-1]
+    tell(1, 4, "looking for gaps")
+    short = find_short_sessions(dict(counts.iter_rows()))
+    whole = sessions.filter(sessions.is_in(sessions_fetched(store.fetches()["key"])))
+    gaps, seldom = find_gaps(bars, sessions.filter(~sessions.is_in([*short["session"], *whole])))
+    last = bars.group_by("symbol").agg(newest=pl.col("session").max())
+    listing = store.symbols()
+    tell(2, 4, "looking for splits")
+    splits = store.splits().filter(pl.col("ex_date") <= newest)
+    jumps = _without_dividends(store, as_of, split_like_jumps(bars, splits))
+    number = len(bars)
+    del bars
+    tell(3, 4, "comparing vendors")
+    compared, disagreements = _compared(store, splits, newest)
+    facts = store.facts(newest, newest - STATEMENTS_WITHIN)
+    return Diagnosis(
+        store=store.path,
+        first=sessions[0],
+        newest=newest,
+        symbols=len(last),
+        bars=number,
+        missing=pl.DataFrame({"session": missing_sessions(sessions)}, schema={"session": pl.Date}),
+        short=short,
+        whole=len(whole),
+        gaps=gaps,
+        seldom=seldom,
+        stale=find_stale(last, listing, sessions),
+        jumps=jumps,
+        twice=splits_recorded_twice(splits),
+        compared=compared,
+        disagreements=disagreements,
+        quarantine=_refused(store, newest),
+        statements=find_statements(listing, store.companies(), facts, newest),
+    )
+
+
+def _without_dividends(store: Store, as_of: dt.date | None, jumps: pl.DataFrame) -> pl.DataFrame:
+    """Without the falls that are a large dividend: adjusted for it, most of the fall is gone."""
+    paid = store.dividends().select("symbol", session="ex_date")
+    doubtful = jumps.join(paid, on=["symbol", "session"], how="semi")["symbol"].unique()
+    if doubtful.is_empty():
+        return jumps
+    total = store.bars(as_of, adjust="total", symbols=doubtful.to_list())
+    before = pl.col("close").shift().over("symbol")
+    left = total.select("symbol", "session", left=(pl.col("close") / before).log().abs())
+    judged = jumps.join(left, on=["symbol", "session"], how="left", maintain_order="left")
+    fall = (pl.col("close") / pl.col("close_before")).log().abs()
+    explained = (pl.col("left") <= (1.0 - EXPLAINED) * fall).fill_null(value=False)
+    return judged.filter(~explained).drop("left")
+
+
+def _compared(store: Store, splits: pl.DataFrame, newest: dt.date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    second = store.raw_bars(other=True).filter(pl.col("session") <= newest)
+    if second.is_empty():
+        return pl.DataFrame(schema=COMPARED), pl.DataFrame(schema=DISAGREEMENTS)
+    first = store.raw_bars(since=second["session"].min())  # type: ignore[arg-type]
+    return compare_sources(first, second, splits, newest)
+
+
+def _refused(store: Store, newest: dt.date) -> pl.DataFrame:
+    """kind, reason, rows of the quarantine; the value that an action was refused for is left out of its reason."""
+    reason = pl.col("reason").str.replace(r"^(?:splits|dividends): (.*), (?:ratio|amount) \S+$", "$1")
+    rows = store.quarantine(newest).group_by("kind", reason).agg(rows=pl.len().cast(pl.Int64))
+    return rows.sort("rows", "kind", "reason", descending=[True, False, False])
+
+
+# --- words ------------------------------------------------------------------------------------------------
+
+
+def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    return frame.with_columns(pl.col(pl.Date).cast(pl.String)).to_dicts()
+
+
+def _count(frame: pl.DataFrame) -> str:
+    return f"{len(frame):,}" if len(frame) else "none"
+
+
+def _some(frame: pl.DataFrame, top: int, told: Callable[[dict[str, Any]], str]) -> list[str]:
+    lines = [f"  {told(row)}" for row in frame.head(top).iter_rows(named=True)]
+    return [*lines, f"  and {len(frame) - top:,} more"] if len(frame) > top else lines
+
+
+def _sessions(number: int) -> str:
+    return f"{number:,} session{'' if number == 1 else 's'}"
+
+
+def _noun(name: str, count: int) -> str:
+    """A finding's name, which is plural, for one case."""
+    if count != 1:
+        return name
+    return name.replace("splits", "split") if name.startswith("splits") else name.removesuffix("s")
+
+
+def _ratio(ratio: float) -> str:
+    """New shares for old ones, as boards say it."""
+    return f"{ratio:.4g} for 1" if ratio >= 1.0 else f"1 for {1.0 / ratio:.4g}"
+
+
+def _jump(row: dict[str, Any]) -> str:
+    recorded = f", recorded on {row['recorded']} as {_ratio(row['recorded_ratio'])}" if row["recorded"] else ""
+    return (
+        f"{row['symbol']} {row['session']}: {row['close_before']:.4g} to {row['open']:.4g} at the open,"
+        f" {row['close']:.4g} at the close, as {_ratio(row['ratio'])}{recorded}"
+    )
+
+
+def _disagreement(row: dict[str, Any]) -> str:
+    digits = ",.0f" if row["field"] == "volume" else ".6g"
+    return (
+        f"{row['symbol']} {row['session']}: {row['field']} {row['value']:{digits}} and {row['other_value']:{digits}},"
+        f" {100.0 * row['apart']:.1f} % apart"
+    )

@@ -1,0 +1,249 @@
+"""Where samples' bars come from: a store or a frame, some symbols at a time, each session in its own share basis.
+
+A scan as of D divides prices by the splits known on D and by no later ones. Most features do not care, but one does
+that compares sums of prices: whether two moves are equal (directional movement) hangs on the last bit, and a division
+by three changes it. So a symbol that was split is laid out once for each of its bases, and each session is sampled in
+the basis that a scan of that day would have seen, to the last bit.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import polars as pl
+
+from tapescan.core.errors import InputError, OptionError, StoreError
+from tapescan.core.typing import Days
+from tapescan.market import calendar
+from tapescan.market.adjust import adjust_bars
+from tapescan.market.panel import INDEX_CLIP, MARKET_SESSIONS, MARKET_SYMBOL, Market
+from tapescan.market.quality import BAR_COLUMNS, sort_bars
+from tapescan.store import Store
+from tapescan.store.table import SCHEMAS
+
+__all__ = ["Basis", "Source", "days", "market_index", "source_of"]
+
+
+#: Tables whose versions say which data the samples were made of.
+DATA_TABLES = ("bars", "splits", "symbols")
+
+#: The name of the index of all symbols (`market.panel`).
+EQUAL_WEIGHTED = "equal-weighted"
+
+#: Of those that traded in so many days before a session, the least share that trades to it or beyond, if it is to
+#: count as a session of the market: some stop for good in a year, few in a month.
+SETTLED = {365: 0.5, 30: 0.75}
+
+_NO_DIVIDENDS = pl.DataFrame(schema=SCHEMAS["dividends"])
+
+
+class Basis(NamedTuple):
+    """bars : of some symbols, each in one share basis, sorted by symbol and session.
+    sessions : symbol -> the sessions that have this basis, from the first number up to before the second, days since
+        1970-01-01.
+    """
+
+    bars: pl.DataFrame
+    sessions: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Bars up to a session, symbol by symbol.
+
+    symbols : symbol, bars (their number), sorted by symbol. first, end : the oldest and the newest session.
+    settled : the newest session of most of the market, with which labels end: what a few symbols have beyond it (a
+        sync that was not done) does not mean that all others stopped trading.
+    splits : symbol, ex_date, ratio, up to the end. listing : as the store has it; None for none.
+    stamped(symbols) : bars as stored, with adjusted_to and total_to, sorted by symbol and session.
+    """
+
+    symbols: pl.DataFrame
+    first: dt.date
+    end: dt.date
+    settled: dt.date
+    splits: pl.DataFrame
+    listing: pl.DataFrame | None
+    provenance: Mapping[str, Any]
+    stamped: Callable[[Sequence[str]], pl.DataFrame]
+
+    def bars(self, symbols: Sequence[str]) -> pl.DataFrame:
+        """Bars in the share basis of the end."""
+        return self._adjusted(self.stamped(symbols), self.splits)
+
+    def bases(self, symbols: Sequence[str]) -> Iterator[Basis]:
+        """The symbols' bars in the basis of the end; then those of symbols that were split, in their bases before.
+
+        Each basis has all bars of its symbols, since labels look beyond its last session.
+        """
+        raw = self.stamped(symbols)
+        newest = self._adjusted(raw, self.splits)
+        splits = self._numbered(raw)
+        last = dict(splits.filter(pl.col("number") == 1).select("symbol", "day").rows())
+        never = np.iinfo(np.int32).max
+        yield Basis(newest, {symbol: (last.get(symbol, 0), never) for symbol in newest["symbol"].unique()})
+        for number in range(1, int(cast("int | None", splits["number"].max()) or 0) + 1):
+            ends = splits.filter(pl.col("number") == number)
+            begins = dict(splits.filter(pl.col("number") == number + 1).select("symbol", "day").rows())
+            within = {
+                symbol: (begins.get(symbol, 0), day) for symbol, day in ends.select("symbol", "day").iter_rows()
+            }
+            older = splits.filter(pl.col("number") > number)
+            yield Basis(_rebased(raw, newest, older, ends.select("symbol", "ex_date", "later")), within)
+
+    def _numbered(self, raw: pl.DataFrame) -> pl.DataFrame:
+        """The splits that change any of these bars, each symbol's numbered from its newest: 1, 2 ...
+
+        later : the product of the ratios from this split on.
+        """
+        oldest = raw.group_by("symbol").agg(oldest=pl.col("adjusted_to").min())
+        newest_first = pl.col("ex_date").rank("ordinal", descending=True).over("symbol")
+        return (
+            self.splits.join(oldest, on="symbol")
+            .filter(pl.col("ex_date") > pl.col("oldest"))
+            .sort("symbol", "ex_date")
+            .with_columns(
+                number=newest_first.cast(pl.Int64),
+                later=pl.col("ratio").cum_prod(reverse=True).over("symbol"),
+                day=pl.col("ex_date").to_physical().cast(pl.Int64),
+            )
+        )
+
+    def _adjusted(self, raw: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+        return adjust_bars(raw, splits, _NO_DIVIDENDS, self.end).select(BAR_COLUMNS)
+
+
+def _rebased(raw: pl.DataFrame, newest: pl.DataFrame, older: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
+    """Bars of the symbols of `ends` in the basis before their split there.
+
+    What lies before it is adjusted as on that day, by the `older` splits alone; what lies after it, whose rounding is
+    nobody's concern, is taken from the newest basis times all ratios since.
+    """
+    mine = pl.col("symbol").is_in(ends["symbol"].implode())
+    before = adjust_bars(raw.filter(mine), older, _NO_DIVIDENDS, dt.date.max).select(BAR_COLUMNS)
+    after = newest.filter(mine).join(ends, on="symbol", how="left", maintain_order="left")
+    columns = []
+    for name in BAR_COLUMNS[2:]:
+        factor = 1.0 / after["later"] if name == "volume" else after["later"]
+        columns.append((after[name] * factor).alias(f"later {name}"))
+    both = before.with_columns(after["ex_date"], *columns)
+    return both.select(
+        "symbol",
+        "session",
+        *(
+            pl.when(pl.col("session") < pl.col("ex_date")).then(name).otherwise(f"later {name}").alias(name)
+            for name in BAR_COLUMNS[2:]
+        ),
+    )
+
+
+def source_of(given: Store | pl.DataFrame, end: dt.date | None) -> Source:
+    """The bars of a store, or of a frame that needs no adjustment, up to a session; None is the newest.
+
+    Raises StoreError when there are none, OptionError when there are none up to `end`.
+    """
+    return _of_frame(given, end) if isinstance(given, pl.DataFrame) else _of_store(given, end)
+
+
+def _of_store(store: Store, end: dt.date | None) -> Source:
+    if store.is_empty():
+        raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
+    # Pinned, so that an import that commits meanwhile cannot mix two states.
+    versions = {name: version for name, version in store.versions().items() if name in DATA_TABLES}
+    store = store.at(versions)
+    known = store.newest(end)
+    first, newest = _range(known, end)
+
+    def stamped(symbols: Sequence[str]) -> pl.DataFrame:
+        bars = store.raw_bars(until=newest, symbols=symbols)
+        return sort_bars(bars.select(*BAR_COLUMNS, "adjusted_to", "total_to"))
+
+    splits = store.splits().filter(pl.col("ex_date") <= newest)
+    about = {"store": versions, "end": str(newest)}
+    return Source(known, first, newest, _settled(known), splits, store.symbols(), about, stamped)
+
+
+def _of_frame(bars: pl.DataFrame, end: dt.date | None) -> Source:
+    if bars.is_empty():
+        raise StoreError("there are no bars to sample", "give some")
+    bars = sort_bars(bars.select(BAR_COLUMNS))
+    if end is not None:
+        bars = bars.filter(pl.col("session") <= end)
+    day = pl.col("session")
+    known = bars.group_by("symbol").agg(first=day.min(), newest=day.max(), bars=pl.len()).sort("symbol")
+    first, newest = _range(known, end)
+
+    def stamped(symbols: Sequence[str]) -> pl.DataFrame:
+        some = bars.filter(pl.col("symbol").is_in(list(symbols)))
+        return some.with_columns(adjusted_to="session", total_to=pl.lit(None, pl.Date))
+
+    no_splits = pl.DataFrame(schema=SCHEMAS["splits"])
+    return Source(known, first, newest, _settled(known), no_splits, None, {"end": str(newest)}, stamped)
+
+
+def _range(known: pl.DataFrame, end: dt.date | None) -> tuple[dt.date, dt.date]:
+    if known.is_empty():
+        raise OptionError(f"no bar is of {end} or before", "choose a later end")
+    return cast("dt.date", known["first"].min()), cast("dt.date", known["newest"].max())
+
+
+def _settled(known: pl.DataFrame) -> dt.date:
+    """The newest session to which most of the symbols still trade: see SETTLED."""
+    first, last = known["first"].to_numpy(), known["newest"].to_numpy()
+
+    def most(day: np.datetime64) -> bool:
+        still = (last >= day).sum()
+        return all(
+            still >= share * ((first <= day) & (last >= day - np.timedelta64(past, "D"))).sum()
+            for past, share in SETTLED.items()
+        )
+
+    found = next((day for day in np.unique(last)[::-1] if most(day)), last.max())
+    return cast("dt.date", found.astype("datetime64[D]").item())
+
+
+def market_index(source: Source, chunk: int, wanted: str | None = None) -> Market:
+    """The index that is wanted, ``SPY`` or ``equal-weighted``; None for what a scan as of the settled end would take.
+
+    The equal-weighted one is summed up chunk by chunk. Raises InputError when SPY is wanted and not there.
+
+    Sums run over the symbols in order, so its level is that of `build_panel` over all bars at once.
+    """
+    spy = source.bars([MARKET_SYMBOL])
+    fit = len(spy) >= MARKET_SESSIONS and spy["session"][-1] >= source.settled
+    if wanted == MARKET_SYMBOL and not fit:
+        raise InputError(
+            f"there are no bars of {MARKET_SYMBOL} up to {source.settled}, the index to measure features against",
+            f"import or sync {MARKET_SYMBOL}, or train again without it",
+        )
+    if fit and wanted != EQUAL_WEIGHTED:
+        return Market(MARKET_SYMBOL, _day_numbers(spy), spy["close"].to_numpy().astype(np.float64))
+    base = days(source.first)
+    total, count, bars = np.zeros((3, days(source.end) - base + 1))
+    symbols = source.symbols["symbol"].to_list()
+    for at in range(0, len(symbols), chunk):
+        some = source.bars(symbols[at : at + chunk])
+        close, day = some["close"].to_numpy(), _day_numbers(some) - base
+        follows = (some["symbol"] == some["symbol"].shift()).fill_null(value=False).to_numpy()
+        change = np.zeros(len(close))
+        change[1:] = np.clip(close[1:] / close[:-1] - 1.0, -INDEX_CLIP, INDEX_CLIP)
+        np.add.at(total, day, np.where(follows, change, 0.0))
+        np.add.at(count, day, follows)
+        np.add.at(bars, day, 1.0)
+    mean = np.divide(total, count, out=np.zeros(len(total)), where=count > 0)
+    traded = np.flatnonzero(bars)
+    level = np.asarray(100.0 * np.cumprod(1.0 + mean[traded]), np.float64)
+    return Market(EQUAL_WEIGHTED, (traded + base).astype(np.int32), level)
+
+
+def days(day: dt.date) -> int:
+    """Days since 1970-01-01."""
+    return (day - calendar.EPOCH).days
+
+
+def _day_numbers(bars: pl.DataFrame) -> Days:
+    return bars["session"].to_physical().to_numpy().astype(np.int32)

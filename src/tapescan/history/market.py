@@ -1,0 +1,209 @@
+"""Where a scan's data comes from: a store, or the simulated market when there is none."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tapescan.core.errors import OptionError, StoreError
+from tapescan.market import calendar
+from tapescan.market.adjust import Adjustment, adjust_bars
+from tapescan.market.panel import MARKET_SESSIONS, MARKET_SYMBOL, Market, Panel, build_panel
+from tapescan.market.quality import check_bars
+from tapescan.market.universe import build_universe, spelling_key
+from tapescan.scan.pipeline import Inputs
+from tapescan.simulation.market import simulate
+from tapescan.store import Store
+from tapescan.store.table import is_remote
+
+__all__ = ["SIMULATED_SYMBOLS", "models_folder", "simulated_inputs", "store_inputs"]
+
+#: What a scan reads; other tables (scan history) do not change its result.
+DATA_TABLES = ("bars", "splits", "dividends", "symbols", "quarantine", "companies", "facts")
+
+SIMULATED_SYMBOLS = 6000
+SIMULATED_SESSIONS = 400
+
+#: A symbol that did not trade every day needs more sessions than bars: this many times as many are read.
+GAPS = 1.5
+
+
+def store_inputs(
+    store: Store, as_of: dt.date | None = None, *, rows: int | None = None, adjust: Adjustment = "splits"
+) -> Inputs:
+    """The store's market as it was known at the close of `as_of` (its newest session when None).
+
+    rows : bars of history that the features need; None reads all there are.
+    Raises StoreError for a store without bars, and OptionError when it has none up to `as_of`.
+    """
+    if store.is_empty():
+        raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
+    versions = {name: version for name, version in store.versions().items() if name in DATA_TABLES}
+    # Pinned, so that an import that commits meanwhile cannot mix two states in one scan.
+    store = store.at(versions)
+    sessions = store.sessions(as_of)
+    if sessions.is_empty():
+        first = store.sessions()[0]
+        raise OptionError(
+            f"--as-of {as_of} lies before the first bar, which is of {first}", "choose that date or a later one"
+        )
+    newest: dt.date = sessions[-1]
+    far_back = rows is not None and len(sessions) > int(rows * GAPS)
+    since = sessions[-int(rows * GAPS)] if rows is not None and far_back else None
+    bars = store.bars(newest, adjust=adjust, since=since)
+    panel = build_panel(bars, rows=rows, market=_market(bars, newest))
+    # All that have a bar by then, also those whose newest one is too old to have been read.
+    known = store.newest(newest).select("symbol", "newest", "bars")
+    refused = store.quarantine(newest, kind="bars")["symbol"]
+    notes = (*_calendar_notes(newest, as_of), *_thin_notes(known, newest))
+    inputs = _inputs(panel, known, store.symbols(), refused, {"store": versions, "adjust": adjust}, notes)
+    inputs = replace(inputs, models=models_folder(store), adjust=adjust)
+    return replace(inputs, fundamentals=_fundamentals(store, inputs, newest)) if "facts" in versions else inputs
+
+
+def models_folder(store: Store) -> Path | None:
+    """Where the models trained on a local store lie, whether or not there are any; None for a store at a URL."""
+    return None if is_remote(store.path) else Path(store.path) / "models"
+
+
+def simulated_inputs(
+    as_of: dt.date | None = None,
+    *,
+    symbols: int = SIMULATED_SYMBOLS,
+    sessions: int = SIMULATED_SESSIONS,
+    rows: int | None = None,
+) -> Inputs:
+    """The embedded simulated market: the same for everybody, on any day."""
+    market = simulate(symbols=symbols, sessions=sessions)
+    bars = market.bars if as_of is None else market.bars.filter(pl.col("session") <= as_of)
+    if bars.is_empty():
+        first = market.bars["session"][0]
+        raise OptionError(
+            f"--as-of {as_of} lies before the simulated market's first bar, which is of {first}",
+            "choose that date or a later one",
+        )
+    good, refused = check_bars(bars)
+    newest: dt.date = good["session"].max()  # type: ignore[assignment]
+    good = adjust_bars(
+        good.with_columns(adjusted_to="session", total_to=pl.lit(None, pl.Date)),
+        market.splits,
+        market.dividends.with_columns(adjusted_to="ex_date"),
+        newest,
+    )
+    panel = build_panel(good, rows=rows)
+    note = (
+        f"this is a SIMULATED market: {symbols:,} invented companies, no real prices. "
+        "Load a real one with `tapescan import FILES... --store DIR`, then `tapescan scan --store DIR`."
+    )
+    provenance = {"simulated": {"symbols": symbols, "sessions": sessions, "seed": market.seed}}
+    known = good.group_by("symbol").agg(newest=pl.col("session").max(), bars=pl.len())
+    return _inputs(panel, known, market.listing, refused["symbol"], provenance, (note,))
+
+
+def _fundamentals(store: Store, inputs: Inputs, newest: dt.date) -> pl.DataFrame | None:
+    """The statements known at the close of `newest`; None when there are none."""
+    # Not at the top: a store without statements does not wait for what only statements need.
+    from tapescan.fundamentals.companies import FACTS_SINCE, statement_rows
+
+    facts = store.facts(newest, newest - FACTS_SINCE)
+    if facts.is_empty():
+        return None
+    return statement_rows(inputs.panel, inputs.universe, facts, store.companies(), store.splits())
+
+
+def _inputs(
+    panel: Panel,
+    known: pl.DataFrame,
+    listing: pl.DataFrame,
+    refused: pl.Series,
+    provenance: Mapping[str, Any],
+    notes: tuple[str, ...],
+) -> Inputs:
+    """Join the panel's symbols with the listing's, and say why the others are not in the panel.
+
+    known : symbol, newest, bars of every symbol that has a bar. refused : symbols of refused bars.
+    """
+    listed = listing["symbol"] if not listing.is_empty() else pl.Series("symbol", [], dtype=pl.String)
+    others = pl.concat(
+        [
+            known.select("symbol", absent=pl.lit("stale")),
+            pl.DataFrame({"symbol": refused.drop_nulls()}).with_columns(absent=pl.lit("bars_refused")),
+            pl.DataFrame({"symbol": listed.drop_nulls()}).with_columns(absent=pl.lit("no_bars")),
+        ]
+    )
+    # A listing may spell a share another way than the bars do: it is one share all the same.
+    others = others.with_columns(key=spelling_key(others["symbol"])).unique("key", keep="first", maintain_order=True)
+    here = spelling_key(pl.Series("symbol", panel.symbols))
+    others = others.filter(~pl.col("key").is_in(here.implode())).sort("symbol")
+    universe = build_universe(listing, [*panel.symbols, *others["symbol"]])
+    as_of = dt.date(1970, 1, 1) + dt.timedelta(days=panel.as_of)
+    gone = _delisted(universe["symbol"], listing) <= as_of
+    absent = pl.concat([pl.Series([None] * len(panel), dtype=pl.String), others["absent"]])
+    universe = universe.join(known, on="symbol", how="left", maintain_order="left").with_columns(
+        pl.col("bars").fill_null(0).cast(pl.Int64),
+        delisted=gone.fill_null(value=False),
+        absent=pl.when(gone & absent.is_in(["stale", "no_bars"])).then(pl.lit("delisted")).otherwise(absent),
+    )
+    universe = universe.with_columns(sessions_behind=_sessions_behind(universe["newest"], as_of))
+    return Inputs(panel, universe, provenance, notes)
+
+
+def _delisted(symbols: pl.Series, listing: pl.DataFrame) -> pl.Series:
+    """The first day on which each symbol was no longer listed; null where the listing names none."""
+    if "delisted" not in listing.columns:
+        return pl.Series([None] * len(symbols), dtype=pl.Date)
+    days = listing.select("delisted", key=spelling_key(listing["symbol"])).unique("key", keep="first")
+    keys = pl.DataFrame({"key": spelling_key(symbols)})
+    return keys.join(days, on="key", how="left", maintain_order="left")["delisted"]
+
+
+def _sessions_behind(newest: pl.Series, as_of: dt.date) -> pl.Series:
+    """Sessions after each symbol's newest bar up to `as_of`, int64: 0 for a fresh one, null for one without bars."""
+    days = newest.drop_nulls().unique()
+    behind = np.zeros(len(days), np.int64)
+    late = (days < as_of).to_numpy()
+    if late.any():
+        oldest: dt.date = days.min()  # type: ignore[assignment]
+        sessions = calendar.sessions(max(oldest, calendar.EARLIEST), as_of)
+        passed = len(sessions) - np.searchsorted(sessions, days.to_physical().to_numpy(), side="right")
+        # A bar of a day that the calendar does not know is behind all the same.
+        behind[late] = np.maximum(passed, 1)[late]
+    return newest.replace_strict(days, behind, default=None, return_dtype=pl.Int64)
+
+
+def _market(bars: pl.DataFrame, newest: dt.date) -> Market | None:
+    index = bars.filter(pl.col("symbol") == MARKET_SYMBOL)
+    if len(index) < MARKET_SESSIONS or index["session"][-1] != newest:
+        return None
+    return Market(
+        MARKET_SYMBOL,
+        index["session"].to_physical().to_numpy().astype(np.int32),
+        index["close"].to_numpy().astype(np.float64),
+    )
+
+
+def _calendar_notes(newest: dt.date, as_of: dt.date | None) -> tuple[str, ...]:
+    if as_of is None or as_of <= newest:
+        return ()
+    missing = calendar.session_count(newest, as_of) - 1
+    if missing <= 0:
+        return ()
+    return (f"the store ends at {newest}: {missing} session{'s' if missing > 1 else ''} before {as_of} not in it",)
+
+
+def _thin_notes(known: pl.DataFrame, newest: dt.date) -> tuple[str, ...]:
+    """A warning when most symbols lack a bar of the newest session: one stray bar would make the market stale."""
+    lately = known.filter(pl.col("newest") >= newest - dt.timedelta(days=10))
+    current = int((known["newest"] == newest).sum())
+    if current * 2 >= len(lately):
+        return ()
+    return (
+        f"only {current:,} of {len(lately):,} symbols that traded lately have a bar of {newest}: the session is not "
+        "complete in the store, or a stray bar made it the newest; --as-of names another one",
+    )

@@ -1,0 +1,388 @@
+"""Read input files into frames of one form: Parquet and CSV in long format, and folders of them.
+
+Nothing is written here, so whatever is wrong with a file is said before the store changes.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import datetime as dt
+import gzip
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import polars as pl
+
+from tapescan.core.errors import FileError
+from tapescan.importing.formats import (
+    IGNORED,
+    Kind,
+    file_symbol,
+    kind_of,
+    normal_symbols,
+    other_symbol,
+    plain,
+    printable,
+    refuse_no_text,
+    refuse_two_symbols,
+    to_dates,
+    to_numbers,
+)
+
+__all__ = ["Input", "read_input"]
+
+_PARQUET = (".parquet", ".pq")
+_TEXT = (".csv", ".txt", ".tsv", ".csv.gz", ".txt.gz", ".tsv.gz")
+_NUMBERS = ("open", "high", "low", "close", "volume", "ratio", "amount", "market_cap", "ipo_year")
+_DAYS = ("session", "ex_date", "as_of")
+#: Files of a folder with the same header are read together, this many at a time.
+_TOGETHER = 1000
+
+_HINT_EMPTY = "give a file with a header line and at least one row"
+_HINT_DAMAGED = "check that the file is whole and readable"
+_HINT_TEXT = "save it as CSV in UTF-8"
+_TABLE_LOG = "_delta_log"
+#: What reading a damaged file raises; Polars panics on some damaged Parquet.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    zlib.error,
+    UnicodeError,
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
+)
+#: A fact of a listing outside these is taken as missing; a file is not refused for it.
+_PLAUSIBLE = {"ipo_year": (1000.0, 9999.0), "market_cap": (0.0, 1e18)}
+
+
+@dataclass
+class Input:
+    """What one path given to an import holds.
+
+    frames : per kind, columns by the store's names and ``source``, the file's name; rows as in the file.
+    notes : what a person should know, one line each.
+    """
+
+    path: str
+    frames: dict[Kind, pl.DataFrame] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def read_input(path: str | Path, progress: Callable[[int, int], None] | None = None) -> Input:
+    """Read a file, or all Parquet and CSV files under a folder.
+
+    progress : called with the number of files read and the number of all.
+    Raises `FileError` naming the file, the place in it, what was expected and what to do.
+    """
+    root = Path(path)
+    if not root.exists():
+        raise FileError(f"{path}: no such file or folder", "check the path")
+    if not root.is_dir():
+        found = Input(str(path))
+        frame, kind = _read_one(root, root.name, found.notes, in_folder=False)
+        found.frames[kind] = frame
+        return found
+    return _read_folder(root, progress)
+
+
+def _read_folder(root: Path, progress: Callable[[int, int], None] | None) -> Input:
+    found = Input(str(root))
+    files = _files_under(root, found.notes)
+    if not files:
+        raise FileError(f"{root}: no Parquet or CSV file in this folder", "give files or a folder that holds some")
+    frames: dict[Kind, list[pl.DataFrame]] = {}
+    empty: list[str] = []
+    groups: dict[tuple[str, str], list[Path]] = {}
+    single: list[Path] = []
+    for file in files:
+        if not file.stat().st_size:
+            empty.append(file.name)
+        elif file.name.lower().endswith(_TEXT):
+            groups.setdefault((_header(file, _shown(root, file)), str(_is_gzip(file))), []).append(file)
+        else:
+            single.append(file)
+    batches = [[f] for f in single]
+    batches += [g[at : at + _TOGETHER] for g in groups.values() for at in range(0, len(g), _TOGETHER)]
+    done = 0
+    for batch in batches:
+        for frame, kind in _read_batch(root, batch, found.notes, empty):
+            frames.setdefault(kind, []).append(frame)
+        done += len(batch)
+        if progress:
+            progress(done, len(files))
+    if empty:
+        more = f" and {len(empty) - 3} more" if len(empty) > 3 else ""
+        found.notes.append(f"{root}: passed over empty files: {', '.join(empty[:3])}{more}")
+    if not frames:
+        raise FileError(f"{root}: every file in this folder is empty", _HINT_EMPTY)
+    found.notes = list(dict.fromkeys(found.notes))
+    found.frames = {kind: pl.concat(parts, how="diagonal") for kind, parts in frames.items()}
+    return found
+
+
+def _files_under(root: Path, notes: list[str]) -> list[Path]:
+    """The files of a folder that may hold data, but not those of a store in it, which are no input of anyone."""
+    whole = root.resolve()
+    if any((folder / _TABLE_LOG).is_dir() for folder in (whole, *whole.parents)):
+        raise FileError(f"{root}: this folder is part of a store", "give the files that were imported into it")
+    files: list[Path] = []
+    tables = 0
+    for folder, inner, names in os.walk(root):
+        if _TABLE_LOG in inner:
+            inner.clear()
+            tables += 1
+            continue
+        here = (Path(folder) / name for name in names if not name.startswith("."))
+        files += [file for file in here if _is_known(file) and file.is_file()]
+    if tables:
+        notes.append(f"{root}: passed over {tables} tables of a store in this folder")
+    return sorted(files)
+
+
+def _read_batch(
+    root: Path, files: Sequence[Path], notes: list[str], empty: list[str]
+) -> Iterator[tuple[pl.DataFrame, Kind]]:
+    """The files of a batch: all at once where they are plain CSVs of bars, else one by one."""
+    if len(files) > 1:
+        together = _read_together(root, files, notes, empty)
+        if together is not None:
+            if len(together):
+                yield together, "bars"
+            return
+    for file in files:
+        try:
+            yield _read_one(file, _shown(root, file), notes, in_folder=True)
+        except FileError as error:
+            if error.hint != _HINT_EMPTY:
+                raise
+            empty.append(str(file.relative_to(root)))
+
+
+def _read_together(root: Path, files: Sequence[Path], notes: list[str], empty: list[str]) -> pl.DataFrame | None:
+    """Many CSVs with one header as one frame; None where they must be read one by one, for a clear message."""
+    shown = _shown(root, files[0])
+    header = _header(files[0], shown)
+    separator = _separator(header)
+    try:
+        names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
+    except csv.Error:
+        return None
+    kind, columns = kind_of(names, shown, symbol_from_name=True)
+    if kind != "bars" or len(set(names)) < len(names) or other_symbol(names, columns):
+        return None
+    numeric = {old: pl.Float64() for column, old in columns.items() if column in _NUMBERS}
+    schema: dict[str, pl.DataType] = {name: numeric.get(name, pl.String()) for name in names}
+    try:
+        frame = (
+            pl.scan_csv(list(files), schema=schema, separator=separator, include_file_paths="__path", glob=False)
+            .select("__path", *columns.values())
+            .collect()
+        )
+    except _UNREADABLE:
+        return None  # as below
+    texts = frame["__path"].unique()
+    paths = [Path(text) for text in texts]
+    sources = pl.Series([_shown(root, p) for p in paths], dtype=pl.String)
+    empty.extend(file.name for file in set(files) - set(paths))
+    where = frame["__path"]
+    frame = frame.rename({old: new for new, old in columns.items()})
+    if "symbol" not in columns:
+        symbols = pl.Series([file_symbol(p.name) for p in paths], dtype=pl.String)
+        frame = frame.with_columns(symbol=where.replace_strict(texts, symbols))
+    try:
+        frame = _finish(frame, shown, kind, first_row=None)
+    except FileError:
+        return None  # read one by one, the message names the very file and line
+    _note_ignored(names, root.name, notes)
+    return frame.with_columns(source=where.replace_strict(texts, sources))
+
+
+def _read_one(file: Path, shown: str, notes: list[str], *, in_folder: bool) -> tuple[pl.DataFrame, Kind]:
+    """One file's frame and kind. ``shown`` is its name in messages and in the store."""
+    name = file.name.lower()
+    text = name.endswith(_TEXT)
+    if not text and not name.endswith(_PARQUET):
+        raise FileError(f"{shown}: neither Parquet nor CSV by its name", "give a .parquet, .csv or .txt file")
+    try:
+        if not file.stat().st_size:
+            raise FileError(f"{shown}: the file is empty", _HINT_EMPTY)
+        columns: dict[str, str]
+        if text:
+            separator = _separator(_header(file, shown))
+            head = pl.read_csv(file, n_rows=0, infer_schema=False, separator=separator, glob=False)
+            names = _names_in_file(head.columns)
+        else:
+            names = pl.read_parquet(file, n_rows=0, glob=False).columns
+        kind, columns = kind_of(names, shown, symbol_from_name=text or in_folder)
+        other = other_symbol(names, columns)
+        wanted = [*columns.values(), *([other] if other else [])]
+        if text:
+            frame = _read_csv(file, separator, columns, wanted)
+        else:
+            frame = pl.read_parquet(file, columns=wanted, glob=False)
+    except _UNREADABLE as error:
+        raise _unreadable(file, shown, error, text=text) from error
+    if frame.is_empty():
+        raise FileError(f"{shown}: the file holds no rows", _HINT_EMPTY)
+    _note_ignored(names, shown, notes)
+    if other:
+        refuse_two_symbols(frame, columns["symbol"], other, shown, first_row=2 if text else None)
+    frame = frame.select(pl.col(old).alias(new) for new, old in columns.items())
+    if "symbol" not in columns:
+        frame = frame.with_columns(symbol=pl.lit(file_symbol(file.name)))
+    frame = _finish(frame, shown, kind, first_row=2 if text else None)
+    if kind == "symbols" and "as_of" not in frame.columns and (listed := _date_in(file.name)):
+        frame = frame.with_columns(as_of=pl.lit(listed))
+    return frame.with_columns(source=pl.lit(shown)), kind
+
+
+def _read_csv(file: Path, separator: str, columns: dict[str, str], wanted: list[str]) -> pl.DataFrame:
+    """Columns as text, numbers as float64 where all of them are; symbols are text and nothing else."""
+    numeric = {old: pl.Float64() for column, old in columns.items() if column in _NUMBERS}
+    try:
+        return pl.read_csv(
+            file, infer_schema=False, schema_overrides=numeric, columns=wanted, separator=separator, glob=False
+        )
+    except pl.exceptions.ComputeError:
+        return pl.read_csv(file, infer_schema=False, columns=wanted, separator=separator, glob=False)
+
+
+def _finish(frame: pl.DataFrame, shown: str, kind: Kind, first_row: int | None) -> pl.DataFrame:
+    """Values of one form: float64 numbers, dates, normal symbols."""
+    refuse_no_text(frame["symbol"], shown, "symbol")
+    changed = [normal_symbols(frame["symbol"].cast(pl.String)).alias("symbol")]
+    for name in frame.columns:
+        if name in _NUMBERS:
+            numbers = to_numbers(frame[name], shown, name, first_row)
+            if name in _PLAUSIBLE:
+                numbers = numbers.set(~numbers.is_between(*_PLAUSIBLE[name]), None)
+            changed.append(numbers.alias(name))
+        elif name in _DAYS:
+            changed.append(to_dates(frame[name], shown, _shown_date(name), first_row).alias(name))
+        elif name != "symbol":
+            if frame[name].dtype.is_nested() or frame[name].dtype in (pl.Binary, pl.Object):
+                raise FileError(f"{shown}: column {name} holds {frame[name].dtype}", "text is expected")
+            changed.append(frame[name].cast(pl.String, strict=False).str.strip_chars().alias(name))
+    finished = frame.with_columns(changed)
+    if kind == "bars":
+        _refuse_intraday(finished, frame["session"], shown)
+    return finished.drop("clock", strict=False)
+
+
+def _refuse_intraday(frame: pl.DataFrame, stamps: pl.Series, shown: str) -> None:
+    """Daily bars only: several times of day for one symbol and day are intraday bars.
+
+    frame : with dates, and the time of day in ``clock`` where the file has it in a column of its own.
+    stamps : the session column as it was in the file.
+    """
+    if "clock" in frame.columns:
+        stamps = frame["clock"]
+        timed = stamps.n_unique() > 1
+    elif stamps.dtype == pl.String:
+        timed = bool((stamps.str.len_chars() > 10).any())
+    else:
+        timed = isinstance(stamps.dtype, pl.Datetime)
+    if not timed:
+        return
+    times = pl.DataFrame({"symbol": frame["symbol"], "session": frame["session"], "at": stamps}).drop_nulls()
+    several = times.group_by("symbol", "session").agg(pl.col("at").n_unique()).filter(pl.col("at") > 1)
+    if len(several):
+        first = several.sort("symbol", "session").row(0)
+        raise FileError(
+            f"{shown}: {first[2]} bars for {first[0]} on {first[1]}: intraday bars are not supported yet",
+            "give one bar a symbol and day",
+        )
+
+
+def _note_ignored(names: Sequence[str], shown: str, notes: list[str]) -> None:
+    ignored = [name for name in names if plain(name) in IGNORED]
+    if ignored:
+        notes.append(
+            f"{shown}: column {', '.join(ignored)} is not used; prices come from open, high, low and close,"
+            " adjusted as --adjusted says"
+        )
+
+
+def _is_known(file: Path) -> bool:
+    return file.name.lower().endswith(_TEXT + _PARQUET)
+
+
+def _is_gzip(file: Path) -> bool:
+    return file.name.lower().endswith(".gz")
+
+
+def _shown(root: Path, file: Path) -> str:
+    """A folder's file in messages and in the store."""
+    return f"{root.name}/{file.relative_to(root)}"
+
+
+def _open(file: Path) -> BinaryIO:
+    return cast("BinaryIO", gzip.open(file, "rb")) if _is_gzip(file) else file.open("rb")
+
+
+def _header(file: Path, shown: str) -> str:
+    """The first line of a text file, without a byte-order mark."""
+    try:
+        with _open(file) as stream:
+            line = stream.readline(65536)
+        # A line longer than that may be cut within a letter.
+        header = codecs.getincrementaldecoder("utf-8-sig")().decode(line)
+    except UnicodeError as error:
+        raise FileError(f"{shown}: is not UTF-8 text", _HINT_TEXT) from error
+    except _UNREADABLE as error:
+        raise _unreadable(file, shown, error, text=False) from error
+    if "\0" in header:
+        raise FileError(f"{shown}: is not UTF-8 text", _HINT_TEXT)
+    return header.strip("\r\n")
+
+
+def _names_in_file(names: list[str]) -> list[str]:
+    """A CSV's column names as they stand in it: Polars numbers those that stand there twice."""
+    bare = [re.sub(r"_duplicated_\d+$", "", name) for name in names]
+    return [base if base in names else name for name, base in zip(names, bare, strict=True)]
+
+
+def _unreadable(file: Path, shown: str, error: BaseException, *, text: bool) -> FileError:
+    """What to say of a file that cannot be read; of a text file, first whether it is text at all."""
+    if text and isinstance(error, (pl.exceptions.PolarsError, UnicodeError)):
+        try:
+            with _open(file) as stream:
+                for number, line in enumerate(stream, start=1):
+                    if not _is_utf8(line):
+                        return FileError(f"{shown}, line {number}: is not UTF-8 text", _HINT_TEXT)
+        except _UNREADABLE as damage:
+            error = damage
+    # An OSError's own text names the path once more, and Polars' advice after a blank line is for programmers.
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error).strip().split("\n\n")[0]
+    return FileError(f"{shown}: cannot be read: {printable(reason)}", _HINT_DAMAGED)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeError:
+        return False
+    return True
+
+
+def _separator(header: str) -> str:
+    return max(",;\t|", key=header.count) if any(header.count(s) for s in ",;\t|") else ","
+
+
+def _shown_date(name: str) -> str:
+    return "date" if name == "session" else name
+
+
+def _date_in(name: str) -> dt.date | None:
+    """A date in a file's name: ``universe_us_20260821.parquet`` is of 2026-08-21."""
+    match = re.search(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?!\d)", name)
+    try:
+        return dt.date(*(int(part) for part in match.groups())) if match else None
+    except ValueError:
+        return None

@@ -1,0 +1,47 @@
+"""`tapescan doctor`: what is wrong with a store's data."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from tapescan.core.dates import parse_date
+from tapescan.core.errors import OptionError
+from tapescan.interfaces.cli.console import output, progress_line
+from tapescan.interfaces.cli.stores import existing_store, store_place
+
+__all__ = ["doctor"]
+
+#: The exit code when a defect was found.
+DEFECTS = 1
+
+
+def doctor(
+    store: Annotated[str, typer.Option(help="Folder or URL of the store.")] = "",
+    as_of: Annotated[
+        str, typer.Option(metavar="DATE", help="Examine it as it was known at the close of this day.")
+    ] = "",
+    top: Annotated[int, typer.Option(min=1, max=1_000_000, help="Examples to give of each finding.")] = 5,
+    output_format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> int:
+    """Examine a store: missing and short sessions, gaps, stale symbols, splits that prices and table disagree on,
+    vendors that disagree, what was refused, and missing statements. Exit code 1 when a defect was found."""
+    from tapescan.doctor.examine import examine
+
+    place = store_place(store)
+    if output_format not in ("text", "json"):
+        raise OptionError(f"--format {output_format!r}", "expected text or json")
+    named = existing_store(place)
+    with progress_line() as progress:
+        found = examine(
+            named,
+            parse_date(as_of or None, "--as-of"),
+            progress=progress,
+        )
+    if output_format == "json":
+        typer.echo(json.dumps(found.to_dict(top), indent=2))
+    else:
+        output().print("\n".join(found.lines(top)), markup=False, soft_wrap=True)
+    return DEFECTS if found.defects else 0

@@ -1,0 +1,143 @@
+"""`tapescan show SYMBOL`: one symbol explained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tapescan.core.settings import load_settings
+from tapescan.fundamentals.ratios import LEAST_TESTS, PIOTROSKI
+from tapescan.interfaces.cli.console import notes, output, progress_line
+from tapescan.interfaces.cli.scan import (
+    AsOfOption,
+    ModelsOption,
+    NoModelsOption,
+    ProfileOption,
+    StoreOption,
+    chosen_market,
+    chosen_models,
+)
+
+if TYPE_CHECKING:  # imported, it would load all kernels before the command line is even checked
+    from tapescan.scan.explain import ForecastView, Statements
+
+__all__ = ["show"]
+
+
+def show(
+    symbol: Annotated[str, typer.Argument(help="The symbol, as in the scan: AAPL, BRK.B.")],
+    store: StoreOption = "",
+    as_of: AsOfOption = "",
+    profile: ProfileOption = "",
+    models: ModelsOption = "",
+    no_models: NoModelsOption = False,
+) -> None:
+    """Explain one symbol: rank, every factor's points and terms, trained models' forecasts, votes, and the plan."""
+    from tapescan.api import explain_symbol
+
+    settings, trained = load_settings(), chosen_models(models, no_models)
+    with progress_line() as progress:
+        data, said = chosen_market(settings, store)
+        found = explain_symbol(
+            symbol,
+            data,
+            as_of=as_of or None,
+            profile=profile or settings.profile,
+            adjust=settings.adjust,
+            models=trained,
+            device=settings.device,
+            progress=progress,
+        )
+    notes((*said, *found.scan.notes))
+    console, row = output(), found.row
+    listed = " · ".join(str(row[name]) for name in ("name", "type", "sector", "exchange") if row[name])
+    console.print(f"[bold]{escape(found.symbol)}[/bold]  {escape(listed)}")
+    coverage = found.scan.coverage
+    if found.dropped:
+        console.print(f"{found.scan.as_of}: not ranked: {found.dropped}", style="yellow", markup=False)
+        if not found.factors:
+            return
+    else:
+        console.print(
+            f"{found.scan.as_of}: rank {row['rank']:,} of {coverage.ranked:,}, score {row['score']:.1f} of 100, "
+            f"close {_price(row['close'])}, {row['bars']:,} bars"
+        )
+    console.print(f"Market ({found.scan.regime.index}): {found.scan.regime}")
+    _factors(console, found.factors)
+    if any(view.name in {"value", "quality", "growth"} for view in found.factors):
+        console.print(_statements(found.statements), soft_wrap=True)
+    for forecast in found.forecasts:
+        for line in _forecast(forecast):
+            console.print(line, markup=False, soft_wrap=True)
+    up = sum(vote == 1 for _, vote in found.votes)
+    down = sum(vote == -1 for _, vote in found.votes)
+    against = ", ".join(name for name, vote in found.votes if vote == -1)
+    console.print(f"Trend votes: {up} up, {down} down" + (f" (not {against})" if up >= down and against else ""))
+    if row["shares"] == 0:
+        console.print(f"No plan: not one share fits the limit by {row['limit']}")
+    elif row["shares"] is None and not found.dropped:
+        console.print("No plan: there is no average true range, or the stop or target would not be above zero")
+    elif row["shares"]:
+        risk = abs(row["entry"] - row["stop"])
+        console.print(
+            f"Plan: {row['side']} {row['shares']:,} shares at {_price(row['entry'])} (${row['dollars']:,.0f}), "
+            f"stop {_price(row['stop'])} (risk ${row['risk']:,.0f}), target {_price(row['target'])} "
+            f"({abs(row['target'] - row['entry']) / risk:.1f} times the risk); size limited by {row['limit']}"
+        )
+
+
+def _forecast(view: ForecastView) -> list[str]:
+    """A model's forecast in words, what moved it, and whether it counts."""
+    if view.value is None or view.percentile is None or view.parts is None:
+        return [f"{view.name}: no forecast; {view.says}"]
+    families = {**view.parts.families, "base": view.parts.base}
+    said = ", ".join(f"{family} {part:+.2g}" for family, part in families.items() if part)
+    return [
+        f"{view.name}: expected rank {view.value:+.3f} after {view.horizon} sessions (0 is the middle), "
+        f"above {view.percentile:.0%} of those ranked; {view.says}",
+        f"  its parts: {said}",
+        f"  most of it: {'; '.join(view.parts.words) or 'nothing'}",
+    ]
+
+
+def _statements(known: Statements | None) -> str:
+    if known is None:
+        return "Statements: none known of this symbol's company"
+    said = f"Statements: period to {known.period_end}, known since {known.known_at}"
+    said += f"; market value {_short_dollars(known.market_cap)}"
+    if LEAST_TESTS <= known.f_score_tests < len(PIOTROSKI):
+        said += f"; F-score scaled up from {known.f_score_tests} of its {len(PIOTROSKI)} tests"
+    return said
+
+
+def _short_dollars(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    size, letter = next(((s, name) for s, name in ((1e12, "T"), (1e9, "B")) if value >= s), (1e6, "M"))
+    return f"${value / size:,.2f}{letter}"
+
+
+def _factors(console: Console, factors: Any) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading, justify in (("factor", "left"), ("points", "right"), ("of", "right"), ("better than", "right")):
+        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("what it saw", overflow="fold")
+    for view in factors:
+        terms = ", ".join(f"{words} {'unknown' if text is None else text}" for words, text in view.terms)
+        table.add_row(
+            view.name.replace("_", " "),
+            "-" if view.points is None else f"{view.points:.1f}",
+            f"{view.possible:.0f}",
+            "-" if view.percentile is None else f"{view.percentile:.0%}",
+            f"{view.title}: {terms}",
+        )
+    console.print(table)
+
+
+def _price(value: float) -> str:
+    return f"{value:,.2f}" if abs(value) >= 1.0 else f"{value:.4f}"

@@ -1,0 +1,327 @@
+"""What forecasts were worth: measured on each date across the symbols, then over the dates.
+
+All is judged date by date: a forecast orders the symbols of one day, and only that order can be traded. Returns
+are forward returns over `horizon` sessions. The portfolio of a date is held that long and replaces the one that
+ends then, at the same open, so several are held side by side when dates are judged more often than the horizon.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapescan.core.errors import InputError, OptionError
+from tapescan.core.typing import Bools, Days, Floats, Ints
+from tapescan.features.cross import winsorise
+from tapescan.models.judging.significance import DeflatedSharpe, Mean, deflated_sharpe, mean_and_error
+
+__all__ = ["FEWEST_PAIRS", "LIQUIDITY", "Judgement", "PerDate", "Summary", "check_cost", "judge"]
+
+Numbers = NDArray[np.floating]
+
+#: A date with fewer pairs of forecast and return is not judged.
+FEWEST_PAIRS = 50
+
+#: The thirds of each date's symbols by dollar volume, from the least traded.
+LIQUIDITY = ("low", "middle", "high")
+
+#: Basis points in one.
+WHOLE = 10_000.0
+
+SESSIONS_A_YEAR = 252
+EPOCH_YEAR = 1970
+
+#: A deviation below this part of the values' size is rounding: such values do not differ.
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class PerDate:
+    """What is measured on each date. All ``(dates,)``, ascending in time; float64 but for the first two.
+
+    session : int32 days since 1970-01-01.
+    pairs : int64, symbols with a forecast and a return, at least 50.
+    ic : Pearson correlation of forecasts with returns winsorised at 1 % on each side, -1 to 1.
+    rank_ic : Spearman correlation, equal values sharing their mean rank, -1 to 1. Both are 0 where the forecasts
+        or the returns do not differ: no order was given.
+    spread : equal-weighted mean return of the tenth with the highest forecasts minus that of the lowest, a ratio;
+        equal forecasts at the edge of a tenth share its remaining places.
+    turnover : share of the two tenths that was replaced, 0 to 1, against the portfolio whose place they take: the
+        newest that is at least the horizon old. NaN on the first dates, which take nobody's place.
+    net_spread : spread minus costs: each replaced share is sold and another bought, in both tenths; on the first
+        dates all is bought, and sold at the end. Where the horizon is no multiple of the step from date to date, no
+        portfolio begins when another ends, and all is bought and sold each time.
+    """
+
+    session: Days
+    pairs: Ints
+    ic: Floats
+    rank_ic: Floats
+    spread: Floats
+    turnover: Floats
+    net_spread: Floats
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Means over dates.
+
+    dates : how many. pairs : mean number of symbols a date.
+    ic, rank_ic : means. icir, rank_icir : mean over standard deviation of the dates (not annualised).
+    error, t : standard error of the mean rank IC and its t-value, corrected for overlap; NaN with too few dates
+        (`mean_and_error`). independent : how many independent dates would give the same error.
+    positive : share of dates with a rank IC above 0.
+    spread, net_spread : mean a portfolio, a ratio; the yearly ones times the portfolios that follow each other in a
+        year: 252 / horizon, or fewer where the horizon is no multiple of the step from date to date. net_t : t-value
+        of the net spread, corrected likewise.
+    turnover : mean share replaced each time; NaN when no date replaces another.
+    """
+
+    dates: int
+    pairs: float
+    ic: float
+    icir: float
+    rank_ic: float
+    rank_icir: float
+    error: float
+    t: float
+    independent: float
+    positive: float
+    spread: float
+    spread_yearly: float
+    net_spread: float
+    net_spread_yearly: float
+    net_t: float
+    turnover: float
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The record of one forecast.
+
+    horizon : sessions of the forward return. every : sessions from one judged date to the next.
+    cost : basis points of each purchase or sale.
+    by_year, by_regime : the summary over a part of the dates, taken as following each other.
+    by_liquidity : the summary over a third of each date's symbols by dollar volume; without those that never have
+        50 pairs. Empty, as by_regime, where volumes or regimes were not given.
+    deflated : of the net spread, with the number of trials.
+    """
+
+    horizon: int
+    every: int
+    cost: float
+    per_date: PerDate
+    summary: Summary
+    by_year: dict[str, Summary]
+    by_liquidity: dict[str, Summary]
+    by_regime: dict[str, Summary]
+    deflated: DeflatedSharpe
+
+    @property
+    def overlap(self) -> int:
+        """How many judged dates in a row share a part of their label."""
+        return _overlap(self.horizon, self.every)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Pairs in the order of their dates; `begin` has the first row of each date, and the end."""
+
+    session: Days
+    begin: Ints
+    symbol: NDArray[np.integer]
+    forecast: Numbers
+    forward: Floats
+
+    def __len__(self) -> int:
+        return len(self.session)
+
+
+def check_cost(cost: float) -> float:
+    """The cost. Raises OptionError for one that is not from 0 to all of the value."""
+    if not 0.0 <= cost <= WHOLE:
+        raise OptionError(f"the cost is {cost:g} basis points", f"give 0 to {WHOLE:,.0f}")
+    return cost
+
+
+def judge(
+    session: Days,
+    symbol: NDArray[np.integer],
+    forecast: Numbers,
+    forward: Numbers,
+    *,
+    horizon: int,
+    every: int,
+    cost: float = 10.0,
+    trials: int = 1,
+    dollar_volume: Numbers | None = None,
+    regime: Mapping[int, str] | None = None,
+) -> Judgement:
+    """Judge forecasts beside what came.
+
+    session, symbol, forecast, forward, dollar_volume : ``(rows,)``, one row a symbol and session, in any order.
+        session is days since 1970-01-01, symbol a number from 0 on; a forecast is any number of which more is
+        better. A row without a finite forecast and forward return is not a pair.
+    every : sessions from one date of the rows to the next. cost : basis points of the value bought or sold.
+    trials : how many models were tried to find this one, itself included.
+    regime : a label for each session; ``unknown`` for those it does not have.
+    Raises InputError when no session has 50 pairs.
+    """
+    pair = np.isfinite(forecast) & np.isfinite(forward)
+    rows = _arrange(session, symbol, forecast, forward, pair)
+    if not len(rows):
+        raise InputError(
+            f"no session has {FEWEST_PAIRS} symbols with a forecast and a return over {horizon} sessions",
+            "take more symbols or a longer range of dates",
+        )
+    per_date = _per_date(rows, horizon, every, cost)
+    by_liquidity = {}
+    if dollar_volume is not None:
+        third = _thirds(session, dollar_volume, pair)
+        for number, name in enumerate(LIQUIDITY):
+            part = _arrange(session, symbol, forecast, forward, third == number)
+            if len(part):
+                by_liquidity[name] = _summary(_per_date(part, horizon, every, cost), horizon, every)
+    years = (per_date.session.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + EPOCH_YEAR).astype(
+        str
+    )
+    labels = [] if regime is None else [regime.get(int(day), "unknown") for day in per_date.session]
+    return Judgement(
+        horizon,
+        every,
+        cost,
+        per_date,
+        _summary(per_date, horizon, every),
+        _by_label(per_date, years.tolist(), horizon, every),
+        by_liquidity,
+        _by_label(per_date, labels, horizon, every),
+        deflated_sharpe(per_date.net_spread, trials, overlap=_overlap(horizon, every)),
+    )
+
+
+def _overlap(horizon: int, every: int) -> int:
+    return -(-horizon // every)
+
+
+def _arrange(session: Days, symbol: NDArray[np.integer], forecast: Numbers, forward: Numbers, wanted: Bools) -> _Rows:
+    """The wanted rows of the sessions that have enough of them, in the order of their dates."""
+    first, last = (int(session.min()), int(session.max())) if len(session) else (0, 0)
+    count = np.bincount((session - first)[wanted], minlength=last - first + 1)
+    rows = np.flatnonzero(wanted & (count >= FEWEST_PAIRS)[session - first])
+    days = session[rows]
+    if (np.diff(days) < 0).any():
+        rows = rows[np.argsort(days, kind="stable")]
+    enough = np.flatnonzero(count >= FEWEST_PAIRS)
+    begin = np.concatenate(([0], np.cumsum(count[enough])))
+    return _Rows(
+        (enough + first).astype(np.int32), begin, symbol[rows], forecast[rows], forward[rows].astype(np.float64)
+    )
+
+
+def _per_date(rows: _Rows, horizon: int, every: int, cost: float) -> PerDate:
+    """Measure each date; a loop over dates, each a whole cross-section."""
+    dates, overlap = len(rows), _overlap(horizon, every)
+    ic, rank_ic, spread, turnover = np.zeros((4, dates))
+    held: deque[Floats] = deque(maxlen=overlap)
+    symbols = int(rows.symbol.max()) + 1 if dates else 0
+    for date in range(dates):
+        here = slice(rows.begin[date], rows.begin[date + 1])
+        forecast, forward = rows.forecast[here], rows.forward[here]
+        low, high = _tie_runs(forecast)
+        ic[date] = _correlation(forecast.astype(np.float64), winsorise(forward))
+        rank_ic[date] = _correlation(low + high, np.add(*_tie_runs(forward)))
+        tenths = _tenths(low, high)
+        spread[date] = tenths[0] @ forward - tenths[1] @ forward
+        portfolio = np.zeros((2, symbols))
+        portfolio[:, rows.symbol[here]] = tenths
+        kept = np.minimum(portfolio, held[0]).sum() / 2.0 if len(held) == overlap else np.nan
+        turnover[date] = np.clip(1.0 - kept, 0.0, 1.0)
+        held.append(portfolio)
+    # Two tenths, each sold and bought again; a first portfolio is bought and, in the end, sold.
+    whole = np.isnan(turnover) | (horizon % every != 0)
+    paid = 4.0 * cost * 1e-4 * np.where(whole, 1.0, turnover)
+    return PerDate(rows.session, np.diff(rows.begin), ic, rank_ic, spread, turnover, spread - paid)
+
+
+def _tie_runs(values: Numbers) -> tuple[Floats, Floats]:
+    """Where each value's run of equal values begins and ends in sorted order; the mean of both is its rank."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    begins = np.concatenate(([True], ordered[1:] != ordered[:-1]))
+    run = np.cumsum(begins) - 1
+    edges = np.append(np.flatnonzero(begins), len(values)).astype(np.float64)
+    low, high = np.empty((2, len(values)))
+    low[order], high[order] = edges[run], edges[run + 1]
+    return low, high
+
+
+def _tenths(low: Floats, high: Floats) -> Floats:
+    """Weights ``(2, symbols)`` in the highest and the lowest tenth, each adding up to 1; it has n // 10 places."""
+    places = len(low) // 10
+    top = np.clip(high - np.maximum(low, len(low) - places), 0.0, None)
+    bottom = np.clip(np.minimum(high, places) - low, 0.0, None)
+    return np.stack([top, bottom]) / (high - low) / places
+
+
+def _correlation(a: Floats, b: Floats) -> float:
+    """Pearson's, 0 where one of them does not differ."""
+    x, y = a - a.mean(), b - b.mean()
+    across, along = np.sqrt(x @ x), np.sqrt(y @ y)
+    size = np.sqrt(len(a)) * ROUNDING
+    if across <= size * np.abs(a).max() or along <= size * np.abs(b).max():
+        return 0.0
+    return float(np.clip((x / across) @ (y / along), -1.0, 1.0))
+
+
+def _thirds(session: Days, dollar_volume: Numbers, pair: Bools) -> Ints:
+    """The third of its date's pairs by dollar volume of each row, 0 to 2; -1 where there is no pair or no volume."""
+    third = np.full(len(session), -1)
+    rows = np.flatnonzero(pair & np.isfinite(dollar_volume))
+    if not len(rows):
+        return third
+    if (np.diff(session[rows]) < 0).any():
+        rows = rows[np.argsort(session[rows], kind="stable")]
+    edges = np.flatnonzero(np.diff(session[rows])) + 1
+    for here in np.split(rows, edges):
+        low, high = _tie_runs(dollar_volume[here])
+        third[here] = 3.0 * (low + high) / 2.0 / len(here)
+    return third
+
+
+def _by_label(per_date: PerDate, labels: list[str], horizon: int, every: int) -> dict[str, Summary]:
+    marks = np.array(labels)
+    return {label: _summary(per_date, horizon, every, marks == label) for label in sorted(set(labels))}
+
+
+def _summary(per_date: PerDate, horizon: int, every: int, wanted: Bools | slice = slice(None)) -> Summary:
+    def over(values: Floats) -> Mean:
+        return mean_and_error(values[wanted], _overlap(horizon, every))
+
+    ic, rank_ic, net = over(per_date.ic), over(per_date.rank_ic), over(per_date.net_spread)
+    spread, yearly = over(per_date.spread).mean, SESSIONS_A_YEAR / (_overlap(horizon, every) * every)
+    return Summary(
+        dates=rank_ic.dates,
+        pairs=float(per_date.pairs[wanted].mean()),
+        ic=ic.mean,
+        icir=_ratio(ic),
+        rank_ic=rank_ic.mean,
+        rank_icir=_ratio(rank_ic),
+        error=rank_ic.error,
+        t=rank_ic.t,
+        independent=rank_ic.independent,
+        positive=float((per_date.rank_ic[wanted] > 0.0).mean()),
+        spread=spread,
+        spread_yearly=spread * yearly,
+        net_spread=net.mean,
+        net_spread_yearly=net.mean * yearly,
+        net_t=net.t,
+        turnover=over(per_date.turnover).mean,
+    )
+
+
+def _ratio(found: Mean) -> float:
+    return found.mean / found.deviation if found.deviation > 0.0 else float("nan")

@@ -1,0 +1,81 @@
+"""A stored model on sessions that came after its training: its forecasts as it stands, beside the baselines'.
+
+The record on a card is of other trees, trained on the past of each window; this one is of the very trees that are
+served. It says nothing until months have passed, and it never changes the card.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapescan.core.errors import InputError
+from tapescan.market.calendar import EPOCH
+from tapescan.models.forecast import Model
+from tapescan.models.judging.folds import Fold, known_before
+from tapescan.models.judging.metrics import Judgement, judge
+from tapescan.models.learners.baselines import BASELINES
+from tapescan.models.learners.xgboost import forecast
+from tapescan.models.registry.cards import Card
+from tapescan.models.registry.record import MODEL
+from tapescan.models.samples.samples import Samples
+
+__all__ = ["Unseen", "judge_unseen", "nothing_unseen"]
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """judgements : of the model and of each baseline by name, on the same rows, all of them after its training."""
+
+    card: Card
+    judgements: dict[str, Judgement]
+
+
+def nothing_unseen(card: Card) -> InputError:
+    """That no session came after a model's training whose returns are known."""
+    return InputError(
+        f"{card.name} was trained on sessions up to {card.last}: none after that whose returns over "
+        f"{card.horizon} sessions are known",
+        "sync or import later bars, or train with an earlier --to",
+    )
+
+
+def judge_unseen(model: Model, samples: Samples, cost: float) -> Unseen:
+    """Judge a model on the samples of the sessions on which a scan would have used it.
+
+    samples : with the card's features, index, horizon and step; those before are what ridge regression learns from.
+    cost : basis points of each purchase or sale.
+    Raises InputError when there is no such session with known returns.
+    """
+    card = model.card
+    assert samples.features == card.features
+    assert samples.provenance["market_index"] == card.data["market_index"]
+    forward = samples.forward[card.horizon]
+    dates = np.unique(samples.session[np.isfinite(forward)])
+    test = np.array([day for day in dates if card.has_not_seen(EPOCH + dt.timedelta(days=int(day)))], np.int32)
+    if not len(test):
+        raise nothing_unseen(card)
+    fold = Fold(known_before(dates, int(test[0]), card.horizon), test)
+    rows = fold.test_rows(samples.session)
+    forecasts: dict[str, NDArray[np.floating]] = {MODEL: forecast(model.booster, samples, rows)}
+    forecasts |= {name: baseline(samples, fold, card.horizon) for name, baseline in BASELINES.items()}
+    return Unseen(
+        card,
+        {
+            name: judge(
+                samples.session[rows],
+                samples.symbol[rows],
+                found,
+                forward[rows],
+                horizon=card.horizon,
+                every=card.every,
+                cost=cost,
+                trials=card.trials,
+                dollar_volume=samples.dollar_volume[rows],
+            )
+            for name, found in forecasts.items()
+        },
+    )

@@ -1,0 +1,203 @@
+"""Train the models of a store: samples from its own market, one model a horizon, each judged before it may count."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from tapescan.core.dates import parse_date
+from tapescan.core.errors import FileError, InputError, ModelError, OptionError, StoreError
+from tapescan.core.progress import Progress, silent
+from tapescan.core.settings import setting
+from tapescan.history.bases import Source, market_index, source_of
+from tapescan.history.market import models_folder
+from tapescan.market.calendar import EARLIEST, EPOCH, sessions
+from tapescan.market.regime import market_regime
+from tapescan.models.forecast import Model, load_models
+from tapescan.models.judging.metrics import check_cost
+from tapescan.models.judging.unseen import Unseen, judge_unseen, nothing_unseen
+from tapescan.models.learners.xgboost import Device, Recipe, check_device, load_xgboost
+from tapescan.models.samples.build import build_samples, check_choice, sampled_sessions
+from tapescan.models.samples.labels import reach
+from tapescan.models.samples.samples import Universe
+from tapescan.models.train import Learnt, Settings, check_dates, learn
+from tapescan.store import Store
+
+__all__ = ["HORIZONS", "JudgedUnseen", "judge_stored", "model_folder", "train_models"]
+
+HORIZONS = (5, 10)
+#: Symbols whose bars are read at a time.
+CHUNK = 1000
+
+
+def model_folder(store: Store, folder: str | Path | None = None) -> Path:
+    """Where the models of a store lie: the folder named, else TAPESCAN_MODELS, else where a scan looks for them."""
+    named = folder or setting("models")
+    if named:
+        return Path(named).expanduser()
+    own = models_folder(store)
+    if own is None:
+        raise OptionError(f"the store {store.path} is no local folder", "name one for the models: --models DIR")
+    return own
+
+
+def train_models(
+    store: Store | str | Path,
+    *,
+    horizons: Sequence[int] | int = HORIZONS,
+    start: dt.date | str | None = None,
+    end: dt.date | str | None = None,
+    folds: int = 5,
+    every: int = 5,
+    cost: float = 10.0,
+    paths: bool = True,
+    device: Device | None = None,
+    folder: str | Path | None = None,
+    recipe: Recipe | None = None,
+    universe: Universe | None = None,
+    progress: Progress | None = None,
+) -> list[Learnt]:
+    """Build samples, train and judge a model for each horizon, and store them with their cards and records.
+
+    store : folder, URL or Store. horizons : sessions. start : the first session sampled. end : nothing later is read.
+    folds : test windows of the walk-forward. every : sessions between two samples of a symbol. cost : basis points of
+    each purchase or sale. paths : whether to train the combinatorial folds too, which takes three times as long.
+    device : ``cuda`` trains on a GPU; None is the recipe's. folder : where models go; see `model_folder`.
+    recipe : how trees are grown, in place of the one chosen (`models.training.Recipe`). universe : who is sampled.
+    progress : called with (done, total, what).
+    Raises InputError for too little history, LeakError when forecasts are too good to be true, StoreError for a store
+    without bars, OptionError without XGBoost or for arguments that cannot be used; nothing is stored then.
+    """
+    first, last = parse_date(start, "start"), parse_date(end, "end")
+    ahead = check_choice(horizons, every)
+    load_xgboost()  # before minutes of work
+    recipe = recipe or Recipe()
+    recipe = msgspec.structs.replace(recipe, device=check_device(device or recipe.device))
+    settings, universe = Settings(folds, every, cost, paths), universe or Universe()
+    store = store if isinstance(store, Store) else Store(str(store))
+    place = model_folder(store, folder)
+    source = source_of(store, last)
+    _check_span(source, first, last, universe, max(ahead), settings)
+    _check_folder(place)
+    tell = progress or silent
+    market = market_index(source, CHUNK)
+    samples = build_samples(
+        source,
+        horizons=ahead,
+        start=first,
+        end=last,
+        every=every,
+        filters=universe,
+        market=market,
+        progress=tell,
+    )
+    # The market's trend on each sampled session.
+    regime = {int(day): f"{market_regime(market, int(day)).trend} trend" for day in np.unique(samples.session)}
+    return learn(samples, ahead, place, recipe=recipe, settings=settings, regime=regime, progress=tell)
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            f"models cannot be stored in {folder}: {error.strerror}", "name another folder: --models DIR"
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise FileError(f"models cannot be stored in {folder}: it may not be written", "name another: --models DIR")
+
+
+def _check_span(
+    source: Source, start: dt.date | None, end: dt.date | None, universe: Universe, horizon: int, settings: Settings
+) -> None:
+    """Raise InputError when the dates cannot do, before features are computed.
+
+    The oldest symbols are sampled from the session on with which they have enough bars; the last labels have to end.
+    """
+    if start and end and start > end:
+        raise InputError(f"from {start} to {end} is no range of dates", "give the earlier one first")
+    begin = max(source.first, EARLIEST)
+    known = sessions(begin, source.settled)
+    usable = known[universe.min_bars - 1 : max(len(known) - reach(horizon), 0)]
+    dates = sampled_sessions(max(start or begin, begin), source.settled, settings.every)
+    try:
+        check_dates(dates[np.isin(dates, usable)], horizon, settings)
+    except InputError as error:
+        if isinstance(error, OptionError):
+            raise
+        raise InputError(
+            f"{error.what} (the store has {len(known)} sessions, {begin} to {source.settled}; a symbol is sampled "
+            f"from its bar {universe.min_bars} on)",
+            error.hint if start else f"{error.hint}: older bars come by `tapescan import` or `tapescan sync --from`",
+        ) from error
+
+
+@dataclass(frozen=True)
+class JudgedUnseen:
+    """judged : the models with sessions after their training. notes : a line for each of the others."""
+
+    judged: tuple[Unseen, ...]
+    notes: tuple[str, ...]
+
+
+def judge_stored(
+    store: Store | str | Path,
+    *,
+    folder: str | Path | None = None,
+    end: dt.date | str | None = None,
+    cost: float = Settings().cost,
+    progress: Progress | None = None,
+) -> JudgedUnseen:
+    """Judge the stored models on the store's sessions that came after their training, as `models.unseen` does.
+
+    end : nothing later is read. cost : basis points of each purchase or sale.
+    Raises ModelError when no model may be served, InputError when no session came after any model's training.
+    """
+    last, cost = parse_date(end, "end"), check_cost(cost)
+    store = store if isinstance(store, Store) else Store(str(store))
+    if store.is_empty():
+        raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
+    place = model_folder(store, folder)
+    models = load_models(place)
+    notes = [f"{one.name} is refused: {one.reason}" for one in models.refused]
+    if not models.models:
+        raise ModelError(
+            "; ".join(notes) or f"{place} holds no models", f"train first: tapescan train --store {store.path}"
+        )
+    tell = progress or silent
+    judged = []
+    source = source_of(store, last)
+    for model in models.models:
+        try:
+            judged.append(_judged(source, model, last, cost, tell))
+        except InputError as error:
+            notes.append(str(error))
+    if not judged:
+        raise InputError("; ".join(notes))
+    return JudgedUnseen(tuple(judged), tuple(notes))
+
+
+def _judged(source: Source, model: Model, end: dt.date | None, cost: float, tell: Progress) -> Unseen:
+    card = model.card
+    known = sessions(card.first, max(card.first, source.settled))[: -reach(card.horizon)]
+    if not len(known) or not card.has_not_seen(EPOCH + dt.timedelta(days=int(known[-1]))):
+        raise nothing_unseen(card)  # before minutes of work
+    samples = build_samples(
+        source,
+        horizons=(card.horizon,),
+        start=card.first,
+        end=end,
+        every=card.every,
+        filters=msgspec.convert(card.data["filters"], Universe),
+        features=card.features,
+        # The training's, also where a scan would by now take another one.
+        market=market_index(source, CHUNK, card.data["market_index"]),
+        progress=tell,
+    )
+    return judge_unseen(model, samples, cost)
