@@ -20,12 +20,12 @@ def measure(symbols: int, bars: int) -> dict[str, float]:
     from tapescan.features.compute import latest
     from tapescan.features.plan import default_features, plan_features
     from tapescan.features.warm import warm_up
-    from tapescan.history.market import simulated_inputs
+    from tapescan.history.market import simulated_market
     from tapescan.scan.pipeline import prepare, run
     from tapescan.scan.profile import load_profile
 
     begin = time.perf_counter()
-    inputs = simulated_inputs(symbols=symbols, sessions=bars)
+    inputs = simulated_market(symbols=symbols, sessions=bars)
     made = time.perf_counter() - begin
     built = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     plan = plan_features(default_features())

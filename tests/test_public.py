@@ -46,7 +46,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 def test_a_scan_needs_neither_pandas_nor_the_exchange_library_twice() -> None:
     # pandas comes with exchange_calendars only; once the sessions are kept on disk, neither is imported.
     code = (
-        "import sys; from tapescan.history.market import simulated_inputs; simulated_inputs(symbols=60, sessions=90);"
+        "import sys; from tapescan.history.market import simulated_market; simulated_market(symbols=60, sessions=90);"
         "print([m for m in ('pandas', 'exchange_calendars', 'deltalake', 'aiohttp') if m in sys.modules])"
     )
     for _ in range(2):

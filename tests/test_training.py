@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from tapescan.api import scan_market
 from tapescan.core.errors import FileError, InputError, ModelError, OptionError
-from tapescan.history.bases import market_index, source_of
+from tapescan.history.history import history_of, market_index
 from tapescan.models.forecast import load_models
 from tapescan.models.judging.metrics import Judgement, judge
 from tapescan.models.learners.xgboost import Recipe, check_device, has_gpu
@@ -207,7 +207,7 @@ def test_models_are_judged_against_the_index_that_they_were_trained_with(
     assert after.dates == before.dates
     assert after.rank_ic == pytest.approx(before.rank_ic, abs=0.002)  # SPY's copy is one symbol more in the average
     with pytest.raises(InputError, match="there are no bars of SPY"):
-        market_index(source_of(store, None), 1000, "SPY")
+        market_index(history_of(store, None), 1000, "SPY")
 
 
 def test_models_that_cannot_be_judged_are_named_beside_those_that_can(

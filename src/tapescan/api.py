@@ -29,13 +29,13 @@ from tapescan.core.settings import setting
 from tapescan.features.compute import latest
 from tapescan.features.plan import Plan, default_features, plan_features
 from tapescan.features.warm import warm_up
-from tapescan.history.market import models_folder, simulated_inputs, store_inputs
+from tapescan.history.market import Market, market_of_store, models_folder, simulated_market
 from tapescan.market.adjust import Adjustment
 from tapescan.market.spelling import normal_spelling
 from tapescan.models.forecast import Models, load_models
 from tapescan.models.learners.xgboost import Device
 from tapescan.scan.explain import Explanation, explain
-from tapescan.scan.pipeline import Inputs, prepare, run
+from tapescan.scan.pipeline import prepare, run
 from tapescan.scan.profile import DEFAULT_PROFILE, Profile, load_profile
 from tapescan.scan.result import ScanResult
 from tapescan.store import Store
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compute_features", "explain_symbol", "load_market", "scan_market", "sync_store"]
 
-Data = str | Path | Store | Inputs | None
+Data = str | Path | Store | Market | None
 Trained = Models | str | Path | Literal[False] | None
 
 
@@ -104,10 +104,10 @@ def explain_symbol(
     return explain(_ready(data, as_of, request.plan, adjust, progress), request, symbol)
 
 
-def load_market(data: Data = None, *, as_of: dt.date | str | None = None, adjust: Adjustment | None = None) -> Inputs:
+def load_market(data: Data = None, *, as_of: dt.date | str | None = None, adjust: Adjustment | None = None) -> Market:
     """A market with all its history, to scan again and again without reading it anew."""
     _check(data, as_of, adjust)
-    return data if isinstance(data, Inputs) else _read(data, as_of, None, adjust, None)
+    return data if isinstance(data, Market) else _read(data, as_of, None, adjust, None)
 
 
 def sync_store(
@@ -155,10 +155,10 @@ def compute_features(
 
 def _ready(
     data: Data, as_of: dt.date | str | None, plan: Plan, adjust: Adjustment | None, progress: Progress | None
-) -> Inputs:
+) -> Market:
     """The data read and the kernels loaded (or, the first time, compiled), side by side."""
     _check(data, as_of, adjust)
-    if isinstance(data, Inputs):
+    if isinstance(data, Market):
         warm_up(plan, progress)
         return data
     with ThreadPoolExecutor(1) as beside:
@@ -183,7 +183,7 @@ def _models(data: Data, models: Trained, device: Device) -> Models:
         return load_models(named, device=device)
     if named is False or data is None:
         return Models(())
-    if isinstance(data, Inputs):
+    if isinstance(data, Market):
         return load_models(data.models, device=device)
     return load_models(models_folder(data if isinstance(data, Store) else Store(str(data))), device=device)
 
@@ -191,7 +191,7 @@ def _models(data: Data, models: Trained, device: Device) -> Models:
 def _check(data: Data, as_of: dt.date | str | None, adjust: Adjustment | None) -> None:
     """Refuse what could only be ignored, before any work."""
     parse_date(as_of, "as-of")
-    if isinstance(data, Inputs) and (as_of is not None or adjust is not None):
+    if isinstance(data, Market) and (as_of is not None or adjust is not None):
         raise OptionError(
             f"{'as_of' if as_of is not None else 'adjust'} does not go with a loaded market",
             "give it to tapescan.load_market",
@@ -202,14 +202,14 @@ def _check(data: Data, as_of: dt.date | str | None, adjust: Adjustment | None) -
 
 def _read(
     data: Data, as_of: dt.date | str | None, rows: int | None, adjust: Adjustment | None, progress: Progress | None
-) -> Inputs:
+) -> Market:
     day = parse_date(as_of, "as-of")
     if data is None:
         if progress:
             progress(0, 0, "simulating a market")
-        return simulated_inputs(day, rows=rows)
-    assert not isinstance(data, Inputs)
+        return simulated_market(day, rows=rows)
+    assert not isinstance(data, Market)
     store = data if isinstance(data, Store) else Store(str(data))
     if progress:
         progress(0, 0, "reading the store")
-    return store_inputs(store, day, rows=rows, adjust=adjust or "splits")
+    return market_of_store(store, day, rows=rows, adjust=adjust or "splits")

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tapescan.engine.threads import Threads
 from tapescan.features.compute import latest, replay
 from tapescan.features.plan import default_features, plan_features
 from tapescan.features.warm import warm_up
@@ -22,11 +23,11 @@ EVERYTHING = plan_features(default_features())
 
 
 def test_threads_and_block_widths_change_no_value(lively_bars: pl.DataFrame) -> None:
-    market = build_panel(lively_bars).market
+    market = build_panel(lively_bars).index
     reference = None
     for lanes, workers in ((256, 1), (256, 2), (16, 3), (7, 1)):
-        panel = build_panel(lively_bars, lanes=lanes, market=market)
-        values = latest(panel, EVERYTHING, workers=workers).values
+        panel = build_panel(lively_bars, lanes=lanes, index=market)
+        values = latest(panel, EVERYTHING, Threads(workers)).values
         found = dict(zip(panel.symbols, values.T, strict=True))
         reference = reference or found
         assert found.keys() == reference.keys()

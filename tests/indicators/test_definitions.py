@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tapescan.features.compute import latest, replay
 from tapescan.features.plan import Plan, plan_features
 from tapescan.indicators import Indicator, registry
-from tapescan.market.panel import Market, Panel, build_panel
+from tapescan.market.index import MarketIndex
+from tapescan.market.panel import Panel, build_panel
 from tests.conftest import REAL
 from tests.indicators import reference_modules
 from tests.indicators.oracle import REFERENCES, adjudicated, lanes, talib_values, worst_error
@@ -109,7 +110,7 @@ def test_appending_bars_never_changes_the_past(
     plan = plan_of(indicator, values)
     whole = build_panel(lively_bars)
     # The market index of the shorter panel is the longer one's: it must not matter that it knows the future.
-    part = build_panel(lively_bars.filter(pl.col("session") <= cut), market=whole.market)
+    part = build_panel(lively_bars.filter(pl.col("session") <= cut), index=whole.index)
     later = {
         whole.symbols[b.offset + j]: v[:, b.first[j] :, j] for b, v in replay(whole, plan) for j in range(b.lanes)
     }
@@ -140,7 +141,7 @@ def test_a_lane_does_not_depend_on_its_neighbours(
     whole = build_panel(lively_bars)
     together = dict(zip(whole.symbols, latest(whole, plan).values.T, strict=True))
     for symbol in whole.symbols[::7]:
-        alone = build_panel(lively_bars.filter(pl.col("symbol") == symbol), market=whole.market)
+        alone = build_panel(lively_bars.filter(pl.col("symbol") == symbol), index=whole.index)
         assert np.array_equal(latest(alone, plan).values[:, 0], together[symbol], equal_nan=True)
 
 
@@ -167,7 +168,7 @@ def test_history_beyond_the_declared_memory_does_not_matter(
     plan = plan_of(indicator, values)
     whole = build_panel(bars)
     assert rows < whole.blocks[0].rows
-    part = build_panel(bars, rows=rows, market=whole.market)
+    part = build_panel(bars, rows=rows, index=whole.index)
     ours, theirs = latest(part, plan).values, latest(whole, plan).values
     order = [whole.symbols.index(symbol) for symbol in part.symbols]
     scale = np.nanmax(np.abs(theirs), axis=1, keepdims=True)
@@ -180,6 +181,6 @@ def test_no_value_where_the_market_index_has_none(
     indicator: Indicator, values: tuple[float, ...], lively_bars: pl.DataFrame
 ) -> None:
     whole = build_panel(lively_bars)
-    late = Market("late", whole.market.session[-40:], whole.market.level[-40:])
+    late = MarketIndex("late", whole.index.session[-40:], whole.index.level[-40:])
     assert indicator.lookback(*values) > 40
-    assert np.isnan(latest(build_panel(lively_bars, market=late), plan_of(indicator, values)).values).all()
+    assert np.isnan(latest(build_panel(lively_bars, index=late), plan_of(indicator, values)).values).all()

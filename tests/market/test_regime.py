@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tapescan.market.panel import Market
-from tapescan.market.regime import market_regime, market_return
+from tapescan.market.index import MarketIndex, market_return
+from tapescan.market.regime import market_regime
 
 
-def index(changes: NDArray[np.floating]) -> Market:
+def index(changes: NDArray[np.floating]) -> MarketIndex:
     level = np.array(np.cumprod(1.0 + changes), dtype=np.float64)
-    return Market("SPY", np.arange(len(level), dtype=np.int32), level)
+    return MarketIndex("SPY", np.arange(len(level), dtype=np.int32), level)
 
 
 WOBBLE = np.tile([0.002, -0.002], 200)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from tapescan.core.errors import InputError, StoreError
 from tapescan.features.compute import latest
 from tapescan.features.plan import default_features, parse_feature, plan_features
-from tapescan.history.bases import market_index, source_of
-from tapescan.history.market import store_inputs
+from tapescan.history.history import history_of, market_index
+from tapescan.history.market import market_of_store
 from tapescan.market import calendar
 from tapescan.market.panel import build_panel
 from tapescan.models.samples import build as dataset
@@ -125,7 +125,7 @@ def test_a_sample_holds_what_a_scan_of_that_day_sees(whole: Store, day: dt.date)
     plan = plan_features((*samples.features, "close", "dollar_volume_20"))
     assert plan.rows is not None
     assert plan.rows > 420  # so the scan has the same bars of each symbol as the samples
-    inputs = store_inputs(whole, day, rows=plan.rows)
+    inputs = market_of_store(whole, day, rows=plan.rows)
     panel, universe = inputs.panel, inputs.universe.head(len(inputs.panel))
     seen = latest(panel, plan)
     eligible = (
@@ -150,7 +150,7 @@ def test_a_sample_holds_what_a_scan_of_that_day_sees(whole: Store, day: dt.date)
     short = [name for name in samples.features if (plan_features([name]).rows or 0) <= 330]
     assert len(short) > 60
     plan = plan_features(short)
-    panel = store_inputs(whole, day, rows=plan.rows).panel
+    panel = market_of_store(whole, day, rows=plan.rows).panel
     assert panel.blocks[0].rows < 340
     place = [panel.symbols.index(symbol) for symbol in found]
     columns = [samples.features.index(name) for name in short]
@@ -251,7 +251,7 @@ def test_each_session_is_sampled_in_its_own_share_basis(tmp_path: Path) -> None:
     assert samples.session.tolist() == days[19:].to_physical().to_list()
     plan = plan_features(samples.features)
     for at in (249, 250, 251, 329, 330, 331, 399):
-        seen = latest(store_inputs(store, days[at]).panel, plan).values[:, 0]
+        seen = latest(market_of_store(store, days[at]).panel, plan).values[:, 0]
         own = [i for i, name in enumerate(samples.features) if "market" not in parse_feature(name)[0].inputs]
         found = samples.values[at - 19]
         np.testing.assert_array_equal(found[own], seen[own].astype(np.float32), err_msg=str(at))
@@ -333,8 +333,8 @@ def test_a_frame_of_bars_is_as_good_as_a_store(whole: Store) -> None:
 
 
 def test_the_equal_weighted_index_is_that_of_all_bars_at_once(whole: Store) -> None:
-    data = source_of(whole, None)
-    expected = build_panel(whole.bars()).market
+    data = history_of(whole, None)
+    expected = build_panel(whole.bars()).index
     for chunk in (7, 1000):
         found = market_index(data, chunk)
         assert found.name == expected.name == "equal-weighted"

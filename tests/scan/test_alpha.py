@@ -21,13 +21,13 @@ from polars.testing import assert_frame_equal
 from tapescan.api import explain_symbol, load_market, scan_market
 from tapescan.core.errors import OptionError, ProfileError, ScreenError
 from tapescan.features.compute import latest
-from tapescan.history.market import models_folder
+from tapescan.history.market import Market, models_folder
 from tapescan.market.calendar import sessions
 from tapescan.models.forecast import Models, load_models
 from tapescan.models.registry.cards import Card, kernel_digest, save_model
 from tapescan.models.registry.trials import log_trial
 from tapescan.models.samples.inputs import model_features
-from tapescan.scan.pipeline import Inputs, prepare, run
+from tapescan.scan.pipeline import prepare, run
 from tapescan.scan.profile import Profile, Regime, Weights, load_profile
 from tapescan.scan.result import ScanResult
 from tapescan.store import Store
@@ -93,7 +93,7 @@ def plain(result: ScanResult) -> pl.DataFrame:
 
 
 def test_the_same_models_twice_give_the_same_bytes(
-    inputs: Inputs, make: Make, monkeypatch: pytest.MonkeyPatch
+    inputs: Market, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def scanned() -> tuple[str, list[Any], Any]:
         found = run(inputs, prepare(SWING, models=make(alpha_5=0.5, alpha_10=0.25)))
@@ -106,7 +106,7 @@ def test_the_same_models_twice_give_the_same_bytes(
     assert [model["name"] for model in first[2]["models"]] == ["alpha_5", "alpha_10"]
 
 
-def test_the_market_at_once_gives_what_each_symbol_alone_gives(inputs: Inputs, make: Make) -> None:
+def test_the_market_at_once_gives_what_each_symbol_alone_gives(inputs: Market, make: Make) -> None:
     request = prepare(SWING, models=make(alpha_5=0.5))
     frame = run(inputs, request).frame
     features = latest(inputs.panel.last(request.plan.rows), request.plan)
@@ -120,13 +120,13 @@ def test_the_market_at_once_gives_what_each_symbol_alone_gives(inputs: Inputs, m
         assert model.forecast(rows[at : at + 1])[0] == value
 
 
-def test_only_those_that_are_ranked_have_a_forecast(inputs: Inputs, make: Make) -> None:
+def test_only_those_that_are_ranked_have_a_forecast(inputs: Market, make: Make) -> None:
     frame = run(inputs, prepare(SWING, models=make(alpha_5=0.5))).frame
     assert frame.filter(pl.col("dropped") == "")["alpha_5"].null_count() == 0
     assert frame.filter(pl.col("dropped") != "")["alpha_5"].is_null().all()
 
 
-def test_a_model_that_does_not_count_moves_nothing_and_says_so(inputs: Inputs, make: Make) -> None:
+def test_a_model_that_does_not_count_moves_nothing_and_says_so(inputs: Market, make: Make) -> None:
     without = run(inputs, prepare(SWING))
     found = run(inputs, prepare(SWING, models=make(alpha_5=0.0)))
     assert_frame_equal(plain(found), without.frame, check_exact=True)
@@ -135,7 +135,7 @@ def test_a_model_that_does_not_count_moves_nothing_and_says_so(inputs: Inputs, m
     assert set(found.notes) - set(without.notes) == {"alpha_5: the 5-session model does not count: made up"}
 
 
-def test_no_models_leave_no_trace(inputs: Inputs, make: Make) -> None:
+def test_no_models_leave_no_trace(inputs: Market, make: Make) -> None:
     found = run(inputs, prepare(SWING, models=make()))
     assert not [name for name in found.frame.columns if "alpha" in name]
     assert "models" not in found.provenance
@@ -145,8 +145,8 @@ def test_no_models_leave_no_trace(inputs: Inputs, make: Make) -> None:
 
 def test_a_scan_without_models_does_not_import_what_they_need() -> None:
     code = (
-        "import sys; from tapescan.api import scan_market; from tapescan.history.market import simulated_inputs;"
-        "scan_market(simulated_inputs(symbols=60, sessions=90));"
+        "import sys; from tapescan.api import scan_market; from tapescan.history.market import simulated_market;"
+        "scan_market(simulated_market(symbols=60, sessions=90));"
         "print([m for m in ('xgboost', 'sklearn', 'skfolio', 'plotly') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -154,7 +154,7 @@ def test_a_scan_without_models_does_not_import_what_they_need() -> None:
 
 
 def test_models_without_xgboost_are_an_error_that_says_what_to_do(
-    inputs: Inputs, make: Make, monkeypatch: pytest.MonkeyPatch
+    inputs: Market, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = make(alpha_5=0.5)
     monkeypatch.setitem(sys.modules, "xgboost", None)
@@ -163,7 +163,7 @@ def test_models_without_xgboost_are_an_error_that_says_what_to_do(
     assert scan_market(inputs, models=False).coverage.ranked > 0
 
 
-def test_weights_are_split_by_the_gates_and_add_up_to_one(inputs: Inputs, make: Make) -> None:
+def test_weights_are_split_by_the_gates_and_add_up_to_one(inputs: Market, make: Make) -> None:
     factors = sum(SWING.weights.factors().values())
     calm = msgspec.structs.replace(SWING, regime=Regime())
     models = make(alpha_5=0.6, alpha_10=0.2)
@@ -183,13 +183,13 @@ def test_weights_are_split_by_the_gates_and_add_up_to_one(inputs: Inputs, make: 
     assert not run(inputs, prepare(none, models=models)).provenance["weights"].keys() & {"alpha_5", "alpha_10"}
 
 
-def test_a_higher_forecast_scores_higher(inputs: Inputs, make: Make) -> None:
+def test_a_higher_forecast_scores_higher(inputs: Market, make: Make) -> None:
     frame = run(inputs, prepare(SWING, models=make(alpha_5=1.0))).ranked.sort("alpha_5")
     assert frame["score_alpha_5"].is_sorted()
     assert frame["score_alpha_5"][-1] > 5.0 > frame["score_alpha_5"][0]
 
 
-def test_a_screen_and_a_ranking_may_use_forecasts(inputs: Inputs, make: Make) -> None:
+def test_a_screen_and_a_ranking_may_use_forecasts(inputs: Market, make: Make) -> None:
     found = run(inputs, prepare(SWING, where="alpha_5 > 0.05", rank_by="alpha_5 desc", models=make(alpha_5=0.0)))
     assert 0 < found.coverage.ranked < found.coverage.ranked + found.coverage.dropped["screen"]
     assert found.ranked["alpha_5"].min() > 0.05  # type: ignore[operator]
@@ -200,7 +200,7 @@ def test_a_screen_and_a_ranking_may_use_forecasts(inputs: Inputs, make: Make) ->
     assert run(inputs, prepare(SWING, features=["alpha_5"], models=make(alpha_5=0.0))).features == ("alpha_5",)
 
 
-def test_a_day_that_the_training_has_seen_has_no_forecast(inputs: Inputs, tmp_path: Path) -> None:
+def test_a_day_that_the_training_has_seen_has_no_forecast(inputs: Market, tmp_path: Path) -> None:
     day = dt.date(1970, 1, 1) + dt.timedelta(days=inputs.panel.as_of)
     before = [dt.date(1970, 1, 1) + dt.timedelta(days=int(one)) for one in sessions(dt.date(2025, 1, 2), day)]
     # The last label of a horizon of 5 ends at the open 6 sessions after its sample.
@@ -238,7 +238,7 @@ def test_features_of_another_basis_have_no_forecast(tmp_path: Path) -> None:
         assert ("alpha_5" in found.provenance["weights"]) == (not said)
 
 
-def test_whom_the_training_would_not_have_sampled_has_no_forecast(inputs: Inputs, tmp_path: Path) -> None:
+def test_whom_the_training_would_not_have_sampled_has_no_forecast(inputs: Market, tmp_path: Path) -> None:
     filters = {"min_price": 20.0, "min_dollar_volume": 3e7, "min_bars": 300, "types": ["common"]}
     trained(tmp_path, 5, 0.5, filters=filters)
     ranked = run(
@@ -255,7 +255,7 @@ def test_whom_the_training_would_not_have_sampled_has_no_forecast(inputs: Inputs
     assert ranked.filter(~pl.col("known"))["unknown_factors"].str.contains("alpha_5").all()
 
 
-def test_what_was_tried_since_counts_against_a_model(inputs: Inputs, tmp_path: Path) -> None:
+def test_what_was_tried_since_counts_against_a_model(inputs: Market, tmp_path: Path) -> None:
     """Who tries fifty and puts the best early one back has tried fifty."""
     trained(tmp_path, 5, 0.5, t=2.5)
     trained(tmp_path, 10, 0.5, t=4.0)
@@ -275,7 +275,7 @@ def test_what_was_tried_since_counts_against_a_model(inputs: Inputs, tmp_path: P
 
 @pytest.mark.parametrize("kind", ["folder", "pipe"])
 def test_trials_that_cannot_be_counted_leave_the_scan_and_let_no_model_count(
-    inputs: Inputs, tmp_path: Path, kind: str
+    inputs: Market, tmp_path: Path, kind: str
 ) -> None:
     trained(tmp_path, 5, 0.5)
     (tmp_path / "trials.jsonl").mkdir() if kind == "folder" else os.mkfifo(tmp_path / "trials.jsonl")
@@ -347,7 +347,7 @@ def as_a_pipe(card: Path) -> None:
     ],
 )
 def test_a_refused_model_gives_a_note_and_nothing_else(
-    inputs: Inputs, tmp_path: Path, edit: Callable[[Path], object], said: str
+    inputs: Market, tmp_path: Path, edit: Callable[[Path], object], said: str
 ) -> None:
     edit(trained(tmp_path, 5, 0.5))
     without = run(inputs, prepare(SWING))
@@ -358,7 +358,7 @@ def test_a_refused_model_gives_a_note_and_nothing_else(
     assert said in notes.pop()
 
 
-def test_the_parts_of_a_forecast_add_up_to_it(inputs: Inputs, make: Make) -> None:
+def test_the_parts_of_a_forecast_add_up_to_it(inputs: Market, make: Make) -> None:
     found = run(inputs, prepare(SWING, models=make(alpha_5=0.5, alpha_10=0.0)))
     rows = found.to_dict(top=40)["rows"]
     assert len(rows) == 40
@@ -368,7 +368,7 @@ def test_the_parts_of_a_forecast_add_up_to_it(inputs: Inputs, make: Make) -> Non
     assert {"base", "oscillators", "returns"} <= set(rows[0]["explain_alpha_5"])
 
 
-def test_one_symbol_is_explained_in_words(inputs: Inputs, make: Make, tmp_path: Path) -> None:
+def test_one_symbol_is_explained_in_words(inputs: Market, make: Make, tmp_path: Path) -> None:
     best = run(inputs, prepare(SWING, models=make(alpha_5=0.5))).ranked.row(0, named=True)
     found = explain_symbol(best["symbol"], inputs, models=tmp_path)
     view = found.forecasts[0]
@@ -385,7 +385,7 @@ def test_one_symbol_is_explained_in_words(inputs: Inputs, make: Make, tmp_path: 
     assert (unranked.value, unranked.percentile, unranked.parts) == (None, None, None)
 
 
-def test_where_models_come_from(inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_models_come_from(inputs: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained(tmp_path / "store" / "models", 5, 0.5)
     trained(tmp_path / "other", 10, 0.5)
     own = replace(inputs, models=tmp_path / "store" / "models")

@@ -13,8 +13,9 @@ from polars.testing import assert_frame_equal
 
 from tapescan.core.errors import OptionError, ScreenError
 from tapescan.fundamentals.ratios import RATIOS
+from tapescan.history.market import Market
 from tapescan.scan.explain import explain
-from tapescan.scan.pipeline import Inputs, Request, prepare, run
+from tapescan.scan.pipeline import Request, prepare, run
 from tapescan.scan.profile import Profile, Weights, load_profile
 from tapescan.scan.result import ScanResult
 
@@ -35,7 +36,7 @@ def request_() -> Request:
 
 
 @pytest.fixture(scope="module")
-def result(with_statements: Inputs, request_: Request) -> ScanResult:
+def result(with_statements: Market, request_: Request) -> ScanResult:
     return run(with_statements, request_)
 
 
@@ -69,7 +70,7 @@ def test_a_factor_is_its_definition(result: ScanResult, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_sectors_mean_is_taken_out(inputs: Inputs, with_statements: Inputs, name: str) -> None:
+def test_a_sectors_mean_is_taken_out(inputs: Market, with_statements: Market, name: str) -> None:
     """A whole sector twice as cheap, good or growing as before ranks no higher for it."""
     table = with_statements.fundamentals
     assert table is not None
@@ -91,7 +92,7 @@ def test_a_sectors_mean_is_taken_out(inputs: Inputs, with_statements: Inputs, na
 
 
 @pytest.mark.parametrize(("ratio", "sign"), [(r, s) for terms in TERMS.values() for r, s in terms.items()])
-def test_each_terms_sign(with_statements: Inputs, ratio: str, sign: int) -> None:
+def test_each_terms_sign(with_statements: Market, ratio: str, sign: int) -> None:
     """A company that has more of one thing, all else equal, has more (or less) of the factor."""
     name = next(factor for factor, terms in TERMS.items() if ratio in terms)
     request = prepare(SWING)
@@ -124,7 +125,7 @@ def test_a_symbol_without_statements_counts_with_the_middle(result: ScanResult) 
 
 
 def test_statements_move_nothing_in_a_profile_that_does_not_weigh_them(
-    inputs: Inputs, with_statements: Inputs
+    inputs: Market, with_statements: Market
 ) -> None:
     with_, without = run(with_statements, prepare(SWING)), run(inputs, prepare(SWING))
     others = [name for name in without.frame.columns if name not in NAMES]
@@ -134,7 +135,7 @@ def test_statements_move_nothing_in_a_profile_that_does_not_weigh_them(
     assert with_.notes == without.notes == inputs.notes
 
 
-def test_a_market_without_statements_ranks_by_the_other_factors(inputs: Inputs) -> None:
+def test_a_market_without_statements_ranks_by_the_other_factors(inputs: Market) -> None:
     position = load_profile("position")
     bare = msgspec.structs.replace(position.weights, value=0.0, quality=0.0, growth=0.0)
     found = run(inputs, prepare(position))
@@ -150,7 +151,7 @@ def test_a_market_without_statements_ranks_by_the_other_factors(inputs: Inputs) 
     assert (found.ranked["unknown_factors"] == "").all()
 
 
-def test_what_only_some_factors_lack_is_said_of_those(with_statements: Inputs) -> None:
+def test_what_only_some_factors_lack_is_said_of_those(with_statements: Market) -> None:
     """Statements without numbers of shares: no company has a market value."""
     table = with_statements.fundamentals
     assert table is not None
@@ -164,7 +165,7 @@ def test_what_only_some_factors_lack_is_said_of_those(with_statements: Inputs) -
     assert "statements" not in new[0]
 
 
-def test_a_profile_of_nothing_but_the_unknown_says_so(inputs: Inputs) -> None:
+def test_a_profile_of_nothing_but_the_unknown_says_so(inputs: Market) -> None:
     only = Profile(title="t", weights=Weights(value=1.0), filters=SWING.filters)
     found = run(inputs, prepare(only))
     assert (found.ranked["score"] == 50.0).all()
@@ -173,19 +174,19 @@ def test_a_profile_of_nothing_but_the_unknown_says_so(inputs: Inputs) -> None:
 
 
 def test_two_scans_give_the_same_bytes(
-    with_statements: Inputs, request_: Request, result: ScanResult, monkeypatch: pytest.MonkeyPatch
+    with_statements: Market, request_: Request, result: ScanResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TAPESCAN_THREADS", "1")
     assert run(with_statements, request_).frame.write_csv() == result.frame.write_csv()
 
 
-def test_coverage_adds_up_and_the_score_is_its_columns(with_statements: Inputs, result: ScanResult) -> None:
+def test_coverage_adds_up_and_the_score_is_its_columns(with_statements: Market, result: ScanResult) -> None:
     assert result.coverage.requested == len(with_statements.universe) == len(result.frame)
     parts = result.ranked.select(pl.sum_horizontal(f"score_{name}" for name in Weights().factors())).to_series()
     np.testing.assert_allclose(parts, result.ranked["score"], rtol=0, atol=1e-9)
 
 
-def test_a_screen_and_a_ranking_by_ratios(with_statements: Inputs) -> None:
+def test_a_screen_and_a_ranking_by_ratios(with_statements: Market) -> None:
     asked = prepare(SWING, where="earnings_yield > 0.02 AND f_score >= 6", rank_by="earnings_yield desc")
     assert asked.shown == ("earnings_yield", "f_score")
     found = run(with_statements, asked).ranked
@@ -197,7 +198,7 @@ def test_a_screen_and_a_ranking_by_ratios(with_statements: Inputs) -> None:
     assert found["f_score"].null_count() == 0
 
 
-def test_a_ratio_nobody_has_satisfies_no_screen_and_is_said(inputs: Inputs) -> None:
+def test_a_ratio_nobody_has_satisfies_no_screen_and_is_said(inputs: Market) -> None:
     found = run(inputs, prepare(SWING, where="earnings_yield > -9 OR earnings_yield <= -9"))
     assert found.coverage.ranked == 0
     assert "earnings_yield" in found.notes[-1]
@@ -211,7 +212,7 @@ def test_a_mistyped_ratio_is_answered_with_the_nearest() -> None:
         prepare(SWING, features=["gros_margin"])
 
 
-def test_one_symbol_explained(with_statements: Inputs, result: ScanResult) -> None:
+def test_one_symbol_explained(with_statements: Market, result: ScanResult) -> None:
     row = result.ranked.drop_nulls(("f_score", "earnings_yield", "accruals")).row(0, named=True)
     found = explain(with_statements, prepare(load_profile("fundamental")), row["symbol"])
     assert found.statements is not None
@@ -224,7 +225,7 @@ def test_one_symbol_explained(with_statements: Inputs, result: ScanResult) -> No
     assert sum(view.points or 0.0 for view in found.factors) == pytest.approx(row["score"])
 
 
-def test_a_symbol_without_statements_explained(with_statements: Inputs, inputs: Inputs, result: ScanResult) -> None:
+def test_a_symbol_without_statements_explained(with_statements: Market, inputs: Market, result: ScanResult) -> None:
     symbol = result.ranked.filter(pl.col("value").is_null() & pl.col("quality").is_null())["symbol"][0]
     found = explain(with_statements, prepare(SWING), symbol)
     assert found.statements is None

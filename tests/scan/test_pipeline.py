@@ -8,8 +8,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tapescan.features.compute import latest
+from tapescan.history.market import Market
 from tapescan.scan.factors import FACTORS, rating
-from tapescan.scan.pipeline import Inputs, prepare, run
+from tapescan.scan.pipeline import prepare, run
 from tapescan.scan.profile import load_profile, profile_names
 from tapescan.scan.reasons import REASONS
 from tapescan.scan.result import Coverage, ScanResult
@@ -18,12 +19,12 @@ SWING = load_profile("swing")
 
 
 @pytest.fixture(scope="module")
-def result(inputs: Inputs) -> ScanResult:
+def result(inputs: Market) -> ScanResult:
     return run(inputs, prepare(SWING))
 
 
 @pytest.mark.parametrize("name", profile_names())
-def test_coverage_adds_up_in_every_profile(inputs: Inputs, name: str) -> None:
+def test_coverage_adds_up_in_every_profile(inputs: Market, name: str) -> None:
     found = run(inputs, prepare(load_profile(name), where="rsi_14 > 40"))
     assert found.coverage.requested == len(inputs.universe) == len(found.frame)
     assert found.coverage.ranked == found.frame["rank"].count() == (found.frame["dropped"] == "").sum()
@@ -37,7 +38,7 @@ def test_coverage_that_does_not_add_up_cannot_be_made() -> None:
         Coverage(10, 5, {"stale": 4})
 
 
-def test_every_symbol_is_one_row(inputs: Inputs, result: ScanResult) -> None:
+def test_every_symbol_is_one_row(inputs: Market, result: ScanResult) -> None:
     assert sorted(result.frame["symbol"]) == sorted(inputs.universe["symbol"])
 
 
@@ -53,7 +54,7 @@ def test_ranks_follow_the_score(result: ScanResult) -> None:
     assert ranked["score"].is_sorted(descending=True)
 
 
-def test_each_drop_reason_is_true(inputs: Inputs, result: ScanResult) -> None:
+def test_each_drop_reason_is_true(inputs: Market, result: ScanResult) -> None:
     filters = SWING.filters
     frame = result.frame
     good = frame.filter(pl.col("dropped") == "")
@@ -69,7 +70,7 @@ def test_each_drop_reason_is_true(inputs: Inputs, result: ScanResult) -> None:
     assert frame.filter(pl.col("dropped") != "")["shares"].is_null().all()
 
 
-def test_a_screen_drops_those_that_do_not_match_and_moves_no_score(inputs: Inputs, result: ScanResult) -> None:
+def test_a_screen_drops_those_that_do_not_match_and_moves_no_score(inputs: Market, result: ScanResult) -> None:
     screened = run(inputs, prepare(SWING, where="close > sma_50 AND rsi_14 < 60", rank_by="rsi_14 asc"))
     assert 0 < screened.coverage.ranked < result.coverage.ranked
     assert screened.coverage.ranked + screened.coverage.dropped["screen"] == result.coverage.ranked
@@ -80,7 +81,7 @@ def test_a_screen_drops_those_that_do_not_match_and_moves_no_score(inputs: Input
     assert_frame_equal(before.sort("symbol"), ranked.select("symbol", "score").sort("symbol"))
 
 
-def test_a_symbol_can_be_recomputed_from_the_result(inputs: Inputs) -> None:
+def test_a_symbol_can_be_recomputed_from_the_result(inputs: Market) -> None:
     found = run(inputs, prepare(SWING, features=["rsi_14", "atr_14"]))
     values = latest(inputs.panel, prepare(SWING, features=["rsi_14", "atr_14"]).plan)
     by_symbol = dict(zip(inputs.panel.symbols, values["rsi_14"], strict=True))
@@ -88,7 +89,7 @@ def test_a_symbol_can_be_recomputed_from_the_result(inputs: Inputs) -> None:
         assert by_symbol[symbol] == rsi
 
 
-def test_shorts_rank_the_other_end(inputs: Inputs, result: ScanResult) -> None:
+def test_shorts_rank_the_other_end(inputs: Market, result: ScanResult) -> None:
     import msgspec
 
     short = run(inputs, prepare(msgspec.structs.replace(SWING, side="short")))
@@ -101,7 +102,7 @@ def test_shorts_rank_the_other_end(inputs: Inputs, result: ScanResult) -> None:
     assert ((both.ranked["side"] == "long") == (both.ranked["score"] >= 50)).all()
 
 
-def test_two_scans_give_the_same_bytes(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_scans_give_the_same_bytes(inputs: Market, monkeypatch: pytest.MonkeyPatch) -> None:
     request = prepare(SWING, features=["rsi_14"])
     one = run(inputs, request).frame.write_csv()
     monkeypatch.setenv("TAPESCAN_THREADS", "1")
@@ -119,7 +120,7 @@ def test_the_result_as_json(result: ScanResult) -> None:
     assert found["provenance"]["profile"]["digest"] == SWING.digest
 
 
-def test_the_rating_is_the_mean_of_votes(inputs: Inputs) -> None:
+def test_the_rating_is_the_mean_of_votes(inputs: Market) -> None:
     values = latest(inputs.panel, prepare(SWING).plan)
     found = rating({name: values[name] for name in values.names})
     known = found[~np.isnan(found)]

@@ -34,10 +34,11 @@ from tapescan.core.errors import OptionError
 from tapescan.core.machine import threads
 from tapescan.core.progress import Progress, silent
 from tapescan.core.typing import Floats
+from tapescan.engine.threads import Threads
 from tapescan.features.compute import latest, replay
 from tapescan.features.plan import Plan, default_features, plan_features
 from tapescan.features.warm import warm_up
-from tapescan.history.market import simulated_inputs
+from tapescan.history.market import simulated_market
 from tapescan.market.panel import Block, Panel
 from tapescan.scan.pipeline import prepare, run
 from tapescan.scan.profile import DEFAULT_PROFILE, load_profile
@@ -144,7 +145,7 @@ def run_bench(symbols: int = 6000, bars: int = 260, rounds: int = 5, progress: P
     say = progress or silent
     talib, pandas = _peer("talib", "TA-Lib"), _peer("pandas", "pandas")
     say(0, 0, "simulating a market")
-    inputs = simulated_inputs(symbols=symbols, sessions=bars)
+    inputs = simulated_market(symbols=symbols, sessions=bars)
     panel = inputs.panel
     everything = plan_features(default_features())
     common = plan_features(name for name, _ in COMMON)
@@ -328,7 +329,7 @@ def _kernel_times(panel: Panel, plan: Plan) -> tuple[tuple[str, float], ...]:
     for step in plan.steps:
         names = step.indicator.feature_names(step.values)
         alone = plan_features(names)
-        best = min(_milliseconds(lambda plan=alone: latest(panel, plan, workers=1)) for _ in range(3))  # type: ignore[misc]
+        best = min(_milliseconds(lambda plan=alone: latest(panel, plan, Threads(1))) for _ in range(3))  # type: ignore[misc]
         times.append((names[0], best))
     return tuple(sorted(times, key=lambda item: -item[1]))
 

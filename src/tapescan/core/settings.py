@@ -53,7 +53,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: Annotated[_Place, _said("Folder of trained models; empty for `models` in the store's folder.")] = ""
     device: Annotated[Device, _said("What trains models and makes their forecasts; `cuda` is a GPU.")] = "cpu"
     threads: Annotated[
-        int | None, _said("Worker threads; empty for as many as there are cores to use.", ge=1, le=1024)
+        Annotated[int, msgspec.Meta(ge=1, le=1024)] | None,
+        _said("Worker threads; empty for as many as there are cores to use."),
     ] = None
     cache: Annotated[
         _Place, _said("Folder for what only saves time, as compiled kernels; empty for the user's cache folder.")

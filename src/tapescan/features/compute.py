@@ -8,17 +8,14 @@ the very same kernels.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
-from tapescan.core.machine import threads
 from tapescan.core.typing import Floats
+from tapescan.engine.seam import Engine
+from tapescan.engine.threads import Threads
 from tapescan.features.plan import Plan
-from tapescan.indicators.definition import Number
 from tapescan.market.panel import Block, Panel
 
 __all__ = ["Features", "latest", "replay"]
@@ -40,27 +37,16 @@ class Features:
         return row
 
 
-@lru_cache(maxsize=1)
-def _pool(size: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(size, thread_name_prefix="tapescan")
+def latest(panel: Panel, plan: Plan, engine: Engine | None = None) -> Features:
+    """The features' values at each symbol's newest bar.
 
-
-def latest(panel: Panel, plan: Plan, *, workers: int | None = None) -> Features:
-    """The features' values at each symbol's newest bar."""
+    engine : where the blocks are computed; threads of this process for None.
+    """
     values = np.empty((len(plan.names) + plan.scratch, 1, len(panel)))
-    calls = _calls(plan)
-
-    def run(block: Block) -> None:
-        _run(calls, plan.inputs, block, block.rows - 1, values[:, :, block.offset : block.offset + block.lanes])
-
-    workers = workers or threads()
-    if workers == 1:
-        for block in panel.blocks:
-            run(block)
-    else:
-        # Longest first (blocks are sorted by history), so that no thread is left with a long one at the end.
-        for _ in _pool(workers).map(run, panel.blocks):
-            pass
+    # Blocks are sorted by history, so the longest come first.
+    pieces = [(plan, block) for block in panel.blocks]
+    into = [values[:, :, block.offset : block.offset + block.lanes] for block in panel.blocks]
+    (engine or Threads()).fill(_newest_row, pieces, into)
     return Features(plan.names, values[: len(plan.names), 0])
 
 
@@ -69,24 +55,21 @@ def replay(panel: Panel, plan: Plan, start: int = 0) -> Iterator[tuple[Block, Fl
 
     Row t of a lane uses that lane's bars up to t and nothing later.
     """
-    calls = _calls(plan)
     for block in panel.blocks:
         begin = min(start, block.rows - 1)
         values = np.empty((len(plan.names) + plan.scratch, block.rows - begin, block.lanes))
-        _run(calls, plan.inputs, block, begin, values)
+        _run(plan, block, begin, values)
         yield block, values[: len(plan.names)]
 
 
-_Call = tuple[Any, tuple[str, ...], tuple[int, ...], tuple[Number, ...]]
+def _newest_row(piece: tuple[Plan, Block], out: Floats) -> None:
+    plan, block = piece
+    _run(plan, block, block.rows - 1, out)
 
 
-def _calls(plan: Plan) -> list[_Call]:
-    return [(step.indicator.kernel, step.indicator.inputs, step.slots, step.values) for step in plan.steps]
-
-
-def _run(calls: list[_Call], inputs: tuple[str, ...], block: Block, start: int, values: Floats) -> None:
+def _run(plan: Plan, block: Block, start: int, values: Floats) -> None:
     """All kernel calls over one block. The loop is kept plain: it runs thousands of times a scan."""
-    columns = {name: getattr(block, name) for name in inputs}
+    columns = {name: getattr(block, name) for name in plan.inputs}
     first = block.first
-    for kernel, names, slots, parameters in calls:
+    for kernel, names, slots, parameters in plan.calls:
         kernel(*[columns[name] for name in names], first, start, *[values[slot] for slot in slots], *parameters)

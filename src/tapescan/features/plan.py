@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Any, TypeAlias
 
 from tapescan.core.errors import OptionError, nearest
 from tapescan.indicators import registry
 from tapescan.indicators.definition import Indicator, Number
 
 __all__ = ["Plan", "Step", "default_features", "known_features", "parse_feature", "plan_features"]
+
+
+#: A kernel, the names of its inputs, the slots of its outputs, its parameters.
+KernelCall: TypeAlias = tuple[Any, tuple[str, ...], tuple[int, ...], tuple[Number, ...]]
 
 
 @dataclass(frozen=True)
@@ -42,12 +47,21 @@ class Plan:
     steps: tuple[Step, ...]
     rows: int | None
 
-    @property
+    def __reduce__(self) -> tuple[object, tuple[tuple[str, ...]]]:
+        # Compiled kernels stay where they are: a plan travels as names, and is built anew where it arrives.
+        return plan_features, (self.names,)
+
+    @cached_property
+    def calls(self) -> tuple[KernelCall, ...]:
+        """For each step its kernel, the names of its inputs, its slots and its parameters."""
+        return tuple((step.indicator.kernel, step.indicator.inputs, step.slots, step.values) for step in self.steps)
+
+    @cached_property
     def inputs(self) -> tuple[str, ...]:
         """The columns of the panel that the steps read."""
         return tuple(dict.fromkeys(name for step in self.steps for name in step.indicator.inputs))
 
-    @property
+    @cached_property
     def scratch(self) -> int:
         """Rows for outputs that nobody asked for: one for each output of a call, since kernels may read them back."""
         return max((-slot for step in self.steps for slot in step.slots if slot < 0), default=0)

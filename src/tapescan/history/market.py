@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,18 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.errors import OptionError, StoreError
+from tapescan.core.typing import Ints
 from tapescan.market import calendar
 from tapescan.market.adjust import Adjustment, adjust_bars
-from tapescan.market.panel import MARKET_SESSIONS, MARKET_SYMBOL, Market, Panel, build_panel
+from tapescan.market.index import MARKET_SESSIONS, MARKET_SYMBOL, MarketIndex
+from tapescan.market.panel import Panel, build_panel
 from tapescan.market.quality import check_bars
 from tapescan.market.universe import build_universe, spelling_key
-from tapescan.scan.pipeline import Inputs
 from tapescan.simulation.market import simulate
 from tapescan.store import Store
 from tapescan.store.table import is_remote
 
-__all__ = ["SIMULATED_SYMBOLS", "models_folder", "simulated_inputs", "store_inputs"]
+__all__ = ["BARS", "LISTING", "SIMULATED_SYMBOLS", "Market", "market_of_store", "models_folder", "simulated_market"]
 
 #: What a scan reads; other tables (scan history) do not change its result.
 DATA_TABLES = ("bars", "splits", "dividends", "symbols", "quarantine", "companies", "facts")
@@ -34,9 +36,51 @@ SIMULATED_SESSIONS = 400
 GAPS = 1.5
 
 
-def store_inputs(
+#: What the universe tells about a symbol, as columns of the result.
+LISTING = ("name", "exchange", "sector", "industry", "country", "type")
+
+#: What its bars tell about a symbol, as columns of the result.
+BARS = ("bars", "newest", "sessions_behind")
+
+
+@dataclass(frozen=True)
+class Market:
+    """The data of a scan, however it was come by.
+
+    universe : one row a requested symbol with symbol, the LISTING columns, newest (date of its newest bar), bars
+        (how many it has in all), sessions_behind (sessions after its newest bar, null without bars) and delisted
+        (whether it no longer was listed); first the panel's symbols in the panel's order, then those that are not
+        in the panel, whose `absent` column says why (null for the panel's).
+    provenance : where the data comes from. notes : lines for the reader.
+    fundamentals : one row a symbol of the panel, in its order, as `companies.statement_rows` gives them; None for a
+        market without statements.
+    models : the folder where models trained on this market lie, if there are any; None for a market without one.
+    adjust : what its prices are adjusted for.
+    """
+
+    panel: Panel
+    universe: pl.DataFrame
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    fundamentals: pl.DataFrame | None = None
+    models: Path | None = None
+    adjust: Adjustment = "splits"
+
+    @cached_property
+    def by_symbol(self) -> Ints:
+        """The places of the panel's symbols in the order of their names; kept for the next scan."""
+        symbols = self.panel.symbols
+        return np.array(sorted(range(len(symbols)), key=symbols.__getitem__), dtype=np.int64)
+
+    def __repr__(self) -> str:
+        """Short: a notebook shows it for every cell that ends with a market."""
+        day = dt.date(1970, 1, 1) + dt.timedelta(days=self.panel.as_of)
+        return f"<market of {len(self.universe):,} symbols up to {day}: {dict(self.provenance)}>"
+
+
+def market_of_store(
     store: Store, as_of: dt.date | None = None, *, rows: int | None = None, adjust: Adjustment = "splits"
-) -> Inputs:
+) -> Market:
     """The store's market as it was known at the close of `as_of` (its newest session when None).
 
     rows : bars of history that the features need; None reads all there are.
@@ -57,7 +101,7 @@ def store_inputs(
     far_back = rows is not None and len(sessions) > int(rows * GAPS)
     since = sessions[-int(rows * GAPS)] if rows is not None and far_back else None
     bars = store.bars(newest, adjust=adjust, since=since)
-    panel = build_panel(bars, rows=rows, market=_market(bars, newest))
+    panel = build_panel(bars, rows=rows, index=_market(bars, newest))
     # All that have a bar by then, also those whose newest one is too old to have been read.
     known = store.newest(newest).select("symbol", "newest", "bars")
     refused = store.quarantine(newest, kind="bars")["symbol"]
@@ -72,13 +116,13 @@ def models_folder(store: Store) -> Path | None:
     return None if is_remote(store.path) else Path(store.path) / "models"
 
 
-def simulated_inputs(
+def simulated_market(
     as_of: dt.date | None = None,
     *,
     symbols: int = SIMULATED_SYMBOLS,
     sessions: int = SIMULATED_SESSIONS,
     rows: int | None = None,
-) -> Inputs:
+) -> Market:
     """The embedded simulated market: the same for everybody, on any day."""
     market = simulate(symbols=symbols, sessions=sessions)
     bars = market.bars if as_of is None else market.bars.filter(pl.col("session") <= as_of)
@@ -106,7 +150,7 @@ def simulated_inputs(
     return _inputs(panel, known, market.listing, refused["symbol"], provenance, (note,))
 
 
-def _fundamentals(store: Store, inputs: Inputs, newest: dt.date) -> pl.DataFrame | None:
+def _fundamentals(store: Store, inputs: Market, newest: dt.date) -> pl.DataFrame | None:
     """The statements known at the close of `newest`; None when there are none."""
     # Not at the top: a store without statements does not wait for what only statements need.
     from tapescan.fundamentals.companies import FACTS_SINCE, statement_rows
@@ -124,7 +168,7 @@ def _inputs(
     refused: pl.Series,
     provenance: Mapping[str, Any],
     notes: tuple[str, ...],
-) -> Inputs:
+) -> Market:
     """Join the panel's symbols with the listing's, and say why the others are not in the panel.
 
     known : symbol, newest, bars of every symbol that has a bar. refused : symbols of refused bars.
@@ -151,7 +195,7 @@ def _inputs(
         absent=pl.when(gone & absent.is_in(["stale", "no_bars"])).then(pl.lit("delisted")).otherwise(absent),
     )
     universe = universe.with_columns(sessions_behind=_sessions_behind(universe["newest"], as_of))
-    return Inputs(panel, universe, provenance, notes)
+    return Market(panel, universe, provenance, notes)
 
 
 def _delisted(symbols: pl.Series, listing: pl.DataFrame) -> pl.Series:
@@ -177,11 +221,11 @@ def _sessions_behind(newest: pl.Series, as_of: dt.date) -> pl.Series:
     return newest.replace_strict(days, behind, default=None, return_dtype=pl.Int64)
 
 
-def _market(bars: pl.DataFrame, newest: dt.date) -> Market | None:
+def _market(bars: pl.DataFrame, newest: dt.date) -> MarketIndex | None:
     index = bars.filter(pl.col("symbol") == MARKET_SYMBOL)
     if len(index) < MARKET_SESSIONS or index["session"][-1] != newest:
         return None
-    return Market(
+    return MarketIndex(
         MARKET_SYMBOL,
         index["session"].to_physical().to_numpy().astype(np.int32),
         index["close"].to_numpy().astype(np.float64),

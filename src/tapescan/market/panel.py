@@ -16,21 +16,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tapescan.core.typing import Days, Floats, Ints
+from tapescan.market.index import MarketIndex, equal_weighted
 
-__all__ = ["LANES", "MARKET_SESSIONS", "MARKET_SYMBOL", "Block", "Market", "Panel", "build_panel"]
+__all__ = ["LANES", "Block", "Panel", "build_panel"]
 
 
 #: Lanes of a block: wide enough that calling a kernel costs little beside its work, narrow enough that
 #: a block's five columns stay in a core's cache. Measured by `tapescan bench`.
 LANES = 256
-
-#: The symbol that stands for the market where there is one. It counts only if it reaches this far back: a beta over
-#: 252 sessions needs one more.
-MARKET_SYMBOL, MARKET_SESSIONS = "SPY", 253
-
-#: A day's return counts at most this much in the equal-weighted index: one micro-cap's tenfold day,
-#: or one unadjusted split, must not move the market.
-INDEX_CLIP = 0.25
 
 
 @dataclass(frozen=True)
@@ -75,19 +68,6 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Market:
-    """The market index that features are measured against.
-
-    name : ``SPY``, or ``equal-weighted`` for the universe's own index.
-    session, level : ascending days since 1970-01-01 and the index's close.
-    """
-
-    name: str
-    session: Days
-    level: Floats
-
-
-@dataclass(frozen=True)
 class Panel:
     """All symbols' bars up to ``as_of``.
 
@@ -101,7 +81,7 @@ class Panel:
     blocks: tuple[Block, ...]
     bars: Ints
     newest: Days
-    market: Market
+    index: MarketIndex
     as_of: int
 
     def __len__(self) -> int:
@@ -130,14 +110,14 @@ class Panel:
 
 
 def build_panel(
-    bars: pl.DataFrame, *, rows: int | None = None, lanes: int = LANES, market: Market | None = None
+    bars: pl.DataFrame, *, rows: int | None = None, lanes: int = LANES, index: MarketIndex | None = None
 ) -> Panel:
     """Lay bars out as blocks.
 
     bars : columns symbol, session (date), open, high, low, close, volume; one row a symbol and session,
         in any order, already checked by ``market.quality``.
     rows : newest bars to keep of each symbol; None keeps all.
-    market : the index to measure against; the equal-weighted index of these bars when None.
+    index : the one to measure against; the equal-weighted index of these bars when None.
     """
     if bars.is_empty():
         raise ValueError("a panel needs at least one bar")
@@ -151,13 +131,13 @@ def build_panel(
     length = runs["len"].to_numpy().astype(np.int64)
     end = np.cumsum(length)
     kept = length if rows is None else np.minimum(length, rows)
-    if market is None:
-        market = _equal_weighted(columns["session"], columns["close"], end - length)
+    if index is None:
+        index = equal_weighted(columns["session"], columns["close"], end - length)
 
     order = np.argsort(-kept, kind="stable")
     kept, end = kept[order], end[order]
     blocks = tuple(
-        _block(columns, market, end[at : at + lanes], kept[at : at + lanes], at) for at in range(0, len(order), lanes)
+        _block(columns, index, end[at : at + lanes], kept[at : at + lanes], at) for at in range(0, len(order), lanes)
     )
     symbols = runs["value"].gather(order).to_list()
     return Panel(
@@ -165,12 +145,12 @@ def build_panel(
         blocks=blocks,
         bars=kept,
         newest=columns["session"][end - 1],
-        market=market,
+        index=index,
         as_of=int(columns["session"].max()),
     )
 
 
-def _block(columns: dict[str, NDArray[np.generic]], market: Market, end: Ints, kept: Ints, offset: int) -> Block:
+def _block(columns: dict[str, NDArray[np.generic]], index: MarketIndex, end: Ints, kept: Ints, offset: int) -> Block:
     """Gather the newest ``kept`` bars that end before row ``end`` of the columns, one lane each."""
     rows = int(kept.max())
     first = rows - kept
@@ -185,23 +165,7 @@ def _block(columns: dict[str, NDArray[np.generic]], market: Market, end: Ints, k
         return block
 
     session = gather("session")
-    at = np.searchsorted(market.session, session, side="right") - 1
-    level = np.where(at >= 0, market.level[np.maximum(at, 0)], np.nan)
+    at = np.searchsorted(index.session, session, side="right") - 1
+    level = np.where(at >= 0, index.level[np.maximum(at, 0)], np.nan)
     prices = {name: gather(name) for name in ("open", "high", "low", "close", "volume")}
     return Block(**prices, session=session, market=level, first=first, offset=offset)  # type: ignore[arg-type]
-
-
-def _equal_weighted(session: Days, close: Floats, begin: Ints) -> Market:
-    """The universe's own index: the mean of all symbols' returns from their previous bar, each clipped to
-    plus or minus 25 %, compounded from 100."""
-    change = np.zeros_like(close)
-    change[1:] = close[1:] / close[:-1] - 1.0
-    change[begin] = 0.0
-    np.clip(change, -INDEX_CLIP, INDEX_CLIP, out=change)
-    # Days are small whole numbers: counting them beats sorting them.
-    day = session - session.min()
-    bars = np.bincount(day)
-    count = bars - np.bincount(day[begin], minlength=bars.size)
-    mean = np.divide(np.bincount(day, weights=change), count, out=np.zeros(bars.size), where=count > 0)
-    traded = np.flatnonzero(bars)
-    return Market("equal-weighted", (traded + session.min()).astype(np.int32), 100.0 * np.cumprod(1.0 + mean[traded]))

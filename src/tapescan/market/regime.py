@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tapescan.market.panel import Market
+from tapescan.market.index import MarketIndex
 
-__all__ = ["Regime", "market_regime", "market_return"]
+__all__ = ["Regime", "market_regime"]
 
 SESSIONS_A_YEAR = 252
 
@@ -32,9 +32,9 @@ class Regime:
         return f"{self.trend} trend, {self.volatility} volatility"
 
 
-def market_regime(market: Market, as_of: int) -> Regime:
+def market_regime(index: MarketIndex, as_of: int) -> Regime:
     """The regime on the session `as_of` (days since 1970-01-01), from the index up to then."""
-    level = market.level[: np.searchsorted(market.session, as_of, side="right")]
+    level = index.level[: np.searchsorted(index.session, as_of, side="right")]
     trend = "unknown"
     if level.size >= 200:
         slow, fast = level[-200:].mean(), level[-50:].mean()
@@ -48,10 +48,4 @@ def market_regime(market: Market, as_of: int) -> Regime:
         if readings.size >= 63:
             below = float((readings < readings[-1]).mean())
             volatility = "calm" if below < 1 / 3 else "stressed" if below >= 0.9 else "normal"
-    return Regime(trend, volatility, realised, market.name)
-
-
-def market_return(market: Market, as_of: int, sessions: int) -> float:
-    """The index's return over that many sessions up to `as_of`; NaN when it is too short."""
-    level = market.level[: np.searchsorted(market.session, as_of, side="right")]
-    return float(level[-1] / level[-1 - sessions] - 1.0) if level.size > sessions else float("nan")
+    return Regime(trend, volatility, realised, index.name)

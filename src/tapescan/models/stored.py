@@ -15,7 +15,7 @@ from tapescan.core.dates import parse_date
 from tapescan.core.errors import FileError, InputError, ModelError, OptionError, StoreError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.settings import setting
-from tapescan.history.bases import Source, market_index, source_of
+from tapescan.history.history import History, history_of, market_index
 from tapescan.history.market import models_folder
 from tapescan.market.calendar import EARLIEST, EPOCH, sessions
 from tapescan.market.regime import market_regime
@@ -82,7 +82,7 @@ def train_models(
     settings, universe = Settings(folds, every, cost, paths), universe or Universe()
     store = store if isinstance(store, Store) else Store(str(store))
     place = model_folder(store, folder)
-    source = source_of(store, last)
+    source = history_of(store, last)
     _check_span(source, first, last, universe, max(ahead), settings)
     _check_folder(place)
     tell = progress or silent
@@ -114,7 +114,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def _check_span(
-    source: Source, start: dt.date | None, end: dt.date | None, universe: Universe, horizon: int, settings: Settings
+    source: History, start: dt.date | None, end: dt.date | None, universe: Universe, horizon: int, settings: Settings
 ) -> None:
     """Raise InputError when the dates cannot do, before features are computed.
 
@@ -172,7 +172,7 @@ def judge_stored(
         )
     tell = progress or silent
     judged = []
-    source = source_of(store, last)
+    source = history_of(store, last)
     for model in models.models:
         try:
             judged.append(_judged(source, model, last, cost, tell))
@@ -183,7 +183,7 @@ def judge_stored(
     return JudgedUnseen(tuple(judged), tuple(notes))
 
 
-def _judged(source: Source, model: Model, end: dt.date | None, cost: float, tell: Progress) -> Unseen:
+def _judged(source: History, model: Model, end: dt.date | None, cost: float, tell: Progress) -> Unseen:
     card = model.card
     known = sessions(card.first, max(card.first, source.settled))[: -reach(card.horizon)]
     if not len(known) or not card.has_not_seen(EPOCH + dt.timedelta(days=int(known[-1]))):

@@ -45,7 +45,7 @@ from tapescan.models.registry.trials import count_trials, log_trial
 from tapescan.models.samples.labels import SMALLEST_DATE, rank_labels
 from tapescan.models.samples.samples import Samples
 
-__all__ = ["History", "Learnt", "Settings", "check_dates", "learn", "record_of"]
+__all__ = ["Learnt", "PathResult", "Settings", "check_dates", "learn", "record_of"]
 
 EPOCH = dt.date(1970, 1, 1)
 #: Groups of dates of the combinatorial validation, and how many are held out together: 15 trainings, 5 histories.
@@ -70,7 +70,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class History:
+class PathResult:
     """One history of the combinatorial validation: its mean rank IC and net spread a horizon."""
 
     rank_ic: float
@@ -90,7 +90,7 @@ class Learnt:
     trees: bytes
     gate: Gate
     judgements: dict[str, Judgement]
-    histories: tuple[History, ...]
+    histories: tuple[PathResult, ...]
     deciles: Floats
     importance: dict[str, float]
     folds: tuple[tuple[Fold, int], ...]
@@ -234,7 +234,7 @@ class _Task:
 
 def _paths(
     task: _Task, plan: Combinatorial, judged: Callable[[NDArray[Any], Ints], Judgement]
-) -> tuple[History, ...]:
+) -> tuple[PathResult, ...]:
     """Many histories: every group of dates forecast by models that were trained on different other groups."""
     by_fold = []
     for fold in plan.folds:
@@ -250,7 +250,7 @@ def _paths(
             parts.append((rows[here], forecasts[here]))
         rows, forecasts = (np.concatenate(some) for some in zip(*parts, strict=True))
         summary = judged(forecasts, rows).summary
-        found.append(History(summary.rank_ic, summary.net_spread))
+        found.append(PathResult(summary.rank_ic, summary.net_spread))
     return tuple(found)
 
 

@@ -13,11 +13,12 @@ from tapescan.core.errors import OptionError, nearest
 from tapescan.features.compute import Features, latest
 from tapescan.features.cross import percentile
 from tapescan.fundamentals.ratios import RATIOS
-from tapescan.market.regime import market_return
+from tapescan.history.market import Market
+from tapescan.market.index import market_return
 from tapescan.market.universe import spelling_key
 from tapescan.scan.factors import AVERAGES, FACTORS, OSCILLATORS, RELATIVE_HORIZONS
 from tapescan.scan.forecasts import Forecast, Parts
-from tapescan.scan.pipeline import Inputs, Request, run
+from tapescan.scan.pipeline import Request, run
 from tapescan.scan.reasons import REASONS
 from tapescan.scan.result import ScanResult
 
@@ -91,7 +92,7 @@ class Explanation:
     forecasts: tuple[ForecastView, ...] = ()
 
 
-def explain(inputs: Inputs, request: Request, symbol: str) -> Explanation:
+def explain(inputs: Market, request: Request, symbol: str) -> Explanation:
     """Scan, and explain one symbol of it. Raises OptionError for a symbol that was not asked for."""
     result = run(inputs, request)
     own = result.frame.filter(pl.col("symbol") == symbol)
@@ -117,11 +118,11 @@ def explain(inputs: Inputs, request: Request, symbol: str) -> Explanation:
 
 
 def _views(
-    inputs: Inputs, features: Features, at: int, row: dict[str, Any], result: ScanResult
+    inputs: Market, features: Features, at: int, row: dict[str, Any], result: ScanResult
 ) -> tuple[FactorView, ...]:
     values = {name: features[name][at : at + 1] for name in features.names}
     for horizon in RELATIVE_HORIZONS:
-        change = market_return(inputs.panel.market, inputs.panel.as_of, horizon)
+        change = market_return(inputs.panel.index, inputs.panel.as_of, horizon)
         values[f"market_ret_{horizon}"] = np.array([change])
     if inputs.fundamentals is not None:
         values |= {name: inputs.fundamentals[name][at : at + 1].to_numpy() for name in RATIOS}
@@ -173,7 +174,7 @@ def _forecast(forecast: Forecast, symbol: str, at: int) -> ForecastView:
     )
 
 
-def _statements(inputs: Inputs, symbol: str) -> Statements | None:
+def _statements(inputs: Market, symbol: str) -> Statements | None:
     table = inputs.fundamentals
     row = table.filter((pl.col("symbol") == symbol) & pl.col("company").is_not_null()) if table is not None else None
     if row is None or row.is_empty():

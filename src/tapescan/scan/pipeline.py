@@ -11,9 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,9 +22,10 @@ from tapescan.core.typing import Bools, Floats, Ints, Texts
 from tapescan.features.compute import Features, latest
 from tapescan.features.plan import Plan, plan_features
 from tapescan.fundamentals.ratios import RATIOS
-from tapescan.market.adjust import Adjustment
+from tapescan.history.market import BARS, LISTING, Market
+from tapescan.market.index import market_return
 from tapescan.market.panel import Panel
-from tapescan.market.regime import market_regime, market_return
+from tapescan.market.regime import market_regime
 from tapescan.models.forecast import Models
 from tapescan.scan.factors import FACTORS, RELATIVE_HORIZONS, factor_features, factor_values
 from tapescan.scan.forecasts import Basis, Forecast, forecast_market, model_notes, usable
@@ -37,15 +36,9 @@ from tapescan.scan.screen import Ranking, Screen, features_among, parse_ranking,
 from tapescan.scan.tradeplan import TradePlan, plan_features_needed, plan_trades
 from tapescan.version import __version__
 
-__all__ = ["Inputs", "Request", "prepare", "run"]
+__all__ = ["Request", "prepare", "run"]
 
 T = TypeVar("T")
-
-#: What the universe tells about a symbol, as columns of the result.
-LISTING = ("name", "exchange", "sector", "industry", "country", "type")
-
-#: What its bars tell about a symbol, as columns of the result.
-BARS = ("bars", "newest", "sessions_behind")
 
 FACTOR_TYPES = dict.fromkeys((name for f in FACTORS for name in (f.name, f"score_{f.name}")), pl.Float64)
 
@@ -63,41 +56,6 @@ LEADING = ("symbol", "score", "side", "close", "entry", "stop", "target", "share
 
 #: How a profile's side orders the result when nothing else is asked for.
 RANKING = {"long": "score desc", "short": "score asc", "both": "conviction desc"}
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """The data of a scan, however it was come by.
-
-    universe : one row a requested symbol with symbol, the LISTING columns, newest (date of its newest bar), bars
-        (how many it has in all), sessions_behind (sessions after its newest bar, null without bars) and delisted
-        (whether it no longer was listed); first the panel's symbols in the panel's order, then those that are not
-        in the panel, whose `absent` column says why (null for the panel's).
-    provenance : where the data comes from. notes : lines for the reader.
-    fundamentals : one row a symbol of the panel, in its order, as `companies.statement_rows` gives them; None for a
-        market without statements.
-    models : the folder where models trained on this market lie, if there are any; None for a market without one.
-    adjust : what its prices are adjusted for.
-    """
-
-    panel: Panel
-    universe: pl.DataFrame
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    fundamentals: pl.DataFrame | None = None
-    models: Path | None = None
-    adjust: Adjustment = "splits"
-
-    @cached_property
-    def by_symbol(self) -> Ints:
-        """The places of the panel's symbols in the order of their names; kept for the next scan."""
-        symbols = self.panel.symbols
-        return np.array(sorted(range(len(symbols)), key=symbols.__getitem__), dtype=np.int64)
-
-    def __repr__(self) -> str:
-        """Short: a notebook shows it for every cell that ends with a market."""
-        day = dt.date(1970, 1, 1) + dt.timedelta(days=self.panel.as_of)
-        return f"<market of {len(self.universe):,} symbols up to {day}: {dict(self.provenance)}>"
 
 
 @dataclass(frozen=True)
@@ -156,7 +114,7 @@ def prepare(
     return Request(profile, screen, ranking, new, named, plan, models)
 
 
-def run(inputs: Inputs, request: Request) -> ScanResult:
+def run(inputs: Market, request: Request) -> ScanResult:
     """Scan the panel."""
     # No more history than the plan asks for: what else was loaded must not change the last bits of a recursion.
     panel, profile = inputs.panel.last(request.plan.rows), request.profile
@@ -165,15 +123,15 @@ def run(inputs: Inputs, request: Request) -> ScanResult:
     features = clock.time("features", lambda: latest(panel, request.plan))
     dropped = clock.time("filters", lambda: _filter(panel, inputs.universe, features, profile.filters))
     eligible = dropped == ""
-    regime = clock.time("regime", lambda: market_regime(panel.market, panel.as_of))
-    market = {horizon: market_return(panel.market, panel.as_of, horizon) for horizon in RELATIVE_HORIZONS}
+    regime = clock.time("regime", lambda: market_regime(panel.index, panel.as_of))
+    market = {horizon: market_return(panel.index, panel.as_of, horizon) for horizon in RELATIVE_HORIZONS}
     sector = _codes(inputs.universe["sector"].head(len(panel)))
     # In the order of the symbols, so that sums over the market do not depend on how the panel lies.
     members = inputs.by_symbol[eligible[inputs.by_symbol]]
     ratios = _ratios(inputs)
     factors = clock.time("factors", lambda: factor_values(features, ratios, market, members, sector))
     as_of = dt.date(1970, 1, 1) + dt.timedelta(days=panel.as_of)
-    listed, basis = inputs.universe.head(len(panel)), Basis(as_of, panel.market.name, inputs.adjust)
+    listed, basis = inputs.universe.head(len(panel)), Basis(as_of, panel.index.name, inputs.adjust)
     forecasts: tuple[Forecast, ...] = ()
     if request.models.models:
         forecasts = clock.time("models", lambda: forecast_market(request.models, features, members, listed, basis))
@@ -213,7 +171,7 @@ def _filter(panel: Panel, universe: pl.DataFrame, features: Features, filters: F
     universe = universe.head(len(panel))
     close, traded = features["close"], features["dollar_volume_20"]
     reasons: dict[str, Bools] = {
-        "index": np.array([symbol == panel.market.name for symbol in panel.symbols]),
+        "index": np.array([symbol == panel.index.name for symbol in panel.symbols]),
         "delisted": (panel.newest < panel.as_of) & universe["delisted"].to_numpy(),
         "stale": panel.newest < panel.as_of,
         "type": ~universe["type"].is_in(filters.types).to_numpy(),
@@ -227,7 +185,7 @@ def _filter(panel: Panel, universe: pl.DataFrame, features: Features, filters: F
     return np.select(list(reasons.values()), list(reasons), default="")
 
 
-def _ratios(inputs: Inputs) -> dict[str, Floats]:
+def _ratios(inputs: Market) -> dict[str, Floats]:
     """The ratios of each symbol of the panel; all NaN in a market without statements."""
     table = inputs.fundamentals
     if table is None:
@@ -236,7 +194,7 @@ def _ratios(inputs: Inputs) -> dict[str, Floats]:
 
 
 def _unknown_notes(
-    inputs: Inputs, request: Request, unknown: Sequence[str], shares: Mapping[str, float]
+    inputs: Market, request: Request, unknown: Sequence[str], shares: Mapping[str, float]
 ) -> tuple[str, ...]:
     """What a reader should know of weights and columns that say nothing of anybody."""
     bare = inputs.fundamentals is None
@@ -264,7 +222,7 @@ def _sides(profile: Profile, score: Floats) -> Bools:
 
 
 def _assemble(
-    inputs: Inputs,
+    inputs: Market,
     request: Request,
     features: Features,
     ratios: Mapping[str, Floats],
@@ -350,13 +308,13 @@ def _codes(column: pl.Series) -> Ints:
 
 
 def _provenance(
-    inputs: Inputs, request: Request, forecasts: Sequence[Forecast], shares: Mapping[str, float], scale: float
+    inputs: Market, request: Request, forecasts: Sequence[Forecast], shares: Mapping[str, float], scale: float
 ) -> dict[str, Any]:
     models = [{"name": one.name, "digest": one.model.card.digest, "gate": one.weight} for one in forecasts]
     return {
         "tapescan": __version__,
         "data": dict(inputs.provenance),
-        "market_index": inputs.panel.market.name,
+        "market_index": inputs.panel.index.name,
         **({"models": models} if models else {}),
         "profile": {"name": request.profile.name, "digest": request.profile.digest},
         "weights": {name: round(share, 12) for name, share in shares.items()},

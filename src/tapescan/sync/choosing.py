@@ -16,7 +16,7 @@ from tapescan.vendors.keys import find_keys
 from tapescan.vendors.registry import load_vendor, vendor_names
 from tapescan.vendors.seam import Ask, Plan, Vendor, What
 
-__all__ = ["COMPANIES", "PREFERRED", "SYMBOLS", "Cost", "Choice", "choose_vendor", "list_vendors"]
+__all__ = ["COMPANIES", "PREFERRED", "SYMBOLS", "Choice", "Cost", "choose_vendor", "list_vendors"]
 
 #: Who is asked first for what, when nobody is named.
 PREFERRED: dict[What, tuple[str, ...]] = {

@@ -13,17 +13,17 @@ from dataclasses import replace
 import polars as pl
 
 from tapescan.core.errors import OptionError
+from tapescan.core.progress import Progress
 from tapescan.market import calendar
 from tapescan.market.clock import session_of
 from tapescan.network.link import Link, Patience
 from tapescan.network.recent import Recent
 from tapescan.store import Store
-from tapescan.core.progress import Progress
+from tapescan.sync.choosing import COMPANIES, PREFERRED, SYMBOLS, choose_vendor
 from tapescan.sync.fetching import run_part
 from tapescan.sync.planning import OFFERS_FOR, Planned, plan_part
 from tapescan.sync.report import PartReport, SyncReport
 from tapescan.sync.sessions import known_symbols
-from tapescan.sync.choosing import COMPANIES, PREFERRED, SYMBOLS, choose_vendor
 from tapescan.sync.wishes import Wishes
 from tapescan.vendors.registry import base_addresses, find_plan, load_vendor, open_link
 from tapescan.vendors.seam import Ask, Plan, Vendor, What

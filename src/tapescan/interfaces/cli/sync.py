@@ -15,8 +15,8 @@ from tapescan.interfaces.cli.console import errors, output, progress_line
 from tapescan.interfaces.cli.stores import store_place
 
 if TYPE_CHECKING:
-    from tapescan.sync.planning import Planned
     from tapescan.sync.choosing import Choice, Cost
+    from tapescan.sync.planning import Planned
     from tapescan.vendors.seam import What
 
 __all__ = ["sync", "vendors"]

@@ -3,7 +3,7 @@
 The features are those of a scan, from the very same kernels, replayed over all rows. A sample of session D holds what
 a scan as of D would have seen:
 
-- bars up to D only, since no kernel reads ahead, in the share basis of D (`models.source`): the price is the one
+- bars up to D only, since no kernel reads ahead, in the share basis of D (`history.history`): the price is the one
   that was quoted, where the store holds raw prices (those that a vendor adjusted before they came in stay in their
   file's basis; features have no scale of their own, but the filter on the price has);
 - the filters on price, dollar volume and number of bars as of D.
@@ -33,9 +33,10 @@ from tapescan.core.typing import Bools, Days, Ints, Singles
 from tapescan.features.compute import replay
 from tapescan.features.plan import Plan, plan_features
 from tapescan.features.warm import warm_up
-from tapescan.history.bases import Source, days, market_index, source_of
+from tapescan.history.history import History, days, history_of, market_index
 from tapescan.market import calendar
-from tapescan.market.panel import Block, Market, Panel, build_panel
+from tapescan.market.index import MarketIndex
+from tapescan.market.panel import Block, Panel, build_panel
 from tapescan.market.universe import build_universe
 from tapescan.models.samples.inputs import as_inputs, check_inputs, model_features
 from tapescan.models.samples.labels import forward_returns
@@ -56,7 +57,7 @@ LONGEST_HORIZON = 252
 
 
 def build_samples(
-    source: Store | pl.DataFrame | Source,
+    source: Store | pl.DataFrame | History,
     *,
     horizons: Sequence[int] = (5, 10),
     start: dt.date | None = None,
@@ -64,7 +65,7 @@ def build_samples(
     every: int = 5,
     filters: Universe | None = None,
     features: Sequence[str] | None = None,
-    market: Market | None = None,
+    market: MarketIndex | None = None,
     folder: str | Path | None = None,
     chunk: int = 1000,
     progress: Progress | None = None,
@@ -72,8 +73,7 @@ def build_samples(
     """Samples of the whole market, as memory maps.
 
     source : a store; or bars (symbol, session, open, high, low, close, volume) that need no adjustment, whose closes
-        are taken as quoted and whose types are what the symbols' form says; or what `source_of` made of either, up to
-        `end`.
+        are taken as quoted and whose types are what the symbols' form says; or what `history_of` made of either.
     horizons : of the forward returns, in sessions. start : the first session sampled; all earlier bars still count as
         history. end : nothing later is read, labels included; None is the newest session.
     every : each how many exchange sessions, counted on the calendar itself, so that neither `start` nor `end` nor the
@@ -97,7 +97,7 @@ def build_samples(
         raise OptionError(f"chunk is {chunk}", "give 1 or more")
     plan = plan_features((*names, TRADED))
     filters = filters or Universe()
-    data = source if isinstance(source, Source) else source_of(source, end)
+    data = source if isinstance(source, History) else history_of(source, end)
     sessions = calendar.sessions(max(data.first, calendar.EARLIEST), data.end)
     sampled = sampled_sessions(max(start or data.first, data.first), data.end, every)
     if not len(sampled):
@@ -184,7 +184,7 @@ def _new_folder(folder: Path) -> Path:
     return folder
 
 
-def _wanted(data: Source, filters: Universe, index: str) -> dict[str, int]:
+def _wanted(data: History, filters: Universe, index: str) -> dict[str, int]:
     """The symbols that can ever be sampled, with their places, in order."""
     enough = data.symbols.filter(pl.col("bars") >= filters.min_bars, pl.col("symbol") != index)["symbol"].to_list()
     types = build_universe(data.listing, enough)
@@ -205,10 +205,10 @@ class _Job:
     sessions: Days
     sampled: Days
     end: int
-    market: Market
+    market: MarketIndex
     wanted: dict[str, int]
 
-    def fill(self, runs: Runs, data: Source, chunk: int, progress: Progress) -> None:
+    def fill(self, runs: Runs, data: History, chunk: int, progress: Progress) -> None:
         """Add the samples of all symbols, a run a block, blocks shared out over the cores."""
         total, what = len(self.wanted), "computing features of every session"
         progress(0, total, what)
@@ -217,7 +217,7 @@ class _Job:
             for at in range(0, total, chunk):
                 some = symbols[at : at + chunk]
                 for basis in data.bases(some):
-                    panel = build_panel(basis.bars, lanes=LANES, market=self.market)
+                    panel = build_panel(basis.bars, lanes=LANES, index=self.market)
                     within = np.array([basis.sessions[symbol] for symbol in panel.symbols])
                     for _ in pool.map(lambda block, p=panel, w=within: self._add(runs, p, block, w), panel.blocks):
                         pass

@@ -20,12 +20,12 @@ from tapescan.core.errors import InputError, OptionError, StoreError
 from tapescan.core.typing import Days
 from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
-from tapescan.market.panel import INDEX_CLIP, MARKET_SESSIONS, MARKET_SYMBOL, Market
+from tapescan.market.index import INDEX_CLIP, MARKET_SESSIONS, MARKET_SYMBOL, MarketIndex
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
 from tapescan.store import Store
 from tapescan.store.table import SCHEMAS
 
-__all__ = ["Basis", "Source", "days", "market_index", "source_of"]
+__all__ = ["Basis", "History", "days", "history_of", "market_index"]
 
 
 #: Tables whose versions say which data the samples were made of.
@@ -52,7 +52,7 @@ class Basis(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Source:
+class History:
     """Bars up to a session, symbol by symbol.
 
     symbols : symbol, bars (their number), sorted by symbol. first, end : the oldest and the newest session.
@@ -141,7 +141,7 @@ def _rebased(raw: pl.DataFrame, newest: pl.DataFrame, older: pl.DataFrame, ends:
     )
 
 
-def source_of(given: Store | pl.DataFrame, end: dt.date | None) -> Source:
+def history_of(given: Store | pl.DataFrame, end: dt.date | None) -> History:
     """The bars of a store, or of a frame that needs no adjustment, up to a session; None is the newest.
 
     Raises StoreError when there are none, OptionError when there are none up to `end`.
@@ -149,7 +149,7 @@ def source_of(given: Store | pl.DataFrame, end: dt.date | None) -> Source:
     return _of_frame(given, end) if isinstance(given, pl.DataFrame) else _of_store(given, end)
 
 
-def _of_store(store: Store, end: dt.date | None) -> Source:
+def _of_store(store: Store, end: dt.date | None) -> History:
     if store.is_empty():
         raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
     # Pinned, so that an import that commits meanwhile cannot mix two states.
@@ -164,10 +164,10 @@ def _of_store(store: Store, end: dt.date | None) -> Source:
 
     splits = store.splits().filter(pl.col("ex_date") <= newest)
     about = {"store": versions, "end": str(newest)}
-    return Source(known, first, newest, _settled(known), splits, store.symbols(), about, stamped)
+    return History(known, first, newest, _settled(known), splits, store.symbols(), about, stamped)
 
 
-def _of_frame(bars: pl.DataFrame, end: dt.date | None) -> Source:
+def _of_frame(bars: pl.DataFrame, end: dt.date | None) -> History:
     if bars.is_empty():
         raise StoreError("there are no bars to sample", "give some")
     bars = sort_bars(bars.select(BAR_COLUMNS))
@@ -182,7 +182,7 @@ def _of_frame(bars: pl.DataFrame, end: dt.date | None) -> Source:
         return some.with_columns(adjusted_to="session", total_to=pl.lit(None, pl.Date))
 
     no_splits = pl.DataFrame(schema=SCHEMAS["splits"])
-    return Source(known, first, newest, _settled(known), no_splits, None, {"end": str(newest)}, stamped)
+    return History(known, first, newest, _settled(known), no_splits, None, {"end": str(newest)}, stamped)
 
 
 def _range(known: pl.DataFrame, end: dt.date | None) -> tuple[dt.date, dt.date]:
@@ -206,7 +206,7 @@ def _settled(known: pl.DataFrame) -> dt.date:
     return cast("dt.date", found.astype("datetime64[D]").item())
 
 
-def market_index(source: Source, chunk: int, wanted: str | None = None) -> Market:
+def market_index(source: History, chunk: int, wanted: str | None = None) -> MarketIndex:
     """The index that is wanted, ``SPY`` or ``equal-weighted``; None for what a scan as of the settled end would take.
 
     The equal-weighted one is summed up chunk by chunk. Raises InputError when SPY is wanted and not there.
@@ -221,7 +221,7 @@ def market_index(source: Source, chunk: int, wanted: str | None = None) -> Marke
             f"import or sync {MARKET_SYMBOL}, or train again without it",
         )
     if fit and wanted != EQUAL_WEIGHTED:
-        return Market(MARKET_SYMBOL, _day_numbers(spy), spy["close"].to_numpy().astype(np.float64))
+        return MarketIndex(MARKET_SYMBOL, _day_numbers(spy), spy["close"].to_numpy().astype(np.float64))
     base = days(source.first)
     total, count, bars = np.zeros((3, days(source.end) - base + 1))
     symbols = source.symbols["symbol"].to_list()
@@ -237,7 +237,7 @@ def market_index(source: Source, chunk: int, wanted: str | None = None) -> Marke
     mean = np.divide(total, count, out=np.zeros(len(total)), where=count > 0)
     traded = np.flatnonzero(bars)
     level = np.asarray(100.0 * np.cumprod(1.0 + mean[traded]), np.float64)
-    return Market(EQUAL_WEIGHTED, (traded + base).astype(np.int32), level)
+    return MarketIndex(EQUAL_WEIGHTED, (traded + base).astype(np.int32), level)
 
 
 def days(day: dt.date) -> int:

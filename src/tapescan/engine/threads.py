@@ -1,0 +1,49 @@
+"""The engine that is always there: threads of this process. Kernels release the interpreter's lock, so they run side
+by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import TypeVar
+
+from tapescan.core.machine import threads
+from tapescan.core.typing import Floats
+
+__all__ = ["Threads"]
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+
+class Threads:
+    """As many as given, else as the setting `threads` or the cores say. Give the longest pieces first, so that no
+    thread is left with one at the end."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = workers
+
+    def map(self, function: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
+        """As `seam.Engine.map`."""
+        workers = self.workers or threads()
+        if workers == 1 or len(pieces) < 2:
+            return [function(piece) for piece in pieces]
+        return list(_pool(workers).map(function, pieces))
+
+    def fill(
+        self, function: Callable[[Piece, Floats], None], pieces: Sequence[Piece], into: Sequence[Floats]
+    ) -> None:
+        """As `seam.Engine.fill`."""
+        workers = self.workers or threads()
+        if workers == 1 or len(pieces) < 2:
+            for piece, out in zip(pieces, into, strict=True):
+                function(piece, out)
+            return
+        for _ in _pool(workers).map(function, pieces, into):
+            pass
+
+
+@lru_cache(maxsize=4)
+def _pool(size: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(size, thread_name_prefix="tapescan")
