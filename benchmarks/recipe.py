@@ -24,6 +24,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tapescan.importing.importing import import_files
 from tapescan.models.judging.folds import walk_forward
 from tapescan.models.judging.metrics import judge
 from tapescan.models.learners.baselines import BASELINES
@@ -82,7 +83,7 @@ def fill(store: Store, market: SimulatedMarket, folder: Path) -> None:
     files.mkdir()
     for name, frame in frames.items():
         frame.write_parquet(files / f"{name}.parquet")
-    store.import_files([str(files)])
+    import_files(store, [str(files)])
 
 
 def compare(samples: Samples, market: SimulatedMarket, horizon: int) -> None:

@@ -131,7 +131,7 @@ def statements(companies: int, latency: float) -> None:
             wishes = Wishes(what=("fundamentals",), via="frames")
             addresses = _addresses("sec", url)
             report = sync(store, wishes, vendor="sec", plan=plan, now=evening, addresses=addresses)
-            facts, requests = store.facts(), sum(part.requests for part in report.parts)
+            facts, requests = store.known().read("facts"), sum(part.requests for part in report.parts)
             say(
                 f"frames, {plan.name}: {requests} requests, {len(facts):,} facts of {facts['company'].n_unique():,} "
                 f"companies in {report.seconds:.1f} s; 429s: {throttled(requests_seen(url))}"
@@ -156,7 +156,7 @@ def statements(companies: int, latency: float) -> None:
 
 def store_companies(store: Store, url: str, now: dt.datetime) -> tuple[str, ...]:
     _sync(store, Wishes(what=("universe",)), url, now, "sec")
-    return tuple(store.companies()["symbol"].sort())
+    return tuple(store.known().read("companies")["symbol"].sort())
 
 
 def throttled(seen: list[dict[str, Any]]) -> int:

@@ -24,6 +24,7 @@ import polars as pl
 
 from tapescan.features.plan import plan_features
 from tapescan.features.warm import warm_up
+from tapescan.importing.importing import import_files
 from tapescan.market.universe import TYPES
 from tapescan.models.samples.build import build_samples
 from tapescan.models.samples.inputs import model_features
@@ -38,7 +39,7 @@ def fill(store: str, files: list[str], adjusted: str, adjusted_to: str, simulate
     """Make the store to measure on."""
     if files:
         until = dt.date.fromisoformat(adjusted_to) if adjusted_to else None
-        Store(store).import_files(files, adjusted=adjusted, adjusted_to=until)  # type: ignore[arg-type]
+        import_files(Store(store), files, adjusted=adjusted, adjusted_to=until)  # type: ignore[arg-type]
         return
     symbols, sessions = (int(number) for number in simulated.split("x"))
     market = simulate(symbols=symbols, sessions=sessions)
@@ -46,7 +47,7 @@ def fill(store: str, files: list[str], adjusted: str, adjusted_to: str, simulate
         frames = {"splits": market.splits, "dividends": market.dividends, "symbols": market.listing}
         for name, frame in (frames | {"bars": market.bars}).items():
             frame.write_parquet(Path(folder) / f"{name}.parquet")
-        Store(store).import_files([folder])
+        import_files(Store(store), [folder])
 
 
 def measure(store: str, every: int, filtered: bool, chunk: int) -> dict[str, float]:
@@ -58,7 +59,7 @@ def measure(store: str, every: int, filtered: bool, chunk: int) -> dict[str, flo
     seconds = time.perf_counter() - begin
     # Before the result is looked at: its pages count once they are touched.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    known = Store(store).newest().filter(pl.col("symbol").is_in(list(samples.symbols)))
+    known = Store(store).known().newest().filter(pl.col("symbol").is_in(list(samples.symbols)))
     bars = int(known["bars"].sum())
     arrays = (samples.values, samples.session, samples.symbol, samples.dollar_volume, *samples.forward.values())
     return {

@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 
 from tapescan.api import compute_features, explain_symbol, load_market, scan_market
 from tapescan.core.errors import OptionError, StoreError
+from tapescan.importing.importing import import_files
 from tapescan.market.calendar import next_session
 from tapescan.store import Store
 from tests.conftest import random_bars
@@ -26,7 +27,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     pl.concat([bars, gone]).write_parquet(folder / "bars.parquet")
     (folder / "listing.csv").write_text("symbol,name,sector\nS000,Acme [/x] Inc,Energy\nNEW,New Corp,Energy\n")
     made = Store(folder / "store")
-    made.import_files([folder / "bars.parquet", folder / "listing.csv"])
+    import_files(made, [folder / "bars.parquet", folder / "listing.csv"])
     return made
 
 
@@ -69,7 +70,7 @@ def test_what_could_only_be_ignored_is_refused(store: Store) -> None:
 
 
 def test_a_datetime_means_its_day(store: Store) -> None:
-    day = store.sessions()[-5]
+    day = store.known().sessions[-5]
     then = scan_market(store, as_of=dt.datetime(day.year, day.month, day.day, 16))
     assert then.as_of == day
 
@@ -80,13 +81,13 @@ def test_an_empty_store_is_an_error_in_a_program(tmp_path: Path) -> None:
 
 
 def test_one_stray_bar_is_noticed(store: Store, tmp_path: Path) -> None:
-    bars = store.bars()
+    bars = store.known().bars()
     newest = bars["session"].max()
     assert isinstance(newest, dt.date)
     stray = bars.filter(pl.col("session") == newest).head(1).with_columns(session=pl.lit(next_session(newest)))
     pl.concat([bars, stray]).write_parquet(tmp_path / "bars.parquet")
     other = Store(tmp_path / "store")
-    other.import_files([tmp_path / "bars.parquet"])
+    import_files(other, [tmp_path / "bars.parquet"])
     assert any("only 1 of" in note for note in scan_market(other).notes)
     assert not any("only" in note for note in scan_market(other, as_of=newest).notes)
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from tapescan.api import scan_market
 from tapescan.core.errors import FileError, InputError, ModelError, OptionError
 from tapescan.history.history import history_of, market_index
+from tapescan.importing.importing import import_files
 from tapescan.models.forecast import load_models
 from tapescan.models.judging.metrics import Judgement, judge
 from tapescan.models.learners.xgboost import Recipe, check_device, has_gpu
@@ -57,7 +58,7 @@ def store(market: SimulatedMarket, tmp_path_factory: pytest.TempPathFactory) -> 
     for name, frame in frames.items():
         frame.write_parquet(folder / f"{name}.parquet")
     found = Store(folder / "store")
-    found.import_files([folder / f"{name}.parquet" for name in frames])
+    import_files(found, [folder / f"{name}.parquet" for name in frames])
     return found
 
 
@@ -195,12 +196,12 @@ def test_models_are_judged_against_the_index_that_they_were_trained_with(
     before = judge_stored(store).judged[0].judgements["model"].summary
     shutil.copytree(store.path, tmp_path / "store")
     grown = Store(tmp_path / "store")
-    bars = store.bars()
+    bars = store.known().bars()
     longest = bars["symbol"].value_counts(sort=True)["symbol"][0]
     bars.filter(pl.col("symbol") == longest).with_columns(symbol=pl.lit("SPY")).write_parquet(
         tmp_path / "spy.parquet"
     )
-    grown.import_files([tmp_path / "spy.parquet"])
+    import_files(grown, [tmp_path / "spy.parquet"])
     assert scan_market(grown, models=False).provenance["market_index"] == "SPY"
     assert any("measured against the index equal-weighted" in note for note in scan_market(grown).notes)
     after = judge_stored(grown).judged[0].judgements["model"].summary

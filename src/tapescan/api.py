@@ -42,7 +42,6 @@ from tapescan.store import Store
 
 if TYPE_CHECKING:
     from tapescan.sync import SyncReport
-    from tapescan.vendors.seam import What
 
 __all__ = ["compute_features", "explain_symbol", "load_market", "scan_market", "sync_store"]
 
@@ -114,7 +113,7 @@ def sync_store(
     store: str | Path | Store,
     *,
     vendor: str = "",
-    what: Sequence[What] = ("universe", "actions", "bars"),
+    what: Sequence[str] = (),
     start: dt.date | str | None = None,
     end: dt.date | str | None = None,
     plan: str = "",
@@ -124,18 +123,19 @@ def sync_store(
     """Fetch what a store lacks from a vendor; the report says what came, what did not, and why.
 
     vendor : its name (massive, alpaca, sec, nasdaqtrader, yahoo, stooq); empty for the first whose keys are found.
-    what : any of universe, actions, bars, fundamentals. start, end : dates, both included; None for what is missing.
+    what : any of universe, actions, bars, fundamentals; empty for the first three. start, end : dates, both
+    included; None for what is missing.
     plan : of the vendor; its limit is kept. symbols : these alone; empty for the whole market.
     progress : called with (done, total, what).
 
     Raises OptionError for wishes that no vendor can fulfil, StoreError when the store cannot be written.
     """
     from tapescan.sync import sync  # brings the network, which nothing else here needs
-    from tapescan.sync.wishes import Wishes
+    from tapescan.sync.wishes import Wishes, usual_kinds
 
     place = store if isinstance(store, Store) else Store(str(store))
     named = tuple(normal_spelling(pl.Series(list(symbols), dtype=pl.String)))
-    wishes = Wishes(tuple(what), parse_date(start, "start"), parse_date(end, "end"), named)
+    wishes = Wishes(tuple(what) or usual_kinds(), parse_date(start, "start"), parse_date(end, "end"), named)
     return sync(place, wishes, vendor=vendor, plan=plan, progress=progress)
 
 

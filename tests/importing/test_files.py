@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from tapescan.core.errors import FileError
+from tapescan.importing.importing import import_files
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.store import Store
 from tests.conftest import random_bars
@@ -34,7 +35,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 def refused(store: Store, path: Path, message: str) -> None:
     """An import ends in one printable line that says this, and writes nothing."""
     with pytest.raises(FileError, match=message) as caught:
-        store.import_files([path])
+        import_files(store, [path])
     assert str(caught.value).isprintable()
     assert caught.value.hint
     assert not store.exists()
@@ -64,8 +65,8 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_usual_forms_are_understood(store: Store, tmp_path: Path, form: str) -> None:
-    store.import_files([write(tmp_path, "x.csv", FORMS[form])])
-    assert store.bars().rows() == [("NA", FRIDAY, 10.0, 11.0, 9.0, 10.5, 100.0)]
+    import_files(store, [write(tmp_path, "x.csv", FORMS[form])])
+    assert store.known().bars().rows() == [("NA", FRIDAY, 10.0, 11.0, 9.0, 10.5, 100.0)]
 
 
 @pytest.mark.parametrize(
@@ -83,32 +84,32 @@ def test_usual_forms_are_understood(store: Store, tmp_path: Path, form: str) -> 
 )
 def test_dates_of_every_type_in_parquet(store: Store, tmp_path: Path, dates: pl.Series) -> None:
     frame_of(date=dates).write_parquet(tmp_path / "x.parquet")
-    store.import_files([tmp_path / "x.parquet"])
-    assert store.sessions().to_list() == [FRIDAY]
+    import_files(store, [tmp_path / "x.parquet"])
+    assert store.known().sessions.to_list() == [FRIDAY]
 
 
 def test_numbers_in_parquet_may_be_narrow_or_text(store: Store, tmp_path: Path) -> None:
     frame_of(open=["1.5"], high=[2], low=[1.0], close=[1.5], volume=[7]).with_columns(
         pl.col("low").cast(pl.Float32), pl.col("close").cast(pl.Decimal(10, 2)), pl.col("symbol").cast(pl.Categorical)
     ).write_parquet(tmp_path / "x.parquet")
-    store.import_files([tmp_path / "x.parquet"])
-    assert store.bars().rows() == [("A", FRIDAY, 1.5, 2.0, 1.0, 1.5, 7.0)]
+    import_files(store, [tmp_path / "x.parquet"])
+    assert store.known().bars().rows() == [("A", FRIDAY, 1.5, 2.0, 1.0, 1.5, 7.0)]
 
 
 def test_symbols_that_look_like_something_else_are_symbols(store: Store, tmp_path: Path) -> None:
     names = ["NA", "NULL", "TRUE", "NAN", "INF", "None", "ON", "1", "null"]
     preferred = ["KIMpL", "RWT_A", "BAC$L", "ABR^D"]
     rows = "".join(f"{name},2024-03-08,10,11,9,10.5,100\n" for name in [*names, *preferred, "BRK-B", "BF/B"])
-    store.import_files([write(tmp_path, "x.csv", HEADER + rows)])
+    import_files(store, [write(tmp_path, "x.csv", HEADER + rows)])
     spelled = ["KIM^L", "RWT^A", "BAC^L", "ABR^D", "BRK.B", "BF.B"]
-    assert store.bars()["symbol"].to_list() == sorted([*names, *spelled])
-    store.import_files([write(tmp_path, "x.csv", HEADER + rows)])
-    assert len(store.bars()) == len(names) + len(spelled)
+    assert store.known().bars()["symbol"].to_list() == sorted([*names, *spelled])
+    import_files(store, [write(tmp_path, "x.csv", HEADER + rows)])
+    assert len(store.known().bars()) == len(names) + len(spelled)
     folder = [
         write(tmp_path, f"each/{name}.csv", (HEADER + ROW).replace("symbol,", "").replace("NA,", ""))
         for name in ("NA", "true")
     ]
-    report = store.import_files([folder[0].parent])
+    report = import_files(store, [folder[0].parent])
     assert (report.new, report.unchanged) == (0, 2)
 
 
@@ -123,12 +124,12 @@ def test_a_folder_with_one_csv_a_symbol(store: Store, tmp_path: Path) -> None:
     write(folder, "nyse/notes.md", "not data")
     (folder / "nyse/gz.csv.gz").write_bytes(gzip.compress((HEADER + ROW).encode()))
     steps: list[str] = []
-    report = store.import_files([folder], progress=lambda _d, _t, what: steps.append(what))
+    report = import_files(store, [folder], progress=lambda _d, _t, what: steps.append(what))
     assert report.new == len(bars) + 1
     assert "passed over empty files: zzz.us.txt" in str(report)
     assert any("8 files" in step for step in steps)
-    assert store.bars().filter(pl.col("symbol") != "NA").equals(bars)
-    assert store.import_files([folder]).unchanged == len(bars) + 1
+    assert store.known().bars().filter(pl.col("symbol") != "NA").equals(bars)
+    assert import_files(store, [folder]).unchanged == len(bars) + 1
 
 
 def test_a_text_in_one_file_of_a_folder_names_that_file(store: Store, tmp_path: Path) -> None:
@@ -136,14 +137,14 @@ def test_a_text_in_one_file_of_a_folder_names_that_file(store: Store, tmp_path: 
         bad = "2024-03-11,10,11,9,oops,100\n" if name == "b" else ""
         write(tmp_path, f"daily/{name}.csv", HEADER[7:] + ROW[3:] + bad)
     with pytest.raises(FileError, match=r"daily/b.csv, line 3: 'oops' in column close"):
-        store.import_files([tmp_path / "daily"])
+        import_files(store, [tmp_path / "daily"])
     assert not store.exists()
 
 
 def test_one_file_of_a_folder_whose_bars_are_all_bad_stops_nothing(store: Store, tmp_path: Path) -> None:
     write(tmp_path, "daily/a.csv", HEADER[7:] + ROW[3:])
     write(tmp_path, "daily/b.csv", HEADER[7:] + ROW[3:].replace("10.5", "-1"))
-    report = store.import_files([tmp_path / "daily"])
+    report = import_files(store, [tmp_path / "daily"])
     assert (report.new, sum(report.refused.values())) == (1, 1)
 
 
@@ -154,19 +155,19 @@ def test_an_adjusted_close_is_passed_over_with_a_word(store: Store, tmp_path: Pa
         "Date,Open,High,Low,Close,Adj Close,Volume\n2024-03-08,10,11,9,10.5,5.2,100\n"
         "2024-03-11,null,null,null,null,null,null\n",
     )
-    report = store.import_files([path])
+    report = import_files(store, [path])
     assert "column Adj Close is not used" in str(report)
     assert report.refused == {"missing value": 1}
-    assert store.bars().rows() == [("AAPL", FRIDAY, 10.0, 11.0, 9.0, 10.5, 100.0)]
+    assert store.known().bars().rows() == [("AAPL", FRIDAY, 10.0, 11.0, 9.0, 10.5, 100.0)]
 
 
 def test_order_and_duplicates_are_no_error(store: Store, tmp_path: Path) -> None:
     rows = [ROW.replace("08", day) for day in ("08", "06", "07", "06", "05")]
     rows.append(ROW.replace("08", "05").replace("10.5", "10.6"))
-    report = store.import_files([write(tmp_path, "x.csv", HEADER + "".join(rows))])
-    assert store.sessions().to_list() == [dt.date(2024, 3, day) for day in (6, 7, 8)]
+    report = import_files(store, [write(tmp_path, "x.csv", HEADER + "".join(rows))])
+    assert store.known().sessions.to_list() == [dt.date(2024, 3, day) for day in (6, 7, 8)]
     assert (report.new, report.copies, report.refused) == (3, 1, {"conflicting duplicate": 2})
-    assert len(store.quarantine()) == 2
+    assert len(store.known().read("quarantine")) == 2
 
 
 INTRADAY = "symbol,ts,open,high,low,close,volume\n" + "".join(
@@ -180,7 +181,7 @@ BAD = {
     ),
     "another table": (
         "underlying,expiration,strike\nA,2024-03-08,1\n",
-        "x.csv: its columns tell neither bars nor splits",
+        "x.csv: its columns tell neither bars, splits, dividends nor symbols",
     ),
     "text in a price": (
         HEADER + ROW + "A,2024-03-08,10,11,9,n.a.,100\n",
@@ -239,7 +240,7 @@ def test_unusable_input_is_one_clear_line_and_nothing_is_written(store: Store, t
     good = write(tmp_path, "good.csv", HEADER + ROW)
     bad = write(tmp_path, "x.csv", text)
     with pytest.raises(FileError, match=message) as caught:
-        store.import_files([good, bad])
+        import_files(store, [good, bad])
     assert str(caught.value).isprintable()
     assert caught.value.hint
     assert not store.exists()
@@ -266,8 +267,8 @@ def test_other_unusable_files(store: Store, tmp_path: Path) -> None:
 
 
 def test_one_bar_only(store: Store, tmp_path: Path) -> None:
-    report = store.import_files([write(tmp_path, "x.csv", HEADER + ROW)])
-    assert (report.new, report.first, report.last, store.bars().height) == (1, FRIDAY, FRIDAY, 1)
+    report = import_files(store, [write(tmp_path, "x.csv", HEADER + ROW)])
+    assert (report.new, report.first, report.last, store.known().bars().height) == (1, FRIDAY, FRIDAY, 1)
     assert "1 path in" in str(report)
 
 
@@ -282,9 +283,9 @@ def test_a_name_that_looks_like_a_pattern_is_a_name(store: Store, tmp_path: Path
             frame_of(symbol=[symbol]).write_parquet(path)
         else:
             path.write_bytes(gzip.compress(text) if kind == "csv.gz" else text)
-    store.import_files([path])
-    assert store.bars()["symbol"].to_list() == ["MEANT"]
-    report = store.import_files([tmp_path / "in"])
+    import_files(store, [path])
+    assert store.known().bars()["symbol"].to_list() == ["MEANT"]
+    report = import_files(store, [tmp_path / "in"])
     assert (report.bars_read, report.symbols) == (3, 2)
 
 
@@ -293,7 +294,7 @@ def test_symbol_and_ticker_must_agree(store: Store, tmp_path: Path) -> None:
     refused(store, tmp_path / "x.parquet", "row 1: column symbol says A and column Ticker says nothing")
     frame_of(Ticker=[1]).write_parquet(tmp_path / "x.parquet")
     refused(store, tmp_path / "x.parquet", "column Ticker holds Int64; text is expected")
-    assert store.import_files([write(tmp_path, "x.csv", "ticker," + HEADER + "NA.US," + ROW)]).new == 1
+    assert import_files(store, [write(tmp_path, "x.csv", "ticker," + HEADER + "NA.US," + ROW)]).new == 1
 
 
 @pytest.mark.parametrize("symbol", ["", "  ", "A\0", "\0", "A\nB", "\x1b[31mA", "A\u200b", ".US"])
@@ -301,8 +302,8 @@ def test_an_empty_or_unseen_symbol_is_missing(store: Store, tmp_path: Path, symb
     frame_of(symbol=["A", symbol]).write_parquet(tmp_path / "x.parquet")
     csv = write(tmp_path, "x.csv", HEADER + ROW + f'"{symbol}"' + ROW[2:])
     for path in (tmp_path / "x.parquet", csv):
-        assert store.import_files([path]).refused == {"missing value": 1}
-    assert set(store.bars()["symbol"]) == {"A", "NA"}
+        assert import_files(store, [path]).refused == {"missing value": 1}
+    assert set(store.known().bars()["symbol"]) == {"A", "NA"}
 
 
 def test_damaged_gzip(store: Store, tmp_path: Path) -> None:
@@ -347,8 +348,8 @@ def test_no_day_of_the_calendar_in_parquet(store: Store, tmp_path: Path, dates: 
 
 def test_whole_float_dates_are_dates(store: Store, tmp_path: Path) -> None:
     frame_of(date=[20240308.0, None]).write_parquet(tmp_path / "x.parquet")
-    assert store.import_files([tmp_path / "x.parquet"]).refused == {"missing value": 1}
-    assert store.sessions().to_list() == [FRIDAY]
+    assert import_files(store, [tmp_path / "x.parquet"]).refused == {"missing value": 1}
+    assert store.known().sessions.to_list() == [FRIDAY]
 
 
 @pytest.mark.parametrize("value", ["1e300", "nan", "inf", "-inf", str(2**40), "-5", "-1e300"])
@@ -356,9 +357,9 @@ def test_listed_facts_that_cannot_be_are_missing(store: Store, tmp_path: Path, v
     frame = pl.DataFrame({"symbol": ["A"], "name": ["Alpha"], "ipo_year": [float(value)], "market_cap": 1e30})
     frame.write_parquet(tmp_path / "x.parquet")
     text = f"symbol,name,ipo_year,market_cap\nB,Beta,{value},-1\nC,Gamma,1999,2.5e12\nD,Delta,1999,{value}\n"
-    store.import_files([tmp_path / "x.parquet", write(tmp_path, "x.csv", text)])
+    import_files(store, [tmp_path / "x.parquet", write(tmp_path, "x.csv", text)])
     cap = float(2**40) if value == str(2**40) else None
-    listed = store.symbols().select("symbol", "ipo_year", "market_cap").rows()
+    listed = store.known().read("symbols").select("symbol", "ipo_year", "market_cap").rows()
     assert listed == [("A", None, None), ("B", None, None), ("C", 1999, 2.5e12), ("D", 1999, cap)]
 
 
@@ -371,13 +372,13 @@ def test_nested_columns_are_no_text(store: Store, tmp_path: Path, values: list[o
 def test_a_store_inside_the_folder_is_no_input(tmp_path: Path) -> None:
     write(tmp_path, "in/x.csv", HEADER + ROW)
     store = Store(tmp_path / "in/store")
-    assert store.import_files([tmp_path / "in"]).bars_read == 1
-    report = store.import_files([tmp_path / "in"])
+    assert import_files(store, [tmp_path / "in"]).bars_read == 1
+    report = import_files(store, [tmp_path / "in"])
     assert (report.bars_read, report.unchanged) == (1, 1)
     assert "passed over 1 tables of a store" in str(report)
     for inside in (tmp_path / "in/store/bars", tmp_path / "in/store/bars/_delta_log"):
         with pytest.raises(FileError, match="this folder is part of a store"):
-            store.import_files([inside])
+            import_files(store, [inside])
 
 
 @pytest.mark.parametrize(

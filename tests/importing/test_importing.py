@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tapescan.core.errors import FileError, OptionError
+from tapescan.importing.importing import import_files
 from tapescan.market.quality import CONFLICT, NOT_A_SESSION, NOT_POSITIVE
 from tapescan.store import Store
 
@@ -48,34 +49,37 @@ def test_a_dividend_is_adjusted_through_the_newest_bar_that_came_with_it(store: 
         actions(tmp_path, "splits.csv", "ratio", ("A", SPLIT_DAY, 2.0)),
         actions(tmp_path, "dividends.csv", "amount", ("A", WEEK[1], 0.5)),
     ]
-    store.import_files(paths, adjusted="splits")
-    assert store.dividends()["adjusted_to"].to_list() == [WEEK[-1]]
+    import_files(store, paths, adjusted="splits")
+    assert store.known().read("dividends")["adjusted_to"].to_list() == [WEEK[-1]]
     # The amount is in the basis of the close, so the bar before keeps 1 - 0.5 / 10 of its price.
-    total = store.bars(adjust="total")["close"].to_list()
+    total = store.known().bars(adjust="total")["close"].to_list()
     assert total == pytest.approx([9.5, 10.0, 10.0, 10.0, 10.0], rel=1e-12)
 
 
 def test_a_refused_bar_says_nothing_of_a_dividend(store: Store, tmp_path: Path) -> None:
     far = bars(tmp_path, "bars.csv", [*WEEK[:4], dt.date(2030, 1, 2)])
     paid = actions(tmp_path, "dividends.csv", "amount", ("A", WEEK[1], 0.5))
-    store.import_files([far, paid], adjusted="splits", sessions=WEEK)
-    assert store.dividends()["adjusted_to"].to_list() == [WEEK[3]]
+    import_files(store, [far, paid], adjusted="splits", sessions=WEEK)
+    assert store.known().read("dividends")["adjusted_to"].to_list() == [WEEK[3]]
 
 
 def test_a_dividend_that_comes_alone_is_adjusted_through_the_newest_bar_stored(store: Store, tmp_path: Path) -> None:
     paid = actions(tmp_path, "d.csv", "amount", ("A", WEEK[1], 0.5), ("A", dt.date(2024, 6, 3), 0.1))
-    store.import_files([paid], adjusted="splits")
-    assert store.dividends()["adjusted_to"].to_list() == [WEEK[1], dt.date(2024, 6, 3)]  # no bar anywhere
-    store.import_files([bars(tmp_path, "bars.csv", WEEK)], adjusted="splits")
-    store.import_files([paid], adjusted="splits")
-    assert store.dividends()["adjusted_to"].to_list() == [WEEK[-1], dt.date(2024, 6, 3)]
+    import_files(store, [paid], adjusted="splits")
+    assert store.known().read("dividends")["adjusted_to"].to_list() == [
+        WEEK[1],
+        dt.date(2024, 6, 3),
+    ]  # no bar anywhere
+    import_files(store, [bars(tmp_path, "bars.csv", WEEK)], adjusted="splits")
+    import_files(store, [paid], adjusted="splits")
+    assert store.known().read("dividends")["adjusted_to"].to_list() == [WEEK[-1], dt.date(2024, 6, 3)]
 
 
 def test_a_date_that_is_given_holds_for_bars_and_dividends(store: Store, tmp_path: Path) -> None:
     paid = actions(tmp_path, "d.csv", "amount", ("A", WEEK[1], 0.5))
     day = dt.date(2024, 4, 1)
-    store.import_files([bars(tmp_path, "bars.csv", WEEK), paid], adjusted="splits", adjusted_to=day)
-    assert store.dividends()["adjusted_to"].to_list() == [day]
+    import_files(store, [bars(tmp_path, "bars.csv", WEEK), paid], adjusted="splits", adjusted_to=day)
+    assert store.known().read("dividends")["adjusted_to"].to_list() == [day]
     assert stamps(store) == [day] * 5
 
 
@@ -85,12 +89,12 @@ def test_a_refused_bar_does_not_say_how_far_its_file_is_adjusted(store: Store, t
         path = bars(tmp_path, "bars.csv", WEEK[:3])
         path.write_text(path.read_text() + f"A,{far},10,11,9,{10 if sessions else -1},100\n")
         fresh = Store(tmp_path / str(number))
-        fresh.import_files([path], adjusted="splits", sessions=sessions)
+        import_files(fresh, [path], adjusted="splits", sessions=sessions)
         assert stamps(fresh) == [WEEK[2]] * 3
-        assert fresh.quarantine()["reason"].to_list() == [NOT_A_SESSION if sessions else NOT_POSITIVE]
+        assert fresh.known().read("quarantine")["reason"].to_list() == [NOT_A_SESSION if sessions else NOT_POSITIVE]
         split = actions(tmp_path, "splits.csv", "ratio", ("A", WEEK[4], 2.0))
-        fresh.import_files([split, bars(tmp_path, "b.csv", [WEEK[4]], "B")])
-        assert fresh.bars(symbols=["A"])["close"].to_list() == [5.0] * 3
+        import_files(fresh, [split, bars(tmp_path, "b.csv", [WEEK[4]], "B")])
+        assert fresh.known().bars(symbols=["A"])["close"].to_list() == [5.0] * 3
 
 
 def test_each_path_is_adjusted_through_its_own_newest_bar(store: Store, tmp_path: Path) -> None:
@@ -99,14 +103,14 @@ def test_each_path_is_adjusted_through_its_own_newest_bar(store: Store, tmp_path
         bars(tmp_path, "b.csv", [*WEEK[:3], dt.date(2024, 3, 9)], "B"),  # a Saturday, refused
         bars(tmp_path, "c.csv", WEEK[3:], "C"),
     ]
-    store.import_files(paths, adjusted="splits")
+    import_files(store, paths, adjusted="splits")
     assert stamps(store) == [WEEK[1]] * 2 + [WEEK[2]] * 3 + [WEEK[4]] * 2
 
 
 def test_a_copy_counts_as_a_bar_of_its_path(store: Store, tmp_path: Path) -> None:
     paths = [bars(tmp_path, "a.csv", WEEK), bars(tmp_path, "b.csv", WEEK[4:])]
     paths[1].write_text(paths[1].read_text() + f"B,{WEEK[0]},10,11,9,10,100\n")
-    report = store.import_files(paths, adjusted="splits")
+    report = import_files(store, paths, adjusted="splits")
     assert report.copies == 1
     assert stamps(store) == [WEEK[4]] * 6  # the only bar of b.csv that is not a copy lies four days earlier
 
@@ -117,14 +121,14 @@ def test_a_copy_counts_as_a_bar_of_its_path(store: Store, tmp_path: Path) -> Non
 def test_files_that_disagree_on_a_split_are_both_refused(store: Store, tmp_path: Path) -> None:
     one = actions(tmp_path, "one.csv", "ratio", ("A", WEEK[0], 2.0), ("B", WEEK[0], 2.0), ("C", WEEK[0], 3.0))
     two = actions(tmp_path, "two.csv", "ratio", ("A", WEEK[0], 4.0), ("B", WEEK[0], 2.0002), ("D", WEEK[0], 0.1))
-    report = store.import_files([one, two])
-    assert store.splits().rows() == [
+    report = import_files(store, [one, two])
+    assert store.known().read("splits").rows() == [
         ("B", WEEK[0], 2.0, "one.csv"),
         ("C", WEEK[0], 3.0, "one.csv"),
         ("D", WEEK[0], 0.1, "two.csv"),
     ]
     assert report.refused == {f"splits: {CONFLICT}": 2}
-    held = store.quarantine().sort("source")
+    held = store.known().read("quarantine").sort("source")
     assert held["source"].to_list() == ["one.csv", "two.csv"]
     assert held["reason"].to_list() == [f"splits: {CONFLICT}, ratio {ratio}" for ratio in ("2.0", "4.0")]
 
@@ -137,23 +141,23 @@ def test_a_file_whose_only_split_is_contradicted_is_named(store: Store, tmp_path
         r" against one.csv; take out what is wrong"
     )
     with pytest.raises(FileError, match=message):
-        store.import_files([one, two])
+        import_files(store, [one, two])
     assert not store.exists()
 
 
 def test_dividends_of_one_day_in_two_files_add_up_and_copies_do_not(store: Store, tmp_path: Path) -> None:
     one = actions(tmp_path, "one.csv", "amount", ("A", WEEK[0], 0.5), ("B", WEEK[0], 0.2))
     two = actions(tmp_path, "two.csv", "amount", ("A", WEEK[0], 0.25), ("B", WEEK[0], 0.2))
-    store.import_files([one, two])
-    assert store.dividends().select("symbol", "amount").rows() == [("A", 0.75), ("B", 0.2)]
-    again = store.import_files([two, one])
+    import_files(store, [one, two])
+    assert store.known().read("dividends").select("symbol", "amount").rows() == [("A", 0.75), ("B", 0.2)]
+    again = import_files(store, [two, one])
     assert again.actions == {"dividends": (0, 0, 2)}
 
 
 def test_a_split_that_is_bad_by_itself_does_not_condemn_the_good_one_of_its_day(store: Store, tmp_path: Path) -> None:
     one = actions(tmp_path, "one.csv", "ratio", ("A", WEEK[0], 2.0), ("A", WEEK[0], -1.0))
-    report = store.import_files([one])
-    assert store.splits()["ratio"].to_list() == [2.0]
+    report = import_files(store, [one])
+    assert store.known().read("splits")["ratio"].to_list() == [2.0]
     assert report.refused == {f"splits: {NOT_POSITIVE}": 1}
 
 
@@ -168,16 +172,16 @@ def test_what_is_refused_is_told_apart_by_kind(store: Store, tmp_path: Path) -> 
         actions(tmp_path, "d.csv", "amount", ("A", WEEK[0], 0.1), ("D", WEEK[4], -0.1)),
     ]
     for _ in range(2):
-        store.import_files(paths)
-        held = store.quarantine()
+        import_files(store, paths)
+        held = store.known().read("quarantine")
         assert held.select("symbol", "kind").sort("kind").rows() == [
             ("B", "bars"),
             ("D", "dividends"),
             ("C", "splits"),
         ]
-    assert store.quarantine(kind="bars")["symbol"].to_list() == ["B"]
-    assert store.quarantine(kind="splits")["symbol"].to_list() == ["C"]
-    assert store.quarantine(WEEK[3], kind="dividends").is_empty()
-    assert store.quarantine(WEEK[3])["symbol"].to_list() == ["C"]
-    with pytest.raises(OptionError, match="kind is 'symbols'; give bars, splits or dividends"):
-        store.quarantine(kind="symbols")  # type: ignore[arg-type]
+    assert store.known().refused("bars")["symbol"].to_list() == ["B"]
+    assert store.known().refused("splits")["symbol"].to_list() == ["C"]
+    assert store.known(WEEK[3]).refused("dividends").is_empty()
+    assert store.known(WEEK[3]).read("quarantine")["symbol"].to_list() == ["C"]
+    with pytest.raises(OptionError, match=r"no table is called 'symbol'; did you mean symbols\?"):
+        store.known().refused("symbol")

@@ -17,6 +17,7 @@ from tapescan.features.compute import latest
 from tapescan.features.plan import default_features, parse_feature, plan_features
 from tapescan.history.history import history_of, market_index
 from tapescan.history.market import market_of_store
+from tapescan.importing.importing import import_files
 from tapescan.market import calendar
 from tapescan.market.panel import build_panel
 from tapescan.models.samples import build as dataset
@@ -42,7 +43,7 @@ def store_of(folder: Path, frames: dict[str, pl.DataFrame], until: dt.date | Non
         paths.append(folder / f"{name}.parquet")
         kept.write_parquet(paths[-1])
     store = Store(folder / "store")
-    store.import_files(paths)
+    import_files(store, paths)
     return store
 
 
@@ -257,16 +258,16 @@ def test_each_session_is_sampled_in_its_own_share_basis(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found[own], seen[own].astype(np.float32), err_msg=str(at))
         np.testing.assert_allclose(found, seen, rtol=1e-6, atol=1e-9)
     # Labels look over a split as if there were none.
-    plain = build_samples(store.bars(), every=1, filters=every_one)
+    plain = build_samples(store.known().bars(), every=1, filters=every_one)
     for horizon, returns in samples.forward.items():
         np.testing.assert_allclose(returns, plain.forward[horizon], rtol=1e-5, atol=1e-6)
         assert np.isnan(returns[-horizon - 1 :]).all()
         assert not np.isnan(returns[: -horizon - 1]).any()
     # Where a vendor had put the splits inside the prices, they are not applied again.
     bars = tmp_path / "adjusted.parquet"
-    store.bars().write_parquet(bars)
+    store.known().bars().write_parquet(bars)
     theirs = Store(tmp_path / "adjusted")
-    theirs.import_files([bars, tmp_path / "raw" / "splits.parquet"], adjusted="splits")
+    import_files(theirs, [bars, tmp_path / "raw" / "splits.parquet"], adjusted="splits")
     same_bars = build_samples(theirs, every=1, filters=every_one)
     np.testing.assert_array_equal(same_bars.values, plain.values)
 
@@ -319,7 +320,7 @@ def test_every_and_start_choose_among_the_same_samples(whole: Store) -> None:
 
 
 def test_a_frame_of_bars_is_as_good_as_a_store(whole: Store) -> None:
-    ours = build_samples(whole.bars(), every=5, filters=LOOSE, features=["ret_21", "beta_63"])
+    ours = build_samples(whole.known().bars(), every=5, filters=LOOSE, features=["ret_21", "beta_63"])
     theirs = build_samples(whole, every=5, filters=LOOSE, features=["ret_21", "beta_63"])
     # Without a listing types are told by the symbols' form, and prices as quoted are not known.
     common = {*keys(ours)} & {*keys(theirs)}
@@ -334,7 +335,7 @@ def test_a_frame_of_bars_is_as_good_as_a_store(whole: Store) -> None:
 
 def test_the_equal_weighted_index_is_that_of_all_bars_at_once(whole: Store) -> None:
     data = history_of(whole, None)
-    expected = build_panel(whole.bars()).index
+    expected = build_panel(whole.known().bars()).index
     for chunk in (7, 1000):
         found = market_index(data, chunk)
         assert found.name == expected.name == "equal-weighted"
@@ -405,7 +406,7 @@ def test_progress_reaches_the_number_of_symbols(whole: Store) -> None:
         ({"horizons": (0,)}, "horizons"),
         ({"every": 0}, "every is 0"),
         ({"chunk": 0}, "chunk is 0"),
-        ({"end": dt.date(2001, 1, 1)}, "no bar is of 2001-01-01 or before"),
+        ({"end": dt.date(2001, 1, 1)}, "2001-01-01 lies before the first bar"),
         ({"start": dt.date(2030, 1, 1)}, "no session is sampled"),
         ({"filters": Universe(min_price=1e9)}, "no symbol passes the filters"),
         ({"filters": Universe(min_bars=10_000)}, "no symbol passes the filters"),

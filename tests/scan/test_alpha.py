@@ -22,6 +22,7 @@ from tapescan.api import explain_symbol, load_market, scan_market
 from tapescan.core.errors import OptionError, ProfileError, ScreenError
 from tapescan.features.compute import latest
 from tapescan.history.market import Market, models_folder
+from tapescan.importing.importing import import_files
 from tapescan.market.calendar import sessions
 from tapescan.models.forecast import Models, load_models
 from tapescan.models.registry.cards import Card, kernel_digest, save_model
@@ -221,7 +222,7 @@ def test_features_of_another_basis_have_no_forecast(tmp_path: Path) -> None:
     spy = bars.filter(pl.col("symbol") == "S001").with_columns(symbol=pl.lit("SPY"))
     pl.concat([bars, spy]).write_parquet(tmp_path / "bars.parquet")
     store = Store(tmp_path / "store")
-    store.import_files([tmp_path / "bars.parquet"])
+    import_files(store, [tmp_path / "bars.parquet"])
     models = tmp_path / "store" / "models"
     for trained_with, adjust, said in (
         ("SPY", "splits", ""),
@@ -413,7 +414,7 @@ def test_where_models_come_from(inputs: Market, tmp_path: Path, monkeypatch: pyt
 def test_a_store_has_its_own_models_cold_and_warm(tmp_path: Path) -> None:
     random_bars(symbols=60, sessions=300, seed=3).write_parquet(tmp_path / "bars.parquet")
     store = Store(tmp_path / "store")
-    store.import_files([tmp_path / "bars.parquet"])
+    import_files(store, [tmp_path / "bars.parquet"])
     trained(tmp_path / "store" / "models", 5, 0.5)
     cold = scan_market(store)
     assert cold.ranked["alpha_5"].null_count() == 0 < cold.coverage.ranked

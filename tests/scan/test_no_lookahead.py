@@ -10,6 +10,7 @@ import pytest
 
 from tapescan.api import load_market, scan_market
 from tapescan.fundamentals.ratios import RATIOS
+from tapescan.importing.importing import import_files
 from tapescan.scan.result import ScanResult
 from tapescan.simulation.market import simulate
 from tapescan.store import Store
@@ -50,7 +51,7 @@ def store_of(folder: Path, frames: dict[str, pl.DataFrame], until: dt.date | Non
         paths.append(folder / f"{name}.parquet")
         kept.write_parquet(paths[-1])
     store = Store(folder / "store")
-    store.import_files(paths)
+    import_files(store, paths)
     return store
 
 
@@ -127,5 +128,5 @@ def test_a_split_after_the_day_is_not_known(tmp_path: Path) -> None:
     raw = frames["bars"].filter((pl.col("symbol") == symbol) & (pl.col("session") < ex_date)).tail(1)
     before = raw["session"][0]
     assert close(before) == pytest.approx(raw["close"][0])
-    adjusted = store.bars(ex_date, symbols=[symbol]).filter(pl.col("session") == before)["close"][0]
+    adjusted = store.known(ex_date).bars(symbols=[symbol]).filter(pl.col("session") == before)["close"][0]
     assert adjusted == pytest.approx(raw["close"][0] / ratio)

@@ -14,7 +14,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tapescan.market.calendar import next_session
+from tapescan.importing.importing import import_files
+from tapescan.market.calendar import next_session, sessions
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.store import Store
 from tests.conftest import random_bars
@@ -26,18 +27,20 @@ KILLS = 50
 CHILD = """
 import sys
 import deltalake, tapescan.store
+from tapescan.importing.importing import import_files
 store = tapescan.store.Store(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
-store.import_files(sys.argv[2:], adjusted="none")
+import_files(store, sys.argv[2:], adjusted="none")
 print("end", flush=True)
 """
 
 
 def test_a_kill_at_any_moment_leaves_the_old_or_the_new_state(tmp_path: Path) -> None:
     bars = random_bars(symbols=300, sessions=100, seed=8).select(BAR_COLUMNS)
-    shift = [dt.timedelta(days=0), dt.timedelta(days=364)]
-    bars = pl.concat([bars.with_columns(pl.col("session") + s) for s in shift])  # two years, so two partitions
+    days = pl.Series("session", sessions(dt.date(2023, 1, 3), dt.date(2023, 12, 29))).cast(pl.Date)[:100]
+    later = bars.with_columns(session=pl.col("session").replace_strict(bars["session"].unique().sort(), days))
+    bars = pl.concat([bars, later])  # two years, so two partitions
     newest: dt.date = bars["session"].max()  # type: ignore[assignment]
     # New bars, corrected bars in both years, refused bars and splits, so that every table is committed.
     corrected = bars.with_columns(
@@ -52,15 +55,15 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new_state(tmp_path: Path) ->
     splits.write_parquet(files[2])
 
     start = tmp_path / "start"
-    Store(start).import_files([files[0]])
-    old = Store(start).bars(adjust="none")
+    import_files(Store(start), [files[0]])
+    old = Store(start).known().bars(adjust="none")
     assert old.equals(bars.sort("symbol", "session"))
     shutil.copytree(start, tmp_path / "whole")
     whole = Store(tmp_path / "whole")
     seconds = min(run_child(start_child(tmp_path / f"timed{n}", start, files[1:]), None) for n in range(2))
-    whole.import_files(files[1:])
-    new = whole.bars(adjust="none")
-    expected = {table: len(getattr(whole, table)()) for table in ("splits", "quarantine")}
+    import_files(whole, files[1:])
+    new = whole.known().bars(adjust="none")
+    expected = {table: len(whole.known().read(table)) for table in ("splits", "quarantine")}
     assert expected == {"splits": 2, "quarantine": len(bad)}
 
     moments = np.random.default_rng(1).uniform(0.0, seconds * 1.1, KILLS)
@@ -71,19 +74,19 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new_state(tmp_path: Path) ->
         run_child(child, float(moment))
         child = start_child(tmp_path / f"killed{number + 1}", start, files[1:])
         store = Store(folder)
-        found = store.bars(adjust="none")
+        found = store.known().bars(adjust="none")
         assert found.equals(old) or found.equals(new), f"kill {number} after {moment:.3f} s left a half state"
         for table, rows in expected.items():
-            assert len(getattr(store, table)()) in (0, rows)
+            assert len(store.known().read(table)) in (0, rows)
         if found.equals(new):  # bars are last: when they are there, so is all else
-            assert {table: len(getattr(store, table)()) for table in expected} == expected
+            assert {table: len(store.known().read(table)) for table in expected} == expected
         states["new" if found.equals(new) else "old"] += 1
-        states["part of the tables"] += bool(found.equals(old) and len(store.quarantine()))
-        store.import_files(files[1:])
-        assert store.bars(adjust="none").equals(new)
-        assert {table: len(getattr(store, table)()) for table in expected} == expected
+        states["part of the tables"] += bool(found.equals(old) and len(store.known().read("quarantine")))
+        import_files(store, files[1:])
+        assert store.known().bars(adjust="none").equals(new)
+        assert {table: len(store.known().read(table)) for table in expected} == expected
         versions = store.versions()
-        assert store.import_files(files[1:]).new == 0
+        assert import_files(store, files[1:]).new == 0
         assert store.versions() == versions
         shutil.rmtree(folder)
     run_child(child, 0.0)
@@ -98,9 +101,9 @@ def test_a_kill_during_the_first_import_leaves_a_store_that_can_be_completed(tmp
     for number, moment in enumerate(np.linspace(0.0, seconds, 12)):
         store = Store(tmp_path / f"first{number}")
         run_child(start_child(Path(store.path), None, files), float(moment))
-        assert store.is_empty() or store.bars().equals(bars)
-        store.import_files(files)
-        assert store.bars().equals(bars)
+        assert store.is_empty() or store.known().bars().equals(bars)
+        import_files(store, files)
+        assert store.known().bars().equals(bars)
 
 
 def start_child(folder: Path, start: Path | None, files: list[Path]) -> subprocess.Popen[str]:

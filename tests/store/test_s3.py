@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from tapescan.core.errors import StoreError
+from tapescan.importing.importing import import_files
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.store import Store
 from tests.conftest import random_bars
@@ -44,22 +45,22 @@ def test_a_store_on_s3_behaves_as_one_in_a_folder(bucket: str, tmp_path: Path) -
     store = Store(f"{bucket}/store/")
     assert not store.exists()
     with pytest.raises(StoreError, match="holds no bars"):
-        store.bars()
+        store.known().bars()
     more = BARS.with_columns(symbol="Z" + pl.col("symbol"))
     for name, frame in {"a": BARS, "b": more}.items():
         frame.write_parquet(tmp_path / f"{name}.parquet")
-    assert store.import_files([tmp_path / "a.parquet"]).new == len(BARS)
-    assert store.bars().equals(BARS)
+    assert import_files(store, [tmp_path / "a.parquet"]).new == len(BARS)
+    assert store.known().bars().equals(BARS)
     before = store.versions()
     with ThreadPoolExecutor(3) as pool:
-        reports = list(pool.map(lambda _: store.import_files([tmp_path / "b.parquet"]), range(3)))
+        reports = list(pool.map(lambda _: import_files(store, [tmp_path / "b.parquet"]), range(3)))
     assert sorted(report.new for report in reports) == [0, 0, len(more)]
-    assert store.bars().equals(pl.concat([BARS, more]))
-    assert store.at(before).bars().equals(BARS)
+    assert store.known().bars().equals(pl.concat([BARS, more]))
+    assert store.at(before).known().bars().equals(BARS)
     assert store.versions() == {"bars": 1}
 
 
 def test_an_unreachable_s3_store_is_one_clear_line(bucket: str, tmp_path: Path) -> None:
     BARS.write_parquet(tmp_path / "a.parquet")
     with pytest.raises(StoreError, match="check the address, the credentials"):
-        Store("s3://no-such-bucket/store").import_files([tmp_path / "a.parquet"])
+        import_files(Store("s3://no-such-bucket/store"), [tmp_path / "a.parquet"])

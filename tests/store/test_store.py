@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from tapescan.core.errors import FileError, OptionError, StoreError
+from tapescan.importing.importing import import_files
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.store import ImportReport, Store, committing
 from tests.conftest import REAL, SHARED, random_bars
@@ -33,30 +34,30 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def full(store: Store, tmp_path: Path) -> Store:
-    store.import_files([write(tmp_path, BARS)])
+    import_files(store, [write(tmp_path, BARS)])
     return store
 
 
 def test_opening_creates_nothing(store: Store) -> None:
     assert not store.exists()
     assert store.is_empty()
-    assert store.newest().is_empty()
-    assert store.newest().columns == ["symbol", "first", "newest", "bars"]
+    assert store.known().newest().is_empty()
+    assert store.known().newest().columns == ["symbol", "first", "newest", "bars"]
     assert store.versions() == {}
-    assert store.sessions().is_empty()
-    assert store.symbols().is_empty()
-    assert store.quarantine().is_empty()
+    assert store.known().sessions.is_empty()
+    assert store.known().read("symbols").is_empty()
+    assert store.known().read("quarantine").is_empty()
     with pytest.raises(StoreError, match="holds no bars; import some"):
-        store.bars()
+        store.known().bars()
     assert not Path(store.path).exists()
 
 
 @pytest.mark.parametrize("name", ["bars.parquet", "bars.csv"])
 def test_bars_come_back_as_they_went_in(store: Store, tmp_path: Path, name: str) -> None:
-    report = store.import_files([write(tmp_path, BARS.sample(fraction=1.0, shuffle=True, seed=1), name)])
+    report = import_files(store, [write(tmp_path, BARS.sample(fraction=1.0, shuffle=True, seed=1), name)])
     assert (report.new, report.bars_read, report.symbols) == (len(BARS), len(BARS), 12)
-    assert store.bars().equals(BARS.sort("symbol", "session"))
-    assert store.bars(adjust="none").schema == BARS.schema
+    assert store.known().bars().equals(BARS.sort("symbol", "session"))
+    assert store.known().bars(adjust="none").schema == BARS.schema
     assert store.exists()
     assert not store.is_empty()
     assert {p.name for p in Path(store.path, "bars").glob("year=*")} == {"year=2022", "year=2023"}
@@ -64,21 +65,21 @@ def test_bars_come_back_as_they_went_in(store: Store, tmp_path: Path, name: str)
 
 def test_the_same_file_twice_adds_nothing(full: Store, tmp_path: Path) -> None:
     versions = full.versions()
-    report = full.import_files([tmp_path / "bars.parquet"])
+    report = import_files(full, [tmp_path / "bars.parquet"])
     assert (report.new, report.replaced, report.unchanged) == (0, 0, len(BARS))
     assert full.versions() == versions
-    assert full.bars().equals(BARS.sort("symbol", "session"))
+    assert full.known().bars().equals(BARS.sort("symbol", "session"))
 
 
 def test_as_of_since_and_symbols_cut(full: Store) -> None:
     as_of, since = dt.date(2023, 1, 17), dt.date(2022, 12, 1)
     day = pl.col("session")
-    assert full.bars(as_of).equals(BARS.filter(day <= as_of))
-    assert full.bars(as_of, since=since).equals(BARS.filter(day.is_between(since, as_of)))
-    assert full.bars(symbols=["S003", "none"]).equals(BARS.filter(symbol="S003"))
-    assert full.bars(dt.date(1999, 1, 1)).is_empty()
-    assert full.sessions().to_list() == sorted(set(BARS["session"]))
-    assert full.sessions(as_of).to_list() == sorted(set(BARS.filter(day <= as_of)["session"]))
+    assert full.known(as_of).bars().equals(BARS.filter(day <= as_of))
+    assert full.known(as_of, since=since).bars().equals(BARS.filter(day.is_between(since, as_of)))
+    assert full.known().bars(symbols=["S003", "none"]).equals(BARS.filter(symbol="S003"))
+    assert full.known(dt.date(1999, 1, 1)).bars().is_empty()
+    assert full.known().sessions.to_list() == sorted(set(BARS["session"]))
+    assert full.known(as_of).sessions.to_list() == sorted(set(BARS.filter(day <= as_of)["session"]))
 
 
 def test_every_symbol_has_its_first_and_newest_session(full: Store) -> None:
@@ -87,19 +88,19 @@ def test_every_symbol_has_its_first_and_newest_session(full: Store) -> None:
         found = bars.group_by("symbol").agg(first=day.min(), newest=day.max(), bars=pl.len().cast(pl.Int64))
         return found.sort("symbol")
 
-    assert full.newest().equals(expected(BARS))
+    assert full.known().newest().equals(expected(BARS))
     as_of = dt.date(2022, 6, 1)
     late = BARS.filter(pl.col("session") <= as_of)
     assert late["symbol"].n_unique() < 12  # some are listed later
-    assert full.newest(as_of).equals(expected(late))
-    assert full.newest(dt.date(1999, 1, 1)).is_empty()
+    assert full.known(as_of).newest().equals(expected(late))
+    assert full.known(dt.date(1999, 1, 1)).newest().is_empty()
 
 
 def test_a_store_whose_log_has_no_statistics_is_read_right(store: Store, tmp_path: Path) -> None:
     newest = BARS["session"].max()
     gone = BARS.filter((pl.col("symbol") != "S001") | (pl.col("session") < dt.date(2022, 6, 1)))
     split = pl.DataFrame({"symbol": ["S001"], "ex_date": [newest], "ratio": [2.0]})
-    store.import_files([write(tmp_path, gone), write(tmp_path, split, "splits.csv")])
+    import_files(store, [write(tmp_path, gone), write(tmp_path, split, "splits.csv")])
     log = next(Path(store.path, "bars", "_delta_log").glob("*.json"))
     entries = [json.loads(line) for line in log.read_text().splitlines()]
     for entry in entries:
@@ -107,11 +108,11 @@ def test_a_store_whose_log_has_no_statistics_is_read_right(store: Store, tmp_pat
     log.write_text("\n".join(map(json.dumps, entries)))
     assert store._open("bars").files()["rows"].null_count() == 2
     assert not store.is_empty()
-    assert store.newest()["bars"].sum() == len(gone)
-    assert store.bars(adjust="none").equals(gone)
+    assert store.known().newest()["bars"].sum() == len(gone)
+    assert store.known().bars(adjust="none").equals(gone)
     # The newest session is that of all bars, not only of those that are read.
     half = gone.filter(symbol="S001")["close"] / 2
-    assert store.bars(symbols=["S001"])["close"].equals(half)
+    assert store.known().bars(symbols=["S001"])["close"].equals(half)
     for path in Path(store.path, "bars").rglob("*.parquet"):
         pl.read_parquet(path).clear().write_parquet(path)
     assert store.is_empty()
@@ -122,9 +123,9 @@ def test_new_days_are_appended_and_new_symbols_interleave(full: Store, tmp_path:
     later = BARS.unique("symbol", keep="last").with_columns(session=pl.lit(dt.date(2023, 3, 15)))
     early = random_bars(symbols=2, sessions=300, seed=9).with_columns(symbol="A" + pl.col("symbol"))
     early = early.select(BAR_COLUMNS)
-    report = full.import_files([write(tmp_path, later, "later.parquet"), write(tmp_path, early, "early.parquet")])
+    report = import_files(full, [write(tmp_path, later, "later.parquet"), write(tmp_path, early, "early.parquet")])
     assert (report.new, report.replaced) == (len(later) + len(early), 0)
-    assert full.bars().equals(pl.concat([BARS, later, early]).sort("symbol", "session"))
+    assert full.known().bars().equals(pl.concat([BARS, later, early]).sort("symbol", "session"))
     assert len(list(Path(full.path, "bars").rglob("*.parquet"))) == files + 2  # appended, nothing rewritten
 
 
@@ -132,16 +133,16 @@ def test_a_correction_replaces_and_the_past_stays_readable(full: Store, tmp_path
     before = full.versions()
     chosen = (pl.col("symbol") == "S003") & (pl.col("session") == BARS.filter(symbol="S003")["session"].max())
     corrected = BARS.with_columns(volume=pl.when(chosen).then(pl.col("volume") + 7).otherwise("volume"))
-    report = full.import_files([write(tmp_path, corrected, "corrected.parquet")])
+    report = import_files(full, [write(tmp_path, corrected, "corrected.parquet")])
     assert (report.new, report.replaced, report.unchanged) == (0, 1, len(BARS) - 1)
-    assert full.bars().equals(corrected)
+    assert full.known().bars().equals(corrected)
     assert full.versions() == before | {"bars": before["bars"] + 1}
     past = full.at(before)
-    assert past.bars().equals(BARS)
+    assert past.known().bars().equals(BARS)
     assert past.versions() == before
     with pytest.raises(StoreError, match="past version"):
-        past.import_files([tmp_path / "corrected.parquet"])
-    again = full.import_files([tmp_path / "corrected.parquet"])
+        import_files(past, [tmp_path / "corrected.parquet"])
+    again = import_files(full, [tmp_path / "corrected.parquet"])
     assert again.unchanged == len(BARS)
 
 
@@ -150,35 +151,35 @@ def test_a_correction_and_new_bars_of_other_years_are_one_commit(full: Store, tm
     one = BARS.filter(pl.col("session") == BARS["session"].min())
     new = one.with_columns(pl.lit(dt.date(2021, 6, 1)).alias("session"))
     mixed = pl.concat([new, one.with_columns(volume=pl.col("volume") * 2)])
-    report = full.import_files([write(tmp_path, mixed, "mixed.parquet")])
+    report = import_files(full, [write(tmp_path, mixed, "mixed.parquet")])
     assert (report.new, report.replaced) == (len(one), len(one))
     assert full.versions()["bars"] == before + 1
-    assert len(full.bars()) == len(BARS) + len(one)
-    doubled = full.bars().filter(pl.col("session") == BARS["session"].min())
+    assert len(full.known().bars()) == len(BARS) + len(one)
+    doubled = full.known().bars().filter(pl.col("session") == BARS["session"].min())
     assert doubled["volume"].equals(one.sort("symbol")["volume"] * 2)
 
 
 def test_many_small_imports_stay_few_files(store: Store, tmp_path: Path) -> None:
     days = BARS.filter(pl.col("session").dt.year() == 2022).partition_by("session", maintain_order=True)[:40]
     for day in days:
-        store.import_files([write(tmp_path, day, "day.parquet")])
-    assert store.bars().equals(pl.concat(days).sort("symbol", "session"))
+        import_files(store, [write(tmp_path, day, "day.parquet")])
+    assert store.known().bars().equals(pl.concat(days).sort("symbol", "session"))
     assert store._open("bars").files().height <= committing.MOST_FILES
 
 
 def test_a_file_adjusted_through_a_later_date_says_more(store: Store, tmp_path: Path) -> None:
     path = write(tmp_path, BARS)
     split = pl.DataFrame({"symbol": ["S003"], "ex_date": [dt.date(2023, 4, 3)], "ratio": [2.0]})
-    store.import_files([path, write(tmp_path, split, "splits.csv")], adjusted="splits")
+    import_files(store, [path, write(tmp_path, split, "splits.csv")], adjusted="splits")
     half = BARS.filter(symbol="S003")["close"] / 2
-    assert store.bars(dt.date(2023, 4, 3), symbols=["S003"])["close"].equals(half)
-    assert store.bars(dt.date(2023, 4, 2)).equals(BARS)
-    report = store.import_files([path], adjusted="splits", adjusted_to=dt.date(2023, 5, 1))
+    assert store.known(dt.date(2023, 4, 3)).bars(symbols=["S003"])["close"].equals(half)
+    assert store.known(dt.date(2023, 4, 2)).bars().equals(BARS)
+    report = import_files(store, [path], adjusted="splits", adjusted_to=dt.date(2023, 5, 1))
     assert (report.replaced, report.unchanged, report.restamped) == (0, len(BARS), len(BARS))
-    assert store.bars(dt.date(2023, 4, 3)).equals(BARS)  # the vendor's prices hold through the split
-    report = store.import_files([path], adjusted="splits")
+    assert store.known(dt.date(2023, 4, 3)).bars().equals(BARS)  # the vendor's prices hold through the split
+    report = import_files(store, [path], adjusted="splits")
     assert (report.restamped, report.unchanged) == (0, len(BARS))
-    assert store.bars(dt.date(2023, 4, 3)).equals(BARS)
+    assert store.known(dt.date(2023, 4, 3)).bars().equals(BARS)
 
 
 def test_raw_prices_meet_splits_and_dividends_as_of(store: Store, tmp_path: Path) -> None:
@@ -186,24 +187,24 @@ def test_raw_prices_meet_splits_and_dividends_as_of(store: Store, tmp_path: Path
     split = pl.DataFrame({"Ticker": ["S000"], "Date": [day], "Split Ratio": [4.0]})
     dividend = pl.DataFrame({"symbol": ["S000"], "ex_date": [day], "amount": [0.01]})
     paths = [write(tmp_path, BARS), write(tmp_path, split, "s.csv"), write(tmp_path, dividend, "d.csv")]
-    report = store.import_files(paths)
+    report = import_files(store, paths)
     assert report.actions == {"splits": (1, 0, 0), "dividends": (1, 0, 0)}
     raw = BARS.filter(symbol="S000")["close"]
-    assert store.bars(adjust="none").equals(BARS)
-    assert store.bars(symbols=["S000"])["close"].equals(pl.concat([raw[:100] / 4, raw[100:]]))
-    assert store.bars(day - dt.timedelta(days=1)).equals(BARS.filter(pl.col("session") < day))
-    total = store.bars(adjust="total", symbols=["S000"])["close"]
+    assert store.known().bars(adjust="none").equals(BARS)
+    assert store.known().bars(symbols=["S000"])["close"].equals(pl.concat([raw[:100] / 4, raw[100:]]))
+    assert store.known(day - dt.timedelta(days=1)).bars().equals(BARS.filter(pl.col("session") < day))
+    total = store.known().bars(adjust="total", symbols=["S000"])["close"]
     assert total[50] == pytest.approx(raw[50] / 4 * (1 - 0.01 / (raw[99] / 4)), rel=1e-12)
 
 
 def test_actions_and_listings_merge(store: Store, tmp_path: Path) -> None:
     listing = tmp_path / "listed_20240105.csv"
     listing.write_text("Symbol,Name,Sector,Market Cap\nNA,Nano,Tech,1e9\nBRK-B,Berkshire,,\n")
-    store.import_files([listing])
+    import_files(store, [listing])
     listing.write_text("symbol,company,sector\nNA,Nano Labs,\nX,X Inc,Y\n")
-    report = store.import_files([listing])
+    report = import_files(store, [listing])
     assert report.actions["symbols"] == (1, 1, 0)
-    found = store.symbols()
+    found = store.known().read("symbols")
     assert found["symbol"].to_list() == ["BRK.B", "NA", "X"]
     assert found.row(1, named=True)["name"] == "Nano Labs"
     assert found.row(1, named=True)["sector"] == "Tech"  # a missing value replaces nothing
@@ -214,15 +215,15 @@ def test_actions_and_listings_merge(store: Store, tmp_path: Path) -> None:
         rows = pl.DataFrame({"symbol": "A", "ex_date": [dt.date(2024, 1, 5)] * len(values), kind: values})
         return write(tmp_path, rows, f"{kind}.csv")
 
-    report = store.import_files([actions("amount", 0.5, 0.25, -1.0)])
-    assert store.dividends()["amount"].to_list() == [0.75]  # a regular and a special one of one day
+    report = import_files(store, [actions("amount", 0.5, 0.25, -1.0)])
+    assert store.known().read("dividends")["amount"].to_list() == [0.75]  # a regular and a special one of one day
     assert report.refused == {"dividends: price not positive": 1}
     with pytest.raises(FileError, match="none of its rows can be used"):
-        store.import_files([actions("ratio", 2.0, 3.0)])
-    store.import_files([actions("ratio", 2.0)])
-    report = store.import_files([actions("ratio", 3.0)])
+        import_files(store, [actions("ratio", 2.0, 3.0)])
+    import_files(store, [actions("ratio", 2.0)])
+    report = import_files(store, [actions("ratio", 3.0)])
     assert report.actions["splits"] == (0, 1, 0)
-    assert store.splits()["ratio"].to_list() == [3.0]
+    assert store.known().read("splits")["ratio"].to_list() == [3.0]
 
 
 def test_refused_bars_are_quarantined_once_with_their_reason(store: Store, tmp_path: Path) -> None:
@@ -232,15 +233,15 @@ def test_refused_bars_are_quarantined_once_with_their_reason(store: Store, tmp_p
     )
     path = write(tmp_path, pl.concat([BARS[6:], bad]))
     for _ in range(2):
-        report = store.import_files([path])
+        report = import_files(store, [path])
         assert sum(report.refused.values()) == 6
         assert "(kept in quarantine)" in str(report)
-    assert store.bars().equals(BARS[6:])
-    held = store.quarantine()
+    assert store.known().bars().equals(BARS[6:])
+    held = store.known().read("quarantine")
     assert len(held) == 6
     assert held["source"].unique().to_list() == ["bars.parquet"]
     assert held["reason"].null_count() == 0
-    assert store.quarantine(BARS["session"][2])["session"].max() == BARS["session"][2]
+    assert store.known(BARS["session"][2]).read("quarantine")["session"].max() == BARS["session"][2]
 
 
 def test_scans_are_recorded(store: Store) -> None:
@@ -253,20 +254,23 @@ def test_scans_are_recorded(store: Store) -> None:
 
 def test_two_imports_of_one_file_at_once_store_it_once(store: Store, tmp_path: Path) -> None:
     path = write(tmp_path, BARS)
-    code = f"from tapescan.store import Store; print(Store({store.path!r}).import_files([{str(path)!r}]).new)"
+    code = (
+        "from tapescan.importing.importing import import_files; from tapescan.store import Store;"
+        f"print(import_files(Store({store.path!r}), [{str(path)!r}]).new)"
+    )
     running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
     new = [int(process.communicate(timeout=120)[0]) for process in running]
     assert sorted(new) == [0, 0, len(BARS)]
-    assert store.bars().equals(BARS)
+    assert store.known().bars().equals(BARS)
 
 
 def test_imports_at_once_from_threads_lose_nothing(store: Store, tmp_path: Path) -> None:
     parts = [BARS[n::5] for n in range(5)]
     paths = [write(tmp_path, pl.concat([part, BARS[:50]]), f"{n}.parquet") for n, part in enumerate(parts)]
     with ThreadPoolExecutor(5) as pool:
-        reports = list(pool.map(lambda path: store.import_files([path]), paths))
+        reports = list(pool.map(lambda path: import_files(store, [path]), paths))
     assert sum(r.new for r in reports) == len(BARS)
-    assert store.bars().equals(BARS)
+    assert store.known().bars().equals(BARS)
 
 
 def test_a_store_that_is_always_taken_says_so(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +281,7 @@ def test_a_store_that_is_always_taken_says_so(store: Store, tmp_path: Path, monk
         result = compare_bars(*args)  # type: ignore[arg-type]
         nonlocal other
         monkeypatch.setattr(committing, "_compare_bars", compare_bars)
-        store.import_files([write(tmp_path, other.head(1), "other.parquet")])
+        import_files(store, [write(tmp_path, other.head(1), "other.parquet")])
         other = other[1:]
         monkeypatch.setattr(committing, "_compare_bars", compare)
         return result
@@ -286,14 +290,14 @@ def test_a_store_that_is_always_taken_says_so(store: Store, tmp_path: Path, monk
     monkeypatch.setattr(committing, "ATTEMPTS", 3)
     monkeypatch.setattr(committing, "_compare_bars", compare)
     with pytest.raises(StoreError, match="another import committed first 3 times"):
-        store.import_files([path])
+        import_files(store, [path])
     monkeypatch.undo()
-    assert len(store.bars()) == 3  # the other's
+    assert len(store.known().bars()) == 3  # the other's
 
 
 def test_a_reader_keeps_its_version_while_a_writer_replaces(full: Store, tmp_path: Path) -> None:
     rows = full._open("bars").scan()
-    full.import_files([write(tmp_path, BARS.with_columns(volume=pl.col("volume") + 1), "other.parquet")])
+    import_files(full, [write(tmp_path, BARS.with_columns(volume=pl.col("volume") + 1), "other.parquet")])
     assert rows.select(BAR_COLUMNS).collect().sort("symbol", "session").equals(BARS)
 
 
@@ -301,17 +305,17 @@ def test_an_unwritable_store_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     path = write(tmp_path, BARS)
     with pytest.raises(StoreError, match=r"cannot write table bars of the store .*file/store.*check that the folder"):
-        Store(tmp_path / "file" / "store").import_files([path])
+        import_files(Store(tmp_path / "file" / "store"), [path])
     with pytest.raises(StoreError, match="holds no bars"):
-        Store(tmp_path / "file" / "store").bars()
+        Store(tmp_path / "file" / "store").known().bars()
 
 
 @pytest.mark.parametrize("name", ["my store", "a#b", "50%", "\u65e5\u672c", "a?b*c{d}"])
 def test_a_folder_may_have_nearly_any_name(tmp_path: Path, name: str) -> None:
     store = Store(tmp_path / name)
     path = write(tmp_path, BARS)
-    assert [store.import_files([path]).new for _ in range(2)] == [len(BARS), 0]
-    assert store.bars().equals(BARS)
+    assert [import_files(store, [path]).new for _ in range(2)] == [len(BARS), 0]
+    assert store.known().bars().equals(BARS)
 
 
 @pytest.mark.parametrize("name", ["a[b]", "a|b", "a^b", "a\\b", "a%20b"])
@@ -322,31 +326,31 @@ def test_a_name_that_delta_lake_would_misread_is_refused(tmp_path: Path, name: s
 
 def test_a_version_that_never_was_is_one_clear_line(full: Store) -> None:
     with pytest.raises(StoreError, match="cannot read table bars of the store"):
-        full.at({"bars": 99}).bars()
+        full.at({"bars": 99}).known().bars()
 
 
 def test_a_damaged_store_is_one_clear_line(full: Store, tmp_path: Path) -> None:
     data = next(Path(full.path, "bars").rglob("year=2022/*.parquet"))
     data.write_bytes(data.read_bytes()[:100])
     with pytest.raises(StoreError, match="cannot read bars of the store") as caught:
-        full.bars()
+        full.known().bars()
     assert "\n" not in str(caught.value)
     data.unlink()
     with pytest.raises(StoreError, match="cannot read bars"):
-        full.bars()
+        full.known().bars()
     with pytest.raises(StoreError, match="cannot read bars"):
-        full.import_files([tmp_path / "bars.parquet"])
+        import_files(full, [tmp_path / "bars.parquet"])
     log = next(Path(full.path, "bars", "_delta_log").glob("*.json"))
     log.write_text("{broken")
     with pytest.raises(StoreError, match="cannot read table bars of"):
-        full.bars()
+        full.known().bars()
 
 
 def test_an_empty_store_is_looked_at_without_loading_delta_lake(tmp_path: Path) -> None:
     """Whether there is a store, and which version, is asked before every scan: it must cost nothing."""
     code = (
         f"import sys; from tapescan.store import Store; s = Store({str(tmp_path / 'none')!r})\n"
-        "s.exists(), s.is_empty(), s.versions(), s.sessions(), s.symbols(), s.quarantine()\n"
+        "s.exists(), s.is_empty(), s.versions(), s.known().sessions, s.known().read('symbols')\n"
         "sys.exit('deltalake' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -355,10 +359,10 @@ def test_an_empty_store_is_looked_at_without_loading_delta_lake(tmp_path: Path) 
 def test_options_are_checked_before_anything(store: Store, tmp_path: Path) -> None:
     path = write(tmp_path, BARS)
     for call in (
-        lambda: store.import_files([]),
-        lambda: store.import_files([path], adjusted="half"),  # type: ignore[arg-type]
-        lambda: store.import_files([path], adjusted_to=dt.date(2024, 1, 1)),
-        lambda: store.bars(adjust="half"),  # type: ignore[arg-type]
+        lambda: import_files(store, []),
+        lambda: import_files(store, [path], adjusted="half"),  # type: ignore[arg-type]
+        lambda: import_files(store, [path], adjusted_to=dt.date(2024, 1, 1)),
+        lambda: store.known().bars(adjust="half"),  # type: ignore[arg-type]
         lambda: store.at({"nothing": 1}),
     ):
         with pytest.raises(OptionError):
@@ -368,7 +372,7 @@ def test_options_are_checked_before_anything(store: Store, tmp_path: Path) -> No
 
 def test_the_report_adds_up_and_prints(full: Store, tmp_path: Path) -> None:
     steps: list[tuple[int, int, str]] = []
-    report = full.import_files([tmp_path / "bars.parquet"], progress=lambda *step: steps.append(step))
+    report = import_files(full, [tmp_path / "bars.parquet"], progress=lambda *step: steps.append(step))
     assert isinstance(report, ImportReport)
     kept = report.new + report.replaced + report.unchanged
     assert report.bars_read == kept + report.copies + sum(report.refused.values())
@@ -379,9 +383,9 @@ def test_the_report_adds_up_and_prints(full: Store, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not REAL.exists(), reason="no real market data beside the checkout: its import was not run")
 def test_the_real_market_is_stored_whole(store: Store) -> None:
-    report = store.import_files([REAL, SHARED / "splits_2015_2025.parquet"], adjusted="splits")
+    report = import_files(store, [REAL, SHARED / "splits_2015_2025.parquet"], adjusted="splits")
     assert report.new + sum(n for r, n in report.refused.items() if "splits" not in r) == 3_111_961
-    bars = store.bars()
+    bars = store.known().bars()
     assert bars["symbol"].n_unique() == 8550
     assert "BRK.B" in bars["symbol"]
     assert bars.select(pl.struct("symbol", "session").is_duplicated().any()).item() is False

@@ -51,8 +51,8 @@ def test_a_killed_sync_goes_on_where_it_was(tmp_path: Path) -> None:
         whole = tmp_path / "whole"
         seconds = run(start(whole, server.url, days[0]), None)
         assert seconds is not None
-        expected = Store(whole).bars(adjust="none")
-        assert Store(whole).sessions().to_list() == days
+        expected = Store(whole).known().bars(adjust="none")
+        assert Store(whole).known().sessions.to_list() == days
         assert expected.select("symbol", "session").is_duplicated().sum() == 0
 
         moments = np.random.default_rng(1).uniform(0.0, seconds / 2, KILLS)
@@ -68,7 +68,7 @@ def test_a_killed_sync_goes_on_where_it_was(tmp_path: Path) -> None:
             assert before <= after  # nothing that was stored is lost
             cut_short += bool(before) and len(after) < len(remembered(whole))
             if said is not None and len(after) == len(remembered(whole)):
-                assert Store(folder).bars(adjust="none").equals(expected)
+                assert Store(folder).known().bars(adjust="none").equals(expected)
                 run(child, 0.0)
                 shutil.rmtree(folder)
                 number += 1
@@ -78,9 +78,9 @@ def test_a_killed_sync_goes_on_where_it_was(tmp_path: Path) -> None:
         run(child, None)
         assert_not_repeated([one.path for one in server.requests[seen:]], before)
     store = Store(folder)
-    assert store.bars(adjust="none").equals(expected)
+    assert store.known().bars(adjust="none").equals(expected)
     for table in ("symbols", "splits", "dividends"):
-        mine, theirs = (getattr(Store(place), table)() for place in (folder, whole))
+        mine, theirs = (Store(place).known().read(table) for place in (folder, whole))
         assert mine.equals(theirs), table
     assert remembered(folder) == remembered(whole)
     # Most kills must have met a sync that was under way, or this proves nothing.

@@ -49,7 +49,7 @@ def _truth(server: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> pl.D
         patch.setenv("TAPESCAN_MASSIVE_KEY", KEY)
         store = Store(tmp_path_factory.mktemp("truth") / "store")
         assert not fetch(store, server).partial
-    return store.bars(adjust="none")
+    return store.known().bars(adjust="none")
 
 
 def fetch(store: Store, server: FakeServer, **wishes: Any) -> SyncReport:
@@ -98,11 +98,11 @@ def test_a_wrong_answer_is_not_stored(
     assert KEY not in str(report)
     assert report.sessions().filter(pl.col("reason") != "")["session"].to_list() == [FRIDAY]
     # The other days are there, and whole.
-    assert store.bars(adjust="none").equals(truth.filter(pl.col("session") < FRIDAY))
+    assert store.known().bars(adjust="none").equals(truth.filter(pl.col("session") < FRIDAY))
     # Nothing is lost: when the vendor is well again, the day comes.
     server.behave()
     assert not fetch(store, server).partial
-    assert store.bars(adjust="none").equals(truth)
+    assert store.known().bars(adjust="none").equals(truth)
 
 
 #: What is done to some answers, and does no harm.
@@ -130,8 +130,8 @@ def test_what_passes_does_no_harm(
     server.misbehave(kind, path=str(FRIDAY), **how)
     report = fetch(store, server)
     assert not report.partial, str(report)
-    assert store.bars(adjust="none").equals(truth)
-    assert len(store.quarantine()) == 0
+    assert store.known().bars(adjust="none").equals(truth)
+    assert len(store.known().read("quarantine")) == 0
 
 
 def test_a_clock_that_is_off_waits_by_the_vendors_own(
@@ -144,7 +144,7 @@ def test_a_clock_that_is_off_waits_by_the_vendors_own(
     report = fetch(store, server)
     assert not report.partial
     assert report.parts[0].throttled == 1
-    assert store.bars(adjust="none").equals(truth)
+    assert store.known().bars(adjust="none").equals(truth)
 
 
 @pytest.mark.parametrize("kind", ["null_prices", "negative_price"])
@@ -154,9 +154,11 @@ def test_bad_rows_are_left_out_and_reported(
     store = Store(tmp_path / "store")
     server.misbehave(kind, path=str(FRIDAY), times=None, rows=3)
     report = fetch(store, server)
-    left_out = len(store.quarantine()) + sum(problem.reason == "refused_rows" for problem in report.parts[0].problems)
+    left_out = len(store.known().read("quarantine")) + sum(
+        problem.reason == "refused_rows" for problem in report.parts[0].problems
+    )
     assert left_out == 3
-    stored = store.bars(adjust="none")
+    stored = store.known().bars(adjust="none")
     assert len(stored) == len(truth) - 3
     assert stored.join(truth, on=list(BAR_COLUMNS), how="anti").is_empty()
 
@@ -165,12 +167,12 @@ def test_conflicting_rows_are_quarantined_not_chosen(server: FakeServer, truth: 
     store = Store(tmp_path / "store")
     server.misbehave("duplicate_rows", path=str(FRIDAY), times=None, rows=5, conflicting=True)
     report = fetch(store, server)
-    refused = store.quarantine()
+    refused = store.known().read("quarantine")
     assert refused["symbol"].n_unique() == 5
     assert sum(report.parts[0].stored.refused.values()) == len(refused)
     # A second row that breaks a rule by itself does not condemn the first; of two good ones neither is believed.
     unknowable = refused.filter(pl.col("reason") == CONFLICT)["symbol"].n_unique()
-    stored = store.bars(adjust="none")
+    stored = store.known().bars(adjust="none")
     assert len(stored) == len(truth) - unknowable
     assert stored.join(truth, on=list(BAR_COLUMNS), how="anti").is_empty()
 

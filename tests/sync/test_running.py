@@ -13,16 +13,17 @@ import polars as pl
 import pytest
 
 from tapescan.core.errors import OptionError, StoreError, VendorError
+from tapescan.importing.importing import import_files
 from tapescan.market import calendar
 from tapescan.store import Fetched, Step, Store
 from tapescan.sync import SyncReport, dry_run, sync
 from tapescan.sync.wishes import Wishes
-from tapescan.vendors.seam import Ask, Batch, Call, Offer, Vendor, What
+from tapescan.vendors.seam import Ask, Batch, Call, Vendor
 from tests.sync.vendor import NOW, PLAN, SYMBOLS, ByDate, BySymbol, bars_of, patched
 
 FRIDAY = dt.date(2026, 11, 20)
 WEEK = [dt.date(2026, 11, day) for day in (16, 17, 18, 19, 20)]
-BARS: tuple[What, ...] = ("bars",)
+BARS: tuple[str, ...] = ("bars",)
 
 
 @pytest.fixture(name="store")
@@ -47,8 +48,8 @@ def test_all_sessions_are_fetched_and_stored(run: Run, store: Store) -> None:
     vendor = ByDate()
     report = run(vendor)
     assert sorted(vendor.made) == [f"bars/{day}" for day in WEEK]
-    assert store.sessions().to_list() == WEEK
-    assert len(store.bars()) == 5 * len(SYMBOLS)
+    assert store.known().sessions.to_list() == WEEK
+    assert len(store.known().bars()) == 5 * len(SYMBOLS)
     assert (report.parts[0].calls, report.parts[0].made, report.parts[0].stored.new) == (5, 5, 100)
     assert not report.partial
     assert report.sessions().select("session", "rows", "reason").rows() == [(day, 20, "") for day in WEEK]
@@ -79,9 +80,9 @@ def test_what_was_fetched_before_it_was_final_is_fetched_once_more(run: Run, sto
     report = run(corrected, now=monday)
     assert corrected.made == [f"bars/{FRIDAY}"]
     assert report.parts[0].stored.replaced == len(SYMBOLS)
-    assert store.bars().filter(pl.col("session") == FRIDAY)["close"].unique().to_list() == [12.0]
+    assert store.known().bars().filter(pl.col("session") == FRIDAY)["close"].unique().to_list() == [12.0]
     # The old value is still readable.
-    assert store.at(versions).bars().filter(pl.col("session") == FRIDAY)["close"].unique().to_list() == [10.0]
+    assert store.at(versions).known().bars().filter(pl.col("session") == FRIDAY)["close"].unique().to_list() == [10.0]
     once = ByDate()
     run(once, now=monday + dt.timedelta(hours=1))
     assert once.made == []
@@ -93,16 +94,16 @@ def test_without_dates_holes_are_filled_and_the_new_session_is_fetched(run: Run,
     report = run(vendor, end=WEEK[2])
     assert report.partial
     assert [failure.sessions for failure in report.parts[0].failures] == [(WEEK[1],)]
-    assert store.sessions().to_list() == [WEEK[0], WEEK[2]]
+    assert store.known().sessions.to_list() == [WEEK[0], WEEK[2]]
     second = ByDate()
     run(second, start=None)
     assert sorted(second.made) == [f"bars/{day}" for day in (WEEK[1], WEEK[3], WEEK[4])]
-    assert store.sessions().to_list() == WEEK
+    assert store.known().sessions.to_list() == WEEK
 
 
 def test_a_first_sync_without_dates_takes_a_year(run: Run, store: Store) -> None:
     run(ByDate(), start=None)
-    days = store.sessions()
+    days = store.known().sessions
     assert days[-1] == FRIDAY
     assert (FRIDAY - days[0]).days in range(364, 367)
     assert len(days) == calendar.session_count(days[0], FRIDAY)
@@ -110,7 +111,7 @@ def test_a_first_sync_without_dates_takes_a_year(run: Run, store: Store) -> None
 
 def test_an_imported_store_is_continued_after_its_newest_bar(run: Run, store: Store, tmp_path: Path) -> None:
     bars_of(WEEK[1]).drop("adjusted_to").write_parquet(tmp_path / "old.parquet")
-    store.import_files([tmp_path / "old.parquet"])
+    import_files(store, [tmp_path / "old.parquet"])
     vendor = ByDate()
     run(vendor, start=None)
     assert sorted(vendor.made) == [f"bars/{day}" for day in WEEK[2:]]
@@ -129,7 +130,7 @@ class TestShortDays:
         vendor = ByDate()
         vendor.answers[WEEK[2]] = bars_of(WEEK[2], SYMBOLS[:10])
         report = run(vendor)
-        assert store.sessions().to_list() == [day for day in WEEK if day != WEEK[2]]
+        assert store.known().sessions.to_list() == [day for day in WEEK if day != WEEK[2]]
         (failure,) = report.parts[0].failures
         assert (failure.reason, failure.sessions) == ("short_day", (WEEK[2],))
         assert "10 symbols, 20 on the days around it" in failure.detail
@@ -137,7 +138,7 @@ class TestShortDays:
         vendor = ByDate()
         run(vendor)
         assert vendor.made == [f"bars/{WEEK[2]}"]  # asked for again, and now whole
-        assert store.sessions().to_list() == WEEK
+        assert store.known().sessions.to_list() == WEEK
 
     def test_a_daily_refresh_is_compared_with_the_stored_days(self, run: Run, store: Store) -> None:
         run(ByDate(), end=WEEK[3])
@@ -145,13 +146,13 @@ class TestShortDays:
         vendor.answers[FRIDAY] = bars_of(FRIDAY, SYMBOLS[:15])
         report = run(vendor, start=None)
         assert report.parts[0].failures[0].reason == "short_day"
-        assert store.sessions()[-1] == WEEK[3]
+        assert store.known().sessions[-1] == WEEK[3]
 
     def test_a_few_symbols_less_are_no_short_day(self, run: Run, store: Store) -> None:
         vendor = ByDate()
         vendor.answers[FRIDAY] = bars_of(FRIDAY, SYMBOLS[:17])
         assert not run(vendor).partial
-        assert len(store.bars().filter(pl.col("session") == FRIDAY)) == 17
+        assert len(store.known().bars().filter(pl.col("session") == FRIDAY)) == 17
 
 
 class TestFailures:
@@ -180,8 +181,8 @@ class TestFailures:
         bad = bars_of(FRIDAY).with_columns(low=pl.when(pl.col("symbol") == "S03").then(99.0).otherwise(pl.col("low")))
         vendor.answers[FRIDAY] = pl.concat([bad, bad.head(2)])  # and two rows twice
         report = run(vendor)
-        assert len(store.bars().filter(pl.col("session") == FRIDAY)) == len(SYMBOLS) - 1
-        assert store.quarantine()["symbol"].to_list() == ["S03"]
+        assert len(store.known().bars().filter(pl.col("session") == FRIDAY)) == len(SYMBOLS) - 1
+        assert store.known().read("quarantine")["symbol"].to_list() == ["S03"]
         assert sum(report.parts[0].stored.refused.values()) == 1
         assert report.parts[0].stored.copies == 2
 
@@ -209,7 +210,7 @@ class TestBySymbol:
         vendor = BySymbol()
         report = run(vendor)
         assert len(vendor.made) == 5
-        assert len(store.bars()) == 5 * len(SYMBOLS)
+        assert len(store.known().bars()) == 5 * len(SYMBOLS)
         assert report.symbols().select("symbol", "reason").rows() == [("GONE", "unknown_symbol")]
         again = BySymbol()
         run(again)
@@ -221,22 +222,22 @@ class TestBySymbol:
 
     def test_named_symbols_alone(self, run: Run, store: Store) -> None:
         run(BySymbol(), symbols=("S01", "S02"))
-        assert store.newest()["symbol"].to_list() == ["S01", "S02"]
+        assert store.known().newest()["symbol"].to_list() == ["S01", "S02"]
         # Two symbols are not the market: the sessions still have to be fetched for the others.
         listing = pl.DataFrame({"symbol": list(SYMBOLS), "name": ["x"] * 20})
         store.add({"symbols": listing}, "nasdaqtrader", step=Step("listing", 0))
         run(BySymbol())
-        assert len(store.newest()) == 20
+        assert len(store.known().newest()) == 20
 
 
 class TestTwoVendors:
     def test_who_came_first_keeps_its_place(self, run: Run, store: Store) -> None:
         store.add({"bars": bars_of(WEEK[0], SYMBOLS[:2], close=11.0)}, "alpaca", step=Step("first", 0))
         report = run(ByDate())
-        monday = store.bars().filter(pl.col("session") == WEEK[0])
+        monday = store.known().bars().filter(pl.col("session") == WEEK[0])
         assert monday.filter(pl.col("symbol") == "S00")["close"].item() == 11.0
         assert report.parts[0].stored.beside == 2
-        other = store.raw_bars(other=True)
+        other = store.known().stamped_bars("other_bars")
         assert other.select("symbol", "close", "source").rows() == [
             ("S00", 10.0, "massive"),
             ("S01", 10.0, "massive"),
@@ -245,14 +246,14 @@ class TestTwoVendors:
     def test_replace_takes_the_place(self, run: Run, store: Store) -> None:
         store.add({"bars": bars_of(WEEK[0], SYMBOLS[:2], close=11.0)}, "alpaca", step=Step("first", 0))
         run(ByDate(), replace=True)
-        assert store.bars()["close"].unique().to_list() == [10.0]
+        assert store.known().bars()["close"].unique().to_list() == [10.0]
 
     def test_compare_changes_no_bar_and_is_not_remembered(self, run: Run, store: Store) -> None:
         store.add({"bars": bars_of(FRIDAY, close=11.0)}, "alpaca", step=Step("first", 0))
-        before = store.bars()
+        before = store.known().bars()
         run(ByDate(), start=FRIDAY, compare=True)
-        assert store.bars().equals(before)
-        assert len(store.raw_bars(other=True)) == len(SYMBOLS)
+        assert store.known().bars().equals(before)
+        assert len(store.known().stamped_bars("other_bars")) == len(SYMBOLS)
         assert store.fetches("massive").is_empty()
 
 
@@ -267,7 +268,7 @@ def test_dry_run_says_the_calls_and_makes_none(store: Store, monkeypatch: pytest
 
 def test_dry_run_before_the_symbols_are_known_says_how_much(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     class Both(BySymbol):
-        offers: ClassVar[tuple[Offer, ...]] = ("bars by symbol", "universe")
+        offers: ClassVar[tuple[str, ...]] = ("bars by symbol", "universe")
 
         def calls(self, ask: Ask) -> Sequence[Call]:
             return super().calls(ask) if ask.what == "bars" else [Call("universe", "universe")]
@@ -302,12 +303,12 @@ def test_ctrl_c_stores_what_is_complete_and_goes_on_from_there(run: Run, store: 
     report = run(first, start=start)
     assert report.stopped
     assert "STOPPED" in str(report)
-    stored = store.sessions()
+    stored = store.known().sessions
     assert 30 <= len(stored) <= 60
     second = ByDate()
     run(second, start=start)
     assert {key.removeprefix("bars/") for key in second.made}.isdisjoint({str(day) for day in stored})
-    assert len(store.sessions()) == calendar.session_count(start, FRIDAY)
+    assert len(store.known().sessions) == calendar.session_count(start, FRIDAY)
 
 
 class TestMemory:
@@ -347,18 +348,18 @@ class TestLearntFromAnAdversary:
         store.add({"bars": bars_of(WEEK[0], many)}, "file", step=Step("import", 0))
         report = run(ByDate(), start=WEEK[1])
         assert {failure.reason for failure in report.parts[0].failures} == {"short_day"}
-        assert store.sessions().to_list() == [WEEK[0]]
+        assert store.known().sessions.to_list() == [WEEK[0]]
 
     def test_a_first_day_that_turns_out_short_is_asked_for_again(self, run: Run, store: Store) -> None:
         vendor = ByDate()
         vendor.answers[WEEK[0]] = bars_of(WEEK[0], SYMBOLS[:3])
         run(vendor, end=WEEK[0])
-        assert len(store.bars()) == 3  # there was nothing to compare it with
+        assert len(store.known().bars()) == 3  # there was nothing to compare it with
         run(ByDate(), start=WEEK[1])
         healed = ByDate()
         run(healed, start=None)
         assert healed.made == [f"bars/{WEEK[0]}"]
-        assert len(store.bars()) == 5 * len(SYMBOLS)
+        assert len(store.known().bars()) == 5 * len(SYMBOLS)
 
     def test_the_session_before_under_another_date_is_refused(self, run: Run, store: Store) -> None:
         vendor = ByDate()
@@ -367,7 +368,7 @@ class TestLearntFromAnAdversary:
         for days in ({}, {"start": None}):  # in one sync, and in a refresh beside the stored day
             report = run(vendor, **days)
             assert [failure.reason for failure in report.parts[0].failures] == ["wrong_day"]
-        assert store.sessions()[-1] == WEEK[3]
+        assert store.known().sessions[-1] == WEEK[3]
 
     def test_a_symbol_that_becomes_known_later_gets_its_history(self, run: Run, store: Store) -> None:
         listing = pl.DataFrame({"symbol": SYMBOLS[:2], "name": ["x"] * 2})
@@ -376,7 +377,7 @@ class TestLearntFromAnAdversary:
         listing = pl.DataFrame({"symbol": SYMBOLS, "name": ["x"] * 20})
         store.add({"symbols": listing}, "nasdaqtrader", step=Step("listing", 1))
         run(BySymbol(), start=None)
-        assert store.newest()["bars"].to_list() == [5] * 20
+        assert store.known().newest()["bars"].to_list() == [5] * 20
         again = BySymbol()
         run(again, start=None)
         assert again.made == []
@@ -401,10 +402,10 @@ class TestLearntFromAnAdversary:
         vendor.answers[WEEK[1]] = bars_of(WEEK[1], close=12.0)
         run(vendor, replace=True)
         assert len(vendor.made) == 5
-        assert store.bars().filter(pl.col("session") == WEEK[1])["close"].unique().to_list() == [12.0]
+        assert store.known().bars().filter(pl.col("session") == WEEK[1])["close"].unique().to_list() == [12.0]
 
     @pytest.mark.parametrize("what", [(), ("snapshot",)])
-    def test_nothing_to_store_is_an_error(self, what: tuple[What, ...], run: Run) -> None:
+    def test_nothing_to_store_is_an_error(self, what: tuple[str, ...], run: Run) -> None:
         with pytest.raises(OptionError):
             run(ByDate(), what=what)
 
@@ -417,14 +418,18 @@ class TestLearntFromAnAdversary:
         store.add({"splits": first}, "massive", step=Step("one", 0), covers=whole)
         versions = store.versions()
         report = store.add({"splits": moved}, "massive", step=Step("two", 0), covers=whole)
-        assert store.splits().select("symbol", "ex_date").rows() == [("A", WEEK[2]), ("B", WEEK[1]), ("C", WEEK[0])]
+        assert store.known().read("splits").select("symbol", "ex_date").rows() == [
+            ("A", WEEK[2]),
+            ("B", WEEK[1]),
+            ("C", WEEK[0]),
+        ]
         assert "1 withdrawn by massive: A 2026-11-16" in str(report)
-        assert len(store.at(versions).splits()) == 3
+        assert len(store.at(versions).known().read("splits")) == 3
         # An answer that lost nearly all is not believed.
         many = pl.DataFrame({"symbol": [f"D{i}" for i in range(50)], "ex_date": [WEEK[1]] * 50, "ratio": [2.0] * 50})
         store.add({"splits": many}, "massive", step=Step("three", 0), covers={})
         report = store.add({"splits": moved}, "massive", step=Step("four", 0), covers=whole)
-        assert len(store.splits()) == 53
+        assert len(store.known().read("splits")) == 53
         assert "all are kept" in str(report)
 
     def test_two_sources_of_facts_do_not_add_up(self, store: Store) -> None:
@@ -436,4 +441,4 @@ class TestLearntFromAnAdversary:
         for round_number in range(3):
             store.add({"facts": fact(100.0)}, "sec", step=Step("sec", round_number))
             store.add({"facts": fact(90.0)}, "massive", step=Step("massive", round_number))
-        assert len(store.facts()) == 2
+        assert len(store.known().read("facts")) == 2

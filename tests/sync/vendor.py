@@ -12,7 +12,7 @@ import polars as pl
 from tapescan.core.errors import VendorError
 from tapescan.market.clock import final_at
 from tapescan.network.link import Link, Reply
-from tapescan.vendors.seam import COLUMNS, Ask, Batch, Call, KeyName, Offer, Plan, Problem, Vendor, What
+from tapescan.vendors.seam import Ask, Batch, Call, KeyName, Plan, Problem, Vendor, rows_of
 
 __all__ = ["NOW", "PLAN", "ByDate", "BySymbol", "bars_of", "patched"]
 
@@ -36,7 +36,7 @@ def bars_of(session: dt.date, symbols: Sequence[str] = SYMBOLS, close: float = 1
         "volume": [1000.0 + session.toordinal() % 500] * count,  # no two days are alike
         "adjusted_to": [None] * count,
     }
-    return pl.DataFrame(columns, schema=COLUMNS["bars"])
+    return rows_of("bars", columns)
 
 
 class _Vendor:
@@ -79,8 +79,9 @@ class _Vendor:
 class ByDate(_Vendor):
     """The whole market of a session in a call. answers : session -> rows, instead of the plain ones."""
 
-    offers: ClassVar[tuple[Offer, ...]] = ("bars by date",)
-    needs_symbols: ClassVar[tuple[What, ...]] = ()
+    offers: ClassVar[tuple[str, ...]] = ("bars by date",)
+    preferred: ClassVar[Mapping[str, int]] = {}
+    needs_symbols: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,8 +97,9 @@ class ByDate(_Vendor):
 class BySymbol(_Vendor):
     """Five symbols in a call."""
 
-    offers: ClassVar[tuple[Offer, ...]] = ("bars by symbol",)
-    needs_symbols: ClassVar[tuple[What, ...]] = ("bars",)
+    offers: ClassVar[tuple[str, ...]] = ("bars by symbol",)
+    preferred: ClassVar[Mapping[str, int]] = {}
+    needs_symbols: ClassVar[tuple[str, ...]] = ("bars",)
 
     def calls(self, ask: Ask) -> Sequence[Call]:
         span = f"{ask.sessions[0]}..{ask.sessions[-1]}"

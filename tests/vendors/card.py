@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tapescan.vendors.seam import What
 from tests.vendors.cases import Bench, Case
 
 __all__ = ["CARDS", "Card", "card", "keyed", "needs", "network"]
@@ -35,7 +34,7 @@ def card(number: str, title: str, why_not: Callable[[Case], str] = lambda _case:
     return entered
 
 
-def needs(what: What) -> Callable[[Case], str]:
+def needs(what: str) -> Callable[[Case], str]:
     return lambda case: "" if what in case.whats else f"no {what}"
 
 

@@ -6,14 +6,13 @@ import datetime as dt
 import re
 import socket
 from dataclasses import replace
-from typing import get_args
 
 import polars as pl
 import pytest
 
 from tapescan.core.errors import OptionError, VendorError
 from tapescan.market.calendar import is_session, next_session
-from tapescan.vendors.seam import Offer, What
+from tapescan.tables.registry import all_kinds, all_offers
 from tests.fakes import FakeMarket, spelled
 from tests.vendors.card import card, needs, network
 from tests.vendors.cases import SYMBOLS, Bench, Case, Place, fake_market
@@ -30,7 +29,7 @@ def declares(bench: Bench) -> None:
     assert vendor.name == bench.case.vendor
     assert vendor.title
     assert vendor.offers
-    assert set(vendor.offers) <= set(get_args(Offer))
+    assert set(vendor.offers) <= set(all_offers())
     assert len({plan.name for plan in vendor.plans}) == len(vendor.plans) > 0
     for plan in vendor.plans:
         assert plan.seconds > 0
@@ -43,7 +42,7 @@ def declares(bench: Bench) -> None:
     assert vendor.notes
     assert all(note == " ".join(note.split()) for note in vendor.notes)
     with bench.place() as place:
-        for what in set(get_args(What)) - set(bench.case.whats):
+        for what in {kind.name for kind in all_kinds(stored=False)} - set(bench.case.whats):
             with pytest.raises(OptionError):
                 vendor.calls(place.ask(what, symbols=SYMBOLS, sessions=tuple(place.market.sessions)))
 

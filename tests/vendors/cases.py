@@ -16,8 +16,9 @@ import pytest
 
 from tapescan.network.limits import Pace
 from tapescan.network.link import Link, Patience
+from tapescan.tables.registry import all_kinds, offers_of
 from tapescan.vendors.registry import base_addresses, load_vendor, open_link
-from tapescan.vendors.seam import Ask, Batch, Call, Plan, Problem, Vendor, What
+from tapescan.vendors.seam import Ask, Batch, Call, Plan, Problem, Vendor
 from tests.fakes import FakeMarket, FakeServer
 from tests.fakes.stooq import write_stooq
 from tests.vendors.conftest import SHORT, good_keys, problems, rows
@@ -51,7 +52,7 @@ STEADY = replace(SHORT, silence=5.0)
 class Paged:
     """An ask that takes several pages: of what, where, and how many symbols by name (0 for the whole market)."""
 
-    what: What
+    what: str
     path: str
     symbols: int = 0
 
@@ -68,7 +69,7 @@ class Case:
     """
 
     vendor: str
-    main: What
+    main: str
     path: str
     changed: Mapping[str, Any] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -90,17 +91,12 @@ class Case:
         return bool(self.made.hosts)
 
     @property
-    def whats(self) -> tuple[What, ...]:
+    def whats(self) -> tuple[str, ...]:
         """What it can be asked for."""
         offers = self.made.offers
-        kinds: dict[What, bool] = {
-            "bars": "bars by date" in offers or "bars by symbol" in offers,
-            "universe": "universe" in offers,
-            "actions": "splits" in offers or "dividends" in offers,
-            "fundamentals": "fundamentals" in offers,
-            "snapshot": "snapshot" in offers,
-        }
-        return tuple(what for what, there in kinds.items() if there)
+        return tuple(
+            kind.name for kind in all_kinds(stored=False) if any(offer in offers for offer in offers_of(kind))
+        )
 
     @property
     def plan(self) -> Plan:
@@ -179,7 +175,7 @@ class Place:
     def url(self) -> str:
         return self.server.url if self.server else ""
 
-    def ask(self, what: What | None = None, **changed: Any) -> Ask:
+    def ask(self, what: str | None = None, **changed: Any) -> Ask:
         """An ask about the whole of the market's time, a day after its end; the main one where nothing is named."""
         what = what or self.case.main
         by_name = "bars by date" not in self.case.made.offers

@@ -10,7 +10,7 @@ import pytest
 
 from tapescan.network.limits import Pace
 from tapescan.network.link import Link, Patience
-from tapescan.vendors.seam import COLUMNS, Ask, Batch, Call, Problem, Vendor
+from tapescan.vendors.seam import Ask, Batch, Call, Problem, Vendor, rows_of
 from tests.fakes.reply import KEY, SECRET
 
 __all__ = ["SHORT", "fetch", "good_keys", "problems", "rows"]
@@ -58,7 +58,7 @@ def fetch(
 def rows(batches: Sequence[Batch], table: str) -> pl.DataFrame:
     """The rows of one table in all batches."""
     frames = [batch.rows for batch in batches if batch.table == table]
-    return pl.concat(frames) if frames else pl.DataFrame(schema=COLUMNS[table])
+    return pl.concat(frames) if frames else rows_of(table)
 
 
 def problems(batches: Sequence[Batch]) -> list[Problem]:

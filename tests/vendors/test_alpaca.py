@@ -16,7 +16,7 @@ from tapescan.market.clock import final_at, ready_at
 from tapescan.market.spelling import normal_spelling
 from tapescan.network.link import Patience
 from tapescan.vendors.alpaca.vendor import KEY, SECRET, Alpaca, to_vendor
-from tapescan.vendors.seam import Ask, Call, What
+from tapescan.vendors.seam import Ask, Call
 from tests.fakes import SPECIAL, FakeMarket, FakeServer, spelled
 from tests.fakes.alpaca import Alpaca as FakeAlpaca
 from tests.vendors.conftest import fetch, problems, rows
@@ -28,7 +28,7 @@ FREE, PLUS = Alpaca.plans
 PATIENT = Patience(silence=20.0, whole=60.0)
 
 
-def ask(what: What = "bars", *sessions: dt.date, now: dt.datetime = NOW, **more: Any) -> Ask:
+def ask(what: str = "bars", *sessions: dt.date, now: dt.datetime = NOW, **more: Any) -> Ask:
     return Ask(what, more.pop("plan", PLUS), now, more.pop("until", END), sessions=sessions, **more)
 
 

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from tapescan.vendors.alpaca.vendor import Alpaca
-from tapescan.vendors.seam import Ask, What
+from tapescan.vendors.seam import Ask
 from tests.fakes import FakeMarket, FakeServer
 from tests.vendors.conftest import fetch, problems, rows
 from tests.vendors.scripted import Scripted
@@ -21,7 +21,7 @@ END = dt.date(2026, 11, 20)
 FREE, PLUS = Alpaca.plans
 
 
-def ask(what: What = "bars", *sessions: dt.date, now: dt.datetime = NOW, **more: Any) -> Ask:
+def ask(what: str = "bars", *sessions: dt.date, now: dt.datetime = NOW, **more: Any) -> Ask:
     return Ask(what, more.pop("plan", PLUS), now, more.pop("until", END), sessions=sessions, **more)
 
 

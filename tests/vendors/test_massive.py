@@ -18,7 +18,7 @@ from tapescan.network.link import Patience
 from tapescan.vendors.massive import bars as massive_bars
 from tapescan.vendors.massive.files import ACCESS_KEY, SECRET_KEY, signed
 from tapescan.vendors.massive.vendor import KEY, Massive, to_vendor
-from tapescan.vendors.seam import Ask, Call, What
+from tapescan.vendors.seam import Ask, Call
 from tests.fakes import SPECIAL, FakeMarket, FakeServer, spelled
 from tests.vendors.conftest import fetch, good_keys, problems, rows
 from tests.vendors.scripted import Scripted
@@ -29,7 +29,7 @@ ADVANCED = Massive.plans[3]
 PATIENT = Patience(silence=20.0, whole=60.0)
 
 
-def ask(what: What = "bars", *sessions: dt.date, now: dt.datetime = NOW, **more: Any) -> Ask:
+def ask(what: str = "bars", *sessions: dt.date, now: dt.datetime = NOW, **more: Any) -> Ask:
     return Ask(what, more.pop("plan", ADVANCED), now, more.pop("until", END), sessions=sessions, **more)
 
 

@@ -15,7 +15,7 @@ from tapescan.network.limits import Pace
 from tapescan.network.link import Link
 from tapescan.vendors.massive.fundamentals import RATIOS, ratios
 from tapescan.vendors.massive.vendor import Massive, to_vendor
-from tapescan.vendors.seam import Ask, Call, What
+from tapescan.vendors.seam import Ask, Call
 from tests.fakes import FakeMarket, FakeServer, spelled
 from tests.vendors.conftest import fetch, good_keys, problems, rows
 from tests.vendors.scripted import Scripted
@@ -25,7 +25,7 @@ END = dt.date(2026, 11, 20)
 ADVANCED = Massive.plans[3]
 
 
-def ask(what: What = "bars", *sessions: dt.date, now: dt.datetime = NOW, **more: Any) -> Ask:
+def ask(what: str = "bars", *sessions: dt.date, now: dt.datetime = NOW, **more: Any) -> Ask:
     return Ask(what, more.pop("plan", ADVANCED), now, more.pop("until", END), sessions=sessions, **more)
 
 

@@ -16,7 +16,8 @@ from tapescan.core.errors import OptionError, VendorError
 from tapescan.fundamentals import FACTS, derive, snapshot
 from tapescan.market.calendar import next_session
 from tapescan.network.limits import Pace
-from tapescan.vendors.seam import COLUMNS, Ask, Batch
+from tapescan.tables.registry import schema_of
+from tapescan.vendors.seam import Ask, Batch
 from tapescan.vendors.sec.frames import Period, frames_of, periods
 from tapescan.vendors.sec.vendor import CONTACT, Sec, to_vendor
 from tests.fakes import FakeMarket, FakeServer
@@ -389,7 +390,7 @@ def test_a_company_without_statements_is_told_and_not_an_error(market: FakeMarke
         batches = fetch(ask(companies=("0009999999",)), server)
         zipped = fetch(ask(companies=("0009999999", *some_company(market)), via="zip"), server)
     assert [(p.reason, p.symbol) for p in problems(batches)] == [("unknown_company", "0009999999")]
-    assert [batch.rows.schema for batch in batches] == [pl.Schema(COLUMNS["facts"])]
+    assert [batch.rows.schema for batch in batches] == [pl.Schema(schema_of("facts"))]
     assert [(p.reason, p.symbol) for p in problems(zipped)] == [("unknown_company", "0009999999")]
     assert set(rows(zipped, "facts")["company"]) == set(some_company(market))
 

@@ -19,7 +19,7 @@ command line prints ``str(error)`` as one line and exits with code 2.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 __all__ = [
     "VENDOR_REASONS",
@@ -42,17 +42,24 @@ class TapescanError(Exception):
 
     Attributes
     ----------
-    what : what is wrong, naming the file, row, option or name.
+    what : what is wrong, naming the file, row or name.
     hint : what to do about it; may be empty.
+    field : the argument that it is about, as the Python API calls it; empty for none.
     """
 
-    def __init__(self, what: str, hint: str = "") -> None:
+    def __init__(self, what: str, hint: str = "", *, field: str = "") -> None:
         super().__init__(what, hint)
         self.what = what
         self.hint = hint
+        self.field = field
 
     def __str__(self) -> str:
-        text = f"{self.what}; {self.hint}" if self.hint else self.what
+        return self.told()
+
+    def told(self, name: Callable[[str], str] = str) -> str:
+        """One line. name : how an interface calls a field, as ``--as-of`` for ``as_of``."""
+        what = f"{name(self.field)}: {self.what}" if self.field else self.what
+        text = f"{what}; {self.hint}" if self.hint else what
         return " ".join(text.split())
 
 

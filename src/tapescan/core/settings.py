@@ -26,6 +26,7 @@ __all__ = [
     "setting",
     "variable",
     "vendor_setting",
+    "vendor_variable",
 ]
 
 SETTINGS_FILE = "tapescan.toml"
@@ -100,10 +101,14 @@ def setting(name: str) -> Any:
     return filed[name] if name in filed else getattr(Settings(), name)
 
 
+def vendor_variable(vendor: str, name: str, part: str = "") -> str:
+    """The variable of a vendor's setting, of VENDOR_SETTINGS."""
+    return "_".join(["TAPESCAN", vendor.upper(), *([part.upper()] if part else []), name.upper()])
+
+
 def vendor_setting(vendor: str, name: str, part: str = "") -> str:
-    """A setting of a vendor from its variable; empty where that is not set. name : of VENDOR_SETTINGS."""
-    end = f"{part.upper()}_{name.upper()}" if part else name.upper()
-    return os.environ.get(f"TAPESCAN_{vendor.upper()}_{end}", "")
+    """A setting of a vendor from its variable; empty where that is not set."""
+    return os.environ.get(vendor_variable(vendor, name, part), "")
 
 
 def from_environment(name: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from tapescan.core.errors import OptionError, StoreError
+from tapescan.core.errors import StoreError
 from tapescan.core.progress import Progress, silent
 from tapescan.doctor.findings import (
     COMPARED,
@@ -30,7 +30,7 @@ from tapescan.doctor.findings import (
     missing_sessions,
 )
 from tapescan.doctor.jumps import VERDICTS, split_like_jumps, splits_recorded_twice
-from tapescan.store import Store
+from tapescan.store import KnownStore, Store
 from tapescan.sync.sessions import sessions_fetched
 
 __all__ = ["Diagnosis", "examine"]
@@ -216,14 +216,9 @@ def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | 
     tell = progress or silent
     if store.is_empty():
         raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
-    store = store.at(store.versions())  # one state, whatever is written meanwhile
+    known = store.known(as_of).at_newest_session()  # one state, whatever is written meanwhile
     tell(0, 4, "reading bars")
-    bars = store.bars(as_of)
-    if bars.is_empty():
-        raise OptionError(
-            f"--as-of {as_of} lies before the first bar, which is of {store.sessions()[0]}",
-            "choose that date or a later one",
-        )
+    bars = known.bars()
     counts = bars.group_by("session").len().sort("session")
     sessions = counts["session"]
     newest = sessions[-1]
@@ -232,15 +227,15 @@ def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | 
     whole = sessions.filter(sessions.is_in(sessions_fetched(store.fetches()["key"])))
     gaps, seldom = find_gaps(bars, sessions.filter(~sessions.is_in([*short["session"], *whole])))
     last = bars.group_by("symbol").agg(newest=pl.col("session").max())
-    listing = store.symbols()
+    listing = known.read("symbols")
     tell(2, 4, "looking for splits")
-    splits = store.splits().filter(pl.col("ex_date") <= newest)
-    jumps = _without_dividends(store, as_of, split_like_jumps(bars, splits))
+    splits = known.read("splits")
+    jumps = _without_dividends(known, split_like_jumps(bars, splits))
     number = len(bars)
     del bars
     tell(3, 4, "comparing vendors")
-    compared, disagreements = _compared(store, splits, newest)
-    facts = store.facts(newest, newest - STATEMENTS_WITHIN)
+    compared, disagreements = _compared(store, known, splits)
+    facts = known.facts(STATEMENTS_WITHIN)
     return Diagnosis(
         store=store.path,
         first=sessions[0],
@@ -257,18 +252,18 @@ def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | 
         twice=splits_recorded_twice(splits),
         compared=compared,
         disagreements=disagreements,
-        quarantine=_refused(store, newest),
-        statements=find_statements(listing, store.companies(), facts, newest),
+        quarantine=_refused(known),
+        statements=find_statements(listing, known.read("companies"), facts, newest),
     )
 
 
-def _without_dividends(store: Store, as_of: dt.date | None, jumps: pl.DataFrame) -> pl.DataFrame:
+def _without_dividends(known: KnownStore, jumps: pl.DataFrame) -> pl.DataFrame:
     """Without the falls that are a large dividend: adjusted for it, most of the fall is gone."""
-    paid = store.dividends().select("symbol", session="ex_date")
+    paid = known.read("dividends").select("symbol", session="ex_date")
     doubtful = jumps.join(paid, on=["symbol", "session"], how="semi")["symbol"].unique()
     if doubtful.is_empty():
         return jumps
-    total = store.bars(as_of, adjust="total", symbols=doubtful.to_list())
+    total = known.bars(adjust="total", symbols=doubtful.to_list())
     before = pl.col("close").shift().over("symbol")
     left = total.select("symbol", "session", left=(pl.col("close") / before).log().abs())
     judged = jumps.join(left, on=["symbol", "session"], how="left", maintain_order="left")
@@ -277,18 +272,19 @@ def _without_dividends(store: Store, as_of: dt.date | None, jumps: pl.DataFrame)
     return judged.filter(~explained).drop("left")
 
 
-def _compared(store: Store, splits: pl.DataFrame, newest: dt.date) -> tuple[pl.DataFrame, pl.DataFrame]:
-    second = store.raw_bars(other=True).filter(pl.col("session") <= newest)
+def _compared(store: Store, known: KnownStore, splits: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    second = known.stamped_bars("other_bars")
     if second.is_empty():
         return pl.DataFrame(schema=COMPARED), pl.DataFrame(schema=DISAGREEMENTS)
-    first = store.raw_bars(since=second["session"].min())  # type: ignore[arg-type]
-    return compare_sources(first, second, splits, newest)
+    since: dt.date = second["session"].min()  # type: ignore[assignment]
+    first = store.at(known.versions).known(known.day, since=since).stamped_bars()
+    return compare_sources(first, second, splits, known.newest_session)
 
 
-def _refused(store: Store, newest: dt.date) -> pl.DataFrame:
+def _refused(known: KnownStore) -> pl.DataFrame:
     """kind, reason, rows of the quarantine; the value that an action was refused for is left out of its reason."""
-    reason = pl.col("reason").str.replace(r"^(?:splits|dividends): (.*), (?:ratio|amount) \S+$", "$1")
-    rows = store.quarantine(newest).group_by("kind", reason).agg(rows=pl.len().cast(pl.Int64))
+    reason = pl.col("reason").str.replace(r"^\w+: (.*), \w+ \S+$", "$1")
+    rows = known.read("quarantine").group_by("kind", reason).agg(rows=pl.len().cast(pl.Int64))
     return rows.sort("rows", "kind", "reason", descending=[True, False, False])
 
 

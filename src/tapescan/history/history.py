@@ -20,25 +20,19 @@ from tapescan.core.errors import InputError, OptionError, StoreError
 from tapescan.core.typing import Days
 from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
-from tapescan.market.index import INDEX_CLIP, MARKET_SESSIONS, MARKET_SYMBOL, MarketIndex
+from tapescan.market.index import EQUAL_WEIGHTED, INDEX_CLIP, MARKET_SESSIONS, MARKET_SYMBOL, MarketIndex
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
 from tapescan.store import Store
-from tapescan.store.table import SCHEMAS
+from tapescan.tables.registry import find_table, stored_tables
 
 __all__ = ["Basis", "History", "days", "history_of", "market_index"]
 
-
-#: Tables whose versions say which data the samples were made of.
-DATA_TABLES = ("bars", "splits", "symbols")
-
-#: The name of the index of all symbols (`market.panel`).
-EQUAL_WEIGHTED = "equal-weighted"
 
 #: Of those that traded in so many days before a session, the least share that trades to it or beyond, if it is to
 #: count as a session of the market: some stop for good in a year, few in a month.
 SETTLED = {365: 0.5, 30: 0.75}
 
-_NO_DIVIDENDS = pl.DataFrame(schema=SCHEMAS["dividends"])
+_NO_DIVIDENDS = find_table("dividends").empty()
 
 
 class Basis(NamedTuple):
@@ -152,19 +146,16 @@ def history_of(given: Store | pl.DataFrame, end: dt.date | None) -> History:
 def _of_store(store: Store, end: dt.date | None) -> History:
     if store.is_empty():
         raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
-    # Pinned, so that an import that commits meanwhile cannot mix two states.
-    versions = {name: version for name, version in store.versions().items() if name in DATA_TABLES}
-    store = store.at(versions)
-    known = store.newest(end)
-    first, newest = _range(known, end)
+    known = store.known(end).at_newest_session()
+    dated = known.newest()
+    first, newest = _range(dated, end)
 
     def stamped(symbols: Sequence[str]) -> pl.DataFrame:
-        bars = store.raw_bars(until=newest, symbols=symbols)
-        return sort_bars(bars.select(*BAR_COLUMNS, "adjusted_to", "total_to"))
+        return sort_bars(known.stamped_bars(symbols=symbols).select(*BAR_COLUMNS, "adjusted_to", "total_to"))
 
-    splits = store.splits().filter(pl.col("ex_date") <= newest)
+    versions = {table.name: known.versions[table.name] for table in stored_tables() if table.name in known}
     about = {"store": versions, "end": str(newest)}
-    return History(known, first, newest, _settled(known), splits, store.symbols(), about, stamped)
+    return History(dated, first, newest, _settled(dated), known.read("splits"), known.read("symbols"), about, stamped)
 
 
 def _of_frame(bars: pl.DataFrame, end: dt.date | None) -> History:
@@ -181,7 +172,7 @@ def _of_frame(bars: pl.DataFrame, end: dt.date | None) -> History:
         some = bars.filter(pl.col("symbol").is_in(list(symbols)))
         return some.with_columns(adjusted_to="session", total_to=pl.lit(None, pl.Date))
 
-    no_splits = pl.DataFrame(schema=SCHEMAS["splits"])
+    no_splits = find_table("splits").empty()
     return History(known, first, newest, _settled(known), no_splits, None, {"end": str(newest)}, stamped)
 
 

@@ -21,13 +21,12 @@ from tapescan.market.panel import Panel, build_panel
 from tapescan.market.quality import check_bars
 from tapescan.market.universe import build_universe, spelling_key
 from tapescan.simulation.market import simulate
-from tapescan.store import Store
+from tapescan.store import KnownStore, Store
 from tapescan.store.table import is_remote
+from tapescan.tables.definition import Table
+from tapescan.tables.registry import stored_tables
 
 __all__ = ["BARS", "LISTING", "SIMULATED_SYMBOLS", "Market", "market_of_store", "models_folder", "simulated_market"]
-
-#: What a scan reads; other tables (scan history) do not change its result.
-DATA_TABLES = ("bars", "splits", "dividends", "symbols", "quarantine", "companies", "facts")
 
 SIMULATED_SYMBOLS = 6000
 SIMULATED_SESSIONS = 400
@@ -88,27 +87,23 @@ def market_of_store(
     """
     if store.is_empty():
         raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
-    versions = {name: version for name, version in store.versions().items() if name in DATA_TABLES}
-    # Pinned, so that an import that commits meanwhile cannot mix two states in one scan.
-    store = store.at(versions)
-    sessions = store.sessions(as_of)
-    if sessions.is_empty():
-        first = store.sessions()[0]
-        raise OptionError(
-            f"--as-of {as_of} lies before the first bar, which is of {first}", "choose that date or a later one"
-        )
-    newest: dt.date = sessions[-1]
-    far_back = rows is not None and len(sessions) > int(rows * GAPS)
-    since = sessions[-int(rows * GAPS)] if rows is not None and far_back else None
-    bars = store.bars(newest, adjust=adjust, since=since)
-    panel = build_panel(bars, rows=rows, index=_market(bars, newest))
+    known = store.known(as_of).at_newest_session()
+    newest = known.newest_session
+    bars = known.bars(adjust=adjust, sessions=None if rows is None else int(rows * GAPS))
+    panel = build_panel(bars, rows=rows, index=_market_index(bars, newest))
     # All that have a bar by then, also those whose newest one is too old to have been read.
-    known = store.newest(newest).select("symbol", "newest", "bars")
-    refused = store.quarantine(newest, kind="bars")["symbol"]
-    notes = (*_calendar_notes(newest, as_of), *_thin_notes(known, newest))
-    inputs = _inputs(panel, known, store.symbols(), refused, {"store": versions, "adjust": adjust}, notes)
-    inputs = replace(inputs, models=models_folder(store), adjust=adjust)
-    return replace(inputs, fundamentals=_fundamentals(store, inputs, newest)) if "facts" in versions else inputs
+    dated = known.newest().select("symbol", "newest", "bars")
+    notes = (*_calendar_notes(newest, as_of), *_thin_notes(dated, newest))
+    versions = {table.name: known.versions[table.name] for table in stored_tables() if _is_scanned(table, known)}
+    provenance = {"store": versions, "adjust": adjust}
+    market = _market(panel, dated, known.read("symbols"), known.refused("bars")["symbol"], provenance, notes)
+    market = replace(market, models=models_folder(store), adjust=adjust)
+    return replace(market, fundamentals=_fundamentals(known, market)) if "facts" in known else market
+
+
+def _is_scanned(table: Table, known: KnownStore) -> bool:
+    """Whether a scan's result hangs on a table; others (recorded scans) do not change it."""
+    return table.scanned and table.name in known
 
 
 def models_folder(store: Store) -> Path | None:
@@ -129,8 +124,9 @@ def simulated_market(
     if bars.is_empty():
         first = market.bars["session"][0]
         raise OptionError(
-            f"--as-of {as_of} lies before the simulated market's first bar, which is of {first}",
+            f"{as_of} lies before the simulated market's first bar, which is of {first}",
             "choose that date or a later one",
+            field="as_of",
         )
     good, refused = check_bars(bars)
     newest: dt.date = good["session"].max()  # type: ignore[assignment]
@@ -147,21 +143,21 @@ def simulated_market(
     )
     provenance = {"simulated": {"symbols": symbols, "sessions": sessions, "seed": market.seed}}
     known = good.group_by("symbol").agg(newest=pl.col("session").max(), bars=pl.len())
-    return _inputs(panel, known, market.listing, refused["symbol"], provenance, (note,))
+    return _market(panel, known, market.listing, refused["symbol"], provenance, (note,))
 
 
-def _fundamentals(store: Store, inputs: Market, newest: dt.date) -> pl.DataFrame | None:
-    """The statements known at the close of `newest`; None when there are none."""
+def _fundamentals(known: KnownStore, market: Market) -> pl.DataFrame | None:
+    """The statements known at the close of the day; None when there are none."""
     # Not at the top: a store without statements does not wait for what only statements need.
     from tapescan.fundamentals.companies import FACTS_SINCE, statement_rows
 
-    facts = store.facts(newest, newest - FACTS_SINCE)
+    facts = known.facts(within=FACTS_SINCE)
     if facts.is_empty():
         return None
-    return statement_rows(inputs.panel, inputs.universe, facts, store.companies(), store.splits())
+    return statement_rows(market.panel, market.universe, facts, known.read("companies"), known.read("splits"))
 
 
-def _inputs(
+def _market(
     panel: Panel,
     known: pl.DataFrame,
     listing: pl.DataFrame,
@@ -221,7 +217,7 @@ def _sessions_behind(newest: pl.Series, as_of: dt.date) -> pl.Series:
     return newest.replace_strict(days, behind, default=None, return_dtype=pl.Int64)
 
 
-def _market(bars: pl.DataFrame, newest: dt.date) -> MarketIndex | None:
+def _market_index(bars: pl.DataFrame, newest: dt.date) -> MarketIndex | None:
     index = bars.filter(pl.col("symbol") == MARKET_SYMBOL)
     if len(index) < MARKET_SESSIONS or index["session"][-1] != newest:
         return None

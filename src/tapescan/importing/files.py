@@ -12,7 +12,7 @@ import gzip
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -20,27 +20,26 @@ from typing import BinaryIO, cast
 import polars as pl
 
 from tapescan.core.errors import FileError
+from tapescan.core.progress import Progress
 from tapescan.importing.formats import (
     IGNORED,
-    Kind,
     file_symbol,
-    kind_of,
     normal_symbols,
     other_symbol,
     plain,
     printable,
     refuse_no_text,
     refuse_two_symbols,
+    table_of,
     to_dates,
     to_numbers,
 )
 
-__all__ = ["Input", "read_input"]
+__all__ = ["Input", "frame_input", "read_input"]
+from tapescan.tables.definition import Table
 
 _PARQUET = (".parquet", ".pq")
 _TEXT = (".csv", ".txt", ".tsv", ".csv.gz", ".txt.gz", ".tsv.gz")
-_NUMBERS = ("open", "high", "low", "close", "volume", "ratio", "amount", "market_cap", "ipo_year")
-_DAYS = ("session", "ex_date", "as_of")
 #: Files of a folder with the same header are read together, this many at a time.
 _TOGETHER = 1000
 
@@ -57,27 +56,25 @@ _UNREADABLE = (
     pl.exceptions.PolarsError,
     pl.exceptions.PanicException,
 )
-#: A fact of a listing outside these is taken as missing; a file is not refused for it.
-_PLAUSIBLE = {"ipo_year": (1000.0, 9999.0), "market_cap": (0.0, 1e18)}
 
 
 @dataclass
 class Input:
     """What one path given to an import holds.
 
-    frames : per kind, columns by the store's names and ``source``, the file's name; rows as in the file.
-    notes : what a person should know, one line each.
+    frames : table -> its columns and ``source``, the file's name; rows as in the file. notes : what a person should
+    know, one line each.
     """
 
     path: str
-    frames: dict[Kind, pl.DataFrame] = field(default_factory=dict)
+    frames: dict[str, pl.DataFrame] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-def read_input(path: str | Path, progress: Callable[[int, int], None] | None = None) -> Input:
+def read_input(path: str | Path, progress: Progress | None = None) -> Input:
     """Read a file, or all Parquet and CSV files under a folder.
 
-    progress : called with the number of files read and the number of all.
+    progress : told of the files read.
     Raises `FileError` naming the file, the place in it, what was expected and what to do.
     """
     root = Path(path)
@@ -85,18 +82,18 @@ def read_input(path: str | Path, progress: Callable[[int, int], None] | None = N
         raise FileError(f"{path}: no such file or folder", "check the path")
     if not root.is_dir():
         found = Input(str(path))
-        frame, kind = _read_one(root, root.name, found.notes, in_folder=False)
-        found.frames[kind] = frame
+        frame, table = _read_one(root, root.name, found.notes, in_folder=False)
+        found.frames[table.name] = frame
         return found
     return _read_folder(root, progress)
 
 
-def _read_folder(root: Path, progress: Callable[[int, int], None] | None) -> Input:
+def _read_folder(root: Path, progress: Progress | None) -> Input:
     found = Input(str(root))
     files = _files_under(root, found.notes)
     if not files:
         raise FileError(f"{root}: no Parquet or CSV file in this folder", "give files or a folder that holds some")
-    frames: dict[Kind, list[pl.DataFrame]] = {}
+    frames: dict[str, list[pl.DataFrame]] = {}
     empty: list[str] = []
     groups: dict[tuple[str, str], list[Path]] = {}
     single: list[Path] = []
@@ -111,18 +108,18 @@ def _read_folder(root: Path, progress: Callable[[int, int], None] | None) -> Inp
     batches += [g[at : at + _TOGETHER] for g in groups.values() for at in range(0, len(g), _TOGETHER)]
     done = 0
     for batch in batches:
-        for frame, kind in _read_batch(root, batch, found.notes, empty):
-            frames.setdefault(kind, []).append(frame)
+        for frame, table in _read_batch(root, batch, found.notes, empty):
+            frames.setdefault(table.name, []).append(frame)
         done += len(batch)
         if progress:
-            progress(done, len(files))
+            progress(done, len(files), str(root))
     if empty:
         more = f" and {len(empty) - 3} more" if len(empty) > 3 else ""
         found.notes.append(f"{root}: passed over empty files: {', '.join(empty[:3])}{more}")
     if not frames:
         raise FileError(f"{root}: every file in this folder is empty", _HINT_EMPTY)
     found.notes = list(dict.fromkeys(found.notes))
-    found.frames = {kind: pl.concat(parts, how="diagonal") for kind, parts in frames.items()}
+    found.frames = {name: pl.concat(parts, how="diagonal") for name, parts in frames.items()}
     return found
 
 
@@ -147,13 +144,14 @@ def _files_under(root: Path, notes: list[str]) -> list[Path]:
 
 def _read_batch(
     root: Path, files: Sequence[Path], notes: list[str], empty: list[str]
-) -> Iterator[tuple[pl.DataFrame, Kind]]:
+) -> Iterator[tuple[pl.DataFrame, Table]]:
     """The files of a batch: all at once where they are plain CSVs of bars, else one by one."""
     if len(files) > 1:
         together = _read_together(root, files, notes, empty)
         if together is not None:
-            if len(together):
-                yield together, "bars"
+            frame, table = together
+            if len(frame):
+                yield frame, table
             return
     for file in files:
         try:
@@ -164,7 +162,9 @@ def _read_batch(
             empty.append(str(file.relative_to(root)))
 
 
-def _read_together(root: Path, files: Sequence[Path], notes: list[str], empty: list[str]) -> pl.DataFrame | None:
+def _read_together(
+    root: Path, files: Sequence[Path], notes: list[str], empty: list[str]
+) -> tuple[pl.DataFrame, Table] | None:
     """Many CSVs with one header as one frame; None where they must be read one by one, for a clear message."""
     shown = _shown(root, files[0])
     header = _header(files[0], shown)
@@ -173,10 +173,10 @@ def _read_together(root: Path, files: Sequence[Path], notes: list[str], empty: l
         names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
     except csv.Error:
         return None
-    kind, columns = kind_of(names, shown, symbol_from_name=True)
-    if kind != "bars" or len(set(names)) < len(names) or other_symbol(names, columns):
+    table, columns = table_of(names, shown, symbol_from_name=True)
+    if table.kept != "history" or len(set(names)) < len(names) or other_symbol(names, columns):
         return None
-    numeric = {old: pl.Float64() for column, old in columns.items() if column in _NUMBERS}
+    numeric = _numeric(table, columns)
     schema: dict[str, pl.DataType] = {name: numeric.get(name, pl.String()) for name in names}
     try:
         frame = (
@@ -196,15 +196,15 @@ def _read_together(root: Path, files: Sequence[Path], notes: list[str], empty: l
         symbols = pl.Series([file_symbol(p.name) for p in paths], dtype=pl.String)
         frame = frame.with_columns(symbol=where.replace_strict(texts, symbols))
     try:
-        frame = _finish(frame, shown, kind, first_row=None)
+        frame = _finish(frame, shown, table, first_row=None)
     except FileError:
         return None  # read one by one, the message names the very file and line
     _note_ignored(names, root.name, notes)
-    return frame.with_columns(source=where.replace_strict(texts, sources))
+    return frame.with_columns(source=where.replace_strict(texts, sources)), table
 
 
-def _read_one(file: Path, shown: str, notes: list[str], *, in_folder: bool) -> tuple[pl.DataFrame, Kind]:
-    """One file's frame and kind. ``shown`` is its name in messages and in the store."""
+def _read_one(file: Path, shown: str, notes: list[str], *, in_folder: bool) -> tuple[pl.DataFrame, Table]:
+    """One file's frame and table. ``shown`` is its name in messages and in the store."""
     name = file.name.lower()
     text = name.endswith(_TEXT)
     if not text and not name.endswith(_PARQUET):
@@ -219,11 +219,11 @@ def _read_one(file: Path, shown: str, notes: list[str], *, in_folder: bool) -> t
             names = _names_in_file(head.columns)
         else:
             names = pl.read_parquet(file, n_rows=0, glob=False).columns
-        kind, columns = kind_of(names, shown, symbol_from_name=text or in_folder)
+        table, columns = table_of(names, shown, symbol_from_name=text or in_folder)
         other = other_symbol(names, columns)
         wanted = [*columns.values(), *([other] if other else [])]
         if text:
-            frame = _read_csv(file, separator, columns, wanted)
+            frame = _read_csv(file, separator, _numeric(table, columns), wanted)
         else:
             frame = pl.read_parquet(file, columns=wanted, glob=False)
     except _UNREADABLE as error:
@@ -236,15 +236,23 @@ def _read_one(file: Path, shown: str, notes: list[str], *, in_folder: bool) -> t
     frame = frame.select(pl.col(old).alias(new) for new, old in columns.items())
     if "symbol" not in columns:
         frame = frame.with_columns(symbol=pl.lit(file_symbol(file.name)))
-    frame = _finish(frame, shown, kind, first_row=2 if text else None)
-    if kind == "symbols" and "as_of" not in frame.columns and (listed := _date_in(file.name)):
+    frame = _finish(frame, shown, table, first_row=2 if text else None)
+    if "as_of" in table.fields and "as_of" not in frame.columns and (listed := _date_in(file.name)):
         frame = frame.with_columns(as_of=pl.lit(listed))
-    return frame.with_columns(source=pl.lit(shown)), kind
+    return frame.with_columns(source=pl.lit(shown)), table
 
 
-def _read_csv(file: Path, separator: str, columns: dict[str, str], wanted: list[str]) -> pl.DataFrame:
+def _numeric(table: Table, columns: dict[str, str]) -> dict[str, pl.DataType]:
+    """The names in a file of the columns that hold numbers."""
+    return {old: pl.Float64() for name, old in columns.items() if _is_number(table, name)}
+
+
+def _is_number(table: Table, name: str) -> bool:
+    return name in table.fields and table.fields[name].type.is_numeric()
+
+
+def _read_csv(file: Path, separator: str, numeric: dict[str, pl.DataType], wanted: list[str]) -> pl.DataFrame:
     """Columns as text, numbers as float64 where all of them are; symbols are text and nothing else."""
-    numeric = {old: pl.Float64() for column, old in columns.items() if column in _NUMBERS}
     try:
         return pl.read_csv(
             file, infer_schema=False, schema_overrides=numeric, columns=wanted, separator=separator, glob=False
@@ -253,25 +261,37 @@ def _read_csv(file: Path, separator: str, columns: dict[str, str], wanted: list[
         return pl.read_csv(file, infer_schema=False, columns=wanted, separator=separator, glob=False)
 
 
-def _finish(frame: pl.DataFrame, shown: str, kind: Kind, first_row: int | None) -> pl.DataFrame:
+def frame_input(frame: pl.DataFrame, name: str = "the frame") -> Input:
+    """A data frame as a file would be: its table told by its columns, its values of one form."""
+    columns = list(frame.columns)
+    table, found = table_of(columns, name, symbol_from_name=False)
+    if frame.is_empty():
+        raise FileError(f"{name}: holds no rows", "give at least one")
+    if other := other_symbol(columns, found):
+        refuse_two_symbols(frame, found["symbol"], other, name, first_row=None)
+    frame = frame.select(pl.col(old).alias(new) for new, old in found.items())
+    return Input(name, {table.name: _finish(frame, name, table, None).with_columns(source=pl.lit(name))})
+
+
+def _finish(frame: pl.DataFrame, shown: str, table: Table, first_row: int | None) -> pl.DataFrame:
     """Values of one form: float64 numbers, dates, normal symbols."""
     refuse_no_text(frame["symbol"], shown, "symbol")
     changed = [normal_symbols(frame["symbol"].cast(pl.String)).alias("symbol")]
     for name in frame.columns:
-        if name in _NUMBERS:
+        if _is_number(table, name):
             numbers = to_numbers(frame[name], shown, name, first_row)
-            if name in _PLAUSIBLE:
-                numbers = numbers.set(~numbers.is_between(*_PLAUSIBLE[name]), None)
+            if plausible := table.fields[name].plausible:
+                numbers = numbers.set(~numbers.is_between(*plausible), None)
             changed.append(numbers.alias(name))
-        elif name in _DAYS:
+        elif name in table.fields and table.fields[name].type == pl.Date:
             changed.append(to_dates(frame[name], shown, _shown_date(name), first_row).alias(name))
         elif name != "symbol":
             if frame[name].dtype.is_nested() or frame[name].dtype in (pl.Binary, pl.Object):
                 raise FileError(f"{shown}: column {name} holds {frame[name].dtype}", "text is expected")
             changed.append(frame[name].cast(pl.String, strict=False).str.strip_chars().alias(name))
     finished = frame.with_columns(changed)
-    if kind == "bars":
-        _refuse_intraday(finished, frame["session"], shown)
+    if table.kept == "history":
+        _refuse_intraday(finished, frame[table.known], shown)
     return finished.drop("clock", strict=False)
 
 

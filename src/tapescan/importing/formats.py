@@ -8,71 +8,28 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
-from typing import Literal
 
 import polars as pl
 
 from tapescan.core.errors import FileError
 from tapescan.market.spelling import normal_spelling
+from tapescan.tables.definition import Table
+from tapescan.tables.names import SYMBOL
+from tapescan.tables.registry import all_tables
 
 __all__ = [
     "IGNORED",
-    "Kind",
     "file_symbol",
-    "kind_of",
     "normal_symbols",
     "other_symbol",
     "plain",
     "printable",
     "refuse_no_text",
     "refuse_two_symbols",
+    "table_of",
     "to_dates",
     "to_numbers",
 ]
-
-Kind = Literal["bars", "splits", "dividends", "symbols"]
-
-_SYMBOL = ("symbol", "ticker", "sym", "code", "instrument", "actsymbol")
-_DATE = ("date", "session", "sessiondate", "tradedate", "datetime", "timestamp", "ts", "time", "day")
-_EX_DATE = ("exdate", "exdividenddate", "executiondate", *_DATE)
-
-#: Per kind, the column of the store and the names it goes by, the first that is there wins.
-_NAMES: dict[Kind, dict[str, tuple[str, ...]]] = {
-    "bars": {
-        "symbol": _SYMBOL,
-        "session": _DATE,
-        "open": ("open", "o", "openprice"),
-        "high": ("high", "h", "highprice"),
-        "low": ("low", "l", "lowprice"),
-        "close": ("close", "c", "closeprice", "last"),
-        "volume": ("volume", "vol", "v"),
-        "clock": ("time",),
-    },
-    "splits": {
-        "symbol": _SYMBOL,
-        "ex_date": _EX_DATE,
-        "ratio": ("ratio", "splitratio", "split", "splitfactor", "stocksplits"),
-        "kind": ("kind", "type"),
-    },
-    "dividends": {
-        "symbol": _SYMBOL,
-        "ex_date": _EX_DATE,
-        "amount": ("amount", "dividend", "dividends", "cashamount", "dividendamount", "div"),
-    },
-    "symbols": {
-        "symbol": _SYMBOL,
-        "name": ("name", "company", "companyname", "securityname", "title"),
-        "exchange": ("exchange", "listingexchange", "market", "primaryexchange"),
-        "sector": ("sector", "gicssector"),
-        "industry": ("industry", "gicsindustry"),
-        "country": ("country",),
-        "type": ("type", "securitytype", "assettype"),
-        "ipo_year": ("ipoyear",),
-        "market_cap": ("marketcap", "marketcapitalization", "mktcap"),
-        "as_of": ("asof", "asofdate"),
-    },
-}
-_OPTIONAL = {"kind", "clock"} | set(_NAMES["symbols"]) - {"symbol"}
 
 #: Columns of price files that are read past with a word: another adjustment of the same close.
 IGNORED = ("adjclose", "adjustedclose", "adjopen", "adjhigh", "adjlow", "adjvolume")
@@ -99,46 +56,56 @@ def printable(text: str, length: int = 200) -> str:
     return shown if len(shown) <= length else shown[: length - 3] + "..."
 
 
-def kind_of(names: Sequence[str], path: str, *, symbol_from_name: bool) -> tuple[Kind, dict[str, str]]:
-    """The kind of a file, and its columns by the store's names.
+def table_of(names: Sequence[str], path: str, *, symbol_from_name: bool) -> tuple[Table, dict[str, str]]:
+    """The table that a file is of, and its columns by the table's names.
 
     symbol_from_name : a file of bars without a symbol column is one symbol's, named by the file.
-    Raises `FileError` when columns are missing, named twice, or tell no kind.
+    Raises `FileError` when columns are missing, named twice, or tell no table.
     """
     found: dict[str, str] = {}
     for name in names:
         if plain(name) in found and plain(name):
             raise FileError(f"{path}: column {printable(name)!r} is there twice", "give every column its own name")
         found[plain(name)] = name
-    prices = sum(any(alias in found for alias in _NAMES["bars"][price]) for price in ("open", "high", "low", "close"))
-    kind: Kind
-    if prices >= 2 or (prices and _first(found, ("volume", "vol")) and _first(found, _DATE)):
-        kind = "bars"
-    elif _first(found, _NAMES["splits"]["ratio"]) and _first(found, _EX_DATE):
-        kind = "splits"
-    elif _first(found, _NAMES["dividends"]["amount"]) and _first(found, _EX_DATE):
-        kind = "dividends"
-    elif _first(found, _SYMBOL) and any(_first(found, _NAMES["symbols"][c]) for c in ("name", "exchange", "sector")):
-        kind = "symbols"
+    # The most demanding first: a file of dividends may name companies, but a listing has no dividends.
+    tables = sorted((table for table in all_tables() if table.in_files), key=lambda table: -len(table.needed))
+    for table in tables:
+        columns = _columns_of(table, found)
+        if table.is_told_by(columns):
+            break
     else:
+        *others, last = [table.name for table in tables]
         raise FileError(
-            f"{path}: its columns tell neither bars nor splits, dividends or symbols (found {_listed(names)})",
+            f"{path}: its columns tell neither {', '.join(others)} nor {last} (found {_listed(names)})",
             "bars need symbol, date, open, high, low, close, volume",
         )
-    columns = {column: old for column, aliases in _NAMES[kind].items() if (old := _first(found, aliases))}
-    if columns.get("clock") == columns.get("session"):
-        columns.pop("clock", None)
-    missing = [c for c in _NAMES[kind] if c not in columns and c not in _OPTIONAL]
-    if symbol_from_name and kind == "bars" and "symbol" in missing:
+    missing = [name for name in table.needed if name not in columns]
+    if symbol_from_name and table.kept == "history" and "symbol" in missing:
         missing.remove("symbol")
     if missing:
-        shown = ["date" if c == "session" else c for c in missing]
-        wanted = ["date" if c == "session" else c for c in _NAMES[kind] if c not in _OPTIONAL]
         raise FileError(
-            f"{path}: no column for {', '.join(shown)} (found {_listed(names)})",
-            f"{kind} need {', '.join(wanted)}; rename or add the column",
+            f"{path}: no column for {', '.join(map(_shown, missing))} (found {_listed(names)})",
+            f"{table.name} need {', '.join(map(_shown, table.needed))}; rename or add the column",
         )
-    return kind, columns
+    return table, columns
+
+
+def _columns_of(table: Table, found: dict[str, str]) -> dict[str, str]:
+    """The table's columns that a file has, and what they are called there."""
+    wanted = {
+        name: one.names if plain(name) in one.names else (plain(name), *one.names)
+        for name, one in table.fields.items()
+        if one.names or one.needed
+    }
+    columns = {name: old for name, names in (wanted | dict(table.extras)).items() if (old := _first(found, names))}
+    # One column is one thing: a time that is the session itself tells no time of day.
+    taken = {old for name, old in columns.items() if name not in table.extras}
+    return {name: old for name, old in columns.items() if name not in table.extras or old not in taken}
+
+
+def _shown(name: str) -> str:
+    """A column's name as people write it."""
+    return "date" if name == "session" else name
 
 
 def _first(found: dict[str, str], aliases: Sequence[str]) -> str | None:
@@ -151,7 +118,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def other_symbol(names: Sequence[str], columns: dict[str, str]) -> str | None:
     """A second column that names the symbol, where a file has both ``symbol`` and ``ticker``."""
-    sure = _SYMBOL[:3]
+    sure = SYMBOL[:3]
     if plain(columns.get("symbol", "")) not in sure:
         return None
     return next((name for name in names if plain(name) in sure and name != columns["symbol"]), None)

@@ -1,8 +1,8 @@
-"""Import files into a store: read, check, compare with what is there, commit.
+"""Import files or data frames into a store: read, check, compare with what is there, commit.
 
-1. Every file is read and checked before anything is written; what is unusable is a `FileError`.
+1. Everything is read and checked before anything is written; what is unusable is a `FileError`.
 2. The new rows are compared with the stored ones: new, replaced, restamped or unchanged.
-3. Quarantine, splits, dividends and symbols are committed, each at once and only if something changed.
+3. Quarantine and small tables are committed, each at once and only if something changed.
 4. Bars are committed last and at once, over all files and years. So a kill at any moment leaves every table
    in its old or its new state, bars never come without their actions, and the same import run again
    finds done what was done and completes the rest.
@@ -13,151 +13,206 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import polars as pl
 
 from tapescan.core.errors import FileError, OptionError
 from tapescan.core.progress import Progress, silent
-from tapescan.importing.actions import merge_actions
-from tapescan.importing.files import Input, read_input
-from tapescan.market.adjust import Adjustment
-from tapescan.market.quality import BAR_COLUMNS, check_bars
-from tapescan.store.committing import Batch, commit_batch
-from tapescan.store.report import ImportReport
-from tapescan.store.table import SCHEMAS, Table
+from tapescan.core.settings import Adjustment
+from tapescan.importing.files import Input, frame_input, read_input
+from tapescan.market import calendar
+from tapescan.market.clock import session_of
+from tapescan.market.quality import CONFLICT
+from tapescan.store import Batch, ImportReport, Store
+from tapescan.store.checking import check_rows, in_form
+from tapescan.tables.definition import Checked, Rules, Table, Whole
+from tapescan.tables.registry import all_tables
 
-__all__ = ["Progress", "import_files"]
+__all__ = ["import_files", "import_frames"]
 
 
 def import_files(
-    store: str,
+    store: Store,
     paths: Sequence[str | Path],
     *,
     adjusted: Adjustment = "none",
     adjusted_to: dt.date | None = None,
     sessions: Collection[dt.date] | pl.Series | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> ImportReport:
-    """Import files and folders into the store at a path; see `Store.import_files`."""
-    started = time.perf_counter()
-    if adjusted not in ("none", "splits", "total"):
-        raise OptionError(f"adjusted is {adjusted!r}", "give none, splits or total")
-    if adjusted_to is not None and adjusted == "none":
-        raise OptionError("adjusted_to is given for unadjusted prices", "give adjusted splits or total with it")
+    """Import Parquet and CSV files, and folders of them, in one commit of bars.
+
+    Each file holds rows of one table, told by its columns. A row stored already is skipped, one with other values
+    replaces it (the old stays readable by `Store.at`), and a row that breaks a rule goes to the quarantine.
+
+    adjusted : what is inside the files' prices already: nothing, splits, or splits and dividends. Dividend amounts
+    are
+        taken as paid with ``none``, as split-adjusted otherwise.
+    adjusted_to : the date through which it is. None takes, for bars, the newest usable bar of their path; for
+        dividends, the newest usable bar of the whole import, else the store's newest bar.
+    sessions : the exchange's; bars of other days, and of days before the first and after the last of them, are
+        refused. None is all up to today.
+
+    Raises `FileError` or `OptionError` before anything is written, `StoreError` when it cannot be.
+    """
+    _check_adjustment(adjusted, adjusted_to)
     if not paths:
         raise OptionError("no file to import", "give Parquet or CSV files, or a folder of them")
     total = len(paths) + 3
-    tell = progress or silent
-    report = ImportReport(files=len(paths))
+    started = time.perf_counter()
     inputs = []
     for at, path in enumerate(paths):
-        tell(at, total, f"reading {path}")
-        inputs.append(read_input(path, _files_read(at, total, str(path), tell)))
-    report.notes = [note for given in inputs for note in given.notes]
-    tell(len(paths), total, "checking")
-    batch = _prepare(store, inputs, adjusted, adjusted_to, sessions, report)
-    del inputs
-    commit_batch(store, batch, report, lambda step, what: tell(len(paths) + step, total, what))
-    tell(total, total, "done")
-    report.seconds = time.perf_counter() - started
-    return report
+        progress(at, total, f"reading {path}")
+        inputs.append(read_input(path, _files_read(at, total, str(path), progress)))
+    return _import(store, inputs, adjusted, adjusted_to, sessions, progress, started)
 
 
-def _files_read(at: int, total: int, path: str, tell: Progress) -> Callable[[int, int], None]:
-    return lambda done, files: tell(at, total, f"reading {path}: {done}/{files} files")
+def import_frames(
+    store: Store,
+    frames: Sequence[pl.DataFrame],
+    *,
+    adjusted: Adjustment = "none",
+    adjusted_to: dt.date | None = None,
+    sessions: Collection[dt.date] | pl.Series | None = None,
+    progress: Progress = silent,
+) -> ImportReport:
+    """As `import_files`, from data frames: the same rules, the same refusals."""
+    _check_adjustment(adjusted, adjusted_to)
+    if not frames:
+        raise OptionError("no frame to import", "give one with symbol, date, open, high, low, close, volume")
+    started = time.perf_counter()
+    names = ["the frame"] if len(frames) == 1 else [f"frame {number}" for number in range(1, len(frames) + 1)]
+    inputs = [frame_input(frame, name) for frame, name in zip(frames, names, strict=True)]
+    return _import(store, inputs, adjusted, adjusted_to, sessions, progress, started)
 
 
-def _prepare(
-    store: str,
+def _check_adjustment(adjusted: Adjustment, adjusted_to: dt.date | None) -> None:
+    if adjusted not in get_args(Adjustment):
+        raise OptionError(f"{adjusted!r}", f"expected one of {', '.join(get_args(Adjustment))}", field="adjusted")
+    if adjusted_to is not None and adjusted == "none":
+        raise OptionError("given for unadjusted prices", "give adjusted splits or total with it", field="adjusted_to")
+
+
+def _import(
+    store: Store,
     inputs: Sequence[Input],
     adjusted: Adjustment,
     adjusted_to: dt.date | None,
     sessions: Collection[dt.date] | pl.Series | None,
+    progress: Progress,
+    started: float,
+) -> ImportReport:
+    total = len(inputs) + 3
+    report = ImportReport(files=len(inputs), notes=[note for given in inputs for note in given.notes])
+    progress(len(inputs), total, "checking")
+    rules = Rules(_sessions_so_far() if sessions is None else sessions, keep="last")
+    batch = _prepare(store, inputs, adjusted, adjusted_to, rules, report)
+    store.commit(batch, report, lambda step, _steps, what: progress(len(inputs) + step, total, what))
+    progress(total, total, "done")
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def _sessions_so_far() -> pl.Series:
+    """The exchange's sessions up to today: a bar of any other day, or of the future, is refused."""
+    today = session_of(dt.datetime.now(dt.UTC))
+    return pl.Series("session", calendar.sessions(calendar.EARLIEST, today)).cast(pl.Date)
+
+
+def _files_read(at: int, total: int, path: str, progress: Progress) -> Progress:
+    return lambda done, files, _what: progress(at, total, f"reading {path}: {done}/{files} files")
+
+
+def _prepare(
+    store: Store,
+    inputs: Sequence[Input],
+    adjusted: Adjustment,
+    adjusted_to: dt.date | None,
+    rules: Rules,
     report: ImportReport,
 ) -> Batch:
-    """All files' rows, checked; raises `FileError` for a path that holds no usable row of a kind."""
-    batch = Batch()
-    frames = [
-        bars.select(*BAR_COLUMNS, "source", given=pl.lit(number, dtype=pl.Int32))
-        for number, given in enumerate(inputs)
-        if (bars := given.frames.pop("bars", None)) is not None
-    ]
-    bad = []
-    if frames:
-        bars = pl.concat(frames).with_row_index("row")
-        del frames
-        good, refused = check_bars(bars, sessions)
-        _one_usable_bar(inputs, bars["given"].value_counts(), refused)
-        report.bars_read = len(bars)
-        report.copies = len(bars) - len(good) - len(refused)
-        report.refused = dict(refused["reason"].value_counts(sort=True).iter_rows())
-        report.symbols = good["symbol"].n_unique()
-        report.first, report.last = good["session"].min(), good["session"].max()  # type: ignore[assignment]
-        batch.bars = _stamp(good, _newest_usable(bars, refused), adjusted, adjusted_to)
-        bad.append(refused.select(*BAR_COLUMNS, pl.lit("bars").alias("kind"), "reason", "source"))
-    batch.splits, bad_splits = merge_actions(inputs, "splits", report)
-    batch.dividends, bad_dividends = merge_actions(inputs, "dividends", report)
-    if batch.dividends is not None:
-        inside = pl.col("ex_date")
-        if adjusted != "none":
-            inside = pl.max_horizontal(
-                "ex_date", pl.lit(adjusted_to or report.last or Table(store, "bars").newest(), pl.Date)
-            )
-        batch.dividends = batch.dividends.with_columns(adjusted_to=inside)
-    bad += [frame for frame in (bad_splits, bad_dividends) if frame is not None]
-    batch.refused = pl.concat(bad) if bad else None
-    batch.symbols = _symbols(inputs)
+    """All inputs' rows, checked; raises `FileError` for a path that holds no usable row of a table."""
+    batch, newest = Batch(), None
+    # Bars first: what they are adjusted through is said of dividends, too.
+    for table in sorted((one for one in all_tables() if one.in_files), key=lambda one: one.kept != "history"):
+        rows = _rows_of(table, inputs, report)
+        if rows is None:
+            continue
+        checked = check_rows(table, rows, rules, report)
+        _one_usable_row(table, inputs, rows, checked)
+        if table.kept == "history" and adjusted != "none":
+            newest = _newest_usable(table, rows, checked)
+        last = report.last
+        if last is None and _needs_last(table, adjusted, adjusted_to, store):
+            last = store.known().newest_session
+        good = table.stamp(checked.good, Whole(adjusted, adjusted_to, newest, last))
+        batch.rows[table.name] = in_form(table, good)
+        batch.refuse(table, checked)
     return batch
 
 
-def _newest_usable(bars: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
-    """given, newest: per path, the newest session of its bars that were not refused, copies among them."""
-    usable = np.ones(len(bars), dtype=np.bool_)
-    usable[refused["row"].to_numpy()] = False
-    return bars.lazy().filter(pl.Series(usable)).group_by("given").agg(newest=pl.col("session").max()).collect()
+def _needs_last(table: Table, adjusted: Adjustment, adjusted_to: dt.date | None, store: Store) -> bool:
+    return table.kept != "history" and adjusted != "none" and adjusted_to is None and not store.is_empty()
 
 
-def _stamp(
-    good: pl.DataFrame, newest: pl.DataFrame, adjusted: Adjustment, adjusted_to: dt.date | None
-) -> pl.DataFrame:
-    """Bars with the dates through which splits and dividends are inside their prices."""
-    if adjusted == "none":
-        through = pl.col("session")
-    elif adjusted_to is not None or len(newest) == 1:
-        through = pl.max_horizontal("session", pl.lit(adjusted_to or newest["newest"][0], dtype=pl.Date))
-    else:
-        through = pl.col("given").replace_strict(newest["given"], newest["newest"])
-    return good.select(
-        *BAR_COLUMNS,
-        adjusted_to=through,
-        total_to=through if adjusted == "total" else pl.lit(None, dtype=pl.Date),
-        source="source",
-    )
+def _rows_of(table: Table, inputs: Sequence[Input], report: ImportReport) -> pl.DataFrame | None:
+    """The rows of all inputs, with ``given``, the input's number, and ``row``."""
+    frames = []
+    for number, one in enumerate(inputs):
+        # Taken out, so that what is read twice the size of the files is not held to the end.
+        rows = one.frames.pop(table.name, None)
+        if rows is None:
+            continue
+        if "kind" in table.extras:
+            rows = _of_its_kind(table, rows, one.path, report)
+        frames.append(rows.with_columns(given=pl.lit(number, dtype=pl.Int32)))
+    return pl.concat(frames, how="diagonal_relaxed").with_row_index("row") if frames else None
 
 
-def _one_usable_bar(inputs: Sequence[Input], read: pl.DataFrame, refused: pl.DataFrame) -> None:
-    for number, rows in read.iter_rows():
+def _of_its_kind(table: Table, rows: pl.DataFrame, path: str, report: ImportReport) -> pl.DataFrame:
+    """Without the rows that a file itself calls something else than splits."""
+    if "kind" not in rows.columns:
+        return rows
+    other = pl.col("kind").str.to_lowercase().str.contains("split|forward|reverse").not_().fill_null(value=False)
+    if skipped := rows.filter(other).height:
+        report.notes.append(f"{path}: passed over {skipped:,} rows whose kind is not a split")
+    rows = rows.filter(~other).drop("kind")
+    if rows.is_empty():
+        raise FileError(f"{path}: none of its rows can be used", f"{table.name} need {table.value} above zero")
+    return rows
+
+
+def _one_usable_row(table: Table, inputs: Sequence[Input], rows: pl.DataFrame, checked: Checked) -> None:
+    """Raises `FileError` for a path all of whose rows were refused, saying what is wrong with most of them."""
+    refused = checked.refused
+    if refused.is_empty():
+        return
+    read = dict(rows["given"].value_counts().iter_rows())
+    good = rows.join(refused, on="row", how="anti")["given"].unique()
+    for number in sorted(set(read) - set(good)):
         mine = refused.filter(pl.col("given") == number)
-        if len(mine) == rows:
-            reason, count = mine["reason"].value_counts(sort=True).row(0)
-            first = mine.filter(pl.col("reason") == reason).row(0, named=True)
-            raise FileError(
-                f"{inputs[number].path}: none of its {rows:,} bars can be used: {count:,} have {reason!r},"
-                f" the first {first['symbol']} on {first['session']}",
-                "correct the file and import it again",
-            )
+        reason, count = mine["reason"].value_counts(sort=True).row(0)
+        first = mine.filter(pl.col("reason") == reason).row(0, named=True)
+        where = f"{first['symbol']} on {first[table.known]}" if table.known else first["symbol"]
+        others = refused.filter(pl.col("given") != number, *(pl.col(name) == first[name] for name in table.key))
+        against = f", against {others['source'][0]}" if reason == CONFLICT and len(others) else ""
+        what = f"its {read[number]:,} bars" if table.kept == "history" else "its rows"
+        raise FileError(
+            f"{inputs[number].path}: none of {what} can be used: {count:,} have {reason!r},"
+            f" the first {where}{against}",
+            "take out what is wrong and import again"
+            if reason == CONFLICT or not table.value
+            else f"{table.name} need {table.value} above zero",
+        )
 
 
-def _symbols(inputs: Sequence[Input]) -> pl.DataFrame | None:
-    frames = [given.frames["symbols"] for given in inputs if "symbols" in given.frames]
-    if not frames:
-        return None
-    rows = pl.concat(frames, how="diagonal_relaxed").filter(pl.col("symbol").is_not_null())
-    columns = [
-        (pl.col(name) if name in rows.columns else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in SCHEMAS["symbols"].items()
-    ]
-    return rows.select(columns).unique("symbol", keep="last").sort("symbol")
+def _newest_usable(table: Table, rows: pl.DataFrame, checked: Checked) -> pl.DataFrame:
+    """given, newest: per path, the newest day of its rows that were not refused, copies among them."""
+    usable = np.ones(len(rows), dtype=np.bool_)
+    usable[checked.refused["row"].to_numpy()] = False
+    found = rows.lazy().filter(pl.Series(usable)).group_by("given")
+    return found.agg(newest=pl.col(table.known).max()).collect()

@@ -8,18 +8,22 @@ from __future__ import annotations
 import datetime as dt
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import polars as pl
 
 from tapescan.core.errors import StoreError
+from tapescan.core.progress import Progress, silent
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
+from tapescan.store.checking import quarantined
 from tapescan.store.report import ImportReport
-from tapescan.store.table import SCHEMAS, Conflict, Table, store_errors
+from tapescan.store.table import PARTITION, Conflict, StoredTable, store_errors
+from tapescan.tables.definition import Checked, Table
+from tapescan.tables.registry import all_tables, find_table, stored_tables
 
-__all__ = ["Batch", "Cover", "commit_batch"]
+__all__ = ["ATTEMPTS", "Batch", "Cover", "append_alone", "commit_batch", "repeated"]
 
 #: Times that an import compares again after another one committed first.
 ATTEMPTS = 12
@@ -43,56 +47,46 @@ class Cover(NamedTuple):
 
 @dataclass
 class Batch:
-    """What is to be stored, checked and of one form; None where no file held it."""
+    """What is to be stored.
 
-    bars: pl.DataFrame | None = None
-    refused: pl.DataFrame | None = None
-    splits: pl.DataFrame | None = None
-    dividends: pl.DataFrame | None = None
-    symbols: pl.DataFrame | None = None
-    companies: pl.DataFrame | None = None
-    facts: pl.DataFrame | None = None
-    other_bars: pl.DataFrame | None = None
-    #: Table -> source, first and last ex-date of which the batch holds all that there is.
+    rows : table -> its rows, checked and in its form; a table is not there where nothing brought it. refused : rows
+    for the quarantine. covers : table -> source, first and last day of `known` of which the rows are all that there
+    is.
+    """
+
+    rows: dict[str, pl.DataFrame] = field(default_factory=dict)
+    refused: list[pl.DataFrame] = field(default_factory=list)
     covers: Mapping[str, Cover] = field(default_factory=dict)
+
+    def refuse(self, table: Table, checked: Checked) -> None:
+        """Keep what its table refused."""
+        if len(checked.refused):
+            self.refused.append(quarantined(table, checked.refused))
 
     @property
     def main(self) -> str | None:
         """The table that is committed last."""
-        return next((name for name in reversed(_ORDER) if getattr(self, name) is not None), None)
-
-
-#: The order of commits, bars last.
-_ORDER = ("splits", "dividends", "symbols", "companies", "facts", "other_bars", "bars")
-
-#: What makes a row of a small table one row.
-_KEYS = {
-    "splits": ("symbol", "ex_date"),
-    "dividends": ("symbol", "ex_date"),
-    "symbols": ("symbol",),
-    "companies": ("symbol",),
-    "other_bars": ("symbol", "session", "source"),
-}
+        return next((table.name for table in stored_tables() if table.name in self.rows), None)
 
 
 def commit_batch(
     store: str,
     batch: Batch,
     report: ImportReport,
-    tell: Callable[[int, str], None],
+    progress: Progress = silent,
     *,
     first_come: bool = False,
     reached: tuple[str, int] | None = None,
 ) -> None:
     """Commit a batch to the store at a path, its bars last; counts and versions go into the report.
 
-    first_come : a stored bar of another source keeps its place; the new one goes to ``other_bars``.
+    first_come : a stored row of another source keeps its place; the new one goes to the table `beside`.
     reached : a run and its step, which become true with the last commit; it is made even when no row is new.
     """
     for attempt in range(ATTEMPTS):
         try:
-            tell(1, "comparing with the store")
-            _commit(store, batch, report, tell, first_come, reached)
+            progress(1, 2, "comparing with the store")
+            _commit(store, batch, report, progress, first_come, reached)
         except Conflict as conflict:
             cause = conflict.__cause__
             # Waits differ by chance, so that two imports do not meet again and again.
@@ -104,66 +98,73 @@ def commit_batch(
             f"cannot write the store {store}: another import committed first {ATTEMPTS} times in a row ({cause})",
             "nothing is lost; import again when the other one is done",
         )
-    report.versions = {name: version for name in SCHEMAS if (version := Table(store, name).version) is not None}
+    opened = ((table.name, StoredTable(store, table).version) for table in stored_tables())
+    report.versions = {name: version for name, version in opened if version is not None}
 
 
 def _commit(
     store: str,
     batch: Batch,
     report: ImportReport,
-    tell: Callable[[int, str], None],
+    progress: Progress,
     first_come: bool,
     reached: tuple[str, int] | None,
 ) -> None:
-    bars = Table(store, "bars")
-    found = _compare_bars(bars, batch.bars, report, first_come)
-    main = batch.main
+    """One attempt: every table in its order, the quarantine first."""
+    main, rows = batch.main, dict(batch.rows)
+    found: dict[str, _Found] = {}
+    # What another source has otherwise goes beside, so histories are compared before anything is written.
+    for table in all_tables():
+        if table.kept == "history" and table.name in rows:
+            compared = _compare_bars(StoredTable(store, table), rows[table.name], report, first_come)
+            found[table.name] = compared
+            if compared.beside is not None and len(compared.beside):
+                place = find_table(table.beside)
+                beside = compared.beside.select(place.schema.keys())
+                rows[place.name] = pl.concat([rows[place.name], beside]) if place.name in rows else beside
     _store_quarantine(store, batch.refused)
-    for name in ("splits", "dividends", "symbols", "companies"):
-        cover = batch.covers.get(name)
-        _store_keyed(store, name, getattr(batch, name), report, reached if name == main else None, cover)
-    _store_facts(store, batch.facts, report, reached if main == "facts" else None)
-    beside = [frame for frame in (batch.other_bars, found.beside) if frame is not None and len(frame)]
-    if beside or batch.other_bars is not None:
-        named = [frame.select(SCHEMAS["other_bars"].keys()) for frame in beside]
-        rows = pl.concat(named) if named else batch.other_bars
-        _store_keyed(store, "other_bars", rows, report, reached if main == "other_bars" else None)
-    last = reached if main == "bars" else None
-    if len(found.rows):
-        tell(2, f"writing {len(found.rows):,} bars")
-        if found.whole:
-            bars.replace(found.rows, found.predicate, last)
-        else:
-            bars.append(found.rows, last)
-    elif last is not None:
-        bars.append(found.rows, last)
+    for table in all_tables():
+        if table.name not in rows:
+            continue
+        opened, last = StoredTable(store, table), reached if table.name == main else None
+        match table.kept:
+            case "history":
+                _store_history(found[table.name], report, progress, last)
+            case "replace":
+                _store_keyed(opened, rows[table.name], report, last, batch.covers.get(table.name))
+            case "changes":
+                _store_changes(opened, rows[table.name], report, last)
+            case "append":
+                opened.append(rows[table.name], last)
+                report.actions[table.name] = (len(rows[table.name]), 0, 0)
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What to do with bars. rows : to commit. whole : they replace the partitions of ``predicate``.
-    beside : of another source than the stored ones."""
+    """What to do with a history. table : as it was when its rows were compared. rows : to commit. whole : they
+    replace the partitions of ``predicate``. beside : of another source than the stored ones."""
 
+    table: StoredTable
     rows: pl.DataFrame
     whole: bool = False
     predicate: str | None = None
     beside: pl.DataFrame | None = None
 
 
-def _compare_bars(table: Table, bars: pl.DataFrame | None, report: ImportReport, first_come: bool) -> _Found:
+def _compare_bars(table: StoredTable, bars: pl.DataFrame, report: ImportReport, first_come: bool) -> _Found:
     """The rows to commit, and how.
 
     When no stored bar changes, these are the new bars alone, to be appended. Otherwise they are the whole
     of every year that gets a row, so that one commit both takes out the old rows and brings the new ones.
     """
-    nothing = pl.DataFrame(schema=SCHEMAS["bars"])
-    if bars is None or bars.is_empty():
-        return _Found(nothing)
+    nothing = table.declared.empty()
+    if bars.is_empty():
+        return _Found(table, nothing)
     first, last = bars["session"].min(), bars["session"].max()
     files = table.files()
     if files.is_empty():
         report.new, report.replaced, report.restamped, report.unchanged = len(bars), 0, 0, 0
-        return _Found(_with_year(bars))
+        return _Found(table, bars)
     overlapping = files.filter(
         pl.col("last").fill_null(dt.date.max) >= first, pl.col("first").fill_null(dt.date.min) <= last
     )
@@ -177,23 +178,31 @@ def _compare_bars(table: Table, bars: pl.DataFrame | None, report: ImportReport,
     report.unchanged = counts.get("unchanged", 0) + report.restamped
     report.beside = counts.get("beside", 0)
     beside = bars.filter(status == "beside")
-    changing = _with_year(bars.filter(~status.is_in(["unchanged", "beside"])))
+    changing = bars.filter(~status.is_in(["unchanged", "beside"]))
     if changing.is_empty():
-        return _Found(nothing, beside=beside)
-    years = changing["year"].unique().sort().to_list()
-    mine = files.filter(pl.col("year").is_in(years))
-    crowded = mine["year"].value_counts()["count"].max() or 0
+        return _Found(table, nothing, beside=beside)
+    years = changing["session"].dt.year().unique().sort().to_list()
+    mine = files.filter(pl.col(PARTITION).is_in(years))
+    crowded = mine[PARTITION].value_counts()["count"].max() or 0
     if not report.replaced and not report.restamped and crowded < MOST_FILES:  # type: ignore[operator]
-        return _Found(changing, beside=beside)
+        return _Found(table, changing, beside=beside)
     with store_errors(table.store, "read bars of"):
         kept = table.scan(mine).collect()
     kept = kept.join(changing, on=["symbol", "session"], how="anti", maintain_order="left")
-    whole = sort_bars(pl.concat([_with_year(kept), changing]))
-    return _Found(whole, True, f"year IN ({', '.join(map(str, years))})", beside)
+    whole = sort_bars(pl.concat([kept, changing]))
+    return _Found(table, whole, True, f"{PARTITION} IN ({', '.join(map(str, years))})", beside)
 
 
-def _with_year(bars: pl.DataFrame) -> pl.DataFrame:
-    return bars.select(*BAR_COLUMNS, "adjusted_to", "total_to", "source", pl.col("session").dt.year().alias("year"))
+def _store_history(found: _Found, report: ImportReport, progress: Progress, reached: tuple[str, int] | None) -> None:
+    del report
+    if len(found.rows):
+        progress(2, 2, f"writing {len(found.rows):,} bars")
+        if found.whole:
+            found.table.replace(found.rows, found.predicate, reached)
+        else:
+            found.table.append(found.rows, reached)
+    elif reached is not None:
+        found.table.append(found.rows, reached)
 
 
 def _status(bars: pl.DataFrame, stored: pl.DataFrame, first_come: bool) -> pl.Series:
@@ -233,114 +242,119 @@ def _status(bars: pl.DataFrame, stored: pl.DataFrame, first_come: bool) -> pl.Se
     return paired.select(status.alias("status"))["status"]
 
 
-def _store_quarantine(store: str, refused: pl.DataFrame | None) -> None:
+def _store_quarantine(store: str, refused: Sequence[pl.DataFrame]) -> None:
     """Keep refused rows, each once however often its file is imported."""
-    if refused is None or refused.is_empty():
+    if not refused:
         return
-    table = Table(store, "quarantine")
-    fresh = refused.unique(maintain_order=True).join(
-        table.read(), on=refused.columns, how="anti", nulls_equal=True, maintain_order="left"
+    table, rows = StoredTable(store, find_table("quarantine")), pl.concat(refused)
+    fresh = rows.unique(maintain_order=True).join(
+        table.read(), on=rows.columns, how="anti", nulls_equal=True, maintain_order="left"
     )
     if len(fresh):
         table.append(fresh.with_columns(imported_at=pl.lit(dt.datetime.now(dt.UTC))))
 
 
 def _store_keyed(
-    store: str,
-    name: str,
-    rows: pl.DataFrame | None,
+    opened: StoredTable,
+    rows: pl.DataFrame,
     report: ImportReport,
     reached: tuple[str, int] | None,
     cover: Cover | None = None,
 ) -> None:
-    """Merge rows into a small table by its key; a value that is null says nothing and replaces nothing.
-
-    But for `delisted`: whoever names itself as the source of a listing knows that a symbol is listed.
-    """
-    if rows is None:
-        return
-    table = Table(store, name)
-    schema = table.schema
-    key = list(_KEYS[name])
-    rows = rows.select(pl.col(column).cast(kind) for column, kind in schema.items())
-    stored = table.read().with_columns(known=pl.lit(value=True))
-    values = [column for column in schema if column not in key]
-    # A listing that is fetched every day and says the same is no change.
-    judged = [column for column in values if column not in ("source", "as_of")]
+    """Merge rows into a small table by its key; a value that is null says nothing and replaces nothing, but for
+    columns that are declared as `cleared`."""
+    fields, key, name = opened.declared.fields, list(opened.declared.key), opened.name
+    stored = opened.read().with_columns(known=pl.lit(value=True))
     paired = rows.join(stored, on=key, how="left", suffix="_old", maintain_order="left")
+    values = [column for column in fields if column not in key]
+    named = pl.col("source").is_not_null()
+    cleared = {
+        column: named & pl.col(column).is_null() & pl.col(f"{column}_old").is_not_null()
+        for column in values
+        if fields[column].cleared
+    }
     differs = pl.any_horizontal(
-        (pl.col(c) != pl.col(f"{c}_old")).fill_null(pl.col(f"{c}_old").is_null()) & pl.col(c).is_not_null()
-        for c in judged
+        *(
+            (pl.col(c) != pl.col(f"{c}_old")).fill_null(pl.col(f"{c}_old").is_null()) & pl.col(c).is_not_null()
+            for c in values
+            if fields[c].compared
+        ),
+        *cleared.values(),
     )
-    relisted = pl.lit(value=False)
-    if name == "symbols":
-        relisted = (
-            pl.col("source").is_not_null() & pl.col("delisted").is_null() & pl.col("delisted_old").is_not_null()
-        )
-    differs = differs | relisted
     known = pl.col("known").is_not_null()
-    new = paired.filter(~known).height
     changed = paired.filter(known & differs)
+    new = paired.filter(~known)
     done = report.actions.get(name, (0, 0, 0))
     # After a conflict elsewhere these rows may be stored already, by this very import: they stay counted.
-    counts = (done[0] + new, done[1] + changed.height)
+    counts = (done[0] + len(new), done[1] + len(changed))
     report.actions[name] = (*counts, len(rows) - sum(counts))
-    gone = _withdrawn(stored, rows, cover, name, report)
-    if not new and changed.is_empty() and gone.is_empty():
+    gone = _withdrawn(opened, stored, rows, cover, report)
+    if new.is_empty() and changed.is_empty() and gone.is_empty():
         if reached is not None:
-            table.append(pl.DataFrame(schema=schema), reached)
+            opened.append(opened.declared.empty(), reached)
         return
-    fresh = pl.concat([paired.filter(~known), changed]).select(
-        *key,
-        *(
-            pl.when(relisted).then(None).otherwise(pl.coalesce(c, f"{c}_old")).alias(c)
-            if c == "delisted"
-            else pl.coalesce(c, f"{c}_old").alias(c)
-            for c in values
-        ),
-    )
+    merged = {c: pl.coalesce(c, f"{c}_old") for c in values}
+    merged |= {c: pl.when(taken).then(None).otherwise(merged[c]) for c, taken in cleared.items()}
+    fresh = pl.concat([new, changed]).select(*key, **merged)
     kept = stored.drop("known").join(fresh, on=key, how="anti")
     kept = kept.join(gone, on=key, how="anti") if len(gone) else kept
-    table.replace(pl.concat([kept, fresh.select(kept.columns)]).sort(key), reached=reached)
+    opened.replace(pl.concat([kept, fresh.select(kept.columns)]).sort(key), reached=reached)
 
 
 def _withdrawn(
-    stored: pl.DataFrame, rows: pl.DataFrame, cover: Cover | None, name: str, report: ImportReport
+    opened: StoredTable, stored: pl.DataFrame, rows: pl.DataFrame, cover: Cover | None, report: ImportReport
 ) -> pl.DataFrame:
-    """The stored actions of a source that its whole answer for their time no longer has."""
+    """The stored rows of a source that its whole answer for their time no longer has."""
     if cover is None:
         return stored.clear()
-    own = stored.filter(pl.col("source") == cover.source, pl.col("ex_date").is_between(cover.first, cover.last))
-    gone = own.join(rows, on=list(_KEYS[name]), how="anti")
+    name, day, key = opened.name, opened.declared.known, list(opened.declared.key)
+    own = stored.filter(pl.col("source") == cover.source, pl.col(day).is_between(cover.first, cover.last))
+    gone = own.join(rows, on=key, how="anti")
     if len(gone) > max(WITHDRAWN * len(own), 5):
         report.notes.append(f"{name}: {len(gone):,} of {len(own):,} are missing from the new answer: all are kept")
         return gone.clear()
     if len(gone):
-        some = ", ".join(f"{symbol} {day}" for symbol, day in gone.select("symbol", "ex_date").head(5).iter_rows())
+        some = ", ".join(f"{symbol} {day}" for symbol, day in gone.select(key).head(5).iter_rows())
         report.notes.append(f"{name}: {len(gone):,} withdrawn by {cover.source}: {some}")
     return gone
 
 
-def _store_facts(
-    store: str, rows: pl.DataFrame | None, report: ImportReport, reached: tuple[str, int] | None
+def _store_changes(
+    opened: StoredTable, rows: pl.DataFrame, report: ImportReport, reached: tuple[str, int] | None
 ) -> None:
-    """Append facts whose value was not known yet at their time; none is ever replaced."""
-    if rows is None:
-        return
-    table = Table(store, "facts")
-    schema = table.schema
-    rows = rows.select(pl.col(column).cast(kind) for column, kind in schema.items())
-    with store_errors(store, "read facts of"):
-        stored = table.scan().filter(pl.col("company").is_in(rows["company"].unique().implode())).collect()
-    fact = ("company", "item", "start", "end")
+    """Append rows whose value was not known yet at their time; none is ever replaced."""
+    table, name = opened.declared, opened.name
+    about = table.key[0]
+    with store_errors(opened.store, f"read {name} of"):
+        stored = opened.scan().filter(pl.col(about).is_in(rows[about].unique().implode())).collect()
+    value, key = pl.col(table.value), (*table.key, "source")
     told = (
         pl.concat([stored.with_columns(fresh=pl.lit(value=False)), rows.with_columns(fresh=pl.lit(value=True))])
-        .sort(*fact, "source", "known_at", "fresh")
-        .with_columns(same=(pl.col("value") == pl.col("value").shift()).over(*fact, "source"))
+        .sort(*key, table.known, "fresh")
+        .with_columns(same=(value == value.shift()).over(*key))
     )
     # The same as what this source said just before is no news.
-    new = told.filter("fresh", ~pl.col("same").fill_null(value=False)).select(schema.keys())
-    done = report.actions.get("facts", (0, 0, 0))[0]
-    report.actions["facts"] = (done + len(new), 0, len(rows) - len(new) - done)
+    new = told.filter("fresh", ~pl.col("same").fill_null(value=False)).select(table.schema.keys())
+    done = report.actions.get(name, (0, 0, 0))[0]
+    report.actions[name] = (done + len(new), 0, len(rows) - len(new) - done)
     if len(new) or reached is not None:
-        table.append(new.sort("end", "company", "item"), reached)
+        # Together lies what ended together: a scan reads the last years only.
+        opened.append(new.sort(table.key[-1], *table.key[:-1]), reached)
+
+
+def append_alone(store: str, table: Table, rows: pl.DataFrame) -> None:
+    """Append rows to a table whoever else does so at the same time."""
+    repeated(store, lambda: StoredTable(store, table).append(rows))
+
+
+def repeated(store: str, attempt: Callable[[], None]) -> None:
+    """Do it again when another writer was first. Raises StoreError when others are first again and again."""
+    for number in range(ATTEMPTS):
+        try:
+            attempt()
+        except Conflict as conflict:
+            cause = conflict.__cause__
+            time.sleep(random.uniform(0.02, 0.1) * (number + 1))  # noqa: S311
+        else:
+            return
+    raise StoreError(f"cannot write the store {store}: others committed first again and again ({cause})", "try again")

@@ -14,19 +14,18 @@ the others, so that only runs that were cut off need a look at their table.
 from __future__ import annotations
 
 import datetime as dt
-import random
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from tapescan.core.errors import StoreError
-from tapescan.importing.actions import judge_actions
-from tapescan.market.quality import BAR_COLUMNS, check_bars
-from tapescan.store.committing import ATTEMPTS, Batch, Cover, commit_batch
+from tapescan.store.checking import check_rows, in_form
+from tapescan.store.committing import Batch, Cover, append_alone, commit_batch, repeated
 from tapescan.store.report import ImportReport
-from tapescan.store.table import SCHEMAS, Conflict, Table
+from tapescan.store.table import StoredTable
+from tapescan.tables.definition import Rules, Span, Whole
+from tapescan.tables.registry import find_table
 
 __all__ = ["Fetched", "Step", "add_rows", "done_fetches", "settle"]
 
@@ -37,13 +36,15 @@ UNDER_WAY = dt.timedelta(hours=6)
 
 @dataclass(frozen=True)
 class Fetched:
-    """A call to a vendor that was answered. key : names it within its source. rows : that it brought."""
+    """A call to a vendor that was answered. key : names it within its vendor. rows : that it brought. span : of the
+    dates that it is a piece of, where it is one."""
 
     key: str
     what: str
     at: dt.datetime
     requests: int = 1
     rows: int = 0
+    span: Span | None = None
 
 
 @dataclass(frozen=True)
@@ -69,89 +70,41 @@ def add_rows(
     """Check and commit a vendor's rows; see `Store.add`."""
     started = time.perf_counter()
     report = ImportReport()
-    batch = _checked(rows, source, sessions, report)
-    batch.covers = {name: Cover(source, *span) for name, span in (covers or {}).items()}
-    if beside:
-        batch.other_bars, batch.bars = batch.bars, None
+    batch = Batch(covers={name: Cover(source, *span) for name, span in (covers or {}).items()})
+    for name, frame in rows.items():
+        table = find_table(name)
+        checked = check_rows(table, frame.with_columns(source=pl.lit(source)), Rules(sessions), report)
+        batch.refuse(table, checked)
+        place = table.beside if beside and table.beside else name
+        batch.rows[place] = in_form(find_table(place), table.stamp(checked.good, Whole()))
     main = batch.main
     if fetched and main is None:
         raise AssertionError("a fetch without a table to be proven by")
     if fetched:
         _append_fetches(store, source, fetched, main or "", step)
-    commit_batch(
-        store,
-        batch,
-        report,
-        lambda _step, _what: None,
-        first_come=not replace,
-        reached=(step.run, step.number) if main else None,
-    )
+    commit_batch(store, batch, report, first_come=not replace, reached=(step.run, step.number) if main else None)
     report.seconds = time.perf_counter() - started
     return report
-
-
-def _checked(
-    rows: Mapping[str, pl.DataFrame],
-    source: str,
-    sessions: Collection[dt.date] | pl.Series | None,
-    report: ImportReport,
-) -> Batch:
-    batch = Batch()
-    bad = []
-    named = {name: frame.with_columns(source=pl.lit(source)) for name, frame in rows.items()}
-    if (bars := named.get("bars")) is not None:
-        bars = bars.with_columns(pl.col(BAR_COLUMNS[2:]).cast(pl.Float64))
-        good, refused = check_bars(bars.with_row_index("row"), sessions)
-        report.bars_read = len(bars)
-        report.copies = len(bars) - len(good) - len(refused)
-        report.refused = dict(refused["reason"].value_counts(sort=True).iter_rows())
-        report.symbols = good["symbol"].n_unique()
-        report.first, report.last = good["session"].min(), good["session"].max()  # type: ignore[assignment]
-        through = pl.coalesce("adjusted_to", "session") if "adjusted_to" in good.columns else pl.col("session")
-        batch.bars = good.select(
-            *BAR_COLUMNS, adjusted_to=through, total_to=pl.lit(None, dtype=pl.Date), source="source"
-        )
-        bad.append(refused.select(*BAR_COLUMNS, pl.lit("bars").alias("kind"), "reason", "source"))
-    if (splits := named.get("splits")) is not None:
-        batch.splits, bad_splits = judge_actions(splits, "splits", report)
-        bad += [] if bad_splits is None else [bad_splits]
-    if (dividends := named.get("dividends")) is not None:
-        batch.dividends, bad_dividends = judge_actions(dividends, "dividends", report)
-        batch.dividends = batch.dividends.with_columns(adjusted_to="ex_date")
-        bad += [] if bad_dividends is None else [bad_dividends]
-    for name in ("symbols", "companies", "facts"):
-        if (frame := named.get(name)) is not None:
-            setattr(batch, name, _in_form(frame, name))
-    batch.refused = pl.concat(bad) if bad else None
-    return batch
-
-
-def _in_form(frame: pl.DataFrame, name: str) -> pl.DataFrame:
-    """The table's columns, null for those that are not there; of two rows of one symbol the first counts."""
-    frame = frame.select(
-        (pl.col(column) if column in frame.columns else pl.lit(None)).cast(kind).alias(column)
-        for column, kind in SCHEMAS[name].items()
-    )
-    return frame if name == "facts" else frame.unique("symbol", keep="first", maintain_order=True).sort("symbol")
 
 
 # --- what was fetched -------------------------------------------------------------------------------------
 
 
 def done_fetches(store: str, source: str | None = None) -> pl.DataFrame:
-    """source, key, what, at, requests, rows of what was fetched and stored; the newest of each source and key."""
-    rows = _proven(store, Table(store, "fetches").read())
+    """source, key, what, at, requests, rows, and part, first, last, pieces of a span, of what was fetched and stored;
+    the newest of each source and key."""
+    rows = _proven(store, StoredTable(store, find_table("fetches")).read())
     if source is not None:
         rows = rows.filter(pl.col("source") == source)
     newest = rows.sort("at", maintain_order=True).unique(["source", "key"], keep="last", maintain_order=True)
-    return newest.select("source", "key", "what", "at", "requests", "rows")
+    return newest.select("source", "key", "what", "at", "requests", "rows", "part", "first", "last", "pieces")
 
 
 def settle(store: str) -> None:
     """Make what is proven sure, and forget what was never stored or was fetched again since."""
 
     def attempt() -> None:
-        table = Table(store, "fetches")
+        table = StoredTable(store, find_table("fetches"))
         rows = table.read()
         if rows.is_empty():
             return
@@ -164,12 +117,12 @@ def settle(store: str) -> None:
         if len(kept) != len(rows) or not newest["sure"].all():
             table.replace(kept)
 
-    _repeated(store, attempt)
+    repeated(store, attempt)
 
 
 def _proven(store: str, rows: pl.DataFrame) -> pl.DataFrame:
     open_runs = rows.filter(~pl.col("sure")).select("table", "run").unique()
-    reached = [Table(store, table).reached(run) for table, run in open_runs.iter_rows()]
+    reached = [StoredTable(store, find_table(table)).reached(run) for table, run in open_runs.iter_rows()]
     steps = open_runs.with_columns(reached=pl.Series(reached, dtype=pl.Int64))
     known = rows.join(steps, on=["table", "run"], how="left", maintain_order="left")
     return known.filter(pl.col("sure") | (pl.col("step") <= pl.col("reached"))).drop("reached")
@@ -184,23 +137,15 @@ def _append_fetches(store: str, source: str, fetched: Sequence[Fetched], table: 
             "at": [one.at for one in fetched],
             "requests": [one.requests for one in fetched],
             "rows": [one.rows for one in fetched],
+            "part": [one.span and one.span.part for one in fetched],
+            "first": [one.span and one.span.first for one in fetched],
+            "last": [one.span and one.span.last for one in fetched],
+            "pieces": [one.span and one.span.pieces for one in fetched],
             "table": [table] * len(fetched),
             "run": [step.run] * len(fetched),
             "step": [step.number] * len(fetched),
             "sure": [False] * len(fetched),
         },
-        schema=SCHEMAS["fetches"],
+        schema=find_table("fetches").schema,
     )
-    _repeated(store, lambda: Table(store, "fetches").append(rows))
-
-
-def _repeated(store: str, attempt: Callable[[], None]) -> None:
-    for number in range(ATTEMPTS):
-        try:
-            attempt()
-        except Conflict as conflict:
-            cause = conflict.__cause__
-            time.sleep(random.uniform(0.02, 0.1) * (number + 1))  # noqa: S311
-        else:
-            return
-    raise StoreError(f"cannot write the store {store}: others committed first again and again ({cause})", "try again")
+    append_alone(store, find_table("fetches"), rows)

@@ -1,4 +1,4 @@
-"""The store: whole-market bars, corporate actions, listings, quarantine and scan history on Delta Lake."""
+"""The store: the tables of `tapescan.tables` on Delta Lake, in a folder or at a URL."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
-from tapescan.core.errors import OptionError, StoreError
-from tapescan.importing.importing import Progress, import_files
-from tapescan.market.adjust import Adjustment, adjust_bars
-from tapescan.market.quality import BAR_COLUMNS, sort_bars
+from tapescan.core.errors import StoreError
+from tapescan.core.progress import Progress, silent
+from tapescan.store.committing import Batch, append_alone, commit_batch
 from tapescan.store.fetched import Fetched, Step, add_rows, done_fetches, settle
+from tapescan.store.known import KnownStore
 from tapescan.store.report import ImportReport
-from tapescan.store.table import SCHEMAS, Conflict, Table, is_remote, local_version, store_errors
+from tapescan.store.table import StoredTable, is_remote, local_version, store_errors
+from tapescan.tables.definition import Table
+from tapescan.tables.registry import find_table, stored_tables
 
 __all__ = ["Store"]
 
@@ -76,188 +77,34 @@ class Store:
         """
         if self._pinned is not None:
             return dict(self._pinned)
-        if is_remote(self.path):
-            found = {name: self._open(name).version for name in SCHEMAS}
-        else:
-            found = {name: local_version(f"{self.path}/{name}") for name in SCHEMAS}
+        found = {table.name: self._newest_version(table) for table in stored_tables()}
         return {name: version for name, version in found.items() if version is not None}
 
     def at(self, versions: Mapping[str, int]) -> Store:
         """The store as it was: reads these versions (as `versions` gave them); tables not named are empty."""
-        unknown = [name for name in versions if name not in SCHEMAS]
-        if unknown:
-            raise OptionError(f"no table is called {unknown[0]!r}", f"tables are {', '.join(SCHEMAS)}")
+        for name in versions:
+            find_table(name)
         pinned = Store(self.path)
         pinned._pinned = dict(versions)
         return pinned
 
-    # --- reading --------------------------------------------------------------------------------------
+    def known(self, day: dt.date | None = None, *, since: dt.date | None = None) -> KnownStore:
+        """What was known at the close of a day, to be read; of everything that is stored for None.
 
-    def bars(
-        self,
-        as_of: dt.date | None = None,
-        *,
-        adjust: Adjustment = "splits",
-        since: dt.date | None = None,
-        symbols: Sequence[str] | None = None,
-    ) -> pl.DataFrame:
-        """Bars as they were known on a date: symbol, session, open, high, low, close, volume (float64).
-
-        Sorted by symbol and session. ``as_of`` leaves out later sessions and later splits and dividends;
-        None is the newest session. ``since`` leaves out earlier sessions, ``symbols`` other symbols.
-        ``adjust`` is explained in `market.adjust`. Raises `StoreError` when the store holds no bars.
+        since : leaves out earlier rows of tables that have a history.
         """
-        if adjust not in ("none", "splits", "total"):
-            raise OptionError(f"adjust is {adjust!r}", "give none, splits or total")
-        table = self._open("bars")
-        files = table.files()
-        if files.is_empty():
-            raise StoreError(f"the store {self.path} holds no bars", "import some: tapescan import FILES")
-        stamps = [] if adjust == "none" else ["adjusted_to", "total_to"]
-        rows = _only(table, files, as_of, since, symbols).select(*BAR_COLUMNS, *stamps)
-        with store_errors(self.path, "read bars of"):
-            bars = sort_bars(rows.collect())
-        if adjust != "none" and len(bars):
-            known = as_of or table.newest(files)  # of all bars stored, not only of those read
-            assert known is not None
-            actions = self.splits(), self.dividends() if adjust == "total" else _nothing("dividends")
-            bars = adjust_bars(bars, *actions, known, adjust)
-        return bars.select(BAR_COLUMNS)
+        return KnownStore(self.path, self.versions(), day, since)
 
-    def sessions(self, as_of: dt.date | None = None) -> pl.Series:
-        """The distinct sessions that have bars, ascending, up to ``as_of``."""
-        table = self._open("bars")
-        if table.version is None:
-            return pl.Series("session", [], dtype=pl.Date)
-        rows = _only(table, table.files(), as_of, None, None)
-        with store_errors(self.path, "read bars of"):
-            return rows.select("session").unique().collect()["session"].sort()
-
-    def newest(self, as_of: dt.date | None = None) -> pl.DataFrame:
-        """Every symbol that has bars up to ``as_of``: symbol, first, newest (dates), bars (their number, int64).
-
-        Sorted by symbol. Reads names and dates alone, so it costs a small part of `bars`.
-        """
-        table = self._open("bars")
-        day = pl.col("session")
-        found = (
-            _only(table, table.files(), as_of, None, None)
-            .group_by("symbol")
-            .agg(first=day.min(), newest=day.max(), bars=pl.len().cast(pl.Int64))
-            .sort("symbol")
-        )
-        with store_errors(self.path, "read bars of"):
-            return found.collect(engine="streaming")
-
-    def session_counts(self, source: str | None = None, since: dt.date | None = None) -> pl.DataFrame:
-        """session, bars (their number), ascending; of one source's bars, from a session on."""
-        table = self._open("bars")
-        rows = _only(table, table.files(), None, since, None)
-        if source is not None:
-            rows = rows.filter(pl.col("source") == source)
-        with store_errors(self.path, "read bars of"):
-            return rows.group_by("session").agg(bars=pl.len()).sort("session").collect(engine="streaming")
-
-    def raw_bars(
-        self,
-        *,
-        other: bool = False,
-        since: dt.date | None = None,
-        until: dt.date | None = None,
-        symbols: Sequence[str] | None = None,
-    ) -> pl.DataFrame:
-        """Bars as they were given, with adjusted_to, total_to and source; ``other`` for those of second vendors."""
-        table = self._open("other_bars" if other else "bars")
-        rows = _only(table, table.files(), until, since, symbols)
-        with store_errors(self.path, "read bars of"):
-            return rows.collect()
-
-    def symbols(self) -> pl.DataFrame:
-        """The listing: symbol, name, exchange, sector, industry, country, type, ipo_year, market_cap, as_of, delisted
-        (the first day it was no longer listed), vendor_symbol, source."""
-        return self._open("symbols").read()
-
-    def splits(self) -> pl.DataFrame:
-        """symbol, ex_date, ratio (new shares for one old), source."""
-        return self._open("splits").read()
-
-    def dividends(self) -> pl.DataFrame:
-        """symbol, ex_date, amount ($ in the share basis of adjusted_to), adjusted_to, source."""
-        return self._open("dividends").read()
-
-    def companies(self) -> pl.DataFrame:
-        """symbol, company (under which its statements are filed: a ten-digit CIK), name, source."""
-        return self._open("companies").read()
-
-    def facts(self, as_of: dt.date | None = None, since: dt.date | None = None) -> pl.DataFrame:
-        """What companies reported: company, item, start, end, value, filed, known_at, form, source.
-
-        ``as_of`` leaves out what was not known then, ``since`` what is of periods that ended before.
-        """
-        rows = self._open("facts").scan()
-        if as_of is not None:
-            rows = rows.filter(pl.col("known_at") <= as_of)
-        if since is not None:
-            rows = rows.filter(pl.col("end") >= since)
-        with store_errors(self.path, "read facts of"):
-            return rows.collect()
-
-    def fetches(self, source: str | None = None) -> pl.DataFrame:
-        """What was fetched from vendors and is stored: source, key, what, at (UTC), requests, rows."""
-        return done_fetches(self.path, source)
-
-    def quarantine(
-        self, as_of: dt.date | None = None, kind: Literal["bars", "splits", "dividends"] | None = None
-    ) -> pl.DataFrame:
-        """Refused bars and actions with their reason, oldest import first.
-
-        ``as_of`` leaves out later sessions and ex-dates, but not rows without a date; ``kind`` leaves out
-        what was refused of other kinds, as the column ``kind`` names them.
-        """
-        if kind not in (None, "bars", "splits", "dividends"):
-            raise OptionError(f"kind is {kind!r}", "give bars, splits or dividends")
-        rows = self._open("quarantine").read()
-        if kind is not None:
-            rows = rows.filter(pl.col("kind") == kind)
-        if as_of is not None:
-            rows = rows.filter((pl.col("session") <= as_of).fill_null(value=True))
-        return rows.sort("imported_at", "symbol", "session", maintain_order=True)
+    def fetches(self, vendor: str | None = None) -> pl.DataFrame:
+        """What was fetched from vendors and is stored: source, key, what, at (UTC), requests, rows, and of a span its
+        part, first, last and pieces."""
+        return done_fetches(self.path, vendor)
 
     def scans(self) -> pl.DataFrame:
         """Recorded scans, oldest first: as_of, profile, created_at (UTC), document (JSON text)."""
-        return self._open("scans").read().sort("created_at", maintain_order=True)
+        return self.known().read("scans").sort("created_at", maintain_order=True)
 
     # --- writing --------------------------------------------------------------------------------------
-
-    def import_files(
-        self,
-        paths: Sequence[str | Path],
-        *,
-        adjusted: Adjustment = "none",
-        adjusted_to: dt.date | None = None,
-        sessions: Collection[dt.date] | pl.Series | None = None,
-        progress: Progress | None = None,
-    ) -> ImportReport:
-        """Import Parquet and CSV files, and folders of them, in one commit of bars.
-
-        Each file holds bars, splits, dividends or symbols, told by its columns. A row stored already is
-        skipped, one with other values replaces it (the old stays readable by `at`), and a bar that breaks
-        a rule goes to the quarantine.
-
-        adjusted : what is inside the files' prices already: nothing, splits, or splits and dividends.
-            Dividend amounts are taken as paid with ``none``, as split-adjusted otherwise.
-        adjusted_to : the date through which it is. None takes, for bars, the newest usable bar of their path;
-            for dividends, the newest usable bar of the whole import, else the store's newest bar.
-        sessions : the exchange's sessions; bars of other days, and of days before the first and after the
-            last of them, are refused. None refuses weekends only.
-        progress : called with the steps done, all steps, and what is done now.
-
-        Raises `FileError` or `OptionError` before anything is written, `StoreError` when it cannot be.
-        """
-        self._must_be_newest()
-        return import_files(
-            self.path, paths, adjusted=adjusted, adjusted_to=adjusted_to, sessions=sessions, progress=progress
-        )
 
     def add(
         self,
@@ -271,16 +118,17 @@ class Store:
         replace: bool = False,
         covers: Mapping[str, tuple[dt.date, dt.date]] | None = None,
     ) -> ImportReport:
-        """Add a vendor's rows, and remember what was fetched in the same breath (see `store.adding`).
+        """Add a vendor's rows, and remember what was fetched in the same breath (see `store.fetched`).
 
-        rows : bars, splits, dividends, symbols, companies or facts -> rows in the table's columns. Bars are raw,
-            but for those with an ``adjusted_to``.
+        rows : table -> rows in the columns that vendors give of it. Bars are raw, but for those with an
+            ``adjusted_to``.
         source : the vendor. A stored bar of the same source is replaced by one with other values; one of another
-            source keeps its place, and the new one goes to `raw_bars(other=True)`, unless ``replace``.
+            source keeps its place, and the new one goes to ``other_bars``, unless ``replace``.
         step : a number that grows with each step of a run. fetched : the calls that brought the rows.
-        covers : splits or dividends -> first and last ex-date of which the rows are all that the vendor has; what it
-            gave before and gives no more is taken out (and stays readable by `at`).
-        sessions : as in `import_files`. beside : bars are for comparison, and none goes into the table of bars.
+        covers : table -> first and last day of which the rows are all that the vendor has; what it gave before and
+            gives no more is taken out (and stays readable by `at`).
+        sessions : the exchange's; a bar of another day is refused. beside : bars are for comparison, and none goes
+            into the table of bars.
         """
         self._must_be_newest()
         return add_rows(
@@ -294,6 +142,11 @@ class Store:
             replace=replace,
             covers=covers,
         )
+
+    def commit(self, batch: Batch, report: ImportReport, progress: Progress = silent) -> None:
+        """Commit checked rows; counts and versions go into the report. Raises StoreError when that cannot be."""
+        self._must_be_newest()
+        commit_batch(self.path, batch, report, progress)
 
     def check_writable(self) -> None:
         """Raises StoreError for a local folder that cannot be written, before anything is fetched for it."""
@@ -319,43 +172,18 @@ class Store:
         row = pl.DataFrame(
             {"as_of": [as_of], "profile": [profile], "created_at": [dt.datetime.now(dt.UTC)], "document": [document]}
         )
-        for _ in range(20):
-            try:
-                return self._open("scans").append(row)
-            except Conflict as conflict:
-                cause = conflict
-        raise StoreError(f"cannot record a scan in the store {self.path}: {cause.__cause__}", "try again")
+        append_alone(self.path, find_table("scans"), row)
 
     def _must_be_newest(self) -> None:
         if self._pinned is not None:
             raise StoreError(f"{self!r} is a past version", "write to the store itself")
 
-    def _open(self, name: str) -> Table:
+    def _newest_version(self, table: Table) -> int | None:
+        if is_remote(self.path):
+            return self._open(table.name).version
+        return local_version(f"{self.path}/{table.name}")
+
+    def _open(self, name: str) -> StoredTable:
         if self._pinned is None:
-            return Table(self.path, name)
-        return Table(self.path, name, self._pinned.get(name), absent=name not in self._pinned)
-
-
-def _only(
-    table: Table,
-    files: pl.DataFrame,
-    as_of: dt.date | None,
-    since: dt.date | None,
-    symbols: Sequence[str] | None,
-) -> pl.LazyFrame:
-    """Some of the bars; files that hold none of them are not opened."""
-    wanted = []
-    if as_of is not None:
-        files = files.filter(pl.col("first").fill_null(as_of) <= as_of)
-        wanted.append(pl.col("session") <= as_of)
-    if since is not None:
-        files = files.filter(pl.col("last").fill_null(since) >= since)
-        wanted.append(pl.col("session") >= since)
-    if symbols is not None:
-        wanted.append(pl.col("symbol").is_in(list(symbols)))
-    found = table.scan(files)
-    return found.filter(*wanted) if wanted else found
-
-
-def _nothing(name: str) -> pl.DataFrame:
-    return pl.DataFrame(schema=SCHEMAS[name])
+            return StoredTable(self.path, find_table(name))
+        return StoredTable(self.path, find_table(name), self._pinned.get(name), absent=name not in self._pinned)

@@ -1,4 +1,4 @@
-"""The store's tables: their columns, and how one is opened, read and committed to on Delta Lake.
+"""One stored table: how it is opened, read and committed to on Delta Lake.
 
 A commit is Delta's optimistic concurrency at its strictest: it succeeds only on the very version that its
 data were compared with. Two imports at once would otherwise both append the same bars, since to Delta an
@@ -17,96 +17,15 @@ from typing import TYPE_CHECKING, Literal
 import polars as pl
 
 from tapescan.core.errors import StoreError
+from tapescan.tables.definition import Table
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-__all__ = ["SCHEMAS", "Conflict", "Table", "is_remote", "local_version", "store_errors"]
+__all__ = ["PARTITION", "Conflict", "StoredTable", "is_remote", "local_version", "store_errors"]
 
-_BAR = {
-    "symbol": pl.String(),
-    "session": pl.Date(),
-    "open": pl.Float64(),
-    "high": pl.Float64(),
-    "low": pl.Float64(),
-    "close": pl.Float64(),
-    "volume": pl.Float64(),
-}
-
-#: The tables and their columns. `adjusted_to` and `total_to` are explained in `market.adjust`.
-SCHEMAS: dict[str, dict[str, pl.DataType]] = {
-    "bars": _BAR | {"adjusted_to": pl.Date(), "total_to": pl.Date(), "source": pl.String(), "year": pl.Int32()},
-    "splits": {"symbol": pl.String(), "ex_date": pl.Date(), "ratio": pl.Float64(), "source": pl.String()},
-    "dividends": {
-        "symbol": pl.String(),
-        "ex_date": pl.Date(),
-        "amount": pl.Float64(),
-        "adjusted_to": pl.Date(),
-        "source": pl.String(),
-    },
-    "symbols": {
-        "symbol": pl.String(),
-        "name": pl.String(),
-        "exchange": pl.String(),
-        "sector": pl.String(),
-        "industry": pl.String(),
-        "country": pl.String(),
-        "type": pl.String(),
-        "ipo_year": pl.Int32(),
-        "market_cap": pl.Float64(),
-        "as_of": pl.Date(),
-        # The first day it was no longer listed; null for what is listed, and where nobody said.
-        "delisted": pl.Date(),
-        "vendor_symbol": pl.String(),
-        "source": pl.String(),
-    },
-    # Which company a symbol's statements are filed under: a ten-digit CIK.
-    "companies": {"symbol": pl.String(), "company": pl.String(), "name": pl.String(), "source": pl.String()},
-    # What companies reported: a row when a value was first known, and one for each later change of it.
-    "facts": {
-        "company": pl.String(),
-        "item": pl.String(),
-        "start": pl.Date(),
-        "end": pl.Date(),
-        "value": pl.Float64(),
-        "filed": pl.Date(),
-        "known_at": pl.Date(),
-        "form": pl.String(),
-        "source": pl.String(),
-    },
-    # Bars of a second vendor, beside those of the first; no scan reads them.
-    "other_bars": _BAR | {"adjusted_to": pl.Date(), "total_to": pl.Date(), "source": pl.String()},
-    # `kind` says what was refused: bars, splits or dividends; these last two have no prices and no volume.
-    "quarantine": _BAR
-    | {
-        "kind": pl.String(),
-        "reason": pl.String(),
-        "source": pl.String(),
-        "imported_at": pl.Datetime("us", "UTC"),
-    },
-    "scans": {
-        "as_of": pl.Date(),
-        "profile": pl.String(),
-        "created_at": pl.Datetime("us", "UTC"),
-        "document": pl.String(),
-    },
-    # What was fetched from vendors; `adding` explains how a row becomes true together with its data.
-    "fetches": {
-        "source": pl.String(),
-        "key": pl.String(),
-        "what": pl.String(),
-        "at": pl.Datetime("us", "UTC"),
-        "requests": pl.Int64(),
-        "rows": pl.Int64(),
-        "table": pl.String(),
-        "run": pl.String(),
-        "step": pl.Int64(),
-        "sure": pl.Boolean(),
-    },
-}
-
-#: Tables that had fewer columns once: what an older file lacks reads as null.
-_GROWN = ("symbols",)
+#: The column by which a table with a history is partitioned; it stands in the paths alone.
+PARTITION = "year"
 
 #: LZ4 reads twice as fast as Zstandard here, for a fifth more bytes (3.1 million bars: 0.05 s and 55 MB
 #: against 0.10 s and 46 MB). Row groups are small enough to skip most of a year when few symbols are read.
@@ -117,8 +36,6 @@ _ROW_GROUP = 128 * 1024
 _CONFIGURATION = {"delta.logRetentionDuration": "interval 3650 days"}
 
 _FILES = {"path": pl.String, "rows": pl.Int64, "first": pl.Date, "last": pl.Date, "year": pl.Int32}
-#: Delta's names of the statistics of a data file; a file written by others may have none.
-_STATISTICS = {"num_records": "rows", "min.session": "first", "max.session": "last", "partition.year": "year"}
 
 _LOG_FILE = re.compile(r"(\d{20})\.(?:json|checkpoint.*\.parquet)")
 
@@ -150,17 +67,18 @@ def store_errors(path: str, action: str) -> Iterator[None]:
         raise StoreError(f"cannot {action} the store {path}: {reason}", hint) from error
 
 
-class Table:
+class StoredTable:
     """One table of a store at one version: the newest when it was opened, or a given one.
 
     Opening never creates: a table that is not there reads as empty, and its first commit creates it.
     """
 
-    def __init__(self, store: str, name: str, version: int | None = None, *, absent: bool = False) -> None:
+    def __init__(self, store: str, declared: Table, version: int | None = None, *, absent: bool = False) -> None:
         self.store = store
-        self.name = name
-        self.schema = SCHEMAS[name]
-        self.path = f"{store.rstrip('/')}/{name}"
+        self.declared = declared
+        self.name = declared.name
+        self.schema = declared.schema
+        self.path = f"{store.rstrip('/')}/{declared.name}"
         self._delta = None if absent else self._open(version)
 
     def _open(self, version: int | None) -> DeltaTable | None:
@@ -181,32 +99,40 @@ class Table:
         return None if self._delta is None else self._delta.version()
 
     def files(self) -> pl.DataFrame:
-        """One row a data file: path (absolute, or a URL), rows, first and last session, and year; null if unknown."""
+        """One row a data file: path (absolute, or a URL), rows, first and last day of `known`, and year; null where
+        the log does not say."""
         if self._delta is None:
             return pl.DataFrame(schema=_FILES)
         with store_errors(self.store, f"read table {self.name} of"):
             found = pl.DataFrame(self._delta.get_add_actions(flatten=True))
+        # Delta's names of the statistics of a data file; a file written by others may have none.
+        known = self.declared.known
+        names = {
+            "num_records": "rows",
+            f"min.{known}": "first",
+            f"max.{known}": "last",
+            f"partition.{PARTITION}": "year",
+        }
         return found.select(
             (pl.lit(self.path + "/") + pl.col("path")).alias("path"),
             *(
                 (pl.col(old) if old in found.columns else pl.lit(None)).cast(_FILES[new]).alias(new)
-                for old, new in _STATISTICS.items()
+                for old, new in names.items()
             ),
         )
 
     def scan(self, files: pl.DataFrame | None = None) -> pl.LazyFrame:
         """The rows of some or all of its files, without a partition column, in the files' order."""
         paths = (self.files() if files is None else files)["path"].to_list()
-        stored = {name: kind for name, kind in self.schema.items() if name != "year"}
         if not paths:
-            return pl.LazyFrame(schema=stored)
-        if self.name in _GROWN:
+            return pl.LazyFrame(schema=self.schema)
+        if self.declared.kept != "history":  # what an older file lacks reads as null
             found = pl.scan_parquet(
-                paths, hive_partitioning=False, glob=False, schema=pl.Schema(stored), missing_columns="insert"
+                paths, hive_partitioning=False, glob=False, schema=pl.Schema(self.schema), missing_columns="insert"
             )
         else:
             found = pl.scan_parquet(paths, hive_partitioning=False, glob=False)
-        return found.select(stored.keys())
+        return found.select(self.schema.keys())
 
     def reached(self, run: str) -> int:
         """The last step that a run committed here, -1 when none: part of the commits themselves."""
@@ -222,11 +148,11 @@ class Table:
             return self.scan().collect()
 
     def newest(self, files: pl.DataFrame | None = None) -> dt.date | None:
-        """The newest session of all rows, of bars alone; None when there are none."""
+        """The newest day of `known` of all rows; None when there are none."""
         last = (self.files() if files is None else files)["last"]
         if last.has_nulls():  # not in the log, so it is looked for
             with store_errors(self.store, f"read table {self.name} of"):
-                last = self.scan(files).select("session").collect()["session"]
+                last = self.scan(files).select(self.declared.known).collect().to_series()
         return last.max()  # type: ignore[return-value]
 
     def append(self, rows: pl.DataFrame, reached: tuple[str, int] | None = None) -> None:
@@ -242,6 +168,12 @@ class Table:
         """Commit rows in place of all rows, or of those of the partitions in ``predicate``."""
         self._commit(rows, "overwrite", predicate, reached)
 
+    def _growing(self, mode: Literal["append", "overwrite"]) -> Literal["merge", "overwrite"] | None:
+        """How a table of an older version gets the columns that were declared since; None when it has them all."""
+        if self._delta is None or {field.name for field in self._delta.schema().fields}.issuperset(self.schema):
+            return None
+        return "overwrite" if mode == "overwrite" else "merge"
+
     def _commit(
         self,
         rows: pl.DataFrame,
@@ -252,12 +184,15 @@ class Table:
         from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
         from deltalake.exceptions import CommitFailedError, DeltaError
 
+        history = self.declared.kept == "history"
         rows = rows.select(pl.col(name).cast(kind) for name, kind in self.schema.items())
+        if history:
+            rows = rows.with_columns(pl.col(self.declared.known).dt.year().alias(PARTITION))
         written = WriterProperties(compression=_COMPRESSION, max_row_group_size=_ROW_GROUP)
         strict = CommitProperties(
             max_commit_retries=0, app_transactions=None if reached is None else [Transaction(*reached)]
         )
-        grown: Literal["overwrite"] | None = "overwrite" if self.name in _GROWN and mode == "overwrite" else None
+        grown = None if history else self._growing(mode)
         with store_errors(self.store, f"write table {self.name} of"):
             try:
                 if self._delta is None:
@@ -265,7 +200,7 @@ class Table:
                         self.path,
                         rows,
                         mode="error",
-                        partition_by=["year"] if "year" in self.schema else None,
+                        partition_by=[PARTITION] if history else None,
                         configuration=_CONFIGURATION,
                         writer_properties=written,
                         commit_properties=strict,
@@ -289,7 +224,7 @@ class Table:
                         commit_properties=strict,
                     )
             except CommitFailedError as error:
-                if Table(self.store, self.name).version == self.version:
+                if StoredTable(self.store, self.declared).version == self.version:
                     raise  # nobody was first: the commit itself cannot be written
                 raise Conflict(self.name) from error
             except DeltaError as error:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 
+from tapescan.tables.registry import tables_of
 from tapescan.vendors.seam import Call
 
 __all__ = ["covered", "doubtful", "repeated_sessions", "short_sessions", "unlisted"]
@@ -80,12 +81,11 @@ def doubtful(lost: int, before: int) -> bool:
 
 
 def covered(calls: Sequence[Call], tables: Collection[str]) -> dict[str, tuple[dt.date, dt.date]]:
-    """Splits or dividends -> first and last ex-date of which these calls brought all that the vendor has."""
-    spans: dict[str, tuple[dt.date, dt.date]] = {}
+    """Table -> first and last day of `known` of which these calls brought all that the vendor has."""
+    found: dict[str, tuple[dt.date, dt.date]] = {}
     for call in calls:
-        if call.what != "actions" or call.symbols or not (call.args.get("since") and call.args.get("until")):
+        if call.span is None or not call.span.whole:
             continue
-        kinds = (call.args["kind"],) if "kind" in call.args else ("splits", "dividends")
-        span = dt.date.fromisoformat(call.args["since"]), dt.date.fromisoformat(call.args["until"])
-        spans |= {kind: span for kind in kinds if kind in tables}
-    return spans
+        parts = [call.span.part] if call.span.part else [table.name for table in tables_of(call.what)]
+        found |= {name: (call.span.first, call.span.last) for name in parts if name in tables}
+    return found

@@ -10,22 +10,14 @@ import polars as pl
 
 from tapescan.core.errors import OptionError
 from tapescan.market import calendar
-from tapescan.sync.planning import OFFERS_FOR, seconds_at_limit
-from tapescan.sync.wishes import last_ready_session
+from tapescan.sync.planning import comes_along, seconds_at_limit
+from tapescan.sync.wishes import last_ready_session, usual_kinds
+from tapescan.tables.registry import all_kinds, find_kind, offers_of
 from tapescan.vendors.keys import find_keys
 from tapescan.vendors.registry import load_vendor, vendor_names
-from tapescan.vendors.seam import Ask, Plan, Vendor, What
+from tapescan.vendors.seam import Ask, Plan, Vendor
 
-__all__ = ["COMPANIES", "PREFERRED", "SYMBOLS", "Choice", "Cost", "choose_vendor", "list_vendors"]
-
-#: Who is asked first for what, when nobody is named.
-PREFERRED: dict[What, tuple[str, ...]] = {
-    "universe": ("massive", "alpaca", "nasdaqtrader"),
-    "actions": ("massive", "alpaca", "yahoo"),
-    "bars": ("massive", "alpaca", "yahoo"),
-    "fundamentals": ("sec", "massive"),
-    "snapshot": ("massive", "alpaca"),
-}
+__all__ = ["COMPANIES", "SYMBOLS", "Choice", "Cost", "choose_vendor", "list_vendors", "preferred_vendors"]
 
 #: The market that costs are counted for.
 SYMBOLS = tuple(f"S{at:05d}" for at in range(12_000))
@@ -54,15 +46,22 @@ class Choice:
     costs: dict[str, tuple[Cost | None, Cost | None, Cost | None]]
 
 
-def choose_vendor(what: What) -> str:
+def preferred_vendors(what: str) -> tuple[str, ...]:
+    """Who is asked for a kind of data when nobody is named, the first one first."""
+    places = {name: load_vendor(name).preferred.get(what) for name in vendor_names()}
+    return tuple(sorted((name for name, place in places.items() if place), key=lambda name: places[name] or 0))
+
+
+def choose_vendor(what: str) -> str:
     """The first vendor for a kind of data that could be asked now; raises OptionError when there is none."""
-    for name in PREFERRED[what]:
-        if not _missing(load_vendor(name)):
+    names = preferred_vendors(what)
+    needed = {name: _missing(load_vendor(name)) for name in names}
+    for name, missing in needed.items():
+        if not missing:
             return name
-    needed = {name: _missing(load_vendor(name)) for name in PREFERRED[what]}
     lacking = "; ".join(f"{name} lacks {', '.join(missing)}" for name, missing in needed.items())
     raise OptionError(
-        f"no vendor for {what} can be asked: {lacking}",
+        f"no vendor for {what} can be asked: {lacking or 'none has it'}",
         "`tapescan vendors` says what each needs",
     )
 
@@ -90,24 +89,27 @@ def _missing(vendor: Vendor) -> tuple[str, ...]:
 def _costs(vendor: Vendor, plan: Plan, now: dt.datetime) -> tuple[Cost | None, Cost | None, Cost | None]:
     newest = last_ready_session(now)
     year = pl.Series(calendar.sessions(newest - dt.timedelta(days=365), newest)).cast(pl.Date).to_list()
+    daily = tuple(kind.name for kind in all_kinds() if kind.usual and kind.asked != "whole")
+    statements = tuple(kind.name for kind in all_kinds() if kind.asked == "companies")
     return (
-        _cost(vendor, plan, now, ("bars", "actions"), (newest,)),
-        _cost(vendor, plan, now, ("universe", "actions", "bars"), tuple(year)),
-        _cost(vendor, plan, now, ("fundamentals",), ()),
+        _cost(vendor, plan, now, daily, (newest,)),
+        _cost(vendor, plan, now, usual_kinds(), tuple(year)),
+        _cost(vendor, plan, now, statements, ()),
     )
 
 
 def _cost(
-    vendor: Vendor, plan: Plan, now: dt.datetime, wanted: tuple[What, ...], sessions: tuple[dt.date, ...]
+    vendor: Vendor, plan: Plan, now: dt.datetime, wanted: tuple[str, ...], sessions: tuple[dt.date, ...]
 ) -> Cost | None:
     requests, any_offer = 0, False
     until = sessions[-1] if sessions else last_ready_session(now)
     for what in wanted:
-        if not any(offer in vendor.offers and offer not in plan.lacks for offer in OFFERS_FOR[what]):
+        asked = find_kind(what).asked
+        if not any(offer in vendor.offers and offer not in plan.lacks for offer in offers_of(what)):
             continue
         any_offer = True
-        if what == "actions" and what in vendor.needs_symbols and "bars" in wanted:
-            continue  # they come with the bars
+        if comes_along(vendor, what, wanted):
+            continue
         if not vendor.hosts:
             continue  # files on this machine cost no request
         ask = Ask(
@@ -115,10 +117,10 @@ def _cost(
             plan,
             now,
             until,
-            sessions=sessions if what == "bars" else (),
+            sessions=sessions if asked == "sessions" else (),
             since=sessions[0] if sessions else None,
             symbols=SYMBOLS if what in vendor.needs_symbols else (),
-            companies=COMPANIES if what == "fundamentals" else (),
+            companies=COMPANIES if asked == "companies" else (),
         )
         requests += sum(call.requests for call in vendor.calls(ask))
     return Cost(requests, seconds_at_limit(plan, requests)) if any_offer else None

@@ -7,32 +7,23 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, cast
 
 import polars as pl
 
 from tapescan.core.errors import OptionError
 from tapescan.market.clock import session_of
 from tapescan.store import Store
-from tapescan.sync.sessions import FIRST_SYNC, ask_bars, symbols_for
+from tapescan.sync.sessions import FIRST_SYNC, Asked, ask_bars, symbols_for
 from tapescan.sync.wishes import Wishes, last_ready_session
-from tapescan.vendors.seam import Ask, Call, Offer, Plan, Vendor, What
+from tapescan.tables.definition import Kind
+from tapescan.tables.registry import find_kind, offers_of
+from tapescan.vendors.seam import Ask, Call, Plan, Vendor
 
-__all__ = ["OFFERS_FOR", "Planned", "plan_part", "seconds_at_limit"]
-
-#: Any of these offers serves a wish.
-OFFERS_FOR: dict[What, tuple[Offer, ...]] = {
-    "universe": ("universe",),
-    "actions": ("splits", "dividends"),
-    "bars": ("bars by date", "bars by symbol"),
-    "fundamentals": ("fundamentals",),
-    "snapshot": ("snapshot",),
-}
-
-#: Splits and dividends are asked for again this far back, since vendors add and correct them late.
-ACTIONS_AGAIN = dt.timedelta(days=30)
+__all__ = ["Planned", "comes_along", "plan_part", "seconds_at_limit", "whole_spans"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +35,7 @@ class Planned:
     should know.
     """
 
-    what: What
+    what: str
     vendor: str
     plan: Plan
     calls: tuple[Call, ...]
@@ -70,42 +61,121 @@ def seconds_at_limit(plan: Plan, requests: int) -> float:
     return (math.ceil(requests / plan.requests) - 1) * plan.seconds
 
 
-def plan_part(store: Store, vendor: Vendor, plan: Plan, what: What, wishes: Wishes, now: dt.datetime) -> Planned:
+def comes_along(vendor: Vendor, what: str, wanted: Collection[str]) -> bool:
+    """Whether a kind comes with the answers of another that is wanted: who is asked by symbol for what has spans of
+    dates brings it with the symbol's bars."""
+    if find_kind(what).asked != "span" or what not in vendor.needs_symbols:
+        return False
+    return any(find_kind(other).asked == "sessions" for other in wanted)
+
+
+def plan_part(store: Store, vendor: Vendor, plan: Plan, what: str, wishes: Wishes, now: dt.datetime) -> Planned:
     """The calls for one kind of data; raises OptionError for what the vendor does not have."""
-    offers = [offer for offer in OFFERS_FOR[what] if offer in vendor.offers]
+    kind = find_kind(what)
+    offers = [offer for offer in offers_of(kind) if offer in vendor.offers]
     if not offers:
         raise OptionError(f"{vendor.name} has no {what}", f"it offers {', '.join(vendor.offers)}")
     if all(offer in plan.lacks for offer in offers):
         raise OptionError(f"{vendor.name}'s plan {plan.name!r} has no {what}", "name another plan with --plan")
-    fetched = store.fetches()
-    mine = fetched.filter(pl.col("source") == vendor.name)
-    known: dict[str, dt.datetime] = dict(zip(mine["key"], mine["at"], strict=True))
-    notes: list[str] = []
-    end = wishes.end or last_ready_session(now)
-    sessions: tuple[dt.date, ...] = ()
-    newcomers: tuple[str, ...] = ()
-    asks: tuple[Ask, ...]
-    if what == "bars":
-        asked = ask_bars(store, vendor, plan, wishes, now, fetched, known, notes)
-        asks, sessions, newcomers = asked.asks, asked.sessions, asked.newcomers
-        known = {key: at for key, at in known.items() if key not in asked.doubted}
-    elif what == "actions":
-        symbols = symbols_for(store, vendor, what, wishes, end - FIRST_SYNC)
-        since = _actions_since(store, vendor, plan, wishes, now, end, known, symbols)
-        if plan.years is not None and since > end - FIRST_SYNC and store.exists() and not store.is_empty():
-            notes += _unreached(store.sessions()[0], now, plan, vendor)
-        asks = (Ask(what, plan, now, end, since=since, symbols=symbols),)
-    elif what == "fundamentals":
-        companies = _companies(store, wishes)
-        asks = (Ask(what, plan, now, end, symbols=wishes.symbols, companies=companies, via=wishes.via),)
-    else:
-        asks = (Ask(what, plan, now, end, symbols=wishes.symbols, via=wishes.via),)
-    calls = [call for ask in asks for call in vendor.calls(ask)]
-    again = wishes.again or wishes.compare or (wishes.replace and what == "bars")
+    place = _Place(store, vendor, plan, kind, wishes, now, store.fetches())
+    match kind.asked:
+        case "sessions":
+            asked = place.sessions()
+        case "span":
+            asked = place.span()
+        case "companies":
+            asked = Asked((place.ask(symbols=wishes.symbols, companies=_companies(store, wishes), via=wishes.via),))
+        case "whole":
+            asked = Asked((place.ask(symbols=wishes.symbols, via=wishes.via),))
+    known = {key: at for key, at in place.known.items() if key not in asked.doubted}
+    calls = [call for ask in asked.asks for call in vendor.calls(ask)]
+    again = wishes.again or wishes.compare or (wishes.replace and kind.asked == "sessions")
     wanted = [call for call in calls if again or not _holds(call, known.get(call.key), now)]
     return Planned(
-        what, vendor.name, plan, tuple(wanted), len(calls) - len(wanted), sessions, newcomers, tuple(notes)
+        what,
+        vendor.name,
+        plan,
+        tuple(wanted),
+        len(calls) - len(wanted),
+        asked.sessions,
+        asked.newcomers,
+        tuple(place.notes),
     )
+
+
+@dataclass
+class _Place:
+    """A kind of data of one vendor in one store: what is known of it, and what is to be asked.
+
+    fetched : by all vendors. notes : what is to be said.
+    """
+
+    store: Store
+    vendor: Vendor
+    plan: Plan
+    kind: Kind
+    wishes: Wishes
+    now: dt.datetime
+    fetched: pl.DataFrame
+    notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def mine(self) -> pl.DataFrame:
+        """What was fetched from this vendor."""
+        return self.fetched.filter(pl.col("source") == self.vendor.name)
+
+    @cached_property
+    def known(self) -> dict[str, dt.datetime]:
+        """Key -> when it was fetched."""
+        return dict(zip(self.mine["key"], self.mine["at"], strict=True))
+
+    @property
+    def end(self) -> dt.date:
+        return self.wishes.end or last_ready_session(self.now)
+
+    def ask(self, **wanted: Any) -> Ask:
+        return Ask(self.kind.name, self.plan, self.now, self.end, **wanted)
+
+    def sessions(self) -> Asked:
+        return ask_bars(
+            self.store, self.vendor, self.plan, self.wishes, self.now, self.fetched, self.known, self.notes
+        )
+
+    def span(self) -> Asked:
+        symbols = symbols_for(self.store, self.vendor, self.kind.name, self.wishes, self.end - FIRST_SYNC)
+        stored = self.store.known().sessions if self.store.exists() else pl.Series([], dtype=pl.Date)
+        oldest = None if stored.is_empty() else stored[0]
+        since = self._since(oldest, symbols)
+        if self.plan.years is not None and since > self.end - FIRST_SYNC and oldest is not None:
+            self.notes += _unreached(oldest, self.now, self.plan, self.vendor)
+        return Asked((self.ask(since=since, symbols=symbols),))
+
+    def _since(self, oldest: dt.date | None, symbols: tuple[str, ...]) -> dt.date:
+        """From where on a span is asked for.
+
+        A first time from the first stored bar; later from the end of the last time, less the time in which vendors
+        correct. What was cut short goes on with the same dates, so that its calls keep their names.
+        """
+        first = self.wishes.start or min(oldest or self.end, self.end - FIRST_SYNC)
+        first = max(first, self.plan.oldest(session_of(self.now)) or first)
+        if self.wishes.start is not None or symbols:
+            return first
+        asked = self.mine.filter(pl.col("what") == self.kind.name)
+        spans = whole_spans(asked)
+        parts = {call.span.part for call in self.vendor.calls(self.ask(since=first)) if call.span}
+        reach = [spans.filter(pl.col("part") == part) for part in parts]
+        if not reach or any(one.is_empty() or cast("dt.date", one["first"].min()) > first for one in reach):
+            return first  # what was fetched does not reach back far enough, or one part was never fetched
+        begun = asked.filter(pl.col("last") == self.end)["first"].min()
+        if begun is not None:
+            return cast("dt.date", begun)
+        return min(cast("dt.date", one["last"].max()) for one in reach) - self.kind.again
+
+
+def whole_spans(fetched: pl.DataFrame) -> pl.DataFrame:
+    """part, first, last of the spans all of whose pieces were fetched."""
+    found = fetched.filter(pl.col("first").is_not_null()).group_by("part", "first", "last", "pieces")
+    return found.agg(got=pl.col("key").n_unique()).filter(pl.col("got") >= pl.col("pieces")).drop("pieces", "got")
 
 
 def _unreached(oldest_bar: dt.date, now: dt.datetime, plan: Plan, vendor: Vendor) -> list[str]:
@@ -127,57 +197,16 @@ def _holds(call: Call, at: dt.datetime | None, now: dt.datetime) -> bool:
     return call.lasts is None or now - at <= call.lasts
 
 
-# --- splits and dividends, companies -----------------------------------------------------------------------
-
-
-def _actions_since(
-    store: Store,
-    vendor: Vendor,
-    plan: Plan,
-    wishes: Wishes,
-    now: dt.datetime,
-    end: dt.date,
-    known: Collection[str],
-    symbols: tuple[str, ...],
-) -> dt.date:
-    """From where on splits and dividends are asked for.
-
-    A first time from the first stored bar; later from the end of the last time, less a month. What was cut short
-    goes on with the same dates, so that its calls keep their names.
-    """
-    bars = None if not store.exists() or store.is_empty() else store.sessions()[0]
-    first = wishes.start or min(bars or end, end - FIRST_SYNC)
-    first = max(first, plan.oldest(session_of(now)) or first)
-    if wishes.start is not None or symbols:
-        return first
-    kinds = {
-        match[1] for call in vendor.calls(Ask("actions", plan, now, end, since=first)) if (match := _span(call.key))
-    }
-    asked = [match for key in known if (match := _span(key)) and match[1] in kinds]
-    reach = {kind: min((match[2] for match in asked if match[1] == kind), default="9") for kind in kinds}
-    if not kinds or max(reach.values()) > str(first):
-        return first  # what was fetched does not reach back far enough, or one kind was never fetched
-    today = [match[2] for match in asked if match[3] == str(end)]
-    if today:
-        return dt.date.fromisoformat(min(today))
-    last = min(max(match[3] for match in asked if match[1] == kind) for kind in kinds)
-    return dt.date.fromisoformat(last) - ACTIONS_AGAIN
-
-
-def _span(key: str) -> re.Match[str] | None:
-    """What a call for actions of the whole market is called: kind, first and last day."""
-    return re.fullmatch(r"actions/(?:(\w+)/)?(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)", key)
-
-
 def _companies(store: Store, wishes: Wishes) -> tuple[str, ...]:
     """The companies whose statements are wanted: of the named symbols, else of all listed ones."""
     if not store.exists():
         return ()
-    known = store.companies()
+    stored = store.known()
+    known = stored.read("companies")
     if wishes.symbols:
         known = known.filter(pl.col("symbol").is_in(wishes.symbols))
     else:
-        bars = store.newest()["symbol"] if not store.is_empty() else pl.Series("symbol", [], dtype=pl.String)
-        listed = pl.concat([store.symbols().filter(pl.col("delisted").is_null())["symbol"], bars])
+        listing = stored.read("symbols").filter(pl.col("delisted").is_null())
+        listed = pl.concat([listing["symbol"], stored.newest()["symbol"]])
         known = known.filter(pl.col("symbol").is_in(listed.implode())) if len(listed) else known
     return tuple(known["company"].unique().sort())

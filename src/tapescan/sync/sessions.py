@@ -20,13 +20,13 @@ from tapescan.market.clock import final_at, session_of
 from tapescan.store import Store
 from tapescan.sync.checking import short_sessions
 from tapescan.sync.wishes import Wishes, last_ready_session
-from tapescan.vendors.seam import Ask, Plan, Vendor, What
+from tapescan.vendors.seam import Ask, Plan, Vendor
 
 __all__ = [
     "FIRST_SYNC",
     "SESSION_KEY",
     "SYMBOL_KEY",
-    "AskedBars",
+    "Asked",
     "ask_bars",
     "known_symbols",
     "sessions_fetched",
@@ -41,7 +41,7 @@ SYMBOL_KEY = "symbol/"
 
 
 @dataclass(frozen=True)
-class AskedBars:
+class Asked:
     """What to ask a vendor for.
 
     sessions, newcomers : to be remembered when all is there, of a vendor that is asked by symbol. doubted : calls
@@ -63,7 +63,7 @@ def ask_bars(
     fetched: pl.DataFrame,
     known: dict[str, dt.datetime],
     notes: list[str],
-) -> AskedBars:
+) -> Asked:
     """What to ask for.
 
     fetched : by all vendors. known : key -> when, by this one. notes : gets what is to be said.
@@ -72,11 +72,11 @@ def ask_bars(
     days = tuple(pl.Series("session", calendar.sessions(first, end)).cast(pl.Date)) if first <= end else ()
     if not days:
         notes.append("no session in that time")
-        return AskedBars(())
+        return Asked(())
     if "bars by date" in vendor.offers or wishes.symbols or wishes.compare:
         symbols = symbols_for(store, vendor, "bars", wishes, days[0])
         ask = Ask("bars", plan, now, end, sessions=days, symbols=symbols, via=wishes.via)
-        return AskedBars((ask,), doubted=_doubted(store, known, days[0]))
+        return Asked((ask,), doubted=_doubted(store, known, days[0]))
     return _by_symbol(store, vendor, plan, wishes, now, known, days)
 
 
@@ -88,13 +88,13 @@ def _by_symbol(
     now: dt.datetime,
     known: dict[str, dt.datetime],
     days: tuple[dt.date, ...],
-) -> AskedBars:
+) -> Asked:
     """Symbols asked before are asked for the new sessions, the others for all."""
     again = wishes.again or wishes.replace
     missing = tuple(day for day in days if again or not _session_holds(day, known, now))
     symbols = symbols_for(store, vendor, "bars", wishes, days[0])
     if not symbols:  # files that name their symbols themselves
-        return AskedBars((Ask("bars", plan, now, days[-1], sessions=days, via=wishes.via),))
+        return Asked((Ask("bars", plan, now, days[-1], sessions=days, via=wishes.via),))
     old = tuple(symbol for symbol in symbols if f"{SYMBOL_KEY}{symbol}" in known)
     newcomers = tuple(symbol for symbol in symbols if f"{SYMBOL_KEY}{symbol}" not in known)
     asks = [
@@ -102,7 +102,7 @@ def _by_symbol(
         for sessions, some in ((missing, old), (days, newcomers))
         if sessions and some
     ]
-    return AskedBars(tuple(asks), missing, newcomers)
+    return Asked(tuple(asks), missing, newcomers)
 
 
 def _span(
@@ -146,7 +146,7 @@ def _first_missing(
     if not vendor.hosts:
         return calendar.EARLIEST
     asked = [day for key in known if (day := _session_of_key(key)) is not None]
-    stored = store.sessions() if store.exists() and not store.is_empty() else pl.Series("session", [], dtype=pl.Date)
+    stored = store.known().sessions
     if asked:
         older = stored.filter(stored < min(asked))
         return calendar.next_session(older[-1]) if len(older) else min(asked)
@@ -189,14 +189,14 @@ def _doubted(store: Store, known: dict[str, dt.datetime], since: dt.date) -> fro
     """Calls for sessions that turned out far too short when the days after them came."""
     if not store.exists() or not known:
         return frozenset()
-    counts = dict(store.session_counts(since=since).iter_rows())
+    counts = dict(store.known(since=since).session_counts().iter_rows())
     return frozenset(f"bars/{day}" for day in short_sessions(counts, {}))
 
 
 # --- symbols ----------------------------------------------------------------------------------------------
 
 
-def symbols_for(store: Store, vendor: Vendor, what: What, wishes: Wishes, since: dt.date) -> tuple[str, ...]:
+def symbols_for(store: Store, vendor: Vendor, what: str, wishes: Wishes, since: dt.date) -> tuple[str, ...]:
     """The symbols to name to a vendor; empty where it brings the whole market by itself."""
     if wishes.symbols or what not in vendor.needs_symbols:
         return wishes.symbols
@@ -213,7 +213,8 @@ def known_symbols(store: Store, since: dt.date) -> tuple[str, ...]:
     """The symbols that had bars or were listed on or after a date, sorted."""
     if not store.exists():
         return ()
-    listing = store.symbols()
+    known = store.known()
+    listing = known.read("symbols")
     gone = listing.filter(pl.col("delisted") < since)["symbol"]
-    found = set(listing["symbol"]) | set(store.newest()["symbol"] if not store.is_empty() else [])
+    found = set(listing["symbol"]) | set(known.newest()["symbol"])
     return tuple(sorted(found - set(gone)))

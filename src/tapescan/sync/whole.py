@@ -12,27 +12,25 @@ from dataclasses import replace
 
 import polars as pl
 
-from tapescan.core.errors import OptionError
+from tapescan.core.errors import OptionError, nearest
 from tapescan.core.progress import Progress
 from tapescan.market import calendar
 from tapescan.market.clock import session_of
 from tapescan.network.link import Link, Patience
 from tapescan.network.recent import Recent
 from tapescan.store import Store
-from tapescan.sync.choosing import COMPANIES, PREFERRED, SYMBOLS, choose_vendor
+from tapescan.sync.choosing import COMPANIES, SYMBOLS, choose_vendor, preferred_vendors
 from tapescan.sync.fetching import run_part
-from tapescan.sync.planning import OFFERS_FOR, Planned, plan_part
+from tapescan.sync.planning import Planned, comes_along, plan_part
 from tapescan.sync.report import PartReport, SyncReport
 from tapescan.sync.sessions import known_symbols
 from tapescan.sync.wishes import Wishes
+from tapescan.tables.kinds import UNIVERSE as LISTED
+from tapescan.tables.registry import all_kinds, find_kind, offers_of
 from tapescan.vendors.registry import base_addresses, find_plan, load_vendor, open_link
-from tapescan.vendors.seam import Ask, Plan, Vendor, What
+from tapescan.vendors.seam import Ask, Plan, Vendor
 
 __all__ = ["dry_run", "sync"]
-
-#: Kinds of data in the order in which they are fetched: symbols first, since some vendors are asked by symbol; bars
-#: after their splits and dividends; statements last.
-_ORDER: tuple[What, ...] = ("universe", "actions", "bars", "fundamentals")
 
 
 def sync(
@@ -72,12 +70,12 @@ def dry_run(
     moment = now or dt.datetime.now(dt.UTC)
     parts = []
     for what, giver, chosen in _parts(wishes, vendor, plan):
-        by_symbol = what in giver.needs_symbols and "universe" in wishes.what and not wishes.symbols
+        by_symbol = what in giver.needs_symbols and LISTED.name in wishes.what and not wishes.symbols
         if by_symbol and not known_symbols(store, dt.date.min):
             invented = replace(wishes, symbols=SYMBOLS)
             planned = plan_part(store, giver, chosen, what, invented, moment)
             parts.append(_guessed(planned, f"symbol, once the universe is known: for {len(SYMBOLS):,} symbols"))
-        elif what == "fundamentals" and "universe" in giver.offers and not store.companies().height:
+        elif _needs_companies(what, giver) and store.known().read("companies").is_empty():
             # The map of companies is fetched first, and is not there yet.
             ask = Ask(what, chosen, moment, session_of(moment), companies=COMPANIES, via=wishes.via)
             planned = Planned(what, giver.name, chosen, tuple(giver.calls(ask)), 0)
@@ -147,37 +145,44 @@ async def _sync(
     return report
 
 
-def _parts(wishes: Wishes, named: str, plan: str | Plan) -> list[tuple[What, Vendor, Plan]]:
+def _parts(wishes: Wishes, named: str, plan: str | Plan) -> list[tuple[str, Vendor, Plan]]:
     """Kinds of data in order, with who gives each; raises OptionError before anything is asked."""
     if plan and not named:
         raise OptionError("a plan is named without its vendor", "name it too: --vendor massive --plan free")
     if wishes.start is not None and wishes.end is not None and wishes.end < wishes.start:
         raise OptionError(f"{wishes.end} lies before {wishes.start}", "give --from before --to")
-    for kind in wishes.what:
-        if kind not in _ORDER:
-            raise OptionError(f"a sync does not store {kind!r}", f"it stores {', '.join(_ORDER)}")
+    known = [kind.name for kind in all_kinds()]
+    for what in wishes.what:
+        if what not in known:
+            raise OptionError(
+                f"a sync does not store {what!r}", nearest(what, known) or f"it stores {', '.join(known)}"
+            )
     if not wishes.what:
-        raise OptionError("nothing is asked for", f"name any of {', '.join(_ORDER)}")
-    if wishes.compare and wishes.what != ("bars",):
+        raise OptionError("nothing is asked for", f"name any of {', '.join(known)}")
+    if wishes.compare and any(find_kind(what).asked != "sessions" for what in wishes.what):
         raise OptionError("only bars are compared", "ask for bars alone")
-    parts: list[tuple[What, Vendor, Plan]] = []
-    for what in _ORDER:
+    parts: list[tuple[str, Vendor, Plan]] = []
+    for kind in all_kinds():
+        what = kind.name
         if what not in wishes.what:
             continue
         vendor = load_vendor(named or choose_vendor(what))
-        if what == "actions" and "actions" in vendor.needs_symbols and "bars" in wishes.what and not wishes.compare:
-            continue  # who is asked for actions by symbol brings them with the symbol's bars
-        if not any(offer in vendor.offers for offer in OFFERS_FOR[what]):
+        if comes_along(vendor, what, wishes.what) and not wishes.compare:
+            continue
+        if not any(offer in vendor.offers for offer in offers_of(kind)):
             raise OptionError(f"{vendor.name} has no {what}", f"it offers {', '.join(vendor.offers)}")
         chosen = plan if isinstance(plan, Plan) else find_plan(vendor, plan)
-        if (
-            what == "fundamentals"
-            and "universe" in vendor.offers
-            and not any((other, giver.name) == ("universe", vendor.name) for other, giver, _ in parts)
+        if _needs_companies(what, vendor) and not any(
+            (other, giver.name) == (LISTED.name, vendor.name) for other, giver, _ in parts
         ):
-            parts.append(("universe", vendor, chosen))  # statements are filed by company, not by symbol
+            parts.append((LISTED.name, vendor, chosen))  # statements are filed by company, not by symbol
         parts.append((what, vendor, chosen))
     return parts
+
+
+def _needs_companies(what: str, vendor: Vendor) -> bool:
+    """Whether a vendor is asked by company, and tells which there are."""
+    return find_kind(what).asked == "companies" and any(offer in vendor.offers for offer in offers_of(LISTED))
 
 
 def _clock(now: dt.datetime | None) -> Callable[[], dt.datetime]:
@@ -188,13 +193,14 @@ def _clock(now: dt.datetime | None) -> Callable[[], dt.datetime]:
     return lambda: now + dt.timedelta(seconds=time.monotonic() - begun)
 
 
-def _not_asked(what: What, vendor: Vendor, plan: Plan, why: str) -> PartReport:
+def _not_asked(what: str, vendor: Vendor, plan: Plan, why: str) -> PartReport:
     return PartReport(what, vendor.name, plan.name, calls=1, left=1, notes=[f"not asked: {why}"])
 
 
-def _chosen_for_want(what: What, vendor: Vendor, named: str) -> tuple[str, ...]:
+def _chosen_for_want(what: str, vendor: Vendor, named: str) -> tuple[str, ...]:
     """Said where a fallback is asked because the keys of a better vendor are missing."""
-    better = PREFERRED[what][: PREFERRED[what].index(vendor.name)] if not named else ()
+    names = preferred_vendors(what)
+    better = names[: names.index(vendor.name)] if not named else ()
     return (f"no keys were found for {' or '.join(better)}, so {vendor.name} is asked",) if better else ()
 
 

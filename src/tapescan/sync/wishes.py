@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tapescan.market import calendar
 from tapescan.market.clock import ready_at, session_of
-from tapescan.vendors.seam import What
+from tapescan.tables.registry import all_kinds
 
-__all__ = ["Wishes", "last_ready_session"]
+__all__ = ["Wishes", "last_ready_session", "usual_kinds"]
+
+
+def usual_kinds() -> tuple[str, ...]:
+    """What a sync fetches that names nothing."""
+    return tuple(kind.name for kind in all_kinds() if kind.usual)
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Wishes:
     replace : bars take the place of other sources', and are fetched again. again : also what was fetched before.
     """
 
-    what: tuple[What, ...] = ("universe", "actions", "bars")
+    what: tuple[str, ...] = field(default_factory=usual_kinds)
     start: dt.date | None = None
     end: dt.date | None = None
     symbols: tuple[str, ...] = ()

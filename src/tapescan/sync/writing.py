@@ -24,15 +24,14 @@ from tapescan.sync.planning import Planned
 from tapescan.sync.report import Failure, PartReport, duration
 from tapescan.sync.sessions import SESSION_KEY, SYMBOL_KEY
 from tapescan.sync.wishes import Wishes
-from tapescan.vendors.seam import COLUMNS, Batch, Call, Problem, What
+from tapescan.tables.registry import tables_of
+from tapescan.vendors.seam import Batch, Call, Problem, rows_of
 
 __all__ = ["Answer", "Progress", "State", "Writer"]
 
 #: A step is committed when it holds so many rows, or its first call came so many seconds ago.
 STEP_ROWS = 400_000
 STEP_SECONDS = 5.0
-#: The table that holds what was asked for.
-_TABLE: dict[What, str] = {"bars": "bars", "universe": "symbols", "actions": "splits", "fundamentals": "facts"}
 
 
 @dataclass
@@ -162,12 +161,13 @@ class Writer:
             self.report.rows += rows
             if answer.last:
                 self.report.made += 1
-                fetched.append(Fetched(answer.call.key, answer.call.what, answer.asked_at, answer.requests, rows))
+                call = answer.call
+                fetched.append(Fetched(call.key, call.what, answer.asked_at, answer.requests, rows, call.span))
         if not frames and not fetched:
             return
         if not frames:  # an answer that there is nothing is remembered, too
-            table = _TABLE[self.planned.what]
-            frames[table] = [pl.DataFrame(schema=COLUMNS[table])]
+            table = tables_of(self.planned.what)[0].name
+            frames[table] = [rows_of(table)]
         whole = {name: pl.concat(some) for name, some in frames.items()}
         if "symbols" in whole:
             # Of a symbol that two companies had, one after the other, the listed one counts.
@@ -218,8 +218,7 @@ class Writer:
             return {}
         if self.counts is None:
             first = min(days) - dt.timedelta(days=30)
-            counts = self.store.session_counts(since=first) if self.store.exists() else None
-            self.counts = {} if counts is None else dict(counts.iter_rows())
+            self.counts = dict(self.store.known(since=first).session_counts().iter_rows())
         came = {day: sum(len(batch.rows) for batch in answer.batches) for day, answer in days.items()}
         short = short_sessions(came, {day: count for day, count in self.counts.items() if day not in came})
         self.counts.update({day: count for day, count in came.items() if day not in short})
@@ -231,7 +230,7 @@ class Writer:
             [batch.rows for answer in days.values() for batch in answer.batches if batch.table == "bars"]
         )
         before = calendar.previous_session(min(days))
-        stored = self.store.raw_bars(since=before, until=before) if self.store.exists() else None
+        stored = self.store.known(before, since=before).stamped_bars()
         for day, share in repeated_sessions(rows, stored).items():
             detail = f"{day}: {share:.0%} of its rows repeat the session before, price for price"
             bad[days[day].call.key] = ("wrong_day", detail)
@@ -245,7 +244,7 @@ class Writer:
         if not rows:
             return {}
         listed = pl.concat(rows).filter(pl.col("delisted").is_null())["symbol"]
-        lost, before = unlisted(self.store.symbols(), set(listed), self.planned.vendor)
+        lost, before = unlisted(self.store.known().read("symbols"), set(listed), self.planned.vendor)
         if not doubtful(len(lost), before):
             return {}
         detail = (
@@ -258,12 +257,12 @@ class Writer:
         marks = [Fetched(f"{SESSION_KEY}{day}", "bars", self.asked_at, 0) for day in self.planned.sessions]
         marks += [Fetched(f"{SYMBOL_KEY}{symbol}", "bars", self.asked_at, 0) for symbol in self.planned.newcomers]
         if marks:
-            nothing = pl.DataFrame(schema=COLUMNS["bars"])
+            nothing = rows_of("bars")
             await asyncio.to_thread(self._add, {"bars": nothing}, marks)
 
     def remember_unlisted(self) -> None:
         """Mark as delisted what a complete listing no longer has."""
-        lost, before = unlisted(self.store.symbols(), self.listed, self.planned.vendor)
+        lost, before = unlisted(self.store.known().read("symbols"), self.listed, self.planned.vendor)
         if lost.is_empty() or not self.listed:
             return
         if doubtful(len(lost), before):

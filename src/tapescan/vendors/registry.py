@@ -15,7 +15,7 @@ from yarl import URL
 
 import tapescan.vendors
 from tapescan.core.errors import OptionError, nearest
-from tapescan.core.settings import vendor_setting
+from tapescan.core.settings import vendor_setting, vendor_variable
 from tapescan.network.limits import Pace
 from tapescan.network.link import Link, Patience
 from tapescan.vendors.keys import required_keys
@@ -76,13 +76,12 @@ def base_addresses(vendor: Vendor) -> dict[str, str]:
     found = {}
     for part, address in vendor.hosts.items():
         # One address for all parts is enough where one server stands for the vendor.
-        chosen = vendor_setting(vendor.name, "url", part) or vendor_setting(vendor.name, "url") or address
+        given = part if vendor_setting(vendor.name, "url", part) else ""
+        chosen = vendor_setting(vendor.name, "url", given) or address
         # The message leaves the text out: a key may have been put there by mistake.
         if not _is_address(chosen):
-            raise OptionError(
-                f"TAPESCAN_{vendor.name.upper()}_URL, or one of its parts, holds no address",
-                "write it as https://host, without a key or password",
-            )
+            variable = vendor_variable(vendor.name, "url", given)
+            raise OptionError(f"{variable} holds no address", "write it as https://host, without a key or password")
         found[part] = chosen
     return found
 

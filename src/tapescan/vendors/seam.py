@@ -2,7 +2,8 @@
 
 A vendor is one file with one class that is a `Vendor`. It says what it offers and under which limits; turns a
 wish (`Ask`) into calls (`Call`), without any network; and fetches one call through a `Link`, yielding `Batch`es
-in the columns of `COLUMNS`. It knows nothing of the store, of other vendors or of what was fetched before.
+in the columns that `tapescan.tables` declares. It knows nothing of the store, of other vendors or of what was
+fetched before.
 
     Ask ──calls()──▶ Call ──fetch(link)──▶ Batch, Batch, ...
 
@@ -14,80 +15,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Protocol
 
 import polars as pl
 
 from tapescan.core.errors import VendorError
 from tapescan.network.link import Link, Reply
+from tapescan.tables.definition import Span
+from tapescan.tables.registry import find_table
 
-__all__ = ["COLUMNS", "Ask", "Batch", "Call", "KeyName", "Offer", "Plan", "Problem", "Vendor", "What"]
-
-#: What a sync is asked for.
-What = Literal["bars", "universe", "actions", "fundamentals", "snapshot"]
-
-#: What a vendor can give.
-Offer = Literal[
-    "bars by date",  # one call brings a session of the whole market
-    "bars by symbol",  # one call brings the bars of some symbols
-    "universe",
-    "splits",
-    "dividends",
-    "fundamentals",
-    "snapshot",
-]
-
-#: The columns of what a batch brings. Prices are raw, as traded; symbols in the spelling of `market.spelling`.
-COLUMNS: dict[str, dict[str, pl.DataType]] = {
-    "bars": {
-        "symbol": pl.String(),
-        "session": pl.Date(),
-        "open": pl.Float64(),
-        "high": pl.Float64(),
-        "low": pl.Float64(),
-        "close": pl.Float64(),
-        "volume": pl.Float64(),
-        # The date through which splits are inside the prices; null for raw prices.
-        "adjusted_to": pl.Date(),
-    },
-    "splits": {"symbol": pl.String(), "ex_date": pl.Date(), "ratio": pl.Float64()},  # new shares for one old
-    "dividends": {"symbol": pl.String(), "ex_date": pl.Date(), "amount": pl.Float64()},  # $ a share, as paid
-    "symbols": {
-        "symbol": pl.String(),
-        "name": pl.String(),
-        "exchange": pl.String(),
-        "sector": pl.String(),
-        "industry": pl.String(),
-        "country": pl.String(),
-        "type": pl.String(),  # the vendor's code or word; `market.universe` translates it
-        "delisted": pl.Date(),  # the first day it was no longer listed; null for a listed one
-        "vendor_symbol": pl.String(),
-    },
-    "companies": {"symbol": pl.String(), "company": pl.String(), "name": pl.String()},
-    "facts": {
-        "company": pl.String(),  # ten-digit CIK, or the symbol where the vendor has no CIK
-        "item": pl.String(),
-        "start": pl.Date(),
-        "end": pl.Date(),
-        "value": pl.Float64(),
-        "filed": pl.Date(),
-        "known_at": pl.Date(),
-        "form": pl.String(),
-    },
-    "snapshot": {
-        "symbol": pl.String(),
-        "session": pl.Date(),
-        "open": pl.Float64(),
-        "high": pl.Float64(),
-        "low": pl.Float64(),
-        "close": pl.Float64(),
-        "volume": pl.Float64(),
-        "previous_close": pl.Float64(),
-        "bid": pl.Float64(),
-        "ask": pl.Float64(),
-        "at": pl.Datetime("us", "UTC"),  # of the newest trade or quote in it
-    },
-}
+__all__ = ["Ask", "Batch", "Call", "KeyName", "Plan", "Problem", "Span", "Vendor", "rows_of"]
 
 
 @dataclass(frozen=True)
@@ -104,7 +41,7 @@ class Plan:
     seconds: float = 60.0
     concurrency: int = 8
     years: float | None = None
-    lacks: tuple[Offer, ...] = ()
+    lacks: tuple[str, ...] = ()
     note: str = ""
 
     def oldest(self, today: dt.date) -> dt.date | None:
@@ -137,7 +74,7 @@ class Ask:
     now : the time, UTC.
     """
 
-    what: What
+    what: str
     plan: Plan
     now: dt.datetime
     until: dt.date
@@ -157,10 +94,11 @@ class Call:
     final_at : when the vendor's answer no longer changes; an answer fetched before is fetched once more after.
     lasts : how long an answer stays good; None for ever. args : what `fetch` needs besides.
     piecewise : each of its batches is complete in itself and may be stored before the call is done.
+    span : of a kind that is asked by spans of dates; None where the call is for named symbols.
     """
 
     key: str
-    what: What
+    what: str
     requests: int = 1
     sessions: tuple[dt.date, ...] = ()
     symbols: tuple[str, ...] = ()
@@ -169,6 +107,7 @@ class Call:
     lasts: dt.timedelta | None = None
     args: Mapping[str, str] = field(default_factory=dict)
     piecewise: bool = False
+    span: Span | None = None
 
 
 @dataclass(frozen=True)
@@ -186,17 +125,17 @@ class Problem:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of one table in the columns of ``COLUMNS[table]``, checked against what the vendor says it sent.
+    """Rows of one table in the columns that vendors give of it, checked against what the vendor says it sent.
 
-    problems : what is missing from it, and why.
+    table : of `tapescan.tables`. problems : what is missing from it, and why.
     """
 
-    table: Literal["bars", "splits", "dividends", "symbols", "companies", "facts", "snapshot"]
+    table: str
     rows: pl.DataFrame
     problems: tuple[Problem, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.rows.schema != pl.Schema(COLUMNS[self.table]):
+        if self.rows.schema != pl.Schema(find_table(self.table).given):
             raise AssertionError(f"a batch of {self.table} has columns {dict(self.rows.schema)}")
 
 
@@ -213,8 +152,9 @@ class Vendor(Protocol):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    offers: ClassVar[tuple[Offer, ...]]
-    needs_symbols: ClassVar[tuple[What, ...]]
+    offers: ClassVar[tuple[str, ...]]
+    preferred: ClassVar[Mapping[str, int]]
+    needs_symbols: ClassVar[tuple[str, ...]]
     plans: ClassVar[tuple[Plan, ...]]
     keys: ClassVar[tuple[KeyName, ...]]
     hosts: ClassVar[Mapping[str, str]]
@@ -238,3 +178,9 @@ class Vendor(Protocol):
     def fetch(self, call: Call, link: Link) -> AsyncIterator[Batch]:
         """What the call brings. Raises VendorError, with its reason, when the answer is missing or wrong."""
         ...
+
+
+def rows_of(table: str, columns: Mapping[str, object] | Sequence[object] = ()) -> pl.DataFrame:
+    """A frame of a table in the columns that vendors give of it. columns : by name, or rows in the columns' order."""
+    schema = find_table(table).given
+    return pl.DataFrame(columns, schema=schema, orient=None if isinstance(columns, Mapping) else "row")

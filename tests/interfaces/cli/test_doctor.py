@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tapescan.importing.importing import import_files
 from tapescan.store import Store
 from tests.conftest import random_bars
 from tests.interfaces.cli.test_cli import one_line, tapescan
@@ -30,7 +31,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def stored(bars: pl.DataFrame, folder: Path) -> Path:
     bars.write_parquet(folder / "bars.parquet")
-    Store(folder / "store").import_files([folder / "bars.parquet"])
+    import_files(Store(folder / "store"), [folder / "bars.parquet"])
     return folder / "store"
 
 

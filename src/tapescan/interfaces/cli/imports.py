@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
-from typing import Annotated, cast, get_args
-from zoneinfo import ZoneInfo
+from typing import Annotated, cast
 
-import polars as pl
 import typer
 
 from tapescan.core.dates import parse_date
-from tapescan.core.errors import OptionError
 from tapescan.interfaces.cli.console import output, progress_line
 from tapescan.interfaces.cli.stores import store_place
-from tapescan.market import calendar
 from tapescan.market.adjust import Adjustment
 
 __all__ = ["import_files"]
@@ -40,26 +35,15 @@ def import_files(
     ] = "",
 ) -> None:
     """Import bars, splits, dividends and listings into a store. Importing a file twice adds nothing."""
+    from tapescan.importing.importing import import_files as import_all
     from tapescan.store import Store
 
-    place = store_place(store)
-    if adjusted not in get_args(Adjustment):
-        raise OptionError(f"--adjusted {adjusted!r}", "expected none, splits or total")
-    if adjusted_to and adjusted == "none":
-        raise OptionError("--adjusted-to without --adjusted", "add --adjusted splits or --adjusted total")
-    through = parse_date(adjusted_to or None, "--adjusted-to")
     with progress_line() as progress:
-        report = Store(place).import_files(
+        report = import_all(
+            Store(store_place(store)),
             files,
             adjusted=cast("Adjustment", adjusted),
-            adjusted_to=through,
-            sessions=_sessions_so_far(),
+            adjusted_to=parse_date(adjusted_to or None, "--adjusted-to"),
             progress=progress,
         )
     output().print(str(report), markup=False, soft_wrap=True)
-
-
-def _sessions_so_far() -> pl.Series:
-    """The exchange's sessions up to today: a bar of any other day, or of the future, is refused."""
-    days = calendar.sessions(calendar.EARLIEST, dt.datetime.now(ZoneInfo("America/New_York")).date())
-    return pl.Series("session", days).cast(pl.Date)

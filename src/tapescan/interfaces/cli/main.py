@@ -69,7 +69,7 @@ def main() -> None:
         code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
         sys.stdout.flush()
     except TapescanError as error:
-        _fail(str(error))
+        _fail(error.told(_option))
     except TyperException as error:
         # A wrong option or a missing argument: the same one line as any other bad input.
         _fail(f"{_message(error)}; `{_asked()} --help` explains")
@@ -86,6 +86,15 @@ def main() -> None:
     sys.stderr.flush()
     # All is written: taking a gigabyte of arrays and machine code apart piece by piece would only cost time.
     os._exit(code if isinstance(code, int) else 0)
+
+
+#: Arguments of the Python API that have another name here.
+OPTIONS = {"start": "--from", "end": "--to", "symbol": "SYMBOL"}
+
+
+def _option(field: str) -> str:
+    """What an argument of the Python API is called on the command line."""
+    return OPTIONS.get(field, f"--{field.replace('_', '-')}")
 
 
 def _fail(line: str) -> NoReturn:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from tapescan.core.dates import parse_date
-from tapescan.core.errors import OptionError, nearest
+from tapescan.core.errors import OptionError
 from tapescan.interfaces.cli.console import errors, output, progress_line
 from tapescan.interfaces.cli.stores import store_place
 
 if TYPE_CHECKING:
     from tapescan.sync.choosing import Choice, Cost
     from tapescan.sync.planning import Planned
-    from tapescan.vendors.seam import What
 
 __all__ = ["sync", "vendors"]
-
-KINDS = ("universe", "actions", "bars", "fundamentals")
 
 #: The exit code of a sync that did not get all it asked for.
 PARTIAL = 1
@@ -34,7 +31,8 @@ def sync(
     start: Annotated[str, typer.Option("--from", metavar="DATE", help="[default: what is missing]")] = "",
     end: Annotated[str, typer.Option("--to", metavar="DATE", help="[default: the newest session]")] = "",
     what: Annotated[
-        str, typer.Option(help="Any of universe, actions, bars, fundamentals. [default: universe,actions,bars]")
+        str,
+        typer.Option(help="Of universe, actions, bars, fundamentals. [default: universe,actions,bars]"),
     ] = "",
     plan: Annotated[str, typer.Option(help="The vendor's plan you have; its limit is kept.")] = "",
     symbols: Annotated[str, typer.Option(help="These alone, with commas between. [default: the whole market]")] = "",
@@ -58,8 +56,6 @@ def sync(
     place = store_place(store)
     if output_format not in ("text", "json"):
         raise OptionError(f"--format {output_format!r}", "expected text or json")
-    if what and not [name for name in what.split(",") if name.strip()]:
-        raise OptionError(f"--what {what!r} names nothing", f"expected any of {', '.join(KINDS)}")
     if symbols and not [name for name in symbols.split(",") if name.strip()]:
         raise OptionError(f"--symbols {symbols!r} names nothing", "write them with commas between: AAPL,MSFT")
     if compare and replace:
@@ -100,22 +96,23 @@ def sync(
     return PARTIAL if report.partial else 0
 
 
-def _kinds(text: str, vendor: str) -> tuple[What, ...]:
+def _kinds(text: str, vendor: str) -> tuple[str, ...]:
     """The kinds of data named, or what is usual of what the vendor has."""
+    from tapescan.tables.registry import all_kinds, find_kind, offers_of
+
     if text:
         names = [name.strip() for name in text.split(",") if name.strip()]
-        for name in names:
-            if name not in KINDS:
-                raise OptionError(f"--what {name!r}", nearest(name, KINDS) or f"expected {', '.join(KINDS)}")
-        return cast("tuple[What, ...]", tuple(names))
-    usual: tuple[What, ...] = ("universe", "actions", "bars")
+        if not names:
+            known = ", ".join(kind.name for kind in all_kinds())
+            raise OptionError(f"--what {text!r} names nothing", f"expected any of {known}")
+        return tuple(find_kind(name).name for name in names)
+    usual = tuple(kind.name for kind in all_kinds() if kind.usual)
     if not vendor:
         return usual
-    from tapescan.sync.planning import OFFERS_FOR
     from tapescan.vendors.registry import load_vendor
 
     offers = load_vendor(vendor).offers
-    has = tuple(what for what in cast("tuple[What, ...]", KINDS) if any(o in offers for o in OFFERS_FOR[what]))
+    has = tuple(kind.name for kind in all_kinds() if any(offer in offers for offer in offers_of(kind)))
     return tuple(what for what in has if what in usual and "bars" in has) or has
 
 

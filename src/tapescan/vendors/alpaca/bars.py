@@ -10,9 +10,10 @@ import polars as pl
 from tapescan.core.errors import VendorError
 from tapescan.market import clock
 from tapescan.network.link import Link
+from tapescan.tables.registry import schema_of
 from tapescan.vendors.alpaca.reference import assets
 from tapescan.vendors.alpaca.replies import BARS, PAGE_ROWS, bar_table, in_pages, is_refusal, to_vendor
-from tapescan.vendors.seam import COLUMNS, Batch, Call, Problem
+from tapescan.vendors.seam import Batch, Call, Problem, rows_of
 
 __all__ = ["bars"]
 
@@ -58,7 +59,7 @@ async def bars(call: Call, link: Link) -> AsyncIterator[Batch]:
 async def _fetched(call: Call, link: Link) -> tuple[pl.DataFrame, list[Problem]]:
     """The bars of the call's symbols; in halves where the vendor refuses the request, down to single symbols."""
     left: list[Sequence[str]] = [call.symbols]
-    tables = [pl.DataFrame(schema=COLUMNS["bars"])]
+    tables = [rows_of("bars")]
     problems: list[Problem] = []
     refused = 0
     while left:
@@ -98,7 +99,7 @@ async def _asked(call: Call, symbols: Sequence[str], link: Link) -> tuple[pl.Dat
     }
     # Pages may come shorter than they could be, but hardly one for each symbol and some more.
     most = len(symbols) + 10 + len(symbols) * len(call.sessions) // PAGE_ROWS
-    tables = [pl.DataFrame(schema={**COLUMNS["bars"], "midnight": pl.Boolean()})]
+    tables = [pl.DataFrame(schema={**schema_of("bars"), "midnight": pl.Boolean()})]
     async for page in in_pages(link, _PATH, BARS, params, most):
         if strangers := [text for text in page.bars or () if text not in ours]:
             raise link.error("bad_reply", f"{_PATH}: brought {strangers[0]}, which was not asked for")

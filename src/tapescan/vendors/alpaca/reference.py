@@ -12,6 +12,7 @@ import polars as pl
 from tapescan.market.clock import session_of
 from tapescan.market.spelling import normal_spelling
 from tapescan.network.link import Link
+from tapescan.tables.registry import schema_of
 from tapescan.vendors.alpaca.replies import (
     ACTIONS,
     ASSETS,
@@ -24,7 +25,7 @@ from tapescan.vendors.alpaca.replies import (
     in_pages,
     to_vendor,
 )
-from tapescan.vendors.seam import COLUMNS, Batch, Call, Problem
+from tapescan.vendors.seam import Batch, Call, Problem, rows_of
 
 __all__ = ["actions", "assets", "snapshot", "universe"]
 
@@ -94,7 +95,7 @@ def _listed(found: list[Asset]) -> pl.DataFrame:
         *(absent.alias(name) for name in ("sector", "industry", "country", "type")),
         pl.lit(None, pl.Date).alias("delisted"),
     )
-    return table.select(*COLUMNS["symbols"]).unique("symbol", keep="first", maintain_order=True)
+    return table.select(*schema_of("symbols")).unique("symbol", keep="first", maintain_order=True)
 
 
 # --- corporate actions --------------------------------------------------------------------------------
@@ -129,9 +130,9 @@ async def actions(call: Call, link: Link) -> AsyncIterator[Batch]:
                 table = "dividends" if kind == "cash_dividends" else "splits"
                 rows[table].append((action.symbol, action.ex_date, value))
                 seen.update([action.id] if action.id else ())
-    splits = pl.DataFrame(rows["splits"], schema=COLUMNS["splits"], orient="row")
+    splits = rows_of("splits", rows["splits"])
     yield Batch("splits", splits.with_columns(normal_spelling(splits["symbol"])), tuple(problems))
-    dividends = pl.DataFrame(rows["dividends"], schema=COLUMNS["dividends"], orient="row")
+    dividends = rows_of("dividends", rows["dividends"])
     dividends = dividends.with_columns(normal_spelling(dividends["symbol"]))
     yield Batch("dividends", dividends.group_by("symbol", "ex_date", maintain_order=True).agg(pl.col("amount").sum()))
 
@@ -187,7 +188,7 @@ async def snapshot(call: Call, link: Link) -> AsyncIterator[Batch]:
             problems.append(Problem("unknown_symbol", "left out", symbol))
         else:
             problems.append(Problem("no_trades", "no price", symbol))
-    yield Batch("snapshot", pl.DataFrame(rows, schema=COLUMNS["snapshot"], orient="row"), tuple(problems))
+    yield Batch("snapshot", rows_of("snapshot", rows), tuple(problems))
 
 
 _NOTHING, _NO_TRADE = Window(), Trade()

@@ -12,7 +12,7 @@ import polars as pl
 from tapescan.core.errors import VendorError
 from tapescan.market.clock import NEW_YORK
 from tapescan.network.link import Decoder, Link
-from tapescan.vendors.seam import COLUMNS
+from tapescan.tables.registry import schema_of
 
 __all__ = [
     "ACTIONS",
@@ -190,4 +190,4 @@ def bar_table(bars: Mapping[str, list[Bar]], ours: Mapping[str, str]) -> pl.Data
         (pl.col("time").is_null() | (local.dt.time() == dt.time()).fill_null(value=False)).alias("midnight"),
         pl.lit(None, pl.Date).alias("adjusted_to"),
     )
-    return table.select(*COLUMNS["bars"], "midnight")
+    return table.select(*schema_of("bars"), "midnight")

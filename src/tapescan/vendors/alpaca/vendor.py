@@ -20,7 +20,7 @@ from tapescan.vendors.alpaca import bars as alpaca_bars
 from tapescan.vendors.alpaca import reference as alpaca_market
 from tapescan.vendors.alpaca.replies import FEWER_MAY_DO, PAGE_ROWS, to_vendor
 from tapescan.vendors.chunks import chunk_name, in_chunks
-from tapescan.vendors.seam import Ask, Batch, Call, KeyName, Offer, Plan, What
+from tapescan.vendors.seam import Ask, Batch, Call, KeyName, Plan, Span
 
 __all__ = ["Alpaca", "to_vendor"]
 
@@ -51,8 +51,9 @@ class Alpaca:
 
     name: ClassVar[str] = "alpaca"
     title: ClassVar[str] = "Alpaca"
-    offers: ClassVar[tuple[Offer, ...]] = ("bars by symbol", "universe", "splits", "dividends", "snapshot")
-    needs_symbols: ClassVar[tuple[What, ...]] = ("bars",)
+    offers: ClassVar[tuple[str, ...]] = ("bars by symbol", "universe", "splits", "dividends", "snapshot")
+    preferred: ClassVar[Mapping[str, int]] = {"universe": 2, "actions": 2, "bars": 2, "snapshot": 2}
+    needs_symbols: ClassVar[tuple[str, ...]] = ("bars",)
     plans: ClassVar[tuple[Plan, ...]] = (
         Plan("free", 200, 60.0, concurrency=8, note="the consolidated tape 15 minutes late"),
         Plan("plus", 10_000, 60.0, concurrency=16),
@@ -155,14 +156,13 @@ class Alpaca:
         """By quarters of the date of processing, by which the vendor filters; it comes with or after the ex-date,
         for a dividend that is paid late by months."""
         since = ask.since or dt.date(FIRST_YEAR, 1, 1)
-        begin, end = since - dt.timedelta(days=7), ask.until + dt.timedelta(days=120)
-        wished = f"{since}..{ask.until}"
+        today = clock.session_of(ask.now)
+        quarters = _quarters(since - dt.timedelta(days=7), ask.until + dt.timedelta(days=120))
         return [
             Call(
-                f"actions/{wished}/{first}..{last}{f'/{chunk_name(chunk)}' if chunk else ''}",
+                f"actions/{since}..{ask.until}/{first}..{last}{f'/{chunk_name(chunk)}' if chunk else ''}",
                 "actions",
-                # A quarter's dividends of the whole market are some 6,000, on pages of 1,000.
-                requests=1 if chunk else 6,
+                requests=1 if chunk else _pages_of_actions(first, min(last, today)),
                 symbols=chunk,
                 lasts=dt.timedelta(hours=12),
                 args={
@@ -171,8 +171,9 @@ class Alpaca:
                     "since": since.isoformat(),
                     "until": ask.until.isoformat(),
                 },
+                span=None if chunk else Span(since, ask.until, pieces=len(quarters)),
             )
-            for first, last in _quarters(begin, end)
+            for first, last in quarters
             for chunk in (in_chunks(ask.symbols, CHUNK) if ask.symbols else [()])
         ]
 
@@ -201,6 +202,12 @@ class Alpaca:
         }
         async for batch in parts[call.what](call, link):
             yield batch
+
+
+def _pages_of_actions(first: dt.date, last: dt.date) -> int:
+    """Pages of 1,000 of what is processed from one day to another: a quarter's dividends of the whole market are some
+    6,000. Of days to come little is known yet."""
+    return max(math.ceil((last - first).days * 6.0 / 91.0), 1)
 
 
 def _need_symbols(ask: Ask, vendor: str) -> None:

@@ -14,8 +14,9 @@ import polars as pl
 from tapescan.market import clock
 from tapescan.market.spelling import normal_spelling
 from tapescan.network.link import Link
+from tapescan.tables.registry import schema_of
 from tapescan.vendors.massive.replies import Page, checked
-from tapescan.vendors.seam import COLUMNS, Batch, Call, Problem
+from tapescan.vendors.seam import Batch, Call, Problem
 
 __all__ = ["VALUES", "absent", "as_batch", "grouped"]
 
@@ -115,4 +116,4 @@ def as_batch(call: Call, link: Link, bars: pl.DataFrame, unit: str) -> Batch:
     if good.is_empty():
         raise link.error("bad_reply", f"{session}: none of {len(bars):,} rows can be used", "try again later")
     good = good.with_columns(pl.lit(session).alias("session"), pl.lit(None, pl.Date).alias("adjusted_to"))
-    return Batch("bars", good.select(*COLUMNS["bars"]), tuple(problems))
+    return Batch("bars", good.select(*schema_of("bars")), tuple(problems))

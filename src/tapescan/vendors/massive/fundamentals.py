@@ -17,8 +17,9 @@ import polars as pl
 from tapescan.market import calendar
 from tapescan.market.spelling import normal_spelling
 from tapescan.network.link import Decoder, Link
+from tapescan.tables.registry import schema_of
 from tapescan.vendors.massive.replies import Page, in_pages
-from tapescan.vendors.seam import COLUMNS, Batch, Call, Problem
+from tapescan.vendors.seam import Batch, Call, Problem, rows_of
 
 __all__ = ["RATIOS", "STATEMENTS", "ratios", "statements"]
 
@@ -144,7 +145,7 @@ async def statements(call: Call, link: Link) -> AsyncIterator[Batch]:
     # Of a period in which a company filed nothing there is nothing; only the newest range says that it is unknown.
     if missing := [company for company in call.companies if company not in came and call.args["newest"]]:
         problems = [Problem("unknown_company", f"no {kind} since {first}", company) for company in missing]
-        yield Batch("facts", pl.DataFrame(schema=COLUMNS["facts"]), tuple(problems))
+        yield Batch("facts", rows_of("facts"), tuple(problems))
 
 
 def _usable(rows: Sequence[_Statement], row_type: type[_Statement]) -> tuple[pl.DataFrame, list[Problem]]:
@@ -173,7 +174,7 @@ def _usable(rows: Sequence[_Statement], row_type: type[_Statement]) -> tuple[pl.
 def _facts(table: pl.DataFrame, items: dict[str, pl.Expr], *, instants: bool) -> pl.DataFrame:
     """One row for each known item of each statement."""
     if table.is_empty():
-        return pl.DataFrame(schema=COLUMNS["facts"])
+        return rows_of("facts")
     begin = pl.lit(None, pl.Date) if instants else _begin()
     if instants:  # a year's end is the end of its last quarter: one balance sheet
         table = table.unique(["company", "end", "filed"], maintain_order=True)
@@ -184,7 +185,7 @@ def _facts(table: pl.DataFrame, items: dict[str, pl.Expr], *, instants: bool) ->
         wide.unpivot(on=list(items), index=["company", "start", "end", "filed", "known_at"], variable_name="item")
         .filter(pl.col("value").is_finite())
         .with_columns(form=pl.lit(None, pl.String))
-        .select(*COLUMNS["facts"])
+        .select(*schema_of("facts"))
     )
 
 
@@ -210,7 +211,7 @@ def _companies(rows: Sequence[_Statement]) -> pl.DataFrame:
             "company": companies,
             "name": pl.Series([None] * len(pairs), dtype=pl.String),
         },
-        schema=COLUMNS["companies"],
+        schema=schema_of("companies"),
     )
 
 

@@ -12,8 +12,9 @@ import polars as pl
 from tapescan.market import calendar
 from tapescan.market.spelling import normal_spelling
 from tapescan.network.link import Link
+from tapescan.tables.registry import schema_of
 from tapescan.vendors.massive.replies import Page, in_pages
-from tapescan.vendors.seam import COLUMNS, Batch, Call, Problem
+from tapescan.vendors.seam import Batch, Call, Problem, rows_of
 
 __all__ = ["dividends", "splits", "to_vendor", "universe", "why_missing"]
 
@@ -163,7 +164,7 @@ def _listed(tickers: Sequence[_Ticker]) -> tuple[pl.DataFrame, tuple[Problem, ..
         *(pl.lit(None, pl.String).alias(name) for name in ("sector", "industry", "country")),
     )
     rows = rows.sort("delisted", descending=True, nulls_last=False, maintain_order=True)
-    return rows.unique("symbol", keep="first", maintain_order=True).select(*COLUMNS["symbols"]), tuple(problems)
+    return rows.unique("symbol", keep="first", maintain_order=True).select(*schema_of("symbols")), tuple(problems)
 
 
 def _session_after(last: pl.Series) -> pl.Series:
@@ -206,7 +207,7 @@ async def splits(call: Call, link: Link) -> AsyncIterator[Batch]:
             good.append((row.ticker, row.ex_date, row.new / row.old))
         else:
             problems.append(_refused(row, "a split without its numbers of shares"))
-    frame = pl.DataFrame(good, schema=COLUMNS["splits"], orient="row")
+    frame = rows_of("splits", good)
     yield Batch("splits", frame.with_columns(normal_spelling(frame["symbol"])), tuple(problems))
 
 
@@ -229,10 +230,10 @@ async def dividends(call: Call, link: Link) -> AsyncIterator[Batch]:
             # The same payment twice counts once, two payments of one amount twice.
             "id": [row.id or f"row {place}" for place, row in enumerate(good)],
         },
-        schema={**COLUMNS["dividends"], "id": pl.String},
+        schema={**schema_of("dividends"), "id": pl.String},
     )
     paid = frame.unique(maintain_order=True).group_by("symbol", "ex_date", maintain_order=True)
-    yield Batch("dividends", paid.agg(pl.col("amount").sum()).select(*COLUMNS["dividends"]), tuple(problems))
+    yield Batch("dividends", paid.agg(pl.col("amount").sum()).select(*schema_of("dividends")), tuple(problems))
 
 
 async def _actions(call: Call, link: Link, path: str, date: str, decoder: Any) -> list[Any]:

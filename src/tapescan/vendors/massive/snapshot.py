@@ -16,9 +16,10 @@ from tapescan.market import calendar
 from tapescan.market.clock import session_of
 from tapescan.market.spelling import normal_spelling
 from tapescan.network.link import Link
+from tapescan.tables.registry import schema_of
 from tapescan.vendors.massive.reference import to_vendor
 from tapescan.vendors.massive.replies import Page, checked
-from tapescan.vendors.seam import COLUMNS, Batch, Call, Problem
+from tapescan.vendors.seam import Batch, Call, Problem
 
 __all__ = ["snapshot"]
 
@@ -81,7 +82,7 @@ async def snapshot(call: Call, link: Link) -> AsyncIterator[Batch]:
     asked_at = dt.datetime.fromisoformat(call.args["asked_at"])
     yesterday = calendar.previous_session(session_of(asked_at - _CLEARED))
     found = [_row(state, yesterday) for state in reply.tickers]
-    rows = pl.DataFrame([row for row in found if row is not None], schema=COLUMNS["snapshot"], orient="row")
+    rows = pl.DataFrame([row for row in found if row is not None], schema=schema_of("snapshot"), orient="row")
     rows = rows.with_columns(normal_spelling(rows["symbol"]))
     priceless = [state.ticker for state, row in zip(reply.tickers, found, strict=True) if row is None]
     problems = [

@@ -20,7 +20,7 @@ from tapescan.vendors.massive import reference as massive_reference
 from tapescan.vendors.massive.bars import grouped
 from tapescan.vendors.massive.reference import to_vendor, why_missing
 from tapescan.vendors.massive.snapshot import snapshot
-from tapescan.vendors.seam import Ask, Batch, Call, KeyName, Offer, Plan, Problem, What
+from tapescan.vendors.seam import Ask, Batch, Call, KeyName, Plan, Problem, Span
 
 __all__ = ["Massive", "to_vendor"]
 
@@ -46,7 +46,7 @@ class Massive:
 
     name: ClassVar[str] = "massive"
     title: ClassVar[str] = "Massive (Polygon)"
-    offers: ClassVar[tuple[Offer, ...]] = (
+    offers: ClassVar[tuple[str, ...]] = (
         "bars by date",
         "universe",
         "splits",
@@ -54,7 +54,14 @@ class Massive:
         "snapshot",
         "fundamentals",
     )
-    needs_symbols: ClassVar[tuple[What, ...]] = ()
+    preferred: ClassVar[Mapping[str, int]] = {
+        "universe": 1,
+        "actions": 1,
+        "bars": 1,
+        "fundamentals": 2,
+        "snapshot": 1,
+    }
+    needs_symbols: ClassVar[tuple[str, ...]] = ()
     plans: ClassVar[tuple[Plan, ...]] = (
         Plan("free", 5, 60.0, concurrency=5, years=2.0, lacks=("snapshot", "fundamentals"), note="no flat files"),
         # Sold as unlimited, with the advice to stay below 100 a second.
@@ -105,6 +112,8 @@ class Massive:
                 return self._snapshot(ask)
             case "fundamentals":
                 return self._statements(ask)
+            case _:
+                raise OptionError(f"{self.name} has no {ask.what}", f"it offers {', '.join(self.offers)}")
 
     def _bars(self, ask: Ask) -> list[Call]:
         if ask.via == "files" and ask.plan.name == "free":
@@ -147,6 +156,7 @@ class Massive:
                 symbols=chunk,
                 lasts=dt.timedelta(hours=12),
                 args={"kind": kind, "since": since, "until": ask.until.isoformat()},
+                span=Span(ask.since, ask.until, kind, whole=True) if ask.since and not chunk else None,
             )
             for kind, pages_a_year in (("splits", 0.4), ("dividends", 5.0))
             for chunk in (in_chunks(ask.symbols, CHUNK) if ask.symbols else [()])

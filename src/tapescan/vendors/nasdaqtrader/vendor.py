@@ -18,7 +18,8 @@ import polars as pl
 from tapescan.core.errors import OptionError, VendorError
 from tapescan.market.spelling import normal_spelling
 from tapescan.network.link import Link, Reply
-from tapescan.vendors.seam import COLUMNS, Ask, Batch, Call, KeyName, Offer, Plan, Problem, What
+from tapescan.tables.registry import schema_of
+from tapescan.vendors.seam import Ask, Batch, Call, KeyName, Plan, Problem
 
 __all__ = ["NasdaqTrader"]
 
@@ -81,8 +82,9 @@ class NasdaqTrader:
 
     name: ClassVar[str] = "nasdaqtrader"
     title: ClassVar[str] = "Nasdaq Trader symbol directory"
-    offers: ClassVar[tuple[Offer, ...]] = ("universe",)
-    needs_symbols: ClassVar[tuple[What, ...]] = ()
+    offers: ClassVar[tuple[str, ...]] = ("universe",)
+    preferred: ClassVar[Mapping[str, int]] = {"universe": 3}
+    needs_symbols: ClassVar[tuple[str, ...]] = ()
     # No limit is published; two requests a second are polite for two files.
     plans: ClassVar[tuple[Plan, ...]] = (Plan("free", requests=2, seconds=1.0, concurrency=2),)
     keys: ClassVar[tuple[KeyName, ...]] = ()
@@ -140,7 +142,7 @@ def _symbols(rows: pl.DataFrame) -> pl.DataFrame:
         pl.when(fund).then(pl.lit("ETF")).alias("type"),
         pl.lit(None, dtype=pl.Date).alias("delisted"),
         given.alias("vendor_symbol"),
-    ).select(*COLUMNS["symbols"])
+    ).select(*schema_of("symbols"))
 
 
 VENDOR = NasdaqTrader

@@ -16,7 +16,8 @@ import polars as pl
 from tapescan.fundamentals import CONCEPTS, RAW, check_facts
 from tapescan.fundamentals.observe import observed
 from tapescan.network.link import Link
-from tapescan.vendors.seam import COLUMNS, Batch, Problem
+from tapescan.tables.registry import schema_of
+from tapescan.vendors.seam import Batch, Problem
 
 __all__ = ["ARCHIVE", "archived_facts", "company_facts", "facts_batch"]
 
@@ -145,7 +146,7 @@ def facts_batch(raw: pl.DataFrame, problems: Sequence[Problem] = (), fetched: dt
     fetched : the date of the fetch, for facts without a filing date.
     """
     good, refused = check_facts(raw)
-    rows = observed(good, fetched=fetched).select(*COLUMNS["facts"])
+    rows = observed(good, fetched=fetched).select(*schema_of("facts"))
     return Batch("facts", rows, (*problems, *_refusals(refused)))
 
 

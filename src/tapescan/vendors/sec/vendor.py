@@ -23,7 +23,8 @@ from tapescan.fundamentals import RAW
 from tapescan.market.clock import session_of
 from tapescan.market.spelling import normal_spelling
 from tapescan.network.link import Link, Reply
-from tapescan.vendors.seam import COLUMNS, Ask, Batch, Call, KeyName, Offer, Plan, Problem, What
+from tapescan.tables.registry import schema_of
+from tapescan.vendors.seam import Ask, Batch, Call, KeyName, Plan, Problem
 from tapescan.vendors.sec.frames import frame_facts, frames_of, periods
 from tapescan.vendors.sec.fundamentals import ARCHIVE, archived_facts, company_facts, facts_batch
 
@@ -63,8 +64,9 @@ class Sec:
 
     name: ClassVar[str] = "sec"
     title: ClassVar[str] = "SEC EDGAR"
-    offers: ClassVar[tuple[Offer, ...]] = ("fundamentals", "universe")
-    needs_symbols: ClassVar[tuple[What, ...]] = ()
+    offers: ClassVar[tuple[str, ...]] = ("fundamentals", "universe")
+    preferred: ClassVar[Mapping[str, int]] = {"fundamentals": 1}
+    needs_symbols: ClassVar[tuple[str, ...]] = ()
     plans: ClassVar[tuple[Plan, ...]] = (
         Plan("free", 10, 1.0, concurrency=8, note="faster clients are shut out for ten minutes"),
     )
@@ -169,7 +171,7 @@ class Sec:
                 "company": [f"{entry.cik:010d}" for entry in entries],
                 "name": [entry.title for entry in entries],
             },
-            schema=COLUMNS["companies"],
+            schema=schema_of("companies"),
         )
         left = len(table) - len(entries)
         problems = (Problem("refused_rows", f"{left} entries without a symbol"),) if left else ()

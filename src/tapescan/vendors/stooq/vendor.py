@@ -31,7 +31,7 @@ from tapescan.core.settings import vendor_setting
 from tapescan.market.spelling import normal_spelling
 from tapescan.network.link import Link, Reply
 from tapescan.vendors.chunks import chunk_name
-from tapescan.vendors.seam import COLUMNS, Ask, Batch, Call, KeyName, Offer, Plan, Problem, What
+from tapescan.vendors.seam import Ask, Batch, Call, KeyName, Plan, Problem, rows_of
 
 __all__ = ["Stooq", "to_vendor"]
 
@@ -57,8 +57,9 @@ class Stooq:
 
     name: ClassVar[str] = "stooq"
     title: ClassVar[str] = "Stooq bulk download (a zip or folder on this machine)"
-    offers: ClassVar[tuple[Offer, ...]] = ("bars by symbol",)
-    needs_symbols: ClassVar[tuple[What, ...]] = ()
+    offers: ClassVar[tuple[str, ...]] = ("bars by symbol",)
+    preferred: ClassVar[Mapping[str, int]] = {}
+    needs_symbols: ClassVar[tuple[str, ...]] = ()
     plans: ClassVar[tuple[Plan, ...]] = (Plan("local", requests=0, concurrency=1, note="reads files, no network"),)
     keys: ClassVar[tuple[KeyName, ...]] = ()
     hosts: ClassVar[Mapping[str, str]] = {}
@@ -130,7 +131,7 @@ class Stooq:
             yield Batch("bars", batch.rows, (*problems, *batch.problems))
             problems = []
         if problems:
-            yield Batch("bars", pl.DataFrame(schema=COLUMNS["bars"]), tuple(problems))
+            yield Batch("bars", rows_of("bars"), tuple(problems))
 
 
 # --- the files ----------------------------------------------------------------------------------------
@@ -254,7 +255,7 @@ def _ours(name: str) -> str:
 def _piece(text: bytes, call: Call, newest: dt.date | None, problems: list[Problem]) -> _Piece:
     first, last = (dt.date.fromisoformat(call.args[name]) for name in ("first", "last"))
     if not text:
-        return _Piece(pl.DataFrame(schema=COLUMNS["bars"]), problems)
+        return _Piece(rows_of("bars"), problems)
     given = pl.read_csv(
         io.BytesIO(text),
         has_header=False,

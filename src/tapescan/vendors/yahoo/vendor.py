@@ -29,7 +29,7 @@ from tapescan.core.files import user_cache
 from tapescan.market.clock import NEW_YORK, final_at, ready_at, session_of
 from tapescan.network.link import Link, Reply
 from tapescan.vendors.chunks import chunk_name, in_chunks
-from tapescan.vendors.seam import COLUMNS, Ask, Batch, Call, KeyName, Offer, Plan, Problem, What
+from tapescan.vendors.seam import Ask, Batch, Call, KeyName, Plan, Problem, rows_of
 from tapescan.vendors.yahoo.bars import Answer, Chart, Unusable, read_chart, said_error
 
 __all__ = ["Yahoo", "to_vendor"]
@@ -68,8 +68,9 @@ class Yahoo:
 
     name: ClassVar[str] = "yahoo"
     title: ClassVar[str] = "Yahoo Finance (unofficial, through yfinance)"
-    offers: ClassVar[tuple[Offer, ...]] = ("bars by symbol", "splits", "dividends")
-    needs_symbols: ClassVar[tuple[What, ...]] = ("bars", "actions")
+    offers: ClassVar[tuple[str, ...]] = ("bars by symbol", "splits", "dividends")
+    preferred: ClassVar[Mapping[str, int]] = {"actions": 3, "bars": 3}
+    needs_symbols: ClassVar[tuple[str, ...]] = ("bars", "actions")
     # Yahoo publishes no limit; this one is a guess that is polite, and nobody promises that it is enough.
     plans: ClassVar[tuple[Plan, ...]] = (
         Plan("free", requests=2, seconds=1.0, concurrency=THREADS, note="no limit is published; this one is a guess"),
@@ -324,7 +325,7 @@ def _day_of(reply: Reply) -> dt.date:
 def _bars(charts: Mapping[str, Chart], call: Call) -> tuple[pl.DataFrame, list[Problem]]:
     """The bars of a call's time, and what is missing from them."""
     first, last = (dt.date.fromisoformat(call.args[name]) for name in ("first", "last"))
-    found, noted = [pl.DataFrame(schema=COLUMNS["bars"])], list[Problem]()
+    found, noted = [rows_of("bars")], list[Problem]()
     for symbol, chart in sorted(charts.items()):
         bars = chart.bars.filter(pl.col("session").is_between(first, last))
         if bars.is_empty():
@@ -346,7 +347,7 @@ def _bars(charts: Mapping[str, Chart], call: Call) -> tuple[pl.DataFrame, list[P
 def _actions(charts: Mapping[str, Chart], call: Call) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The splits and the dividends of a call's time."""
     first, last = (dt.date.fromisoformat(call.args[name]) for name in ("first", "last"))
-    splits, dividends = (pl.DataFrame(schema=COLUMNS[name]) for name in ("splits", "dividends"))
+    splits, dividends = (rows_of(name) for name in ("splits", "dividends"))
     for symbol, chart in sorted(charts.items()):
         wanted, named = pl.col("ex_date").is_between(first, last), pl.lit(symbol).alias("symbol")
         splits = splits.vstack(chart.splits.filter(wanted).select(named, "ex_date", "ratio"))

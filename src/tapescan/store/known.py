@@ -1,0 +1,184 @@
+"""A store as it was known at the close of a day.
+
+    known = store.known(day)        # None: with everything that is stored
+    known.bars()                    # of sessions up to the day, with the splits known then
+    known.read("dividends")         # any table, its rows known by then
+
+Its reading methods take no dates: they cannot see later ones. It is pinned to the versions that the tables had when
+it was made, so that a writer who commits meanwhile cannot mix two states in what is read from it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import get_args
+
+import polars as pl
+
+from tapescan.core.errors import OptionError, StoreError
+from tapescan.core.settings import Adjustment
+from tapescan.market.adjust import adjust_bars
+from tapescan.market.quality import BAR_COLUMNS, sort_bars
+from tapescan.store.table import StoredTable, store_errors
+from tapescan.tables.registry import find_table
+
+__all__ = ["KnownStore"]
+
+
+class KnownStore:
+    """Reads one state of a store as of one day; made by `Store.known`."""
+
+    def __init__(
+        self, path: str, versions: Mapping[str, int], day: dt.date | None, since: dt.date | None = None
+    ) -> None:
+        self.path = path
+        self.versions = dict(versions)
+        self.day = day
+        self.since = since
+        self._tables: dict[str, StoredTable] = {}
+
+    def __repr__(self) -> str:
+        return f"KnownStore({self.path!r}, {self.day or 'all'})"
+
+    def __contains__(self, table: str) -> bool:
+        """Whether a table is there."""
+        return table in self.versions
+
+    def at_newest_session(self) -> KnownStore:
+        """The same as of the close of its newest session."""
+        return KnownStore(self.path, self.versions, self.newest_session, self.since)
+
+    # --- any table --------------------------------------------------------------------------------------
+
+    def read(self, table: str) -> pl.DataFrame:
+        """The rows of a table that were known by the day; all of them where it has no history."""
+        if table not in self:
+            return find_table(table).empty()
+        with store_errors(self.path, f"read {table} of"):
+            return self.scan(table).collect()
+
+    def scan(self, table: str, symbols: Sequence[str] | None = None) -> pl.LazyFrame:
+        """As `read`, not collected. symbols : these alone. Files that hold none of the rows are not opened."""
+        opened = self._open(table)
+        known = opened.declared.known
+        files, wanted = None, []
+        if known and (self.day is not None or self.since is not None):
+            files, day = opened.files(), pl.col(known)
+            if self.day is not None:
+                files = files.filter(pl.col("first").fill_null(self.day) <= self.day)
+                wanted.append((day <= self.day).fill_null(value=True))
+            if self.since is not None:
+                files = files.filter(pl.col("last").fill_null(self.since) >= self.since)
+                wanted.append((day >= self.since).fill_null(value=True))
+        if symbols is not None:
+            wanted.append(pl.col("symbol").is_in(list(symbols)))
+        found = opened.scan(files)
+        return found.filter(*wanted) if wanted else found
+
+    # --- bars -------------------------------------------------------------------------------------------
+
+    def bars(
+        self,
+        *,
+        adjust: Adjustment = "splits",
+        sessions: int | None = None,
+        symbols: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """Bars: symbol, session, open, high, low, close, volume (float64), sorted by symbol and session.
+
+        adjust : as `market.adjust` explains, with the splits and dividends of the day. sessions : the newest so many;
+        None for all. symbols : these alone.
+        Raises StoreError when the store holds no bars.
+        """
+        if adjust not in get_args(Adjustment):
+            raise OptionError(f"adjust is {adjust!r}", f"give {', '.join(get_args(Adjustment))}", field="adjust")
+        if self._open("bars").files().is_empty():
+            raise StoreError(f"the store {self.path} holds no bars", "import some: tapescan import FILES")
+        source = self if sessions is None else self._newest(sessions)
+        stamps = [] if adjust == "none" else ["adjusted_to", "total_to"]
+        with store_errors(self.path, "read bars of"):
+            bars = sort_bars(source.scan("bars", symbols).select(*BAR_COLUMNS, *stamps).collect())
+        if adjust != "none" and len(bars):
+            known = self.day or self._open("bars").newest()  # of all bars stored, not only of those read
+            assert known is not None
+            paid = self.read("dividends") if adjust == "total" else find_table("dividends").empty()
+            bars = adjust_bars(bars, self.read("splits"), paid, known, adjust)
+        return bars.select(BAR_COLUMNS)
+
+    def stamped_bars(self, table: str = "bars", symbols: Sequence[str] | None = None) -> pl.DataFrame:
+        """Bars as they were given, with adjusted_to, total_to and source; `other_bars` are those of second
+        vendors."""
+        with store_errors(self.path, "read bars of"):
+            return self.scan(table, symbols).collect()
+
+    @cached_property
+    def sessions(self) -> pl.Series:
+        """The distinct sessions that have bars, ascending."""
+        if "bars" not in self:
+            return pl.Series("session", [], dtype=pl.Date)
+        with store_errors(self.path, "read bars of"):
+            return self.scan("bars").select("session").unique().collect()["session"].sort()
+
+    @property
+    def newest_session(self) -> dt.date:
+        """The newest session with a bar.
+
+        Raises StoreError for a store without bars, OptionError when it has none up to the day.
+        """
+        if len(self.sessions):
+            newest: dt.date = self.sessions[-1]
+            return newest
+        every = KnownStore(self.path, self.versions, None).sessions
+        if every.is_empty():
+            raise StoreError(f"{self.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
+        raise OptionError(
+            f"{self.day} lies before the first bar, which is of {every[0]}",
+            "choose that date or a later one",
+            field="as_of",
+        )
+
+    def newest(self) -> pl.DataFrame:
+        """Every symbol that has bars: symbol, first, newest (dates), bars (their number, int64), sorted by symbol.
+
+        Reads names and dates alone, so it costs a small part of `bars`.
+        """
+        day = pl.col("session")
+        found = self.scan("bars").group_by("symbol")
+        with store_errors(self.path, "read bars of"):
+            return (
+                found.agg(first=day.min(), newest=day.max(), bars=pl.len().cast(pl.Int64))
+                .sort("symbol")
+                .collect(engine="streaming")
+            )
+
+    def session_counts(self) -> pl.DataFrame:
+        """session, bars (their number), ascending."""
+        with store_errors(self.path, "read bars of"):
+            found = self.scan("bars").group_by("session").agg(bars=pl.len()).sort("session")
+            return found.collect(engine="streaming")
+
+    # --- others -----------------------------------------------------------------------------------------
+
+    def facts(self, within: dt.timedelta) -> pl.DataFrame:
+        """What companies reported of periods that ended within so long before the day."""
+        assert self.day is not None
+        with store_errors(self.path, "read facts of"):
+            return self.scan("facts").filter(pl.col("end") >= self.day - within).collect()
+
+    def refused(self, table: str) -> pl.DataFrame:
+        """The quarantine's rows of one table, oldest import first."""
+        rows = self.read("quarantine").filter(pl.col("kind") == find_table(table).name)
+        return rows.sort("imported_at", "symbol", "session", maintain_order=True)
+
+    def _newest(self, sessions: int) -> KnownStore:
+        if len(self.sessions) <= sessions:
+            return self
+        return KnownStore(self.path, self.versions, self.day, self.sessions[-sessions])
+
+    def _open(self, table: str) -> StoredTable:
+        if table not in self._tables:
+            version = self.versions.get(table)
+            self._tables[table] = StoredTable(self.path, find_table(table), version, absent=version is None)
+        return self._tables[table]
