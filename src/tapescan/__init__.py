@@ -12,40 +12,76 @@ from typing import TYPE_CHECKING, Any
 from tapescan.version import __version__
 
 if TYPE_CHECKING:
-    from tapescan.api import compute_features, explain_symbol, load_market, scan_market, sync_store
+    from tapescan.api import (
+        compute_features,
+        examine_store,
+        explain_symbol,
+        import_bars,
+        import_files,
+        judge_stored,
+        load_market,
+        open_store,
+        plan_sync,
+        scan_market,
+        sync_store,
+        train_models,
+    )
+    from tapescan.core.errors import TapescanError
+    from tapescan.core.settings import Settings, load_settings
+    from tapescan.history.market import Market
     from tapescan.indicators import registry
-    from tapescan.models.stored import judge_stored, train_models
     from tapescan.scan.profile import Profile, load_profile
     from tapescan.scan.result import ScanResult
     from tapescan.simulation.market import simulate
     from tapescan.store import Store
 
-_WHERE = {
+_API = (
+    "compute_features",
+    "examine_store",
+    "explain_symbol",
+    "import_bars",
+    "import_files",
+    "judge_stored",
+    "load_market",
+    "open_store",
+    "plan_sync",
+    "scan_market",
+    "sync_store",
+    "train_models",
+)
+
+_WHERE = dict.fromkeys(_API, "tapescan.api") | {
+    "Market": "tapescan.history.market",
     "Profile": "tapescan.scan.profile",
     "ScanResult": "tapescan.scan.result",
+    "Settings": "tapescan.core.settings",
     "Store": "tapescan.store",
-    "compute_features": "tapescan.api",
-    "explain_symbol": "tapescan.api",
-    "judge_stored": "tapescan.models.stored",
-    "load_market": "tapescan.api",
+    "TapescanError": "tapescan.core.errors",
     "load_profile": "tapescan.scan.profile",
+    "load_settings": "tapescan.core.settings",
     "registry": "tapescan.indicators",
-    "scan_market": "tapescan.api",
     "simulate": "tapescan.simulation.market",
-    "sync_store": "tapescan.api",
-    "train_models": "tapescan.models.stored",
 }
 
 __all__ = [
+    "Market",
     "Profile",
     "ScanResult",
+    "Settings",
     "Store",
+    "TapescanError",
     "__version__",
     "compute_features",
+    "examine_store",
     "explain_symbol",
+    "import_bars",
+    "import_files",
     "judge_stored",
     "load_market",
     "load_profile",
+    "load_settings",
+    "open_store",
+    "plan_sync",
     "registry",
     "scan_market",
     "simulate",

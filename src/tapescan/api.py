@@ -1,88 +1,291 @@
-"""The Python API: what the command line does, as a few functions.
+"""The front door: every use case once. The command line, notebooks and whatever else there is call these and no more.
 
-import tapescan
+    import tapescan
 
-tapescan.sync_store("my_store")   # fetch what it lacks from a vendor
-result = tapescan.scan_market("my_store", where="rsi_2 < 10 AND close > sma_200")
-result.ranked              # a polars frame, best first
-market = tapescan.load_market("my_store")
-tapescan.scan_market(market)      # warm: no reading, a tenth of a second
-tapescan.compute_features(market, ["rsi_14", "macd_12_26_9_signal"])
+    tapescan.import_bars(frame, store="market")      # or import_files([...]), or sync_store(...)
+    result = tapescan.scan_market("market", where="rsi_2 < 10 AND close > sma_200")
+    result.ranked                                    # a polars frame, best first
+    market = tapescan.load_market("market")          # once
+    tapescan.scan_market(market)                     # warm: no reading, a tenth of a second
+    tapescan.scan_market(tapescan.simulate())        # a simulated market, of any size
+
+An argument that is None is what the settings say (``tapescan.toml``, ``TAPESCAN_*``). What cannot be used raises an
+error of `tapescan.core.errors` before any work; its ``field`` names the argument.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import polars as pl
 
 from tapescan.core.dates import parse_date
-from tapescan.core.errors import OptionError
-from tapescan.core.progress import Progress
-from tapescan.core.settings import setting
-from tapescan.features.compute import latest
-from tapescan.features.plan import Plan, default_features, plan_features
-from tapescan.features.warm import warm_up
-from tapescan.history.market import Market, market_of_store, models_folder, simulated_market
-from tapescan.market.adjust import Adjustment
-from tapescan.market.spelling import normal_spelling
-from tapescan.models.forecast import Models, load_models
-from tapescan.models.learners.xgboost import Device
-from tapescan.scan.explain import Explanation, explain
-from tapescan.scan.pipeline import prepare, run
-from tapescan.scan.profile import DEFAULT_PROFILE, Profile, load_profile
-from tapescan.scan.result import ScanResult
-from tapescan.store import Store
+from tapescan.core.errors import OptionError, StoreError
+from tapescan.core.progress import Progress, silent
+from tapescan.core.settings import Adjustment, Device, setting
+from tapescan.store import ImportReport, Store
 
 if TYPE_CHECKING:
+    from tapescan.doctor.examine import Diagnosis
+    from tapescan.history.market import Embedded, Market
+    from tapescan.models.forecast import Models
+    from tapescan.models.stored import JudgedUnseen
+    from tapescan.models.train import Learnt
+    from tapescan.scan.explain import Explanation
+    from tapescan.scan.profile import Profile
+    from tapescan.scan.result import ScanResult
+    from tapescan.simulation.market import SimulatedMarket
     from tapescan.sync import SyncReport
+    from tapescan.sync.planning import Planned
+    from tapescan.sync.wishes import Wishes
 
-__all__ = ["compute_features", "explain_symbol", "load_market", "scan_market", "sync_store"]
+__all__ = [
+    "compute_features",
+    "examine_store",
+    "explain_symbol",
+    "import_bars",
+    "import_files",
+    "judge_stored",
+    "load_market",
+    "open_store",
+    "plan_sync",
+    "scan_market",
+    "sync_store",
+    "train_models",
+]
 
-Data = str | Path | Store | Market | None
-Trained = Models | str | Path | Literal[False] | None
+#: What holds a market: a store (folder, URL or `Store`), what `load_market` or `simulate` returned, or None: the
+#: store
+#: that the settings name, else the embedded simulated market.
+Data: TypeAlias = "str | Path | Store | Market | SimulatedMarket | Embedded | None"
+Place: TypeAlias = str | Path | Store | None
+Day: TypeAlias = dt.date | str | None
+
+
+# --- stores ---------------------------------------------------------------------------------------------------
+
+
+def open_store(store: Place = None, *, made: bool = True) -> Store:
+    """The store at a place, or the one that the settings name.
+
+    Args:
+        store: Folder, URL or `Store`.
+        made: Whether something has to be there already; an empty folder is a store.
+
+    Raises:
+        OptionError: None is named.
+        StoreError: Nothing is there: paths are mistyped.
+    """
+    if isinstance(store, Store):
+        return store
+    place = str(store) if store else setting("store")
+    if not place:
+        raise OptionError("none is named", "name a folder or URL, or set TAPESCAN_STORE", field="store")
+    found = Store(place)
+    if made and not found.exists() and not Path(place).is_dir():
+        raise StoreError(f"there is no store at {place}", f"`tapescan import FILES... --store {place}` makes one")
+    return found
+
+
+def import_files(
+    paths: Sequence[str | Path] | str | Path,
+    *,
+    store: Place = None,
+    adjusted: Adjustment = "none",
+    adjusted_to: Day = None,
+    progress: Progress = silent,
+) -> ImportReport:
+    """Import Parquet and CSV files, and folders of them: bars, splits, dividends, a listing, told by their columns.
+
+    Args:
+        paths: Files and folders.
+        store: Where to; made when it is missing.
+        adjusted: What the files' prices are adjusted for.
+        adjusted_to: The day through which they are; the newest session in each path when None.
+        progress: Told how far it is.
+
+    Returns:
+        What was new, replaced, unchanged and refused, and why.
+
+    Raises:
+        FileError: A file cannot be used; nothing is stored then.
+        StoreError: The store cannot be written.
+    """
+    from tapescan.importing.importing import import_files as run
+
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    through = parse_date(adjusted_to, "adjusted_to")
+    place = open_store(store, made=False)
+    return run(place, given, adjusted=adjusted, adjusted_to=through, progress=progress)
+
+
+def import_bars(
+    *frames: Any,
+    store: Place = None,
+    adjusted: Adjustment = "none",
+    adjusted_to: Day = None,
+    progress: Progress = silent,
+) -> ImportReport:
+    """Import data frames as `import_files` does files: the same columns, the same rules, the same refusals.
+
+    Args:
+        frames: Bars (symbol, date, open, high, low, close, volume), or splits, dividends, a listing; polars, or
+            anything that Arrow can read, as pandas frames.
+
+    The others as in `import_files`.
+    """
+    from tapescan.importing.importing import import_frames
+
+    through = parse_date(adjusted_to, "adjusted_to")
+    place = open_store(store, made=False)
+    return import_frames(place, frames, adjusted=adjusted, adjusted_to=through, progress=progress)
+
+
+def sync_store(
+    store: Place = None,
+    *,
+    vendor: str = "",
+    what: Sequence[str] = (),
+    start: Day = None,
+    end: Day = None,
+    plan: str = "",
+    symbols: Sequence[str] = (),
+    via: str = "",
+    compare: bool = False,
+    replace: bool = False,
+    again: bool = False,
+    progress: Progress = silent,
+) -> SyncReport:
+    """Fetch what a store lacks from a vendor; stopped, the next call goes on where it was.
+
+    Args:
+        store: Where to; made when it is missing.
+        vendor: Its name; empty for the first whose keys are found.
+        what: Kinds of data (universe, actions, bars, fundamentals); empty for what is usual.
+        start: First date; what is missing when None.
+        end: Last date, included; up to now when None.
+        plan: Of the vendor; its limit is kept.
+        symbols: These alone; empty for the whole market.
+        via: A vendor's way, where it has several.
+        compare: Put bars beside the stored ones, for `examine_store`.
+        replace: Fetch again, and take all as it is.
+        again: Fetch also what was fetched before.
+        progress: Told how far it is.
+
+    Returns:
+        What came, what did not, and why.
+
+    Raises:
+        OptionError: No vendor can fulfil it.
+        StoreError: The store cannot be written.
+    """
+    from tapescan.sync import sync  # brings the network, which nothing else here needs
+
+    wishes = _wishes(what, start, end, symbols, via, compare=compare, replace=replace, again=again)
+    return sync(open_store(store, made=False), wishes, vendor=vendor, plan=plan, progress=progress)
+
+
+def plan_sync(store: Place = None, *, vendor: str = "", plan: str = "", **wanted: Any) -> list[Planned]:
+    """The calls that `sync_store` would make, without making any; arguments as there."""
+    from tapescan.sync import dry_run
+
+    return dry_run(open_store(store, made=False), _wishes(**wanted), vendor=vendor, plan=plan)
+
+
+def _wishes(
+    what: Sequence[str] = (),
+    start: Day = None,
+    end: Day = None,
+    symbols: Sequence[str] = (),
+    via: str = "",
+    *,
+    compare: bool = False,
+    replace: bool = False,
+    again: bool = False,
+) -> Wishes:
+    from tapescan.market.spelling import normal_spelling
+    from tapescan.sync.wishes import Wishes, usual_kinds
+
+    if compare and replace:
+        raise OptionError("excludes --replace", "give one of them", field="compare")
+    kinds = tuple(what) or (("bars",) if compare else usual_kinds())
+    named = tuple(dict.fromkeys(normal_spelling(pl.Series(list(symbols), dtype=pl.String))))
+    first, last = parse_date(start, "start"), parse_date(end, "end")
+    return Wishes(kinds, first, last, named, via, compare=compare, replace=replace, again=again)
+
+
+def examine_store(store: Place = None, *, as_of: Day = None, progress: Progress = silent) -> Diagnosis:
+    """What is missing or doubtful in a store's data, and where two vendors disagree.
+
+    Args:
+        store: Which.
+        as_of: As it was known at the close of this day; of its newest session when None.
+        progress: Told how far it is.
+
+    Raises:
+        StoreError: The store is not there, or holds no bars.
+    """
+    from tapescan.doctor.examine import examine
+
+    return examine(open_store(store), parse_date(as_of, "as_of"), progress=progress)
+
+
+# --- scans ----------------------------------------------------------------------------------------------------
 
 
 def scan_market(
     data: Data = None,
     *,
-    as_of: dt.date | str | None = None,
-    profile: str | Profile = DEFAULT_PROFILE,
+    as_of: Day = None,
+    profile: str | Profile | None = None,
     where: str | None = None,
     rank_by: str | None = None,
     features: Sequence[str] | str = (),
     adjust: Adjustment | None = None,
-    models: Trained = None,
-    device: Device = "cpu",
-    progress: Progress | None = None,
+    models: Models | str | Path | Literal[False] | None = None,
+    device: Device | None = None,
+    progress: Progress = silent,
 ) -> ScanResult:
     """Rank the whole market.
 
-    data : a store (folder, URL or Store), what `load_market` returned, or None for the embedded simulated market.
-    as_of : the last session whose knowledge counts; the newest when None. Not with loaded data.
-    profile : a profile's name, a TOML file, or a Profile. where : SQL condition over features and result columns.
-    rank_by : a column, with ``asc`` or ``desc``. features : further feature columns, ``"all"`` for the default list.
-    adjust : ``splits`` (the default), ``total`` (dividends too) or ``none``, for data read from a store.
-    models : the folder of trained models, or what `models.predict.load_models` made of it; False for none. None is
-    the folder that TAPESCAN_MODELS names, else ``models`` in a local store's folder where there is one.
-    device : ``cuda`` lets a GPU make the forecasts of models from a folder, where there is one.
-    progress : see `core.progress`.
+    Args:
+        data: What holds the market; see `Data`.
+        as_of: The last session whose knowledge counts; the newest when None. Not with a loaded market.
+        profile: Its name, a TOML file, or a `Profile`.
+        where: SQL condition over any column.
+        rank_by: A column, with ``asc`` or ``desc``; the profile's own order when None.
+        features: Further columns, ``"all"`` for every default feature.
+        adjust: ``splits``, ``total`` (dividends too) or ``none``. Not with a loaded market.
+        models: Folder of trained models, or what `models.forecast.load_models` made of it; False for none; None for
+            the folder that the settings name, else the store's own.
+        device: ``cuda`` lets a GPU make the forecasts of models from a folder, where there is one.
+        progress: Told how far it is.
 
-    Raises the errors of `tapescan.core.errors` for input that cannot be used, before any work.
+    Returns:
+        Every requested symbol, ranked or dropped for a reason; coverage, regime, timings, provenance.
     """
-    chosen = load_profile(profile) if isinstance(profile, str) else profile
+    from tapescan.features.plan import default_features
+    from tapescan.scan.opening import chosen_models, ready
+    from tapescan.scan.pipeline import prepare, run
+
+    opened = _opened(data)
     shown = default_features() if features == "all" else (features,) if isinstance(features, str) else tuple(features)
-    request = prepare(chosen, where=where, rank_by=rank_by, features=shown, models=_models(data, models, device))
+    request = prepare(
+        _profile(profile),
+        where=where,
+        rank_by=rank_by,
+        features=shown,
+        models=chosen_models(opened, models, device),
+    )
     begin = time.perf_counter()
-    inputs = _ready(data, as_of, request.plan, adjust, progress)
+    market = ready(opened, as_of, request.plan, adjust, progress)
     prepared = time.perf_counter() - begin
-    result = run(inputs, request)
+    result = run(market, request)
     return replace(result, timings={"prepare": prepared, **result.timings})
 
 
@@ -90,126 +293,108 @@ def explain_symbol(
     symbol: str,
     data: Data = None,
     *,
-    as_of: dt.date | str | None = None,
-    profile: str | Profile = DEFAULT_PROFILE,
+    as_of: Day = None,
+    profile: str | Profile | None = None,
     adjust: Adjustment | None = None,
-    models: Trained = None,
-    device: Device = "cpu",
-    progress: Progress | None = None,
+    models: Models | str | Path | Literal[False] | None = None,
+    device: Device | None = None,
+    progress: Progress = silent,
 ) -> Explanation:
-    """Scan, and explain one symbol: its rank, what each factor saw, and the trade. Arguments as in `scan_market`."""
-    chosen = load_profile(profile) if isinstance(profile, str) else profile
-    request = prepare(chosen, models=_models(data, models, device))
-    return explain(_ready(data, as_of, request.plan, adjust, progress), request, symbol)
+    """Scan, and explain one symbol: its rank, what each factor saw, and the trade.
 
+    Args:
+        symbol: In any usual spelling: ``BRK.B``, ``BRK-B``.
 
-def load_market(data: Data = None, *, as_of: dt.date | str | None = None, adjust: Adjustment | None = None) -> Market:
-    """A market with all its history, to scan again and again without reading it anew."""
-    _check(data, as_of, adjust)
-    return data if isinstance(data, Market) else _read(data, as_of, None, adjust, None)
+    The others as in `scan_market`.
 
-
-def sync_store(
-    store: str | Path | Store,
-    *,
-    vendor: str = "",
-    what: Sequence[str] = (),
-    start: dt.date | str | None = None,
-    end: dt.date | str | None = None,
-    plan: str = "",
-    symbols: Sequence[str] = (),
-    progress: Callable[[int, int, str], None] | None = None,
-) -> SyncReport:
-    """Fetch what a store lacks from a vendor; the report says what came, what did not, and why.
-
-    vendor : its name (massive, alpaca, sec, nasdaqtrader, yahoo, stooq); empty for the first whose keys are found.
-    what : any of universe, actions, bars, fundamentals; empty for the first three. start, end : dates, both
-    included; None for what is missing.
-    plan : of the vendor; its limit is kept. symbols : these alone; empty for the whole market.
-    progress : called with (done, total, what).
-
-    Raises OptionError for wishes that no vendor can fulfil, StoreError when the store cannot be written.
+    Raises:
+        OptionError: The market has no such symbol.
     """
-    from tapescan.sync import sync  # brings the network, which nothing else here needs
-    from tapescan.sync.wishes import Wishes, usual_kinds
+    from tapescan.scan.explain import explain
+    from tapescan.scan.opening import chosen_models, ready
+    from tapescan.scan.pipeline import prepare
 
-    place = store if isinstance(store, Store) else Store(str(store))
-    named = tuple(normal_spelling(pl.Series(list(symbols), dtype=pl.String)))
-    wishes = Wishes(tuple(what) or usual_kinds(), parse_date(start, "start"), parse_date(end, "end"), named)
-    return sync(place, wishes, vendor=vendor, plan=plan, progress=progress)
+    opened = _opened(data)
+    request = prepare(_profile(profile), models=chosen_models(opened, models, device))
+    return explain(ready(opened, as_of, request.plan, adjust, progress), request, symbol)
+
+
+def load_market(
+    data: Data = None, *, as_of: Day = None, adjust: Adjustment | None = None, progress: Progress = silent
+) -> Market:
+    """A market with all its history, to scan again and again without reading it anew. Arguments as in
+    `scan_market`."""
+    from tapescan.scan.opening import ready
+
+    return ready(_opened(data), as_of, None, adjust, progress)
 
 
 def compute_features(
-    data: Data = None, names: Sequence[str] | str = "all", *, as_of: dt.date | str | None = None
+    data: Data = None,
+    names: Sequence[str] | str = "all",
+    *,
+    as_of: Day = None,
+    adjust: Adjustment | None = None,
+    progress: Progress = silent,
 ) -> pl.DataFrame:
-    """The newest value of each feature of each symbol asked for: a frame of `symbol` and one column a feature; null
-    where there is no value."""
+    """The newest value of each feature of each symbol asked for.
+
+    Args:
+        data: What holds the market; see `Data`.
+        names: Feature names, as ``rsi_14``; ``"all"`` for the default list.
+        as_of, adjust, progress: As in `scan_market`.
+
+    Returns:
+        ``symbol`` and one column a feature; null where there is no value.
+    """
+    from tapescan.features.compute import latest
+    from tapescan.features.plan import default_features, plan_features
+    from tapescan.scan.opening import ready
+
     wanted = default_features() if names == "all" else (names,) if isinstance(names, str) else tuple(names)
     plan = plan_features(wanted)
-    inputs = _ready(data, as_of, plan, None, None)
-    found = latest(inputs.panel.last(plan.rows), plan)
+    market = ready(_opened(data), as_of, plan, adjust, progress)
+    found = latest(market.panel.last(plan.rows), plan)
     columns = {name: found.values[i] for i, name in enumerate(found.names)}
-    frame = pl.DataFrame({"symbol": inputs.panel.symbols, **columns}).with_columns(pl.col(pl.Float64).fill_nan(None))
-    return inputs.universe.select("symbol").join(frame, on="symbol", how="left", maintain_order="left")
+    frame = pl.DataFrame({"symbol": market.panel.symbols, **columns}).with_columns(pl.col(pl.Float64).fill_nan(None))
+    return market.universe.select("symbol").join(frame, on="symbol", how="left", maintain_order="left")
 
 
-def _ready(
-    data: Data, as_of: dt.date | str | None, plan: Plan, adjust: Adjustment | None, progress: Progress | None
-) -> Market:
-    """The data read and the kernels loaded (or, the first time, compiled), side by side."""
-    _check(data, as_of, adjust)
-    if isinstance(data, Market):
-        warm_up(plan, progress)
-        return data
-    with ThreadPoolExecutor(1) as beside:
-        kernels = beside.submit(warm_up, plan, progress)
-        inputs = _read(data, as_of, plan.rows, adjust, progress)
-        kernels.result()
-    return inputs
-
-
-def _models(data: Data, models: Trained, device: Device) -> Models:
-    """The models to use. A folder that was named has to be there; the store's own need not."""
-    if device not in get_args(Device):
-        raise OptionError(f"device is {device!r}", f"give one of {', '.join(get_args(Device))}")
-    if isinstance(models, Models):
-        return models
-    if not (models is None or models is False or isinstance(models, str | Path)):
-        raise OptionError(f"models is {models!r}", "give their folder, or False for none")
-    named = setting("models") if models is None else models
-    if named:
-        if not Path(named).is_dir():
-            raise OptionError(f"there is no folder of models at {named}", "`tapescan train` makes one")
-        return load_models(named, device=device)
-    if named is False or data is None:
-        return Models(())
-    if isinstance(data, Market):
-        return load_models(data.models, device=device)
-    return load_models(models_folder(data if isinstance(data, Store) else Store(str(data))), device=device)
-
-
-def _check(data: Data, as_of: dt.date | str | None, adjust: Adjustment | None) -> None:
-    """Refuse what could only be ignored, before any work."""
-    parse_date(as_of, "as-of")
-    if isinstance(data, Market) and (as_of is not None or adjust is not None):
-        raise OptionError(
-            f"{'as_of' if as_of is not None else 'adjust'} does not go with a loaded market",
-            "give it to tapescan.load_market",
-        )
-    if adjust is not None and adjust not in get_args(Adjustment):
-        raise OptionError(f"adjust is {adjust!r}", f"give one of {', '.join(get_args(Adjustment))}")
-
-
-def _read(
-    data: Data, as_of: dt.date | str | None, rows: int | None, adjust: Adjustment | None, progress: Progress | None
-) -> Market:
-    day = parse_date(as_of, "as-of")
+def _opened(data: Data) -> Any:
+    """What holds the market."""
     if data is None:
-        if progress:
-            progress(0, 0, "simulating a market")
-        return simulated_market(day, rows=rows)
-    assert not isinstance(data, Market)
-    store = data if isinstance(data, Store) else Store(str(data))
-    if progress:
-        progress(0, 0, "reading the store")
-    return market_of_store(store, day, rows=rows, adjust=adjust or "splits")
+        from tapescan.history.market import EMBEDDED
+
+        return open_store() if setting("store") else EMBEDDED
+    return open_store(data) if isinstance(data, str | Path) else data
+
+
+def _profile(profile: str | Profile | None) -> Profile:
+    from tapescan.scan.profile import load_profile
+
+    if profile is None or isinstance(profile, str):
+        return load_profile(profile or setting("profile"))
+    return profile
+
+
+# --- models ---------------------------------------------------------------------------------------------------
+
+
+def train_models(store: Place = None, **options: Any) -> list[Learnt]:
+    """Train a model for each horizon on a store's own market, judge it out of sample, and store it with its record.
+
+    Arguments and errors as of `tapescan.models.stored.train_models`.
+    """
+    from tapescan.models.stored import train_models as train
+
+    return train(open_store(store), **options)
+
+
+def judge_stored(store: Place = None, **options: Any) -> JudgedUnseen:
+    """Judge the stored models on the store's sessions that came after their training.
+
+    Arguments and errors as of `tapescan.models.stored.judge_stored`.
+    """
+    from tapescan.models.stored import judge_stored as judge
+
+    return judge(open_store(store), **options)

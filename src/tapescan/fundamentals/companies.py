@@ -7,6 +7,7 @@ import datetime as dt
 import numpy as np
 import polars as pl
 
+from tapescan.core.dates import date_of
 from tapescan.fundamentals.ratios import f_score_tests, ratios
 from tapescan.fundamentals.snapshot import FIELDS, snapshot
 from tapescan.market.panel import Panel
@@ -46,7 +47,7 @@ def statement_rows(
     classes it is recorded for: classes split together as a rule. Which symbol is of which company is what is known
     today, as it is for sectors and names.
     """
-    as_of = dt.date(1970, 1, 1) + dt.timedelta(days=panel.as_of)
+    as_of = date_of(panel.as_of)
     rows = pl.DataFrame(
         {
             "symbol": pl.Series(panel.symbols, dtype=pl.String),

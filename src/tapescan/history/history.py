@@ -16,11 +16,11 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import polars as pl
 
+from tapescan.core.dates import day_number
 from tapescan.core.errors import InputError, OptionError, StoreError
 from tapescan.core.typing import Days
-from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
-from tapescan.market.index import EQUAL_WEIGHTED, INDEX_CLIP, MARKET_SESSIONS, MARKET_SYMBOL, MarketIndex
+from tapescan.market.index import EQUAL_WEIGHTED, MARKET_SYMBOL, IndexOfAll, MarketIndex, own_index
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
 from tapescan.store import Store
 from tapescan.tables.registry import find_table, stored_tables
@@ -197,43 +197,33 @@ def _settled(known: pl.DataFrame) -> dt.date:
     return cast("dt.date", found.astype("datetime64[D]").item())
 
 
-def market_index(source: History, chunk: int, wanted: str | None = None) -> MarketIndex:
+def market_index(history: History, chunk: int, wanted: str | None = None) -> MarketIndex:
     """The index that is wanted, ``SPY`` or ``equal-weighted``; None for what a scan as of the settled end would take.
 
-    The equal-weighted one is summed up chunk by chunk. Raises InputError when SPY is wanted and not there.
-
-    Sums run over the symbols in order, so its level is that of `build_panel` over all bars at once.
+    chunk : symbols that the equal-weighted one is summed up by; it changes no bit. Raises InputError when SPY is
+    wanted and not there.
     """
-    spy = source.bars([MARKET_SYMBOL])
-    fit = len(spy) >= MARKET_SESSIONS and spy["session"][-1] >= source.settled
-    if wanted == MARKET_SYMBOL and not fit:
+    spy = history.bars([MARKET_SYMBOL])
+    own = own_index(MARKET_SYMBOL, _day_numbers(spy), spy["close"].to_numpy(), days(history.settled))
+    if wanted == MARKET_SYMBOL and own is None:
         raise InputError(
-            f"there are no bars of {MARKET_SYMBOL} up to {source.settled}, the index to measure features against",
+            f"there are no bars of {MARKET_SYMBOL} up to {history.settled}, the index to measure features against",
             f"import or sync {MARKET_SYMBOL}, or train again without it",
         )
-    if fit and wanted != EQUAL_WEIGHTED:
-        return MarketIndex(MARKET_SYMBOL, _day_numbers(spy), spy["close"].to_numpy().astype(np.float64))
-    base = days(source.first)
-    total, count, bars = np.zeros((3, days(source.end) - base + 1))
-    symbols = source.symbols["symbol"].to_list()
+    if own is not None and wanted != EQUAL_WEIGHTED:
+        return own
+    every = IndexOfAll(days(history.first), days(history.end))
+    symbols = history.symbols["symbol"].to_list()
     for at in range(0, len(symbols), chunk):
-        some = source.bars(symbols[at : at + chunk])
-        close, day = some["close"].to_numpy(), _day_numbers(some) - base
-        follows = (some["symbol"] == some["symbol"].shift()).fill_null(value=False).to_numpy()
-        change = np.zeros(len(close))
-        change[1:] = np.clip(close[1:] / close[:-1] - 1.0, -INDEX_CLIP, INDEX_CLIP)
-        np.add.at(total, day, np.where(follows, change, 0.0))
-        np.add.at(count, day, follows)
-        np.add.at(bars, day, 1.0)
-    mean = np.divide(total, count, out=np.zeros(len(total)), where=count > 0)
-    traded = np.flatnonzero(bars)
-    level = np.asarray(100.0 * np.cumprod(1.0 + mean[traded]), np.float64)
-    return MarketIndex(EQUAL_WEIGHTED, (traded + base).astype(np.int32), level)
+        some = history.bars(symbols[at : at + chunk])
+        begin = np.flatnonzero((some["symbol"] != some["symbol"].shift()).fill_null(value=True).to_numpy())
+        every.add(_day_numbers(some), some["close"].to_numpy(), begin)
+    return every.index()
 
 
 def days(day: dt.date) -> int:
     """Days since 1970-01-01."""
-    return (day - calendar.EPOCH).days
+    return day_number(day)
 
 
 def _day_numbers(bars: pl.DataFrame) -> Days:

@@ -12,21 +12,40 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from tapescan.core.dates import date_of, day_number
 from tapescan.core.errors import OptionError, StoreError
 from tapescan.core.typing import Ints
 from tapescan.market import calendar
 from tapescan.market.adjust import Adjustment, adjust_bars
-from tapescan.market.index import MARKET_SESSIONS, MARKET_SYMBOL, MarketIndex
+from tapescan.market.index import MARKET_SYMBOL, MarketIndex, own_index
 from tapescan.market.panel import Panel, build_panel
 from tapescan.market.quality import check_bars
 from tapescan.market.universe import build_universe, spelling_key
-from tapescan.simulation.market import simulate
+from tapescan.simulation.market import SimulatedMarket, simulate
 from tapescan.store import KnownStore, Store
 from tapescan.store.table import is_remote
 from tapescan.tables.definition import Table
 from tapescan.tables.registry import stored_tables
 
-__all__ = ["BARS", "LISTING", "SIMULATED_SYMBOLS", "Market", "market_of_store", "models_folder", "simulated_market"]
+__all__ = [
+    "BARS",
+    "EMBEDDED",
+    "LISTING",
+    "SIMULATED_SYMBOLS",
+    "Embedded",
+    "Market",
+    "market_of_simulated",
+    "market_of_store",
+    "models_folder",
+    "simulated_market",
+]
+
+
+class Embedded:
+    """Stands for the embedded simulated market, which is drawn when it is needed."""
+
+
+EMBEDDED = Embedded()
 
 SIMULATED_SYMBOLS = 6000
 SIMULATED_SESSIONS = 400
@@ -73,7 +92,7 @@ class Market:
 
     def __repr__(self) -> str:
         """Short: a notebook shows it for every cell that ends with a market."""
-        day = dt.date(1970, 1, 1) + dt.timedelta(days=self.panel.as_of)
+        day = date_of(self.panel.as_of)
         return f"<market of {len(self.universe):,} symbols up to {day}: {dict(self.provenance)}>"
 
 
@@ -117,12 +136,26 @@ def simulated_market(
     symbols: int = SIMULATED_SYMBOLS,
     sessions: int = SIMULATED_SESSIONS,
     rows: int | None = None,
+    adjust: Adjustment = "splits",
 ) -> Market:
     """The embedded simulated market: the same for everybody, on any day."""
-    market = simulate(symbols=symbols, sessions=sessions)
-    bars = market.bars if as_of is None else market.bars.filter(pl.col("session") <= as_of)
+    return market_of_simulated(simulate(symbols=symbols, sessions=sessions), as_of, rows=rows, adjust=adjust)
+
+
+def market_of_simulated(
+    simulated: SimulatedMarket,
+    as_of: dt.date | None = None,
+    *,
+    rows: int | None = None,
+    adjust: Adjustment = "splits",
+) -> Market:
+    """A simulated market as it was known at the close of `as_of` (its newest session when None).
+
+    Raises OptionError when it has no bar up to then.
+    """
+    bars = simulated.bars if as_of is None else simulated.bars.filter(pl.col("session") <= as_of)
     if bars.is_empty():
-        first = market.bars["session"][0]
+        first: object = simulated.bars["session"].min()
         raise OptionError(
             f"{as_of} lies before the simulated market's first bar, which is of {first}",
             "choose that date or a later one",
@@ -132,18 +165,20 @@ def simulated_market(
     newest: dt.date = good["session"].max()  # type: ignore[assignment]
     good = adjust_bars(
         good.with_columns(adjusted_to="session", total_to=pl.lit(None, pl.Date)),
-        market.splits,
-        market.dividends.with_columns(adjusted_to="ex_date"),
+        simulated.splits,
+        simulated.dividends.with_columns(adjusted_to="ex_date"),
         newest,
+        adjust,
     )
     panel = build_panel(good, rows=rows)
+    about = {"symbols": len(simulated.listing), "sessions": simulated.sessions, "seed": simulated.seed}
     note = (
-        f"this is a SIMULATED market: {symbols:,} invented companies, no real prices. "
+        f"this is a SIMULATED market: {about['symbols']:,} invented companies, no real prices. "
         "Load a real one with `tapescan import FILES... --store DIR`, then `tapescan scan --store DIR`."
     )
-    provenance = {"simulated": {"symbols": symbols, "sessions": sessions, "seed": market.seed}}
     known = good.group_by("symbol").agg(newest=pl.col("session").max(), bars=pl.len())
-    return _market(panel, known, market.listing, refused["symbol"], provenance, (note,))
+    market = _market(panel, known, simulated.listing, refused["symbol"], {"simulated": about}, (note,))
+    return replace(market, adjust=adjust)
 
 
 def _fundamentals(known: KnownStore, market: Market) -> pl.DataFrame | None:
@@ -182,7 +217,7 @@ def _market(
     here = spelling_key(pl.Series("symbol", panel.symbols))
     others = others.filter(~pl.col("key").is_in(here.implode())).sort("symbol")
     universe = build_universe(listing, [*panel.symbols, *others["symbol"]])
-    as_of = dt.date(1970, 1, 1) + dt.timedelta(days=panel.as_of)
+    as_of = date_of(panel.as_of)
     gone = _delisted(universe["symbol"], listing) <= as_of
     absent = pl.concat([pl.Series([None] * len(panel), dtype=pl.String), others["absent"]])
     universe = universe.join(known, on="symbol", how="left", maintain_order="left").with_columns(
@@ -218,14 +253,9 @@ def _sessions_behind(newest: pl.Series, as_of: dt.date) -> pl.Series:
 
 
 def _market_index(bars: pl.DataFrame, newest: dt.date) -> MarketIndex | None:
-    index = bars.filter(pl.col("symbol") == MARKET_SYMBOL)
-    if len(index) < MARKET_SESSIONS or index["session"][-1] != newest:
-        return None
-    return MarketIndex(
-        MARKET_SYMBOL,
-        index["session"].to_physical().to_numpy().astype(np.int32),
-        index["close"].to_numpy().astype(np.float64),
-    )
+    spy = bars.filter(pl.col("symbol") == MARKET_SYMBOL)
+    session = spy["session"].to_physical().to_numpy()
+    return own_index(MARKET_SYMBOL, session, spy["close"].to_numpy(), day_number(newest))
 
 
 def _calendar_notes(newest: dt.date, as_of: dt.date | None) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import polars as pl
 
@@ -261,8 +261,12 @@ def _read_csv(file: Path, separator: str, numeric: dict[str, pl.DataType], wante
         return pl.read_csv(file, infer_schema=False, columns=wanted, separator=separator, glob=False)
 
 
-def frame_input(frame: pl.DataFrame, name: str = "the frame") -> Input:
-    """A data frame as a file would be: its table told by its columns, its values of one form."""
+def frame_input(given: Any, name: str = "the frame") -> Input:
+    """A data frame as a file would be: its table told by its columns, its values of one form.
+
+    given : polars, or anything that Arrow can read, as a pandas frame. Raises FileError for what cannot be used.
+    """
+    frame = _as_polars(given, name)
     columns = list(frame.columns)
     table, found = table_of(columns, name, symbol_from_name=False)
     if frame.is_empty():
@@ -271,6 +275,25 @@ def frame_input(frame: pl.DataFrame, name: str = "the frame") -> Input:
         refuse_two_symbols(frame, found["symbol"], other, name, first_row=None)
     frame = frame.select(pl.col(old).alias(new) for new, old in found.items())
     return Input(name, {table.name: _finish(frame, name, table, None).with_columns(source=pl.lit(name))})
+
+
+def _as_polars(given: Any, name: str) -> pl.DataFrame:
+    if isinstance(given, pl.DataFrame):
+        return given
+    try:
+        if isinstance(given, pl.LazyFrame):
+            return given.collect()
+        if type(given).__module__.startswith("pandas"):  # column by column, which needs no pyarrow
+            return pl.DataFrame({str(name): _as_column(given[name].to_numpy()) for name in given.columns})
+        return pl.DataFrame(given)
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        what = f"{name}: a {type(given).__name__} cannot be read as one: {printable(str(error))}"
+        raise FileError(what, "give a polars or pandas frame, or an Arrow table") from error
+
+
+def _as_column(values: Any) -> Any:
+    # pandas keeps days in seconds, which polars does not know.
+    return values.astype("datetime64[us]") if values.dtype.kind == "M" else values
 
 
 def _finish(frame: pl.DataFrame, shown: str, table: Table, first_row: int | None) -> pl.DataFrame:

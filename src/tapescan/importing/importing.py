@@ -15,7 +15,7 @@ import datetime as dt
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import polars as pl
@@ -73,7 +73,7 @@ def import_files(
 
 def import_frames(
     store: Store,
-    frames: Sequence[pl.DataFrame],
+    frames: Sequence[Any],
     *,
     adjusted: Adjustment = "none",
     adjusted_to: dt.date | None = None,

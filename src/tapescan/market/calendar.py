@@ -19,14 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
+from tapescan.core.dates import EPOCH, date_of, day_number
 from tapescan.core.errors import OptionError
 from tapescan.core.files import user_cache
 from tapescan.core.typing import Days
 
-__all__ = ["is_session", "next_session", "previous_session", "session_count", "sessions"]
+__all__ = ["EPOCH", "is_session", "next_session", "previous_session", "session_count", "sessions"]
 
-
-EPOCH = dt.date(1970, 1, 1)
 
 #: Dates outside this range are refused: before it the exchange's own records are thin, after it nobody
 #: has fixed a holiday.
@@ -59,7 +58,7 @@ def sessions(start: dt.date, end: dt.date) -> Days:
 
     Empty when ``end`` lies before ``start``. Raises OptionError for dates outside 1950 to 2100.
     """
-    first, last = _days(start), _days(end)
+    first, last = day_number(start), day_number(end)
     if last < first:
         return np.empty(0, np.int32)
     days = _covering(first, last).days
@@ -76,27 +75,17 @@ def previous_session(day: dt.date) -> dt.date:
     before = sessions(max(day - REACH, EARLIEST), day - dt.timedelta(days=1))
     if not len(before):
         raise OptionError(f"no session before {day}", f"the calendar begins on {EARLIEST}")
-    return _date(before[-1])
+    return date_of(before[-1])
 
 
 def next_session(day: dt.date) -> dt.date:
     """The first session after ``day``."""
-    return _date(sessions(day + dt.timedelta(days=1), min(day + REACH, LATEST))[0])
+    return date_of(sessions(day + dt.timedelta(days=1), min(day + REACH, LATEST))[0])
 
 
 def session_count(start: dt.date, end: dt.date) -> int:
     """The number of sessions from ``start`` to ``end``, both included."""
     return len(sessions(start, end))
-
-
-def _days(day: dt.date) -> int:
-    if not EARLIEST <= day <= LATEST:
-        raise OptionError(f"no calendar for {day}", f"give a date from {EARLIEST} to {LATEST}")
-    return (day - EPOCH).days
-
-
-def _date(days: int | np.int32) -> dt.date:
-    return EPOCH + dt.timedelta(days=int(days))
 
 
 def _covering(first: int, last: int) -> _Known:
@@ -116,8 +105,8 @@ def _covering(first: int, last: int) -> _Known:
     until = dt.date(dt.date.today().year + 2, 12, 31)
     bounds = [known for known in (*_known, on_disk) if known is not None]
     computed = _compute(
-        min(first, _days(KEPT_FROM), *(known.first for known in bounds)),
-        max(last, _days(min(until, LATEST)), *(known.last for known in bounds)),
+        min(first, day_number(KEPT_FROM), *(known.first for known in bounds)),
+        max(last, day_number(min(until, LATEST)), *(known.last for known in bounds)),
     )
     _write(path, computed)
     _known[:] = [computed]
@@ -131,7 +120,7 @@ def _compute(first: int, last: int) -> _Known:
         warnings.simplefilter("ignore")
         import exchange_calendars
 
-        calendar = exchange_calendars.get_calendar("XNYS", start=str(_date(first)), end=str(_date(last)))
+        calendar = exchange_calendars.get_calendar("XNYS", start=str(date_of(first)), end=str(date_of(last)))
     days = calendar.sessions.to_numpy().astype("datetime64[D]").astype(np.int32)
     return _Known(first, last, days)
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from tapescan.core.dates import parse_date
+from tapescan.core.dates import EPOCH, parse_date
 from tapescan.core.errors import FileError, InputError, ModelError, OptionError, StoreError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.settings import setting
 from tapescan.history.history import History, history_of, market_index
 from tapescan.history.market import models_folder
-from tapescan.market.calendar import EARLIEST, EPOCH, sessions
+from tapescan.market.calendar import EARLIEST, sessions
 from tapescan.market.regime import market_regime
 from tapescan.models.forecast import Model, load_models
 from tapescan.models.judging.metrics import check_cost

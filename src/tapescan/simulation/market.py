@@ -107,6 +107,7 @@ class SimulatedMarket:
     splits : symbol, ex_date, ratio (new shares for one old share).
     dividends : symbol, ex_date, amount ($ a share, as paid).
     listing : symbol, name, exchange, sector, industry, country, type; one row a symbol.
+    sessions : how many it was drawn for; some bars are of no session.
     """
 
     bars: pl.DataFrame
@@ -115,6 +116,11 @@ class SimulatedMarket:
     listing: pl.DataFrame
     seed: int
     truth: Truth
+    sessions: int
+
+    def __repr__(self) -> str:
+        """Short, as a notebook shows it."""
+        return f"<simulated market of {len(self.listing):,} symbols, {self.sessions:,} sessions, seed {self.seed}>"
 
 
 def simulate(
@@ -160,6 +166,7 @@ def simulate(
         listing=pl.concat([listing_of(plan.traits, plan.count) for plan in plans]),
         seed=seed,
         truth=_truth(plans, names),
+        sessions=sessions,
     )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+
+from msgspec import field
+
+from tapescan.core.results import Result
 
 __all__ = ["ImportReport"]
 
 
-@dataclass
-class ImportReport:
+class ImportReport(Result):
     """What an import did.
 
     files : paths given. bars_read : rows of bars in them. copies : exact copies among them, counted once.

@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tapescan.core.dates import parse_date
 from tapescan.core.errors import OptionError
 from tapescan.interfaces.cli.console import output, progress_line
-from tapescan.interfaces.cli.stores import existing_store, store_place
 
 __all__ = ["doctor"]
 
@@ -28,18 +26,12 @@ def doctor(
 ) -> int:
     """Examine a store: missing and short sessions, gaps, stale symbols, splits that prices and table disagree on,
     vendors that disagree, what was refused, and missing statements. Exit code 1 when a defect was found."""
-    from tapescan.doctor.examine import examine
+    from tapescan import api
 
-    place = store_place(store)
     if output_format not in ("text", "json"):
         raise OptionError(f"--format {output_format!r}", "expected text or json")
-    named = existing_store(place)
     with progress_line() as progress:
-        found = examine(
-            named,
-            parse_date(as_of or None, "--as-of"),
-            progress=progress,
-        )
+        found = api.examine_store(store or None, as_of=as_of or None, progress=progress)
     if output_format == "json":
         typer.echo(json.dumps(found.to_dict(top), indent=2))
     else:

@@ -7,9 +7,7 @@ from typing import Annotated, cast
 
 import typer
 
-from tapescan.core.dates import parse_date
 from tapescan.interfaces.cli.console import output, progress_line
-from tapescan.interfaces.cli.stores import store_place
 from tapescan.market.adjust import Adjustment
 
 __all__ = ["import_files"]
@@ -35,15 +33,14 @@ def import_files(
     ] = "",
 ) -> None:
     """Import bars, splits, dividends and listings into a store. Importing a file twice adds nothing."""
-    from tapescan.importing.importing import import_files as import_all
-    from tapescan.store import Store
+    from tapescan import api
 
     with progress_line() as progress:
-        report = import_all(
-            Store(store_place(store)),
+        report = api.import_files(
             files,
+            store=store or None,
             adjusted=cast("Adjustment", adjusted),
-            adjusted_to=parse_date(adjusted_to or None, "--adjusted-to"),
+            adjusted_to=adjusted_to or None,
             progress=progress,
         )
     output().print(str(report), markup=False, soft_wrap=True)

@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from tapescan.core.errors import FileError, OptionError
 from tapescan.core.settings import Settings, load_settings
+from tapescan.history.market import EMBEDDED, Embedded
 from tapescan.interfaces.cli.console import PLAIN_WIDTH, errors, notes, output, progress_line
 from tapescan.interfaces.cli.stores import existing_store
 from tapescan.interfaces.cli.table import result_table
@@ -141,17 +142,17 @@ def chosen_models(models: str, no_models: bool) -> str | Literal[False] | None:
     return False if no_models else models or None
 
 
-def chosen_market(settings: Settings, store: str) -> tuple[Store | None, tuple[str, ...]]:
-    """The store that is named, or None for the simulated market: when none is named, or the named one is still empty.
+def chosen_market(settings: Settings, store: str) -> tuple[Store | Embedded, tuple[str, ...]]:
+    """The store that is named, or the simulated market: when none is named, or the named one is still empty.
 
     A store that is named but not there is a StoreError: a mistyped path must not turn into invented prices.
     """
     place = store or settings.store
     if not place:
-        return None, ()
+        return EMBEDDED, ()
     named = existing_store(place)
     return (
-        (None, (f"{place} holds no bars yet, so the simulated market stands in for it",))
+        (EMBEDDED, (f"{place} holds no bars yet, so the simulated market stands in for it",))
         if named.is_empty()
         else (named, ())
     )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from tapescan.core.dates import parse_date
 from tapescan.core.errors import OptionError
 from tapescan.interfaces.cli.console import errors, output, progress_line
-from tapescan.interfaces.cli.stores import store_place
 
 if TYPE_CHECKING:
     from tapescan.sync.choosing import Choice, Cost
@@ -49,29 +47,24 @@ def sync(
     """Fetch what a store lacks, or what was corrected since, from a vendor. Stopped, it goes on where it was."""
     import stamina.instrumentation
 
-    from tapescan import sync as syncing
-    from tapescan.store import Store
-    from tapescan.sync.wishes import Wishes
+    from tapescan import api
 
-    place = store_place(store)
     if output_format not in ("text", "json"):
         raise OptionError(f"--format {output_format!r}", "expected text or json")
-    if symbols and not [name for name in symbols.split(",") if name.strip()]:
+    if symbols and not _named(symbols):
         raise OptionError(f"--symbols {symbols!r} names nothing", "write them with commas between: AAPL,MSFT")
-    if compare and replace:
-        raise OptionError("--compare and --replace exclude each other", "give one of them")
-    wishes = Wishes(
-        what=_kinds(what, vendor) if what or not compare else ("bars",),
-        start=parse_date(start or None, "--from"),
-        end=parse_date(end or None, "--to"),
-        symbols=_symbols(symbols),
-        via=via,
-        compare=compare,
-        replace=replace,
-        again=again,
-    )
+    wanted: dict[str, Any] = {
+        "what": _kinds(what, vendor) if what or not compare else ("bars",),
+        "start": start or None,
+        "end": end or None,
+        "symbols": _named(symbols),
+        "via": via,
+        "compare": compare,
+        "replace": replace,
+        "again": again,
+    }
     if dry_run:
-        parts = syncing.dry_run(Store(place), wishes, vendor=vendor, plan=plan)
+        parts = api.plan_sync(store or None, vendor=vendor, plan=plan, **wanted)
         if output_format == "json":
             output().print(json.dumps([_as_plan(part) for part in parts], indent=2), markup=False, soft_wrap=True)
         else:
@@ -80,13 +73,7 @@ def sync(
     # Retries are counted in the report; log lines between the progress would only repeat them.
     stamina.instrumentation.set_on_retry_hooks([])
     with progress_line() as progress:
-        report = syncing.sync(
-            Store(place),
-            wishes,
-            vendor=vendor,
-            plan=plan,
-            progress=progress,
-        )
+        report = api.sync_store(store or None, vendor=vendor, plan=plan, progress=progress, **wanted)
     if output_format == "json":
         output().print(json.dumps(report.to_dict(), indent=2), markup=False, soft_wrap=True)
     else:
@@ -94,6 +81,10 @@ def sync(
     if report.stopped:
         return 130
     return PARTIAL if report.partial else 0
+
+
+def _named(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _kinds(text: str, vendor: str) -> tuple[str, ...]:
@@ -114,15 +105,6 @@ def _kinds(text: str, vendor: str) -> tuple[str, ...]:
     offers = load_vendor(vendor).offers
     has = tuple(kind.name for kind in all_kinds() if any(offer in offers for offer in offers_of(kind)))
     return tuple(what for what in has if what in usual and "bars" in has) or has
-
-
-def _symbols(text: str) -> tuple[str, ...]:
-    import polars as pl
-
-    from tapescan.market.spelling import normal_spelling
-
-    named = [part.strip() for part in text.split(",") if part.strip()]
-    return tuple(dict.fromkeys(normal_spelling(pl.Series(named, dtype=pl.String)))) if named else ()
 
 
 def _as_plan(part: Planned) -> dict[str, object]:

@@ -51,8 +51,8 @@ def train(
         learnt = train_models(
             opened,
             horizons=ahead,
-            start=parse_date(start or None, "--from"),
-            end=parse_date(end or None, "--to"),
+            start=parse_date(start or None, "start"),
+            end=parse_date(end or None, "end"),
             folds=folds,
             every=every,
             cost=cost,

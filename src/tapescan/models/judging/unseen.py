@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tapescan.core.dates import EPOCH
 from tapescan.core.errors import InputError
-from tapescan.market.calendar import EPOCH
 from tapescan.models.forecast import Model
 from tapescan.models.judging.folds import Fold, known_before
 from tapescan.models.judging.metrics import Judgement, judge

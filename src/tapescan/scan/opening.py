@@ -1,0 +1,103 @@
+"""A market made ready for a plan: read, or at hand already, with its kernels loaded and its models chosen."""
+
+from __future__ import annotations
+
+import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+from tapescan.core.dates import parse_date
+from tapescan.core.errors import OptionError
+from tapescan.core.progress import Progress
+from tapescan.core.settings import Adjustment, Device, setting
+from tapescan.features.plan import Plan
+from tapescan.features.warm import warm_up
+from tapescan.history.market import (
+    Embedded,
+    Market,
+    market_of_simulated,
+    market_of_store,
+    models_folder,
+    simulated_market,
+)
+from tapescan.models.forecast import Models, load_models
+from tapescan.simulation.market import SimulatedMarket
+from tapescan.store import Store
+
+__all__ = ["Opened", "chosen_models", "ready"]
+
+#: A market, or what holds one.
+Opened: TypeAlias = Store | Market | SimulatedMarket | Embedded
+Trained: TypeAlias = Models | str | Path | Literal[False] | None
+
+
+def ready(
+    data: Opened,
+    as_of: dt.date | str | None,
+    plan: Plan | None,
+    adjust: Adjustment | None,
+    progress: Progress,
+) -> Market:
+    """The market, its kernels loaded (or, the first time, compiled) beside the reading.
+
+    plan : what is to be computed; None reads all history and loads nothing.
+    Raises OptionError for what could only be ignored, before any work.
+    """
+    day = parse_date(as_of, "as_of")
+    if isinstance(data, Market):
+        for field, given in (("as_of", as_of), ("adjust", adjust)):
+            if given is not None:
+                hint = "give it to tapescan.load_market"
+                raise OptionError("it does not go with a loaded market", hint, field=field)
+        if plan is not None:
+            warm_up(plan, progress)
+        return data
+    if adjust is not None and adjust not in get_args(Adjustment):
+        raise OptionError(f"{adjust!r}", f"give one of {', '.join(get_args(Adjustment))}", field="adjust")
+    adjust = adjust or setting("adjust")
+    if plan is None:
+        return _read(data, day, None, adjust, progress)
+    with ThreadPoolExecutor(1) as beside:
+        kernels = beside.submit(warm_up, plan, progress)
+        market = _read(data, day, plan.rows, adjust, progress)
+        kernels.result()
+    return market
+
+
+def _read(
+    data: Store | SimulatedMarket | Embedded,
+    day: dt.date | None,
+    rows: int | None,
+    adjust: Adjustment,
+    progress: Progress,
+) -> Market:
+    if isinstance(data, Store):
+        progress(0, 0, "reading the store")
+        return market_of_store(data, day, rows=rows, adjust=adjust)
+    progress(0, 0, "simulating a market")
+    if isinstance(data, Embedded):
+        return simulated_market(day, rows=rows, adjust=adjust)
+    return market_of_simulated(data, day, rows=rows, adjust=adjust)
+
+
+def chosen_models(data: Opened, models: Trained, device: Device | None) -> Models:
+    """The models to use. A folder that was named has to be there; the store's own need not."""
+    device = device or setting("device")
+    if device not in get_args(Device):
+        raise OptionError(f"{device!r}", f"give one of {', '.join(get_args(Device))}", field="device")
+    if isinstance(models, Models):
+        return models
+    if not (models is None or models is False or isinstance(models, str | Path)):
+        raise OptionError(f"{models!r}", "give their folder, or False for none", field="models")
+    named = setting("models") if models is None else models
+    if named:
+        folder = Path(named).expanduser()
+        if not folder.is_dir():
+            raise OptionError(
+                f"there is no folder of models at {named}", "`tapescan train` makes one", field="models"
+            )
+        return load_models(folder, device=device)
+    if named is False or isinstance(data, SimulatedMarket | Embedded):
+        return Models(())
+    return load_models(data.models if isinstance(data, Market) else models_folder(data), device=device)
