@@ -101,7 +101,7 @@ def explain_symbol(
     """Scan, and explain one symbol: its rank, what each factor saw, and the trade. Arguments as in `scan_market`."""
     chosen = load_profile(profile) if isinstance(profile, str) else profile
     request = prepare(chosen, models=_models(data, models, device))
-    return explain(_ready(data, as_of, request.plan, adjust, progress), request, symbol)
+    return explain(run(_ready(data, as_of, request.plan, adjust, progress), request), symbol)
 
 
 def load_market(data: Data = None, *, as_of: dt.date | str | None = None, adjust: Adjustment | None = None) -> Market:

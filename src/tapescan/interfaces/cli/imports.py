@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 from zoneinfo import ZoneInfo
 
-import polars as pl
 import typer
 
 from tapescan.core.dates import parse_date
 from tapescan.core.errors import OptionError
+from tapescan.core.settings import Adjustment
 from tapescan.interfaces.cli.console import output, progress_line
 from tapescan.interfaces.cli.stores import store_place
-from tapescan.market import calendar
-from tapescan.market.adjust import Adjustment
+
+if TYPE_CHECKING:  # a shell that completes a name does not wait for it
+    import polars as pl
 
 __all__ = ["import_files"]
 
@@ -61,5 +62,9 @@ def import_files(
 
 def _sessions_so_far() -> pl.Series:
     """The exchange's sessions up to today: a bar of any other day, or of the future, is refused."""
+    import polars as pl
+
+    from tapescan.market import calendar
+
     days = calendar.sessions(calendar.EARLIEST, dt.datetime.now(ZoneInfo("America/New_York")).date())
     return pl.Series("session", days).cast(pl.Date)
