@@ -48,7 +48,8 @@ class Term:
 
     words : what it is, for explanations. needs : the columns that `value` is made of.
     value : from these to float64 ``(symbols,)``. shown : from these to what a person reads, before any sign or
-        logarithm. style : how that is written. less : whether less of what is shown is better.
+        logarithm. style : how that is written. less : whether less of what is shown is better. log : whether
+        it enters by its logarithm.
     """
 
     words: str
@@ -57,6 +58,7 @@ class Term:
     shown: Value
     style: str
     less: bool = False
+    log: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _log(feature: str, words: str, style: str, sign: float = 1.0) -> Term:
     def value(f: Mapping[str, Floats]) -> Floats:
         return sign * np.log(f[feature], out=np.full_like(f[feature], np.nan), where=f[feature] > 0.0)
 
-    return Term(words, (feature,), value, lambda f: f[feature], style, less=sign < 0.0)
+    return Term(words, (feature,), value, lambda f: f[feature], style, less=sign < 0.0, log=True)
 
 
 # The technical rating, after the votes that charting sites publish: each moving average votes +1 when the

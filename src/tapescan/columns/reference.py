@@ -84,7 +84,8 @@ def _factors() -> list[str]:
 
 def _term(term: Term) -> str:
     names = ", ".join(f"`{name}`" for name in term.needs)
-    return f"{term.words} ({names}){', less is better' if term.less else ''}"
+    how = (", by its logarithm" if term.log else "") + (", less is better" if term.less else "")
+    return f"{term.words} ({names}){how}"
 
 
 if __name__ == "__main__":
