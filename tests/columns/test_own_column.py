@@ -44,6 +44,7 @@ SOURCE = Source("mine", "columns of my own", 90, (
     column("atr_share", ("close", "atr_14"), lambda of: of["atr_14"] / of["close"], low=0.0),
     column("odd_share", ("atr_share", "bars"), lambda of: np.log(of["atr_share"] - 0.02) / (of["bars"] - of["bars"])),
     column("in_technology", ("sector",), lambda of: of["sector"] == "Information Technology", kind="Boolean"),
+    column("bars_of_range", ("atr_share",), lambda of: np.floor(100.0 * of["atr_share"]), kind="Int64"),
     column("gain", ("target", "entry", "score", "factor_trend"), lambda of: of["target"] / of["entry"] - 1.0),
     column("cheap", ("earnings_yield", "sma_37"), lambda of: of["earnings_yield"] + 0.0 * of["sma_37"]),
     column("hopeful", ("alpha_xgboost_5",), lambda of: of["alpha_xgboost_5"]),
@@ -109,6 +110,9 @@ def test_what_is_no_finite_number_is_unknown(add: Add, inputs: Market) -> None:
     assert found["odd_share"].null_count() == len(found)
     assert 0 < found["atr_share"].null_count() < len(found)
     assert not found["atr_share"].is_nan().any()
+    whole = run(inputs, prepare(SWING, features=["bars_of_range"])).frame["bars_of_range"]
+    assert whole.dtype == pl.Int64
+    assert whole.null_count() == found["atr_share"].null_count()
 
 
 def test_it_may_be_made_of_any_source_and_be_of_any_type(add: Add, inputs: Market, with_statements: Market) -> None:

@@ -62,7 +62,7 @@ def assemble(
     asked = [find_column(name) for name in request.shown]
     for column in asked:
         own[column.name] = _series(column, section, values)
-    facts = [column.name for column in asked if column.source == "listing"]
+    facts = [column.name for column in asked if _is_listed(column)]
     own["dropped"] = dropped
     listing = [column.name for column in all_columns("listing") if column.always]
     frame = (
@@ -85,11 +85,16 @@ def assemble(
     return _ranked(frame, request.ranking), _coverage(frame)
 
 
+def _is_listed(column: Column) -> bool:
+    """Whether it stands in the listing, and so is known of symbols without bars too."""
+    return column.source == "listing" and column.value is None
+
+
 def _series(column: Column, section: CrossSection, values: Values) -> Any:
-    if column.source == "listing":  # as it stands there, nulls and all
+    if _is_listed(column):  # as it stands there, nulls and all
         return section.listing_column(column.name)
     found = values[column.name]
-    return found if column.value is None else pl.Series(column.name, found).cast(column.dtype)
+    return found if column.value is None else pl.Series(column.name, found, nan_to_null=True).cast(column.dtype)
 
 
 def _ranked(frame: pl.DataFrame, ranking: Ranking) -> pl.DataFrame:
