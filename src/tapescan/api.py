@@ -271,7 +271,8 @@ def scan_market(
     """
     from tapescan.features.plan import default_features
     from tapescan.scan.opening import chosen_models, ready
-    from tapescan.scan.pipeline import prepare, run
+    from tapescan.scan.pipeline import run
+    from tapescan.scan.request import prepare
 
     opened = _opened(data)
     shown = default_features() if features == "all" else (features,) if isinstance(features, str) else tuple(features)
@@ -312,11 +313,12 @@ def explain_symbol(
     """
     from tapescan.scan.explain import explain
     from tapescan.scan.opening import chosen_models, ready
-    from tapescan.scan.pipeline import prepare
+    from tapescan.scan.pipeline import run
+    from tapescan.scan.request import prepare
 
     opened = _opened(data)
     request = prepare(_profile(profile), models=chosen_models(opened, models, device))
-    return explain(ready(opened, as_of, request.plan, adjust, progress), request, symbol)
+    return explain(run(ready(opened, as_of, request.plan, adjust, progress), request), symbol)
 
 
 def load_market(

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 from hypothesis import strategies as st
 
-from tapescan.fundamentals import FACTS, ITEMS, RAW
-from tapescan.fundamentals.observe import known_from
+from tapescan.fundamentals.items import ITEMS
+from tapescan.fundamentals.observe import FACTS, RAW, known_from
 from tests.fundamentals.reference import Fact
 
 KIND = {item.name: item.kind for item in ITEMS}

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from tapescan.fundamentals import snapshot
 from tapescan.fundamentals.companies import statement_rows
+from tapescan.fundamentals.snapshot import snapshot
 from tapescan.market.calendar import sessions
 from tapescan.market.panel import Panel, build_panel
 from tests.scan.statements import facts_of

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapescan.core.errors import OptionError
-from tapescan.fundamentals import CONCEPTS, FACTS, ITEMS, RAW, check_facts, observations
+from tapescan.fundamentals.items import CONCEPTS, ITEMS
+from tapescan.fundamentals.observe import FACTS, RAW, check_facts, observations
 from tests.fundamentals.filings import day, raw
 
 EXCLUDING = "RevenueFromContractWithCustomerExcludingAssessedTax"

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapescan.fundamentals import DERIVED, FACTS, derive
+from tapescan.fundamentals.observe import FACTS
+from tapescan.fundamentals.periods import DERIVED, derive
 from tests.fundamentals.filings import calendar_year, day, facts, fiscal_year, random_company, table
 from tests.fundamentals.reference import Company, Fact
 

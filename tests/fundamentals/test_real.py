@@ -11,8 +11,9 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from tapescan.fundamentals import FACTS, derive, snapshot
-from tapescan.fundamentals.observe import known_from
+from tapescan.fundamentals.observe import FACTS, known_from
+from tapescan.fundamentals.periods import derive
+from tapescan.fundamentals.snapshot import snapshot
 from tests.conftest import SHARED
 
 STATEMENTS = SHARED / "statements_quarterly_2021_2025.parquet"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapescan.fundamentals import FACTS, FIELDS, SNAPSHOT, snapshot
-from tapescan.fundamentals.snapshot import in_share_basis
+from tapescan.fundamentals.observe import FACTS
+from tapescan.fundamentals.snapshot import FIELDS, SNAPSHOT, in_share_basis, snapshot
 from tests.fundamentals import reference
 from tests.fundamentals.filings import calendar_year, day, facts, random_company, table
 from tests.fundamentals.reference import Fact

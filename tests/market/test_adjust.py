@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapescan.market.adjust import Adjustment, adjust_bars
+from tapescan.core.settings import Adjustment
+from tapescan.market.adjust import adjust_bars
 
 DAYS = [dt.date(2024, 1, 1) + dt.timedelta(days=i) for i in range(40)]
 SPLITS = {"symbol": pl.String, "ex_date": pl.Date, "ratio": pl.Float64}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from tapescan.market.universe import COLUMNS, SECTORS, TYPES, build_universe
+from tapescan.market.universe import COLUMNS, SECTORS, TYPES, build_universe, listing_numbers
 from tests.conftest import SHARED
 
 
@@ -175,6 +175,19 @@ def test_one_row_for_each_symbol_in_their_order() -> None:
     assert universe["name"].to_list() == ["", "first B Inc.", "A Inc.", "first B Inc."]
     assert set(universe.dtypes) == {pl.String}
     assert universe.null_count().row(0) == (0,) * len(COLUMNS)
+
+
+def test_the_listings_numbers_are_found_under_any_spelling() -> None:
+    listing = pl.DataFrame(
+        {"symbol": ["BRK/B", "A", "BRK.B"], "market_cap": [1.5, None, 3.0], "ipo_year": [1990, 2000, 1]}
+    )
+    found = listing_numbers(listing, ["Z", "BRK.B", "A"])
+    assert found["listed_market_cap"].to_list() == [None, 1.5, None]
+    assert found["ipo_year"].to_list() == [None, 1990, 2000]
+    for bare in (None, listing.clear(), listing.select("symbol")):
+        told = listing_numbers(bare, ["A", "Z"])
+        assert told.schema == {"listed_market_cap": pl.Float64, "ipo_year": pl.Int64}
+        assert told.null_count().row(0) == (2, 2)
 
 
 def test_nothing_asked_nothing_given() -> None:

@@ -405,7 +405,7 @@ def test_where_models_come_from(inputs: Market, tmp_path: Path, monkeypatch: pyt
     assert models_folder(Store("s3://bucket/store")) is None
     with pytest.raises(OptionError, match="no folder of models"):
         alphas(models=tmp_path / "typo")
-    with pytest.raises(OptionError, match="models is True; give their folder"):
+    with pytest.raises(OptionError, match="models: True; give their folder"):
         alphas(models=True)
     with pytest.raises(OptionError, match="device is 'tpu'; give one of cpu, cuda"):
         alphas(models=tmp_path / "other", device="tpu")

@@ -10,7 +10,7 @@ import pytest
 
 from tapescan.api import explain_symbol, scan_market
 from tapescan.market.calendar import sessions
-from tapescan.scan.reasons import REASONS
+from tapescan.market.eligibility import REASONS
 from tapescan.scan.result import ScanResult
 from tapescan.store import Store
 from tapescan.store.fetched import Step

@@ -15,8 +15,9 @@ from tapescan.core.errors import OptionError, ScreenError
 from tapescan.fundamentals.ratios import RATIOS
 from tapescan.history.market import Market
 from tapescan.scan.explain import explain
-from tapescan.scan.pipeline import Request, prepare, run
+from tapescan.scan.pipeline import run
 from tapescan.scan.profile import Profile, Weights, load_profile
+from tapescan.scan.request import Request, prepare
 from tapescan.scan.result import ScanResult
 
 SWING = load_profile("swing")
@@ -64,9 +65,9 @@ def plain_factor(frame: pl.DataFrame, terms: dict[str, int]) -> dict[str, float]
 def test_a_factor_is_its_definition(result: ScanResult, name: str) -> None:
     ranked = result.ranked
     assert len(ranked) > 200
-    found = {symbol: value for symbol, value in ranked.select("symbol", name).rows() if value is not None}
+    found = {symbol: value for symbol, value in ranked.select("symbol", f"factor_{name}").rows() if value is not None}
     assert found == pytest.approx(plain_factor(ranked, TERMS[name]), abs=1e-9)
-    assert 0 < ranked[name].null_count() < len(ranked) / 4
+    assert 0 < ranked[f"factor_{name}"].null_count() < len(ranked) / 4
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -83,8 +84,8 @@ def test_a_sectors_mean_is_taken_out(inputs: Market, with_statements: Market, na
         pl.when(inside).then(pl.col(ratio) + 0.5 * sign * pl.col(ratio).std()).otherwise(ratio).alias(ratio)
         for ratio, sign in TERMS[name].items()
     )
-    after = run(replace(inputs, fundamentals=moved), request).ranked.select("symbol", new=name)
-    both = before.select("symbol", "sector", old=name).join(after, on="symbol").drop_nulls()
+    after = run(replace(inputs, fundamentals=moved), request).ranked.select("symbol", new=f"factor_{name}")
+    both = before.select("symbol", "sector", old=f"factor_{name}").join(after, on="symbol").drop_nulls()
     own = both.filter(pl.col("sector") == sector)
     assert len(own) >= 20
     assert abs((own["new"] - own["old"]).mean()) < 0.05  # type: ignore[operator, arg-type]
@@ -107,7 +108,7 @@ def test_each_terms_sign(with_statements: Market, ratio: str, sign: int) -> None
     )
 
     def factor(frame: pl.DataFrame) -> float:
-        return float(frame.filter(pl.col("symbol") == symbol)[name][0])
+        return float(frame.filter(pl.col("symbol") == symbol)[f"factor_{name}"][0])
 
     moved = factor(run(replace(with_statements, fundamentals=raised), request).ranked) - factor(plain)
     assert moved * sign > 0.05
@@ -116,10 +117,10 @@ def test_each_terms_sign(with_statements: Market, ratio: str, sign: int) -> None
 def test_a_symbol_without_statements_counts_with_the_middle(result: ScanResult) -> None:
     shares = result.provenance["weights"]
     for name in NAMES:
-        missing = result.ranked.filter(pl.col(name).is_null())
+        missing = result.ranked.filter(pl.col(f"factor_{name}").is_null())
         np.testing.assert_allclose(missing[f"score_{name}"], 50.0 * shares[name], rtol=0, atol=1e-9)
         assert missing["unknown_factors"].str.split(",").list.contains(name).all()
-        known = result.ranked.filter(pl.col(name).is_not_null())
+        known = result.ranked.filter(pl.col(f"factor_{name}").is_not_null())
         assert not known["unknown_factors"].str.split(",").list.contains(name).any()
     assert result.notes == tuple(note for note in result.notes if "statements" not in note)
 
@@ -128,10 +129,10 @@ def test_statements_move_nothing_in_a_profile_that_does_not_weigh_them(
     inputs: Market, with_statements: Market
 ) -> None:
     with_, without = run(with_statements, prepare(SWING)), run(inputs, prepare(SWING))
-    others = [name for name in without.frame.columns if name not in NAMES]
+    others = [name for name in without.frame.columns if name.removeprefix("factor_") not in NAMES]
     assert_frame_equal(with_.frame.select(others), without.frame.select(others), check_exact=True)
-    assert with_.ranked["value"].null_count() < len(with_.ranked)
-    assert without.ranked["value"].null_count() == len(without.ranked)
+    assert with_.ranked["factor_value"].null_count() < len(with_.ranked)
+    assert without.ranked["factor_value"].null_count() == len(without.ranked)
     assert with_.notes == without.notes == inputs.notes
 
 
@@ -214,7 +215,7 @@ def test_a_mistyped_ratio_is_answered_with_the_nearest() -> None:
 
 def test_one_symbol_explained(with_statements: Market, result: ScanResult) -> None:
     row = result.ranked.drop_nulls(("f_score", "earnings_yield", "accruals")).row(0, named=True)
-    found = explain(with_statements, prepare(load_profile("fundamental")), row["symbol"])
+    found = explain(result, row["symbol"])
     assert found.statements is not None
     assert found.statements.period_end == dt.date(2025, 6, 30)
     assert found.statements.known_at == dt.date(2025, 8, 4)
@@ -226,10 +227,10 @@ def test_one_symbol_explained(with_statements: Market, result: ScanResult) -> No
 
 
 def test_a_symbol_without_statements_explained(with_statements: Market, inputs: Market, result: ScanResult) -> None:
-    symbol = result.ranked.filter(pl.col("value").is_null() & pl.col("quality").is_null())["symbol"][0]
-    found = explain(with_statements, prepare(SWING), symbol)
+    symbol = result.ranked.filter(pl.col("factor_value").is_null() & pl.col("factor_quality").is_null())["symbol"][0]
+    found = explain(run(with_statements, prepare(SWING)), symbol)
     assert found.statements is None
     views = {view.name: view for view in found.factors}
     assert {text for _, text in views["quality"].terms} == {None}
-    bare = explain(inputs, prepare(SWING), symbol)
+    bare = explain(run(inputs, prepare(SWING)), symbol)
     assert not {view.name for view in bare.factors} & set(NAMES)

@@ -104,8 +104,8 @@ def test_statements_count_from_the_session_after_they_were_filed(tmp_path: Path)
     asked = {"features": list(RATIOS), "where": "roe > -9 OR close > 0", "profile": "fundamental"}
     then = scan_market(whole, as_of=day, **asked)  # type: ignore[arg-type]
     assert contents(then) == contents(scan_market(cut, **asked))  # type: ignore[arg-type]
-    assert then.ranked["quality"].count() > 50
-    assert then.ranked["value"].count() > 50
+    assert then.ranked["factor_quality"].count() > 50
+    assert then.ranked["factor_value"].count() > 50
     # The same day with what came to be known later is another scan.
     cut.add({"facts": later.with_columns(known_at=pl.lit(day))}, "test", step=Step("a", 2))
     assert contents(scan_market(cut, **asked)) != contents(then)  # type: ignore[arg-type]

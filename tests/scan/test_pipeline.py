@@ -7,12 +7,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from tapescan.columns.factors import FACTORS, rating
 from tapescan.features.compute import latest
 from tapescan.history.market import Market
-from tapescan.scan.factors import FACTORS, rating
-from tapescan.scan.pipeline import prepare, run
+from tapescan.market.eligibility import REASONS
+from tapescan.scan.pipeline import run
 from tapescan.scan.profile import load_profile, profile_names
-from tapescan.scan.reasons import REASONS
+from tapescan.scan.request import prepare
 from tapescan.scan.result import Coverage, ScanResult
 
 SWING = load_profile("swing")

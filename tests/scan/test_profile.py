@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tapescan.columns.factors import FACTORS
 from tapescan.core.errors import ProfileError
 from tapescan.market.regime import Regime
-from tapescan.scan.profile import load_profile, profile_names
+from tapescan.scan.profile import Weights, load_profile, profile_names
 from tapescan.scan.score import weight_shares
 
 CALM = Regime("up", "calm", 0.1, "SPY")
@@ -39,6 +40,26 @@ def test_what_a_factor_leaves_goes_to_the_others_in_proportion() -> None:
     assert sum(found.values()) == pytest.approx(1.0)
     assert found["quality"] / found["momentum"] == pytest.approx(whole["quality"] / whole["momentum"])
     assert weight_shares(load_profile("fundamental"), CALM, without=whole) == whole
+
+
+def test_each_factor_is_a_weight_and_may_be_named_for_a_regime(tmp_path: Path) -> None:
+    assert list(Weights().factors()) == [factor.name for factor in FACTORS]
+    assert Weights().alpha == 20.0
+    for factor in FACTORS:
+        path = tmp_path / f"{factor.name}.toml"
+        regime = f"[regime.weights]\ndown = {{ {factor.name} = 2 }}\n"
+        path.write_text(f'title = "x"\n[weights]\n{factor.name} = 3\n{regime}')
+        found = load_profile(str(path))
+        assert found.weights.factors()[factor.name] == 3.0
+        assert sum(found.weights.factors().values()) == 3.0
+        assert weight_shares(found, CALM) == {factor.name: 1.0}
+
+
+def test_the_profile_of_the_docs_is_one(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text(encoding="utf-8")
+    path = tmp_path / "of_docs.toml"
+    path.write_text(text.split("```toml\n")[1].split("```")[0])
+    assert load_profile(str(path)).weights == load_profile("swing").weights
 
 
 @pytest.mark.parametrize("name", ["swing", "short_swing"])
@@ -78,6 +99,8 @@ def test_sectors_are_understood_in_any_vendors_spelling(tmp_path: Path) -> None:
         ('title = "x"\n[weights]\nmomentun = 1', "momentun"),
         ('title = "x"\n[weights]\nmomentum = "much"', "momentum"),
         ('title = "x"\n[weights]\nmomentum = -1', "momentum"),
+        ('title = "x"\n[weights]\nmomentum = 1\n[regime.weights]\ndown = { momentun = 1 }', "momentun"),
+        ('title = "x"\n[weights]\nmomentum = 1\n[regime.weights]\ndwon = { momentum = 1 }', "dwon"),
         ('title = "x"\n[weights]\nmomentum = 0', "all weights are 0"),
         ('title = "x"\nside = "up"\n[weights]\nmomentum = 1', "side"),
         ('title = "x"\n[weights]\nmomentum = 1\n[risk]\nstop_atr = 5', "max_stop_atr"),

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from tapescan.core.errors import ScreenError
-from tapescan.scan.pipeline import prepare
 from tapescan.scan.profile import load_profile
+from tapescan.scan.request import prepare
 from tapescan.scan.screen import parse_ranking, parse_screen
 
 PROFILE = load_profile("swing")

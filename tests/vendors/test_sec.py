@@ -13,7 +13,9 @@ import polars as pl
 import pytest
 
 from tapescan.core.errors import OptionError, VendorError
-from tapescan.fundamentals import FACTS, derive, snapshot
+from tapescan.fundamentals.observe import FACTS
+from tapescan.fundamentals.periods import derive
+from tapescan.fundamentals.snapshot import snapshot
 from tapescan.market.calendar import next_session
 from tapescan.network.limits import Pace
 from tapescan.tables.registry import schema_of

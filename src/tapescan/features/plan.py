@@ -15,7 +15,15 @@ from tapescan.core.errors import OptionError, nearest
 from tapescan.indicators import registry
 from tapescan.indicators.definition import Indicator, Number
 
-__all__ = ["Plan", "Step", "default_features", "known_features", "parse_feature", "plan_features"]
+__all__ = [
+    "Plan",
+    "Step",
+    "default_features",
+    "find_feature",
+    "known_features",
+    "parse_feature",
+    "plan_features",
+]
 
 
 #: A kernel, the names of its inputs, the slots of its outputs, its parameters.
@@ -85,9 +93,25 @@ def plan_features(names: Iterable[str]) -> Plan:
     return Plan(ordered, steps, rows)
 
 
-@lru_cache(maxsize=4096)
 def parse_feature(name: str) -> tuple[Indicator, tuple[Number, ...], int]:
-    """The indicator, parameter values and output index that a feature's name stands for."""
+    """The indicator, parameter values and output index that a feature's name stands for.
+
+    Raises OptionError for what is no feature, naming the nearest ones, and as `find_feature` does.
+    """
+    found = find_feature(name)
+    if found is None:
+        raise OptionError(
+            f"unknown feature {name!r}", nearest(name, known_features()) or "`tapescan indicators` lists them"
+        )
+    return found
+
+
+@lru_cache(maxsize=4096)
+def find_feature(name: str) -> tuple[Indicator, tuple[Number, ...], int] | None:
+    """As `parse_feature`; None for what is no feature.
+
+    Raises OptionError for one with an odd spelling or with parameter values out of their bounds.
+    """
     parts = name.split("_")
     for cut in range(len(parts), 0, -1):
         found = registry.get("_".join(parts[:cut]))
@@ -104,9 +128,7 @@ def parse_feature(name: str) -> tuple[Indicator, tuple[Number, ...], int]:
                 # Two spellings of one value would be two columns of which a kernel writes one.
                 raise OptionError(f"feature {name!r} has an odd spelling", f"write {plain}")
             return found, bound, output
-    raise OptionError(
-        f"unknown feature {name!r}", nearest(name, known_features()) or "`tapescan indicators` lists them"
-    )
+    return None
 
 
 def _bind(name: str, found: Indicator, index: int, value: Number) -> Number:

@@ -8,12 +8,13 @@ would rank it. Flows are of the trailing twelve months, balances of the newest s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from tapescan.core.typing import Floats
 
-__all__ = ["LEAST_TESTS", "PIOTROSKI", "RATIOS", "f_score_tests", "ratios"]
+__all__ = ["LEAST_TESTS", "PIOTROSKI", "RATIOS", "Ratio", "f_score_tests", "ratios"]
 
 Statements = Mapping[str, Floats]
 
@@ -106,29 +107,93 @@ def _f_score(s: Statements) -> Floats:
     return np.where(known >= LEAST_TESTS, 9.0 * passed / np.maximum(known, 1.0), np.nan)
 
 
-#: Each ratio as a plain number (0.05 is 5 %), by the name that screens and results use. Sources: Basu 1977 (earnings
-#: yield), Barbee, Mukherji and Raines 1996 (sales), Lakonishok, Shleifer and Vishny 1994 (cash flow), Fama and
-#: French 1992 (book to price, without negative books), Asness, Frazzini and Pedersen 2019 (returns and margin over
-#: the newest balances), Novy-Marx 2013 (why gross profit), Sloan 1996 (accruals), Hribar and Collins 2002 (these
-#: from cash flows).
-RATIOS: dict[str, Callable[[Statements], Floats]] = {
-    "market_cap": lambda s: s["market_cap"],
-    "earnings_yield": lambda s: _over(s["net_income"], s["market_cap"]),
-    "sales_yield": lambda s: _over(s["revenue"], s["market_cap"]),
+@dataclass(frozen=True)
+class Ratio:
+    """One ratio: what it is, and how it comes from statements.
+
+    title : a few words. formula : in words, with what makes it unknown where that is not plain. unit : ``ratio``
+    (0.05 is 5 %), ``dollars`` or ``1``. low, high : inclusive range that it never leaves; None where unbounded.
+    value : float64 ``(symbols,)``, NaN where unknown.
+    """
+
+    title: str
+    formula: str
+    value: Callable[[Statements], Floats]
+    unit: str = "ratio"
+    low: float | None = None
+    high: float | None = None
+
+
+#: Each ratio by the name that screens and results use. Sources: Basu 1977 (earnings yield), Barbee, Mukherji and
+#: Raines 1996 (sales), Lakonishok, Shleifer and Vishny 1994 (cash flow), Fama and French 1992 (book to price, without
+#: negative books), Asness, Frazzini and Pedersen 2019 (returns and margin over the newest balances), Novy-Marx 2013
+#: (why gross profit), Sloan 1996 (accruals), Hribar and Collins 2002 (these from cash flows).
+RATIOS: dict[str, Ratio] = {
+    "market_cap": Ratio(
+        "market value of the company",
+        "shares of the company x newest close",
+        lambda s: s["market_cap"],
+        unit="dollars",
+        low=0.0,
+    ),
+    "earnings_yield": Ratio(
+        "12 months' earnings to market value",
+        "net income / market_cap",
+        lambda s: _over(s["net_income"], s["market_cap"]),
+    ),
+    "sales_yield": Ratio(
+        "12 months' sales to market value", "revenue / market_cap", lambda s: _over(s["revenue"], s["market_cap"])
+    ),
     # Operating cash flow, not less capital expenditure: many companies file that under tags of their own, and
     # two definitions side by side would rank companies by how they file.
-    "cash_flow_yield": lambda s: _over(s["operating_cash_flow"], s["market_cap"]),
+    "cash_flow_yield": Ratio(
+        "12 months' operating cash flow to market value",
+        "operating cash flow / market_cap; not less capital expenditure, which many companies file under tags of "
+        "their own",
+        lambda s: _over(s["operating_cash_flow"], s["market_cap"]),
+    ),
     # A negative book is no cheapness and no dearness: it says that losses or buybacks have used the book up.
-    "book_to_price": lambda s: _over(np.where(s["equity"] > 0.0, s["equity"], np.nan), s["market_cap"]),
-    "roe": lambda s: _over(s["net_income"], s["equity"], s["assets"]),
-    "roa": _return_on_assets,
-    "gross_margin": _margin,
-    "accruals": lambda s: _over(s["net_income"] - s["operating_cash_flow"], s["assets"]),
+    "book_to_price": Ratio(
+        "book value to market value",
+        "equity / market_cap; unknown for a negative book",
+        lambda s: _over(np.where(s["equity"] > 0.0, s["equity"], np.nan), s["market_cap"]),
+        low=0.0,
+    ),
+    "roe": Ratio(
+        "return on equity", "net income / equity", lambda s: _over(s["net_income"], s["equity"], s["assets"])
+    ),
+    "roa": Ratio("return on assets", "net income / assets", _return_on_assets),
+    "gross_margin": Ratio("gross margin", "gross profit / revenue", _margin),
+    "accruals": Ratio(
+        "earnings that are not cash yet",
+        "(net income - operating cash flow) / assets",
+        lambda s: _over(s["net_income"] - s["operating_cash_flow"], s["assets"]),
+    ),
     # All liabilities, not debt: a company without debt mostly reports no debt at all, which is not known to be zero.
-    "leverage": lambda s: _over(s["liabilities"], s["assets"]),
-    "f_score": _f_score,
-    "revenue_growth": lambda s: _growth(s["revenue"], s["revenue_1y"], LEAST_SHARE * _known(s["assets_1y"])),
-    "eps_growth": lambda s: _growth(s["eps"], s["eps_1y"], LEAST_EPS),
+    "leverage": Ratio(
+        "liabilities to assets",
+        "liabilities / assets; not debt, of which a company without any mostly reports nothing",
+        lambda s: _over(s["liabilities"], s["assets"]),
+    ),
+    "f_score": Ratio(
+        "Piotroski's F-score",
+        "Piotroski's nine tests: earns; has cash flow; earns more on its assets; cash flow above earnings; long-term "
+        "debt to assets not up; current ratio up; no new shares; gross margin up; turns its assets faster",
+        _f_score,
+        unit="1",
+        low=0.0,
+        high=9.0,
+    ),
+    "revenue_growth": Ratio(
+        "growth of sales over the year",
+        "revenue / revenue a year before - 1",
+        lambda s: _growth(s["revenue"], s["revenue_1y"], LEAST_SHARE * _known(s["assets_1y"])),
+    ),
+    "eps_growth": Ratio(
+        "growth of earnings a share over the year",
+        "earnings a share / those a year before - 1; unknown from a loss",
+        lambda s: _growth(s["eps"], s["eps_1y"], LEAST_EPS),
+    ),
 }
 
 
@@ -143,5 +208,5 @@ def ratios(statements: Statements) -> dict[str, Floats]:
         NaN for unknown. Amounts in dollars, EPS in dollars a share, shares in the basis of the price.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is unknown, below
-        found = {name: ratio(statements) for name, ratio in RATIOS.items()}
+        found = {name: ratio.value(statements) for name, ratio in RATIOS.items()}
     return {name: np.where(np.isfinite(values), values, np.nan) for name, values in found.items()}

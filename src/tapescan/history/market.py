@@ -14,13 +14,14 @@ import polars as pl
 
 from tapescan.core.dates import date_of, day_number
 from tapescan.core.errors import OptionError, StoreError
+from tapescan.core.settings import Adjustment
 from tapescan.core.typing import Ints
 from tapescan.market import calendar
-from tapescan.market.adjust import Adjustment, adjust_bars
+from tapescan.market.adjust import adjust_bars
 from tapescan.market.index import MARKET_SYMBOL, MarketIndex, own_index
 from tapescan.market.panel import Panel, build_panel
 from tapescan.market.quality import check_bars
-from tapescan.market.universe import build_universe, spelling_key
+from tapescan.market.universe import build_universe, listing_numbers, spelling_key
 from tapescan.simulation.market import SimulatedMarket, simulate
 from tapescan.store import KnownStore, Store
 from tapescan.store.table import is_remote
@@ -28,9 +29,7 @@ from tapescan.tables.definition import Table
 from tapescan.tables.registry import stored_tables
 
 __all__ = [
-    "BARS",
     "EMBEDDED",
-    "LISTING",
     "SIMULATED_SYMBOLS",
     "Embedded",
     "Market",
@@ -54,21 +53,14 @@ SIMULATED_SESSIONS = 400
 GAPS = 1.5
 
 
-#: What the universe tells about a symbol, as columns of the result.
-LISTING = ("name", "exchange", "sector", "industry", "country", "type")
-
-#: What its bars tell about a symbol, as columns of the result.
-BARS = ("bars", "newest", "sessions_behind")
-
-
 @dataclass(frozen=True)
 class Market:
     """The data of a scan, however it was come by.
 
-    universe : one row a requested symbol with symbol, the LISTING columns, newest (date of its newest bar), bars
-        (how many it has in all), sessions_behind (sessions after its newest bar, null without bars) and delisted
-        (whether it no longer was listed); first the panel's symbols in the panel's order, then those that are not
-        in the panel, whose `absent` column says why (null for the panel's).
+    universe : one row a requested symbol with the columns of `build_universe` and `listing_numbers`, newest (date of
+        its newest bar), bars (how many it has in all), sessions_behind (sessions after its newest bar, null without
+        bars) and delisted (whether it no longer was listed); first the panel's symbols in the panel's order, then
+        those that are not in the panel, whose `absent` column says why (null for the panel's).
     provenance : where the data comes from. notes : lines for the reader.
     fundamentals : one row a symbol of the panel, in its order, as `companies.statement_rows` gives them; None for a
         market without statements.
@@ -217,6 +209,7 @@ def _market(
     here = spelling_key(pl.Series("symbol", panel.symbols))
     others = others.filter(~pl.col("key").is_in(here.implode())).sort("symbol")
     universe = build_universe(listing, [*panel.symbols, *others["symbol"]])
+    universe = universe.hstack(listing_numbers(listing, universe["symbol"]))
     as_of = date_of(panel.as_of)
     gone = _delisted(universe["symbol"], listing) <= as_of
     absent = pl.concat([pl.Series([None] * len(panel), dtype=pl.String), others["absent"]])

@@ -1,37 +1,23 @@
-"""All indicators, one file per family. Importing this package fills the registry."""
+"""All indicators, one file per family: every module here but the definition and the reference page is one.
 
-from tapescan.indicators import (  # noqa: I001 (the order of the registry, and so of every listing)
-    price,
-    extremes,
-    returns,
-    averages,
-    trend,
-    regression,
-    momentum,
-    oscillators,
-    volatility,
-    bands,
-    volume,
-    statistics,
-)
+Importing this package fills the registry, so a new family, or a new indicator in a file of its own, is one new file.
+"""
+
+import pkgutil
+from importlib import import_module
+
 from tapescan.indicators.definition import Indicator, Output, Parameter, indicator, registry
 
-__all__ = [
-    "Indicator",
-    "Output",
-    "Parameter",
-    "averages",
-    "bands",
-    "extremes",
-    "indicator",
-    "momentum",
-    "oscillators",
-    "price",
-    "registry",
-    "regression",
-    "returns",
-    "statistics",
-    "trend",
-    "volatility",
-    "volume",
-]
+__all__ = ["Indicator", "Output", "Parameter", "indicator", "registry"]
+
+#: The order of the registry, and so of every listing and of a result's columns; files that are not named here follow
+#: by name.
+_ORDER = (
+    "price", "extremes", "returns", "averages", "trend", "regression", "momentum", "oscillators", "volatility",
+    "bands", "volume", "statistics",
+)  # fmt: skip
+_NO_FAMILIES = {"definition", "reference"}
+
+_found = {module.name for module in pkgutil.iter_modules(__path__)} - _NO_FAMILIES
+for _name in (*(name for name in _ORDER if name in _found), *sorted(_found.difference(_ORDER))):
+    import_module(f"{__name__}.{_name}")

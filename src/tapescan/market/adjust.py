@@ -16,16 +16,14 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import polars as pl
 
+from tapescan.core.settings import Adjustment
 from tapescan.core.typing import Floats, Ints
 
-__all__ = ["Adjustment", "adjust_bars"]
-
-Adjustment = Literal["none", "splits", "total"]
+__all__ = ["adjust_bars"]
 
 
 _PRICES = ("open", "high", "low", "close")

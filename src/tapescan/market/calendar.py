@@ -58,7 +58,7 @@ def sessions(start: dt.date, end: dt.date) -> Days:
 
     Empty when ``end`` lies before ``start``. Raises OptionError for dates outside 1950 to 2100.
     """
-    first, last = day_number(start), day_number(end)
+    first, last = _days(start), _days(end)
     if last < first:
         return np.empty(0, np.int32)
     days = _covering(first, last).days
@@ -86,6 +86,12 @@ def next_session(day: dt.date) -> dt.date:
 def session_count(start: dt.date, end: dt.date) -> int:
     """The number of sessions from ``start`` to ``end``, both included."""
     return len(sessions(start, end))
+
+
+def _days(day: dt.date) -> int:
+    if not EARLIEST <= day <= LATEST:
+        raise OptionError(f"no calendar for {day}", f"give a date from {EARLIEST} to {LATEST}")
+    return day_number(day)
 
 
 def _covering(first: int, last: int) -> _Known:

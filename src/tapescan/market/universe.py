@@ -19,7 +19,7 @@ import polars as pl
 
 from tapescan.market.spelling import spelling_key
 
-__all__ = ["COLUMNS", "SECTORS", "TYPES", "build_universe", "sector_name", "spelling_key"]
+__all__ = ["COLUMNS", "SECTORS", "TYPES", "build_universe", "listing_numbers", "sector_name", "spelling_key"]
 
 #: Columns of the universe, all text; "" where nothing is known.
 COLUMNS = ("symbol", "name", "exchange", "sector", "industry", "country", "type")
@@ -244,6 +244,23 @@ def build_universe(listing: pl.DataFrame | None, symbols: Sequence[str]) -> pl.D
         _first(pl.col("lower industry"), _INDUSTRY_SAYS).alias("by industry"),
     )
     return witnesses.with_columns(_sector(), _type()).select(COLUMNS)
+
+
+def listing_numbers(listing: pl.DataFrame | None, symbols: Sequence[str] | pl.Series) -> pl.DataFrame:
+    """What the listing says in numbers of each of ``symbols``, in their order: listed_market_cap (dollars, float64)
+    and ipo_year (int64); null where it says nothing. Arguments as for ``build_universe``."""
+    wanted = pl.DataFrame({"key": spelling_key(pl.Series(symbols, dtype=pl.String))})
+    if listing is None or listing.is_empty():
+        listing = pl.DataFrame(schema={"symbol": pl.String})
+    given = {"listed_market_cap": ("market_cap", pl.Float64), "ipo_year": ("ipo_year", pl.Int64)}
+    known = listing.select(
+        spelling_key(listing["symbol"]).alias("key"),
+        *(
+            (pl.col(own) if own in listing.columns else pl.lit(None)).cast(dtype).alias(name)
+            for name, (own, dtype) in given.items()
+        ),
+    ).unique("key", keep="first", maintain_order=True)
+    return wanted.join(known, on="key", how="left", maintain_order="left").drop("key")
 
 
 def _sector() -> pl.Expr:

@@ -28,6 +28,7 @@ import stamina
 from yarl import URL
 
 from tapescan.core.errors import VendorError
+from tapescan.core.logging import logger
 from tapescan.network.limits import Pace
 from tapescan.network.wire import Proxy, Reply, find_proxy, into_file, seconds_until, sent_once, unpacked
 
@@ -193,6 +194,8 @@ class Link:
         file : the body is written here, still compressed as it came, and not kept in memory. Raises FileError when
             that fails.
         """
+        # Without its query, where a vendor's next page may hold what is not for a log.
+        logger.debug("asking %s for %s", self.vendor, self.hide(path.partition("?")[0]))
         return await self._tried(lambda: self._once(path, params or {}, host, headers or {}, file))
 
     async def relayed(self, send: Callable[[], Awaitable[Reply]], shown: str) -> Reply:
@@ -234,6 +237,7 @@ class Link:
                 with attempt:
                     if attempt.num > 1:
                         self.traffic.retries += 1
+                        logger.debug("asking %s again, attempt %s", self.vendor, attempt.num)
                     return await once()
         except _Again as error:
             raise error.error from None

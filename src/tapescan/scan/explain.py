@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from tapescan.columns.factors import AVERAGES, FACTORS, OSCILLATORS, points_column, value_column
 from tapescan.core.errors import OptionError, nearest
-from tapescan.features.compute import Features, latest
+from tapescan.core.typing import Floats
 from tapescan.features.cross import percentile
-from tapescan.fundamentals.ratios import RATIOS
-from tapescan.history.market import Market
-from tapescan.market.index import market_return
+from tapescan.market.eligibility import REASONS
 from tapescan.market.universe import spelling_key
-from tapescan.scan.factors import AVERAGES, FACTORS, OSCILLATORS, RELATIVE_HORIZONS
+from tapescan.scan.cross_section import CrossSection
+from tapescan.scan.factors import factor_columns
 from tapescan.scan.forecasts import Forecast, Parts
-from tapescan.scan.pipeline import Request, run
-from tapescan.scan.reasons import REASONS
 from tapescan.scan.result import ScanResult
 
 __all__ = ["Explanation", "FactorView", "ForecastView", "Statements", "explain"]
@@ -31,7 +30,7 @@ class FactorView:
 
     value : its mean z-score, None when unknown. percentile : 0 to 1 among the ranked. points : its term of the
     score. possible : the most it could have given. terms : each term in words and its value as text, None when
-    unknown.
+    unknown. of_statements : whether it takes company statements.
     """
 
     name: str
@@ -41,6 +40,7 @@ class FactorView:
     points: float | None
     possible: float
     terms: tuple[tuple[str, str | None], ...]
+    of_statements: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,8 @@ class Explanation:
     forecasts: tuple[ForecastView, ...] = ()
 
 
-def explain(inputs: Market, request: Request, symbol: str) -> Explanation:
-    """Scan, and explain one symbol of it. Raises OptionError for a symbol that was not asked for."""
-    result = run(inputs, request)
+def explain(result: ScanResult, symbol: str) -> Explanation:
+    """One symbol of a scan. Raises OptionError for a symbol that was not asked for."""
     own = result.frame.filter(pl.col("symbol") == symbol)
     if own.is_empty():
         # aapl and BRK-B are found as well: the only share of that spelling.
@@ -104,49 +103,49 @@ def explain(inputs: Market, request: Request, symbol: str) -> Explanation:
     if own.is_empty():
         hint = nearest(symbol, result.frame["symbol"].to_list()) or "`tapescan scan --format csv` lists all symbols"
         raise OptionError(f"no symbol {symbol!r} in this market", hint)
-    found = own.row(0, named=True)
+    found, section = own.row(0, named=True), result.section
     views: tuple[FactorView, ...] = ()
     votes: tuple[tuple[str, int | None], ...] = ()
     forecasts: tuple[ForecastView, ...] = ()
-    if symbol in inputs.panel.symbols:
-        at = inputs.panel.symbols.index(symbol)
-        features = latest(inputs.panel.last(request.plan.rows), request.plan)
-        views, votes = _views(inputs, features, at, found, result), _votes(features, at)
+    if symbol in section.symbols:
+        at = section.symbols.index(symbol)
+        values = _values(section, at)
+        views, votes = _views(values, found, result), _votes(values)
         forecasts = tuple(_forecast(one, symbol, at) for one in result.forecasts)
     dropped = REASONS.get(found["dropped"], "")
-    return Explanation(symbol, found, views, votes, dropped, result, _statements(inputs, symbol), forecasts)
+    return Explanation(symbol, found, views, votes, dropped, result, _statements(section, symbol), forecasts)
 
 
-def _views(
-    inputs: Market, features: Features, at: int, row: dict[str, Any], result: ScanResult
-) -> tuple[FactorView, ...]:
-    values = {name: features[name][at : at + 1] for name in features.names}
-    for horizon in RELATIVE_HORIZONS:
-        change = market_return(inputs.panel.index, inputs.panel.as_of, horizon)
-        values[f"market_ret_{horizon}"] = np.array([change])
-    if inputs.fundamentals is not None:
-        values |= {name: inputs.fundamentals[name][at : at + 1].to_numpy() for name in RATIOS}
+def _values(section: CrossSection, at: int) -> dict[str, Floats]:
+    """What the factors are made of, of the symbol at one place of the panel, each ``(1,)``."""
+    columns = section.values()
+    values: dict[str, Floats] = {name: columns[name][at : at + 1] for name in factor_columns()}
+    return values | {f"market_ret_{days}": np.array([change]) for days, change in section.index_returns.items()}
+
+
+def _views(values: Mapping[str, Floats], row: dict[str, Any], result: ScanResult) -> tuple[FactorView, ...]:
     shares = result.provenance["weights"]
     views = []
     for factor in FACTORS:
-        if any(name not in values for term in factor.terms for name in term.features):
+        if factor.of_statements and result.section.statements is None:
             continue  # a market without statements has nothing to say of it
-        share = shares.get(factor.name, 0.0)
-        points = row[f"score_{factor.name}"] if share else None
+        share, value = shares.get(factor.name, 0.0), row[value_column(factor.name)]
+        points = row[points_column(factor.name)] if share else None
         views.append(
             FactorView(
                 name=factor.name,
                 title=factor.title,
-                value=row[factor.name],
-                percentile=None if points is None or row[factor.name] is None else points / (100.0 * share),
+                value=value,
+                percentile=None if points is None or value is None else points / (100.0 * share),
                 points=points,
                 possible=100.0 * share,
                 terms=tuple((term.words, _text(term.shown(values)[0], term.style)) for term in factor.terms),
+                of_statements=factor.of_statements,
             )
         )
     for forecast in result.forecasts:
         if share := shares.get(forecast.name, 0.0):
-            value, points = row[forecast.name], row[f"score_{forecast.name}"]
+            value, points = row[forecast.name], row[points_column(forecast.name)]
             known = value is not None and points is not None
             views.append(
                 FactorView(
@@ -174,8 +173,8 @@ def _forecast(forecast: Forecast, symbol: str, at: int) -> ForecastView:
     )
 
 
-def _statements(inputs: Market, symbol: str) -> Statements | None:
-    table = inputs.fundamentals
+def _statements(section: CrossSection, symbol: str) -> Statements | None:
+    table = section.statements
     row = table.filter((pl.col("symbol") == symbol) & pl.col("company").is_not_null()) if table is not None else None
     if row is None or row.is_empty():
         return None
@@ -184,8 +183,7 @@ def _statements(inputs: Market, symbol: str) -> Statements | None:
     return Statements(**{name: found[name] for name in names}, f_score_tests=int(found["f_score_tests"]))
 
 
-def _votes(features: Features, at: int) -> tuple[tuple[str, int | None], ...]:
-    values = {name: features[name][at : at + 1] for name in features.names}
+def _votes(values: Mapping[str, Floats]) -> tuple[tuple[str, int | None], ...]:
     close = values["close"]
     averages = [(f"close above {name}", close - values[name]) for name in AVERAGES]
     others = [(name, value(values)) for name, _, value in OSCILLATORS]

@@ -1,262 +1,50 @@
-"""The factors: each one idea, comparable between symbols on one day.
-
-A factor is the mean of its terms' z-scores (values winsorised at 1 % on each side, z-scores cut at plus and minus 3,
-then, where the factor is sector-neutral, less the sector's mean). A term a symbol has no value for is left
-out of that symbol's mean; a symbol with none of the terms has no value for the factor.
-"""
+"""The factors of a cross-section: each term to z-scores, and their means. What the factors are: `columns.factors`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tapescan.columns.factors import CUT, FACTORS, mean_of_known
 from tapescan.core.typing import Floats, Ints
-from tapescan.features.compute import Features
 from tapescan.features.cross import neutralise, winsorise, zscore
-from tapescan.fundamentals.ratios import RATIOS
 
-__all__ = ["AVERAGES", "FACTORS", "OSCILLATORS", "Factor", "Term", "factor_features", "factor_values", "rating"]
+if TYPE_CHECKING:
+    from tapescan.scan.cross_section import CrossSection
 
-Value = Callable[[Mapping[str, Floats]], Floats]
-
-#: z-scores are cut here, so that one extreme term cannot outvote the others.
-CUT = 3.0
-
-#: Horizons, in sessions, of the strength relative to the market.
-RELATIVE_HORIZONS = (21, 63, 126)
+__all__ = ["factor_columns", "factor_values"]
 
 
-@dataclass(frozen=True)
-class Term:
-    """One feature or ratio (or a value made from several) as it enters a factor: higher counts as better.
-
-    words : what it is, for explanations. features : the features and ratios that `value` needs.
-    value : from features to float64 ``(symbols,)``. shown : from features to what a person reads, before any sign
-        or logarithm. style : how that is written.
-    """
-
-    words: str
-    features: tuple[str, ...]
-    value: Value
-    shown: Value
-    style: str
+@lru_cache(maxsize=1)
+def factor_columns() -> tuple[str, ...]:
+    """The columns that the factors are made of."""
+    return tuple(dict.fromkeys(name for factor in FACTORS for term in factor.terms for name in term.needs))
 
 
-@dataclass(frozen=True)
-class Factor:
-    """neutral : whether the sector's mean is taken out."""
+def factor_values(section: CrossSection, members: Ints) -> dict[str, Floats]:
+    """Each factor's value of each symbol of the section's panel, float64 ``(symbols,)``; NaN for those that are no
+    members.
 
-    name: str
-    title: str
-    terms: tuple[Term, ...]
-    neutral: bool = False
-
-
-def _plain(feature: str, words: str, style: str, sign: float = 1.0) -> Term:
-    return Term(words, (feature,), lambda f: sign * f[feature], lambda f: f[feature], style)
-
-
-def _log(feature: str, words: str, style: str, sign: float = 1.0) -> Term:
-    def value(f: Mapping[str, Floats]) -> Floats:
-        return sign * np.log(f[feature], out=np.full_like(f[feature], np.nan), where=f[feature] > 0.0)
-
-    return Term(words, (feature,), value, lambda f: f[feature], style)
-
-
-# The technical rating, after the votes that charting sites publish: each moving average votes +1 when the
-# close is above it and -1 when below; each oscillator votes +1 or -1 by the side of its middle it is on.
-# Averages and oscillators count one half each.
-AVERAGES = (
-    "sma_10", "sma_20", "sma_50", "sma_100", "sma_200", "ema_10", "ema_20", "ema_50", "ema_100", "hma_20",
-)  # fmt: skip
-OSCILLATORS: tuple[tuple[str, tuple[str, ...], Value], ...] = (
-    ("RSI above 50", ("rsi_14",), lambda f: f["rsi_14"] - 50.0),
-    ("MACD above its signal", ("macd_12_26_9_histogram",), lambda f: f["macd_12_26_9_histogram"]),
-    ("+DI above -DI", ("plus_di_14", "minus_di_14"), lambda f: f["plus_di_14"] - f["minus_di_14"]),
-    ("CCI above 0", ("cci_20",), lambda f: f["cci_20"]),
-    ("Aroon up above down", ("aroon_25_oscillator",), lambda f: f["aroon_25_oscillator"]),
-    ("regression slopes up", ("linreg_50_slope",), lambda f: f["linreg_50_slope"]),
-    ("Stochastic above 50", ("stoch_14_3_3_k",), lambda f: f["stoch_14_3_3_k"] - 50.0),
-)
-
-
-def rating(features: Mapping[str, Floats]) -> Floats:
-    """The technical rating, -1 (all votes down) to 1 (all up); votes without a value are left out."""
-    close = features["close"]
-    votes = np.sign([close - features[name] for name in AVERAGES])
-    others = np.sign([value(features) for _, _, value in OSCILLATORS])
-    return (_mean(votes) + _mean(others)) / 2.0
-
-
-def _excess(horizon: int, words: str) -> Term:
-    own, beta, market = f"ret_{horizon}", "beta_252", f"market_ret_{horizon}"
-
-    def value(f: Mapping[str, Floats]) -> Floats:
-        return f[own] - f[beta] * f[market]
-
-    return Term(words, (own, beta), value, value, "{:+.1%}")
-
-
-FACTORS: tuple[Factor, ...] = (
-    Factor(
-        "trend",
-        "technical rating of ten moving averages and seven oscillators",
-        (
-            Term(
-                "rating from -1 to 1",
-                ("close", *AVERAGES, *(name for _, names, _ in OSCILLATORS for name in names)),
-                rating,
-                rating,
-                "{:+.2f}",
-            ),
-        ),
-    ),
-    Factor(
-        "momentum",
-        "risen over the past year, beside its sector",
-        (
-            _plain("momentum_252_21", "return from 12 to 1 months ago", "{:+.1%}"),
-            _plain("momentum_126_21", "from 6 to 1 months ago", "{:+.1%}"),
-        ),
-        neutral=True,
-    ),
-    Factor(
-        "reversal",
-        "fallen in the last days, beside its sector",
-        (
-            _plain("ret_5", "return over 5 sessions", "{:+.1%}", -1.0),
-            _plain("rsi_2", "RSI(2)", "{:.0f}", -1.0),
-            _plain("zscore_20", "deviations from its 20-session mean", "{:+.1f}", -1.0),
-        ),
-        neutral=True,
-    ),
-    Factor(
-        "relative_strength",
-        "return beyond what its beta to the market explains",
-        (_excess(21, "over 1 month"), _excess(63, "3 months"), _excess(126, "6 months")),
-    ),
-    Factor(
-        "volatility",
-        "moves little",
-        (
-            _log("realised_volatility_63", "volatility a year", "{:.0%}", -1.0),
-            _log("natr_14", "average true range", "{:.1f}%", -1.0),
-            _plain("beta_252", "beta", "{:.2f}", -1.0),
-        ),
-    ),
-    Factor(
-        "liquidity",
-        "trades much and moves little for it",
-        (
-            _log("dollar_volume_63", "dollars a session", "{:,.0f}"),
-            _log("amihud_21", "return for a million dollars traded", "{:.4%}", -1.0),
-            _plain("zero_volume_days_21", "sessions without a trade in 21", "{:.0f}", -1.0),
-        ),
-    ),
-    Factor(
-        "breakout",
-        "near its high, out of a quiet base",
-        (
-            _plain("from_high_252", "from its 52-week high", "{:+.1%}"),
-            _plain("range_position_20", "place in its 20-session range", "{:.0%}"),
-            _plain("bbands_20_2_percent_b", "in its Bollinger bands", "{:.0%}"),
-            _log("bbands_20_2_bandwidth", "their width", "{:.1%}", -1.0),
-        ),
-    ),
-    Factor(
-        "volume",
-        "volume that confirms",
-        (
-            _plain("cmf_20", "Chaikin money flow", "{:+.2f}"),
-            _plain("mfi_14", "money flow index", "{:.0f}"),
-            _log("relative_volume_20", "times its usual volume", "{:.2f}"),
-            _plain("volume_zscore_20", "deviations from its mean volume", "{:+.1f}"),
-        ),
-    ),
-    Factor(
-        "value",
-        "cheap for what it earns, sells and owns, beside its sector",
-        (
-            _plain("earnings_yield", "12 months' earnings to market value", "{:+.1%}"),
-            _plain("sales_yield", "sales", "{:.0%}"),
-            _plain("cash_flow_yield", "operating cash flow", "{:+.1%}"),
-            _plain("book_to_price", "book value", "{:.0%}"),
-        ),
-        neutral=True,
-    ),
-    Factor(
-        "quality",
-        "earns well and soundly, beside its sector",
-        (
-            _plain("roe", "return on equity", "{:+.1%}"),
-            _plain("roa", "on assets", "{:+.1%}"),
-            _plain("gross_margin", "gross margin", "{:.1%}"),
-            _plain("accruals", "earnings without cash, to assets", "{:+.1%}", -1.0),
-            _plain("leverage", "liabilities to assets", "{:.0%}", -1.0),
-            _plain("f_score", "Piotroski's F-score", "{:.3g}/9"),
-        ),
-        neutral=True,
-    ),
-    Factor(
-        "growth",
-        "has grown over the year, beside its sector",
-        (
-            _plain("revenue_growth", "12 months' sales over a year ago", "{:+.1%}"),
-            _plain("eps_growth", "earnings a share", "{:+.1%}"),
-        ),
-        neutral=True,
-    ),
-)
-
-
-def factor_features() -> tuple[str, ...]:
-    """The features that all factors need; the ratios among their terms are no features."""
-    names = (name for factor in FACTORS for term in factor.terms for name in term.features)
-    return tuple(dict.fromkeys(name for name in names if name not in RATIOS))
-
-
-def factor_values(
-    features: Features,
-    ratios: Mapping[str, Floats],
-    market_returns: Mapping[int, float],
-    members: Ints,
-    sector: Ints,
-) -> dict[str, Floats]:
-    """Each factor's value of each symbol, float64 ``(symbols,)``; NaN for symbols that are no members.
-
-    ratios : those of the companies' statements, float64 ``(symbols,)``, by the names of RATIOS.
-    market_returns : the market index's own return over each of RELATIVE_HORIZONS, NaN where it is too short.
     members : the places of the symbols that take part, in the order in which sums are taken; the others change
         nothing.
-    sector : int64 ``(symbols,)``, each symbol's sector from 0 on.
     """
-    values: dict[str, Floats] = {name: features[name][members] for name in factor_features()}
-    values |= {name: ratio[members] for name, ratio in ratios.items()}
-    for horizon, change in market_returns.items():
+    columns, symbols = section.values(), len(section.symbols)
+    values: dict[str, Floats] = {name: columns[name][members] for name in factor_columns()}
+    for horizon, change in section.index_returns.items():
         values[f"market_ret_{horizon}"] = np.full(len(members), change)
     found: dict[str, Floats] = {}
     for factor in FACTORS:
         terms = np.array([term.value(values) for term in factor.terms])
         terms[np.isinf(terms)] = np.nan  # one overflow must not move everybody's z-score
         if np.isnan(terms).all():
-            found[factor.name] = np.full(len(sector), np.nan)
+            found[factor.name] = np.full(symbols, np.nan)
             continue
         scores = np.clip(zscore(winsorise(terms)), -CUT, CUT)
         if factor.neutral:
-            scores = neutralise(scores, sector[members])
-        whole = np.full(len(sector), np.nan)
-        whole[members] = _mean(scores)
+            scores = neutralise(scores, section.sector[members])
+        whole = np.full(symbols, np.nan)
+        whole[members] = mean_of_known(scores)
         found[factor.name] = whole
     return found
-
-
-def _mean(rows: Floats) -> Floats:
-    """Mean over the first axis of what is known; NaN where nothing is."""
-    known = ~np.isnan(rows)
-    count = known.sum(axis=0)
-    total = np.where(known, rows, 0.0).sum(axis=0)
-    out = np.full(rows.shape[1:], np.nan)
-    np.divide(total, count, out=out, where=count > 0)
-    return out

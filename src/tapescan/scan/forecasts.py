@@ -17,9 +17,9 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.errors import ModelError
+from tapescan.core.settings import Adjustment
 from tapescan.core.typing import Bools, Floats, Ints, Singles
 from tapescan.features.compute import Features
-from tapescan.market.adjust import Adjustment
 from tapescan.models.explain import by_family, in_words
 from tapescan.models.forecast import Model, Models
 from tapescan.models.learners.xgboost import has_gpu, load_xgboost

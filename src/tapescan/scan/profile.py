@@ -13,15 +13,24 @@ import os
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import msgspec
 
+from tapescan.columns.factors import FACTORS
 from tapescan.core.errors import ProfileError, nearest
 from tapescan.core.settings import setting
-from tapescan.market.universe import SECTORS, TYPES, sector_name
 
-__all__ = ["DEFAULT_PROFILE", "Filters", "Profile", "Risk", "load_profile", "profile_names"]
+__all__ = [
+    "DEFAULT_PROFILE",
+    "Filters",
+    "Profile",
+    "Risk",
+    "Weights",
+    "load_profile",
+    "profile_files",
+    "profile_names",
+]
 
 DEFAULT_PROFILE = "swing"
 
@@ -32,50 +41,46 @@ Weight = Annotated[float, msgspec.Meta(ge=0.0, le=100.0)]
 
 
 RegimeLabel = Literal["up", "sideways", "down", "calm", "normal", "stressed", "unknown"]
-FactorName = Literal[
-    "trend",
-    "momentum",
-    "reversal",
-    "relative_strength",
-    "volatility",
-    "liquidity",
-    "breakout",
-    "volume",
-    "value",
-    "quality",
-    "growth",
-    "alpha",
-]
-
+#: What [regime.weights] may name.
+FACTOR_NAMES = (*(factor.name for factor in FACTORS), "alpha")
 
 #: The models' weight in a profile that does not name it.
 ALPHA = 20.0
 
 
-class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Each factor's share of the score; only their proportions count.
+class _Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Each factor's share of the score, a field a factor; only their proportions count.
 
     alpha : of all trained models together, before their gates; nothing where there are none.
     """
-
-    trend: Weight = 0.0
-    momentum: Weight = 0.0
-    reversal: Weight = 0.0
-    relative_strength: Weight = 0.0
-    volatility: Weight = 0.0
-    liquidity: Weight = 0.0
-    breakout: Weight = 0.0
-    volume: Weight = 0.0
-    value: Weight = 0.0
-    quality: Weight = 0.0
-    growth: Weight = 0.0
-    alpha: Weight = ALPHA
 
     def factors(self) -> dict[str, float]:
         """Those of the factors that every scan has, without the models'."""
         found: dict[str, float] = msgspec.structs.asdict(self)
         del found["alpha"]
         return found
+
+
+if TYPE_CHECKING:
+
+    class Weights(_Weights, frozen=True):
+        alpha: float
+
+        def __init__(self, **weights: float) -> None: ...
+
+    FactorName: TypeAlias = str
+else:
+    # The factors are declared in one place; a weight that is not named is 0.
+    FactorName = Literal[FACTOR_NAMES]
+    Weights = msgspec.defstruct(
+        "Weights",
+        [*((factor.name, Weight, 0.0) for factor in FACTORS), ("alpha", Weight, ALPHA)],
+        bases=(_Weights,),
+        module=__name__,
+        namespace={"__doc__": _Weights.__doc__},
+        frozen=True,
+        forbid_unknown_fields=True,
+    )
 
 
 class Filters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,9 +147,15 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:16]
 
 
+def profile_files() -> dict[str, Path]:
+    """The profiles that can be asked for by name, shipped ones first, each with the file that is read for it: a
+    user's own comes before a shipped one of the same name."""
+    return {path.stem: path for folder in _folders() for path in sorted(folder.glob("*.toml")) if path.is_file()}
+
+
 def profile_names() -> tuple[str, ...]:
     """The profiles that can be asked for by name, shipped ones first."""
-    return tuple(dict.fromkeys(path.stem for folder in _folders() for path in sorted(folder.glob("*.toml"))))
+    return tuple(profile_files())
 
 
 def load_profile(name: str) -> Profile:
@@ -158,15 +169,16 @@ def load_profile(name: str) -> Profile:
         if not path.is_file():
             raise ProfileError(f"profile file {name} does not exist", "give a TOML file or the name of a profile")
         return _parse(path, name)
-    for folder in reversed(_folders()):
-        path = folder / f"{name}.toml"
-        if path.is_file():
-            return _parse(path, name)
-    known = profile_names()
-    raise ProfileError(f"unknown profile {name!r}", nearest(name, known) or f"known: {', '.join(known)}")
+    files = profile_files()
+    if name in files:
+        return _parse(files[name], name)
+    raise ProfileError(f"unknown profile {name!r}", nearest(name, files) or f"known: {', '.join(files)}")
 
 
 def _parse(path: Path, where: str) -> Profile:
+    # Not at the top: whoever only wants the profiles' names, as a shell's completion, does not wait for polars.
+    from tapescan.market.universe import SECTORS, TYPES, sector_name
+
     try:
         profile = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Profile)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,7 +12,8 @@ import polars as pl
 
 from tapescan.market.regime import Regime
 
-if TYPE_CHECKING:  # imported, it would load all kernels before the command line is even checked
+if TYPE_CHECKING:  # imported, they would load all kernels before the command line is even checked
+    from tapescan.scan.cross_section import CrossSection
     from tapescan.scan.forecasts import Forecast
 
 __all__ = ["Coverage", "ScanResult"]
@@ -43,7 +44,8 @@ class ScanResult:
         `dropped` says why. `score` is the sum of the columns ``score_*``.
     timings : seconds a stage. provenance : what a second scan needs to give the same bytes.
     notes : what a reader should know, one plain line each (a simulated market, a store behind the calendar).
-    features : the feature columns that were asked for, by option or by the screen.
+    section : the cross-section that was ranked; explanations look into it.
+    features : the columns that were asked for, by option or by the screen.
     forecasts : the models', which explain their columns.
     """
 
@@ -54,6 +56,7 @@ class ScanResult:
     timings: Mapping[str, float]
     provenance: Mapping[str, Any]
     notes: tuple[str, ...]
+    section: CrossSection = field(repr=False, compare=False)
     features: tuple[str, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
 
@@ -106,6 +109,12 @@ class ScanResult:
                 known = None if parts is None else {**parts.families, "base": parts.base}
                 row[f"explain_{forecast.name}"] = known
         return found
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the best 20 with what a reader should know of them."""
+        from tapescan.scan.notebook import as_html
+
+        return as_html(self)
 
     def to_json(self, top: int | None = None) -> str:
         """`to_dict` as indented JSON text."""

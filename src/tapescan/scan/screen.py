@@ -1,27 +1,21 @@
-"""A user's own screen: a SQL predicate and a ranking over any column of the result or feature name.
+"""A user's own screen: a SQL predicate and a ranking over any column.
 
     --where "close > sma_200 AND rsi_2 < 10 AND dollar_volume_20 > 5e6" --rank-by "rsi_2 asc"
 
-The predicate is parsed by polars' SQL parser; the features it needs are found from the names in it.
+The predicate is parsed by polars' SQL parser; the columns it needs are found from the names in it.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import polars as pl
 from polars.exceptions import PolarsError
 
-from tapescan.core.errors import InputError, OptionError, ScreenError, nearest
-from tapescan.features.plan import known_features, parse_feature
+from tapescan.core.errors import ScreenError
 
-__all__ = ["Ranking", "Screen", "features_among", "parse_ranking", "parse_screen"]
+__all__ = ["Ranking", "Screen", "parse_ranking", "parse_screen"]
 
-
-#: Forecasts of models, and their parts in the score.
-ALPHA = re.compile(r"(score_)?alpha_\d+")
 
 #: The parser's time grows faster than the text.
 LONGEST = 4000
@@ -90,32 +84,6 @@ def parse_ranking(text: str) -> Ranking:
     if way not in {"", "asc", "desc"} or not column:
         raise ScreenError(f"--rank-by {text!r}", 'expected a column and, if wanted, asc or desc: "rsi_2 asc"')
     return Ranking(column, way == "asc")
-
-
-def features_among(
-    names: Iterable[str], columns: Collection[str], where: str, error_type: type[InputError] = ScreenError
-) -> tuple[str, ...]:
-    """Those of `names` that are features, not columns of the result.
-
-    where : the option the names come from, for the message. Raises `error_type` for a name that is neither,
-    with the nearest known ones.
-    """
-    found = []
-    for name in names:
-        if name in columns:
-            continue
-        try:
-            parse_feature(name)
-        except OptionError as error:
-            if not error.what.startswith("unknown"):
-                raise error_type(f"{where}: {error.what}", error.hint) from error
-            if ALPHA.fullmatch(name):
-                hint = "no model that may be used makes it: `tapescan train`, `tapescan models`"
-            else:
-                hint = nearest(name, (*columns, *known_features())) or error.hint
-            raise error_type(f"{where}: unknown name {name!r}", hint) from error
-        found.append(name)
-    return tuple(found)
 
 
 def _first_line(error: Exception) -> str:

@@ -18,6 +18,7 @@ from typing import get_args
 import polars as pl
 
 from tapescan.core.errors import OptionError, StoreError
+from tapescan.core.logging import logger
 from tapescan.core.settings import Adjustment
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
@@ -180,5 +181,6 @@ class KnownStore:
     def _open(self, table: str) -> StoredTable:
         if table not in self._tables:
             version = self.versions.get(table)
+            logger.debug("reading %s of %s at version %s, as of %s", table, self.path, version, self.day or "all")
             self._tables[table] = StoredTable(self.path, find_table(table), version, absent=version is None)
         return self._tables[table]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import polars as pl
 
 from tapescan.core.errors import StoreError
+from tapescan.core.logging import logger
 from tapescan.tables.definition import Table
 
 if TYPE_CHECKING:
@@ -188,6 +189,9 @@ class StoredTable:
         rows = rows.select(pl.col(name).cast(kind) for name, kind in self.schema.items())
         if history:
             rows = rows.with_columns(pl.col(self.declared.known).dt.year().alias(PARTITION))
+        logger.debug(
+            "committing %s rows to %s of %s (%s)", f"{len(rows):,}", self.name, self.store, predicate or mode
+        )
         written = WriterProperties(compression=_COMPRESSION, max_row_group_size=_ROW_GROUP)
         strict = CommitProperties(
             max_commit_retries=0, app_transactions=None if reached is None else [Transaction(*reached)]

@@ -49,6 +49,15 @@ def one_line(done: Run) -> str:
     return message[0]
 
 
+def test_verbose_tells_on_standard_error_and_leaves_the_result_alone(store: Path) -> None:
+    quiet, told = (
+        tapescan(*first, "scan", "--store", str(store), "--format", "csv") for first in ((), ("--verbose",))
+    )
+    assert told.stdout == quiet.stdout
+    assert f"reading bars of {store}" in told.stderr
+    assert "reading bars of" not in quiet.stderr
+
+
 def test_scan_as_json_is_one_object(store: Path) -> None:
     done = tapescan("scan", "--store", str(store), "--format", "json", "--top", "5")
     assert done.returncode == 0, done.stderr

@@ -75,8 +75,10 @@ def test_sync_then_scan_says_how_fresh_each_symbol_is(command: Command, market: 
     assert planned.returncode == 0
     assert "nothing was fetched" in planned.stdout
     assert not (tmp_path / "store").exists()
-    done = command(*SYNC)
+    done = command("--verbose", *SYNC)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "asking massive for /v2/aggs/grouped" in done.stderr
+    assert KEY not in done.stdout + done.stderr
     assert "asked 142 calls, got 142" in done.stdout
     assert "nothing to fetch" in command(*SYNC).stdout
     store = Store(tmp_path / "store")

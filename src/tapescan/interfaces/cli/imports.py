@@ -7,8 +7,8 @@ from typing import Annotated, cast
 
 import typer
 
+from tapescan.core.settings import Adjustment
 from tapescan.interfaces.cli.console import output, progress_line
-from tapescan.market.adjust import Adjustment
 
 __all__ = ["import_files"]
 

@@ -15,7 +15,19 @@ import typer
 from typer.exceptions import TyperException
 
 from tapescan.core.errors import TapescanError
-from tapescan.interfaces.cli import bench, doctor, imports, indicators, scan, show, sync, train
+from tapescan.core.logging import show_log
+from tapescan.interfaces.cli import (
+    bench,
+    columns,
+    doctor,
+    imports,
+    indicators,
+    profiles,
+    scan,
+    show,
+    sync,
+    train,
+)
 from tapescan.version import __version__
 
 __all__ = ["app", "main"]
@@ -26,7 +38,6 @@ INTERRUPTED = 130
 app = typer.Typer(
     name="tapescan",
     help="Whole-market stock scanner: every US-listed stock, ranked and explained.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
@@ -43,7 +54,13 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
-) -> None: ...
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Tell on standard error what is read, asked for and stored.")
+    ] = False,
+) -> None:
+    del version  # has been answered
+    if verbose:
+        show_log()
 
 
 app.command("import")(imports.import_files)
@@ -55,7 +72,9 @@ app.command("evaluate")(train.evaluate)
 app.command("models")(train.models)
 app.command("scan")(scan.scan)
 app.command("show")(show.show)
+app.command("columns")(columns.columns)
 app.command("indicators")(indicators.indicators)
+app.command("profiles")(profiles.profiles)
 app.command("bench")(bench.bench)
 
 

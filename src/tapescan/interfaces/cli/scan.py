@@ -6,21 +6,25 @@ import io
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import polars as pl
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from tapescan.core.errors import FileError, OptionError
 from tapescan.core.settings import Settings, load_settings
-from tapescan.history.market import EMBEDDED, Embedded
+from tapescan.interfaces.cli.complete import column_lists, column_names, profile_names
 from tapescan.interfaces.cli.console import PLAIN_WIDTH, errors, notes, output, progress_line
 from tapescan.interfaces.cli.stores import existing_store
 from tapescan.interfaces.cli.table import result_table
-from tapescan.scan.result import ScanResult
-from tapescan.store import Store
+
+if TYPE_CHECKING:  # a shell that completes a name does not wait for what only a scan needs
+    import polars as pl
+
+    from tapescan.history.market import Embedded
+    from tapescan.scan.result import ScanResult
+    from tapescan.store import Store
 
 __all__ = ["chosen_market", "chosen_models", "read_scan", "scan"]
 
@@ -30,7 +34,9 @@ StoreOption = Annotated[
     str, typer.Option(help="Folder or URL of the store; the simulated market when there is none.")
 ]
 AsOfOption = Annotated[str, typer.Option(metavar="DATE", help="Use only what was known at the close of this day.")]
-ProfileOption = Annotated[str, typer.Option(help="Name of a profile, or a TOML file.")]
+ProfileOption = Annotated[
+    str, typer.Option(autocompletion=profile_names, help="Name of a profile (`tapescan profiles`), or a TOML file.")
+]
 ModelsOption = Annotated[
     str, typer.Option(metavar="DIR", help="Folder of trained models. [default: models in the store's folder]")
 ]
@@ -44,7 +50,10 @@ def scan(
     where: Annotated[
         str, typer.Option(metavar="SQL", help='Screen: "close > sma_200 AND rsi_2 < 10 AND dollar_volume_20 > 5e6".')
     ] = "",
-    rank_by: Annotated[str, typer.Option(metavar="COLUMN", help='Order: "score", "rsi_2 asc", any column.')] = "",
+    rank_by: Annotated[
+        str,
+        typer.Option(metavar="COLUMN", autocompletion=column_names, help='Order: "score", "rsi_2 asc", any column.'),
+    ] = "",
     top: Annotated[
         int | None,
         typer.Option(
@@ -52,7 +61,12 @@ def scan(
         ),
     ] = None,
     features: Annotated[
-        str, typer.Option(metavar="LIST|all", help="Feature columns to add: rsi_14,atr_14 or all.")
+        str,
+        typer.Option(
+            metavar="LIST|all",
+            autocompletion=column_lists,
+            help="Columns to add: rsi_14,f_score,ipo_year (see `tapescan columns`), or all default indicators.",
+        ),
     ] = "",
     output_format: Annotated[
         str, typer.Option("--format", help="table, json, csv or parquet. [default: by --output's ending, else table]")
@@ -147,6 +161,8 @@ def chosen_market(settings: Settings, store: str) -> tuple[Store | Embedded, tup
 
     A store that is named but not there is a StoreError: a mistyped path must not turn into invented prices.
     """
+    from tapescan.history.market import EMBEDDED
+
     place = store or settings.store
     if not place:
         return EMBEDDED, ()
@@ -168,6 +184,8 @@ def _stale(result: ScanResult) -> str:
 def _record(result: ScanResult, place: str, rows: int) -> None:
     if "store" not in result.provenance["data"]:
         raise OptionError("--record needs a store with bars", "the simulated market has no history; add --store DIR")
+    from tapescan.store import Store
+
     Store(place).record_scan(result.as_of, result.provenance["profile"]["name"], result.to_json(rows))
 
 

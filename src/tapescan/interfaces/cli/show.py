@@ -11,7 +11,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from tapescan.core.settings import load_settings
-from tapescan.fundamentals.ratios import LEAST_TESTS, PIOTROSKI
 from tapescan.interfaces.cli.console import notes, output, progress_line
 from tapescan.interfaces.cli.scan import (
     AsOfOption,
@@ -69,7 +68,7 @@ def show(
         )
     console.print(f"Market ({found.scan.regime.index}): {found.scan.regime}")
     _factors(console, found.factors)
-    if any(view.name in {"value", "quality", "growth"} for view in found.factors):
+    if any(view.of_statements for view in found.factors):
         console.print(_statements(found.statements), soft_wrap=True)
     for forecast in found.forecasts:
         for line in _forecast(forecast):
@@ -106,6 +105,8 @@ def _forecast(view: ForecastView) -> list[str]:
 
 
 def _statements(known: Statements | None) -> str:
+    from tapescan.fundamentals.ratios import LEAST_TESTS, PIOTROSKI
+
     if known is None:
         return "Statements: none known of this symbol's company"
     said = f"Statements: period to {known.period_end}, known since {known.known_at}"

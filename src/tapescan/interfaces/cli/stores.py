@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tapescan.core.errors import OptionError, StoreError
 from tapescan.core.settings import load_settings
-from tapescan.store import Store
+
+if TYPE_CHECKING:  # a shell that completes a name does not wait for it
+    from tapescan.store import Store
 
 __all__ = ["existing_store", "store_place"]
 
@@ -21,6 +24,8 @@ def store_place(option: str) -> str:
 
 def existing_store(place: str) -> Store:
     """The store at a place; an empty folder is one. Raises StoreError when nothing is there: paths are mistyped."""
+    from tapescan.store import Store
+
     found = Store(place)
     if not found.exists() and not Path(place).is_dir():
         raise StoreError(f"there is no store at {place}", f"`tapescan import FILES... --store {place}` makes one")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from tapescan.scan.result import ScanResult
+from tapescan.scan.cells import cell, fixed
+
+if TYPE_CHECKING:
+    from tapescan.scan.result import ScanResult
 
 __all__ = ["result_table"]
 
@@ -18,6 +21,9 @@ __all__ = ["result_table"]
 GAP = 3
 
 NAME_WIDTH = 24
+
+#: What a list shows anyway.
+SHOWN = {"rank", "symbol", "score", "side", "close", "stop", "target", "shares", "name", "sector"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ def _candidates(result: ScanResult, rows: Sequence[dict[str, Any]]) -> list[_Col
     shares = result.provenance["weights"]
 
     def numbers(key: str, title: str, digits: int) -> _Column:
-        return _Column(title, title, tuple(_number(row[key], digits) for row in rows))
+        return _Column(title, title, tuple(fixed(row[key], digits) for row in rows))
 
     def texts(key: str, title: str, width: int = 100) -> _Column:
         return _Column(title, title, tuple(str(row[key] or "")[:width].strip() for row in rows), left=True)
@@ -75,7 +81,7 @@ def _candidates(result: ScanResult, rows: Sequence[dict[str, Any]]) -> list[_Col
         numbers("close", "close", 2),
         numbers("stop", "stop", 2),
         numbers("target", "target", 2),
-        *(_feature(name, rows) for name in result.features),
+        *(_asked(name, rows) for name in result.features if name not in SHOWN),
         numbers("shares", "shares", 0),
     ]
     if len({row["side"] for row in rows}) > 1 or rows[0]["side"] != "long":
@@ -99,23 +105,7 @@ def _why(row: dict[str, Any], shares: dict[str, float], terms: int) -> str:
     return " ".join(f"{name.replace('_', ' ')} {moved[name]:+.0f}" for name in order)
 
 
-def _number(value: float | None, digits: int) -> str:
-    if value is None:
-        return "-"
-    if digits == 2 and abs(value) < 1.0:
-        digits = 4
-    return f"{value:,.{digits}f}"
-
-
-def _feature(name: str, rows: Sequence[dict[str, Any]]) -> _Column:
-    """A requested feature with four significant digits: 79.42M, 0.001234."""
-    return _Column(name, name, tuple(_short(row[name]) for row in rows))
-
-
-def _short(value: float | None) -> str:
-    if value is None:
-        return "-"
-    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
-        if abs(value) >= size:
-            return f"{value / size:.2f}{letter}"
-    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+def _asked(name: str, rows: Sequence[dict[str, Any]]) -> _Column:
+    """A column that was asked for."""
+    words = any(isinstance(row[name], str) for row in rows)
+    return _Column(name, name, tuple(cell(row[name]) for row in rows), left=words)

@@ -15,8 +15,8 @@ import msgspec
 import polars as pl
 
 from tapescan.core.errors import VendorError
-from tapescan.fundamentals import CONCEPTS, RAW
-from tapescan.fundamentals.items import Concept
+from tapescan.fundamentals.items import CONCEPTS, Concept
+from tapescan.fundamentals.observe import RAW
 from tapescan.network.link import Link
 
 __all__ = ["Frame", "Period", "frame_facts", "frames_of", "periods"]

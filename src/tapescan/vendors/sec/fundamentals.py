@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from tapescan.fundamentals import CONCEPTS, RAW, check_facts
-from tapescan.fundamentals.observe import observed
+from tapescan.fundamentals.items import CONCEPTS
+from tapescan.fundamentals.observe import RAW, check_facts, observed
 from tapescan.network.link import Link
 from tapescan.tables.registry import schema_of
 from tapescan.vendors.seam import Batch, Problem

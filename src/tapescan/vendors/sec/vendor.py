@@ -19,7 +19,7 @@ import msgspec
 import polars as pl
 
 from tapescan.core.errors import OptionError, VendorError
-from tapescan.fundamentals import RAW
+from tapescan.fundamentals.observe import RAW
 from tapescan.market.clock import session_of
 from tapescan.market.spelling import normal_spelling
 from tapescan.network.link import Link, Reply

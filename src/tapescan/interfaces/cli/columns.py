@@ -1,0 +1,49 @@
+"""`tapescan columns`: everything that a screen, a ranking, a result or an export can name."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from tapescan.interfaces.cli.complete import source_names
+from tapescan.interfaces.cli.console import output
+
+__all__ = ["columns"]
+
+
+def columns(
+    source: Annotated[
+        str, typer.Option(autocompletion=source_names, help="Only this source, as named in the last column.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="All facts as JSON.")] = False,
+) -> None:
+    """List all columns by name, with title, unit, group, range and source: what --where, --rank-by and --features
+    may name."""
+    from tapescan.columns.reference import facts, reach
+    from tapescan.columns.registry import all_columns, sources
+    from tapescan.core.errors import OptionError, nearest
+
+    known = {one.name: one for one in sources()}
+    if source and source not in known:
+        raise OptionError(f"--source {source!r}", nearest(source, known) or f"expected one of {', '.join(known)}")
+    chosen = all_columns(source or None)
+    if as_json:
+        typer.echo(json.dumps([facts(one) for one in chosen], indent=2))
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("column", "title", "unit", "group", "range", "source"):
+        table.add_column(heading, overflow="fold")
+    for one in chosen:
+        table.add_row(one.name, escape(one.title), one.unit, one.group, reach(one), one.source)
+    console = output()
+    if chosen:
+        console.print(table)
+    for name, of in known.items():
+        if source in {"", name} and of.families:
+            console.print(f"{name}: {of.families}", markup=False, soft_wrap=True)
+    console.print(f"{len(chosen)} columns")

@@ -1,0 +1,85 @@
+"""Who may take part, and why not: one test a reason, the same for a scan of today and for any day of the past.
+
+The tests are plain functions over arrays of any shape, ``(symbols,)`` of one day or ``(rows, lanes)`` of many, and
+say True where the reason applies. What is unknown (NaN) passes no test: it is out.
+
+    first_reason({
+        "short_history": short_history(bars, 253),
+        "price": off_price(close, 3.0),
+        "illiquid": illiquid(dollar_volume, 5e6),
+    })
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tapescan.core.typing import Bools, Floats, Texts
+
+__all__ = [
+    "REASONS",
+    "TRADED",
+    "first_reason",
+    "illiquid",
+    "none_of",
+    "off_price",
+    "short_history",
+    "stale",
+]
+
+#: The feature behind the least dollar volume: mean dollars a session.
+TRADED = "dollar_volume_20"
+
+#: Every reason in words, in the order in which they are looked at: the first that applies is the one that is given.
+REASONS = {
+    "bars_refused": "all of its bars were refused (see the quarantine table)",
+    "no_bars": "listed, but without a bar up to the as-of session",
+    "index": "it is the market index that the others are measured against",
+    "delisted": "it was no longer listed on the as-of session",
+    "stale": "its newest bar is older than the as-of session",
+    "type": "its type of security is not in the profile",
+    "sector": "its sector is not in the profile",
+    "short_history": "fewer bars than the profile asks for",
+    "price": "its close is outside the profile's price range",
+    "illiquid": "its mean dollar volume is below the profile's least",
+    "screen": "it does not satisfy --where",
+}
+
+
+def stale(newest: NDArray[np.integer], as_of: int) -> Bools:
+    """Without a bar of the day. newest : each symbol's newest session, days since 1970-01-01, as `as_of`."""
+    return newest < as_of
+
+
+def none_of(words: pl.Series, wanted: Sequence[str]) -> Bools:
+    """Of another type, or sector, than those wanted."""
+    found: Bools = ~words.is_in(list(wanted)).to_numpy()
+    return found
+
+
+def short_history(bars: NDArray[np.integer], least: int) -> Bools:
+    """bars : how many there are up to the day, its own included."""
+    return bars < least
+
+
+def off_price(close: Floats, least: float, most: float = np.inf) -> Bools:
+    """close : dollars."""
+    return ~((close >= least) & (close <= most))
+
+
+def illiquid(traded: Floats, least: float) -> Bools:
+    """traded : mean dollars a session (TRADED)."""
+    return ~(traded >= least)
+
+
+def first_reason(applies: Mapping[str, Bools]) -> Texts:
+    """The first of REASONS that applies, in their order; empty where none does.
+
+    applies : by reason, all of one shape, or such as can be brought to it.
+    """
+    ordered = [name for name in REASONS if name in applies]
+    return np.select([applies[name] for name in ordered], ordered, default="")

@@ -1,0 +1,159 @@
+"""A cross-section: all that is known of all symbols on one session, before anybody is ranked.
+
+A scan makes one and ranks it; an explanation looks into the one that was ranked.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tapescan.columns.definition import Array, Column
+from tapescan.columns.factors import RELATIVE_HORIZONS
+from tapescan.columns.registry import find_column
+from tapescan.core.settings import Adjustment
+from tapescan.core.typing import Days, Ints, Texts
+from tapescan.engine.seam import Engine
+from tapescan.features.compute import Features, latest
+from tapescan.features.plan import Plan
+from tapescan.history.market import Market
+from tapescan.market import eligibility
+from tapescan.market.calendar import EPOCH
+from tapescan.market.index import market_return
+from tapescan.market.regime import Regime, market_regime
+from tapescan.scan.clock import Clock
+from tapescan.scan.profile import Filters
+
+__all__ = ["CrossSection", "observe"]
+
+
+@dataclass(frozen=True, eq=False)
+class CrossSection:
+    """What is known of all symbols at the close of a session.
+
+    as_of : the session. symbols : of the panel, in its order, which is that of all arrays.
+    universe : one row a requested symbol, as in `Market`: the panel's first, then those that are not in it.
+    features : what the plan asks for. statements : as in `Market`, one row a symbol of the panel; None in a market
+        without any.
+    regime : the market's. index : the name of the market index. index_returns : its return over each of
+        RELATIVE_HORIZONS, NaN where it is too short.
+    order : the places of the panel's symbols in the order of their names, in which sums over the market are taken.
+    adjust : what prices are adjusted for. provenance, notes : the market's.
+    timings : seconds a stage.
+    """
+
+    as_of: dt.date
+    symbols: tuple[str, ...]
+    newest: Days
+    universe: pl.DataFrame
+    features: Features
+    statements: pl.DataFrame | None
+    regime: Regime
+    index: str
+    index_returns: Mapping[int, float]
+    order: Ints
+    adjust: Adjustment
+    provenance: Mapping[str, Any]
+    notes: tuple[str, ...]
+    timings: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        return f"<cross-section of {len(self.symbols):,} symbols on {self.as_of}>"
+
+    @cached_property
+    def listed(self) -> pl.DataFrame:
+        """The universe's rows of the panel's symbols."""
+        return self.universe.head(len(self.symbols))
+
+    @cached_property
+    def sector(self) -> Ints:
+        """Each symbol's sector as a number from 0 on."""
+        return self.listed["sector"].fill_null("").rank("dense").to_numpy().astype(np.int64) - 1
+
+    def excluded(self, filters: Filters) -> Texts:
+        """Why each symbol may not be ranked, the first reason that applies; empty for the eligible."""
+        listed = self.listed
+        stale = eligibility.stale(self.newest, (self.as_of - EPOCH).days)
+        close, traded = self.features["close"], self.features[eligibility.TRADED]
+        return eligibility.first_reason(
+            {
+                "index": np.array([symbol == self.index for symbol in self.symbols], dtype=bool),
+                "delisted": stale & listed["delisted"].to_numpy(),
+                "stale": stale,
+                "type": eligibility.none_of(listed["type"], filters.types),
+                **({"sector": eligibility.none_of(listed["sector"], filters.sectors)} if filters.sectors else {}),
+                "short_history": eligibility.short_history(listed["bars"].to_numpy(), filters.min_bars),
+                "price": eligibility.off_price(close, filters.min_price, filters.max_price),
+                "illiquid": eligibility.illiquid(traded, filters.min_dollar_volume),
+            }
+        )
+
+    def values(self, more: Mapping[str, Array] | None = None) -> ColumnValues:
+        """The columns by name. more : those that came to be known since, such as scores."""
+        return ColumnValues(self, more or {})
+
+    def listing_column(self, name: str, universe: pl.DataFrame | None = None) -> pl.Series:
+        """A column of the listing; null where this market's listing has none. universe : None for `listed`."""
+        rows, dtype = self.listed if universe is None else universe, find_column(name).dtype
+        return rows[name].cast(dtype) if name in rows.columns else pl.Series(name, [None] * len(rows), dtype=dtype)
+
+
+class ColumnValues(dict[str, Array]):
+    """The columns of a cross-section by name, each ``(symbols,)``, looked up or computed when first asked for."""
+
+    def __init__(self, section: CrossSection, more: Mapping[str, Array]) -> None:
+        super().__init__(more)
+        self._section = section
+
+    def __missing__(self, name: str) -> Array:
+        self[name] = found = self._found(find_column(name))
+        return found
+
+    def _found(self, column: Column) -> Array:
+        if column.value is not None:
+            with np.errstate(all="ignore"):  # what comes out as no finite number is unknown
+                made = np.asarray(column.value(self))
+                return np.where(np.isfinite(made), made, np.nan) if made.dtype == np.float64 else made
+        section = self._section
+        match column.source:
+            case "bars":
+                return section.features[column.name]
+            case "listing":
+                return section.listing_column(column.name).to_numpy()
+            case "statements":
+                table = section.statements
+                return np.full(len(section.symbols), np.nan) if table is None else table[column.name].to_numpy()
+        raise KeyError(f"{column.name} is not known before symbols are ranked")
+
+
+def observe(market: Market, plan: Plan, engine: Engine | None = None) -> CrossSection:
+    """The cross-section of the market's newest session.
+
+    plan : the features to compute (`Request.plan`). engine : where; threads of this process for None.
+    """
+    # No more history than the plan asks for: what else was loaded must not change the last bits of a recursion.
+    panel, clock = market.panel.last(plan.rows), Clock()
+    features = clock.time("features", lambda: latest(panel, plan, engine))
+    regime = clock.time("regime", lambda: market_regime(panel.index, panel.as_of))
+    return CrossSection(
+        as_of=EPOCH + dt.timedelta(days=panel.as_of),
+        symbols=panel.symbols,
+        newest=panel.newest,
+        universe=market.universe,
+        features=features,
+        statements=market.fundamentals,
+        regime=regime,
+        index=panel.index.name,
+        index_returns={one: market_return(panel.index, panel.as_of, one) for one in RELATIVE_HORIZONS},
+        order=market.by_symbol,
+        adjust=market.adjust,
+        provenance=market.provenance,
+        notes=market.notes,
+        timings=clock.seconds,
+    )
