@@ -407,7 +407,7 @@ def test_where_models_come_from(inputs: Market, tmp_path: Path, monkeypatch: pyt
         alphas(models=tmp_path / "typo")
     with pytest.raises(OptionError, match="models: True; give their folder"):
         alphas(models=True)
-    with pytest.raises(OptionError, match="device is 'tpu'; give one of cpu, cuda"):
+    with pytest.raises(OptionError, match="device: 'tpu'; give one of cpu, cuda"):
         alphas(models=tmp_path / "other", device="tpu")
 
 
