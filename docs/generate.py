@@ -25,7 +25,7 @@ sys.path.insert(0, str(DOCS.parent))
 
 def printed(*words: str) -> str:
     """What a module prints, run as a script."""
-    return subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=True).stdout  # noqa: S603
+    return subprocess.run([sys.executable, "-m", *words], stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S603
 
 
 def settings() -> str:
@@ -132,9 +132,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "shipped-profiles.md": shipped_profiles,
     "python.md": python,
 }
-# Written as soon as their packages are there.
+# Written as soon as the code is there.
 for own, package in {"columns.md": "tapescan.columns", "tables.md": "tapescan.tables"}.items():
-    if find_spec(package):
+    if find_spec(package) and find_spec(f"{package}.reference"):
         PAGES[own] = of_module(f"{package}.reference")
 
 
