@@ -1,7 +1,7 @@
 """The conformance cards: numbered rules that every vendor's adapter keeps where it offers the thing.
 
 ``python -m tests.vendors.cards`` writes what each vendor says of itself, and the table vendor by card, into
-docs/vendors.md; `test_cards.py` runs each card on each vendor that it applies to, and checks that page.
+docs/reference/vendors.md; `test_cards.py` runs each card on each vendor that it applies to, and checks that page.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["CARDS", "PAGE", "written"]
 _SOURCES = (cards_data, cards_faults)
 CARDS = sorted(card.CARDS, key=lambda entry: entry.number)
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "vendors.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "vendors.md"
 
 
 def vendors() -> str:

@@ -31,7 +31,7 @@ def reach(one: Column) -> str:
 
 
 def reference_page() -> str:
-    """The page docs/columns.md, in Markdown."""
+    """The reference page, in Markdown."""
     lines = [
         "# Column reference",
         "",

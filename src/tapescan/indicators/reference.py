@@ -33,7 +33,7 @@ def facts(one: Indicator) -> dict[str, Any]:
 
 
 def reference_page() -> str:
-    """The page docs/indicators.md, in Markdown."""
+    """The page docs/reference/indicators.md, in Markdown."""
     groups = dict.fromkeys(one.group for one in registry.values())
     total = sum(len(one.defaults) * len(one.outputs) for one in registry.values())
     lines = [

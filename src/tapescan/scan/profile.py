@@ -184,7 +184,7 @@ def _parse(path: Path, where: str) -> Profile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileError(f"profile {where}: {error}", "correct the TOML there") from error
     except msgspec.ValidationError as error:
-        raise ProfileError(f"profile {where}: {error}", "docs/profiles.md lists every setting") from error
+        raise ProfileError(f"profile {where}: {error}", "docs/reference/profiles.md lists every setting") from error
     if not any(profile.weights.factors().values()):
         raise ProfileError(f"profile {where}: all weights are 0", "give at least one factor a weight")
     filters = profile.filters
