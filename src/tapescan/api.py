@@ -324,8 +324,7 @@ def explain_symbol(
 def load_market(
     data: Data = None, *, as_of: Day = None, adjust: Adjustment | None = None, progress: Progress = silent
 ) -> Market:
-    """A market with all its history, to scan again and again without reading it anew. Arguments as in
-    `scan_market`."""
+    """A market with all its history, to scan again and again. Arguments as in `scan_market`."""
     from tapescan.scan.opening import ready
 
     return ready(_opened(data), as_of, None, adjust, progress)
@@ -353,8 +352,7 @@ def compute_features(
     from tapescan.features.plan import default_features, plan_features
     from tapescan.scan.opening import ready
 
-    wanted = default_features() if names == "all" else (names,) if isinstance(names, str) else tuple(names)
-    plan = plan_features(wanted)
+    plan = plan_features(default_features() if names == "all" else (names,) if isinstance(names, str) else names)
     market = ready(_opened(data), as_of, plan, adjust, progress)
     found = latest(market.panel.last(plan.rows), plan)
     columns = {name: found.values[i] for i, name in enumerate(found.names)}

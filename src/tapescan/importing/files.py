@@ -13,29 +13,23 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import polars as pl
 
 from tapescan.core.errors import FileError
 from tapescan.core.progress import Progress
 from tapescan.importing.formats import (
-    IGNORED,
     file_symbol,
-    normal_symbols,
     other_symbol,
-    plain,
     printable,
-    refuse_no_text,
     refuse_two_symbols,
     table_of,
-    to_dates,
-    to_numbers,
 )
+from tapescan.importing.frames import Input, finish, note_ignored, numeric
 
-__all__ = ["Input", "frame_input", "read_input"]
+__all__ = ["read_input"]
 from tapescan.tables.definition import Table
 
 _PARQUET = (".parquet", ".pq")
@@ -56,19 +50,6 @@ _UNREADABLE = (
     pl.exceptions.PolarsError,
     pl.exceptions.PanicException,
 )
-
-
-@dataclass
-class Input:
-    """What one path given to an import holds.
-
-    frames : table -> its columns and ``source``, the file's name; rows as in the file. notes : what a person should
-    know, one line each.
-    """
-
-    path: str
-    frames: dict[str, pl.DataFrame] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
 
 def read_input(path: str | Path, progress: Progress | None = None) -> Input:
@@ -176,8 +157,8 @@ def _read_together(
     table, columns = table_of(names, shown, symbol_from_name=True)
     if table.kept != "history" or len(set(names)) < len(names) or other_symbol(names, columns):
         return None
-    numeric = _numeric(table, columns)
-    schema: dict[str, pl.DataType] = {name: numeric.get(name, pl.String()) for name in names}
+    numbers = numeric(table, columns)
+    schema: dict[str, pl.DataType] = {name: numbers.get(name, pl.String()) for name in names}
     try:
         frame = (
             pl.scan_csv(list(files), schema=schema, separator=separator, include_file_paths="__path", glob=False)
@@ -196,10 +177,10 @@ def _read_together(
         symbols = pl.Series([file_symbol(p.name) for p in paths], dtype=pl.String)
         frame = frame.with_columns(symbol=where.replace_strict(texts, symbols))
     try:
-        frame = _finish(frame, shown, table, first_row=None)
+        frame = finish(frame, shown, table, first_row=None)
     except FileError:
         return None  # read one by one, the message names the very file and line
-    _note_ignored(names, root.name, notes)
+    note_ignored(names, root.name, notes)
     return frame.with_columns(source=where.replace_strict(texts, sources)), table
 
 
@@ -223,133 +204,33 @@ def _read_one(file: Path, shown: str, notes: list[str], *, in_folder: bool) -> t
         other = other_symbol(names, columns)
         wanted = [*columns.values(), *([other] if other else [])]
         if text:
-            frame = _read_csv(file, separator, _numeric(table, columns), wanted)
+            frame = _read_csv(file, separator, numeric(table, columns), wanted)
         else:
             frame = pl.read_parquet(file, columns=wanted, glob=False)
     except _UNREADABLE as error:
         raise _unreadable(file, shown, error, text=text) from error
     if frame.is_empty():
         raise FileError(f"{shown}: the file holds no rows", _HINT_EMPTY)
-    _note_ignored(names, shown, notes)
+    note_ignored(names, shown, notes)
     if other:
         refuse_two_symbols(frame, columns["symbol"], other, shown, first_row=2 if text else None)
     frame = frame.select(pl.col(old).alias(new) for new, old in columns.items())
     if "symbol" not in columns:
         frame = frame.with_columns(symbol=pl.lit(file_symbol(file.name)))
-    frame = _finish(frame, shown, table, first_row=2 if text else None)
+    frame = finish(frame, shown, table, first_row=2 if text else None)
     if "as_of" in table.fields and "as_of" not in frame.columns and (listed := _date_in(file.name)):
         frame = frame.with_columns(as_of=pl.lit(listed))
     return frame.with_columns(source=pl.lit(shown)), table
 
 
-def _numeric(table: Table, columns: dict[str, str]) -> dict[str, pl.DataType]:
-    """The names in a file of the columns that hold numbers."""
-    return {old: pl.Float64() for name, old in columns.items() if _is_number(table, name)}
-
-
-def _is_number(table: Table, name: str) -> bool:
-    return name in table.fields and table.fields[name].type.is_numeric()
-
-
-def _read_csv(file: Path, separator: str, numeric: dict[str, pl.DataType], wanted: list[str]) -> pl.DataFrame:
+def _read_csv(file: Path, separator: str, numbers: dict[str, pl.DataType], wanted: list[str]) -> pl.DataFrame:
     """Columns as text, numbers as float64 where all of them are; symbols are text and nothing else."""
     try:
         return pl.read_csv(
-            file, infer_schema=False, schema_overrides=numeric, columns=wanted, separator=separator, glob=False
+            file, infer_schema=False, schema_overrides=numbers, columns=wanted, separator=separator, glob=False
         )
     except pl.exceptions.ComputeError:
         return pl.read_csv(file, infer_schema=False, columns=wanted, separator=separator, glob=False)
-
-
-def frame_input(given: Any, name: str = "the frame") -> Input:
-    """A data frame as a file would be: its table told by its columns, its values of one form.
-
-    given : polars, or anything that Arrow can read, as a pandas frame. Raises FileError for what cannot be used.
-    """
-    frame = _as_polars(given, name)
-    columns = list(frame.columns)
-    table, found = table_of(columns, name, symbol_from_name=False)
-    if frame.is_empty():
-        raise FileError(f"{name}: holds no rows", "give at least one")
-    if other := other_symbol(columns, found):
-        refuse_two_symbols(frame, found["symbol"], other, name, first_row=None)
-    frame = frame.select(pl.col(old).alias(new) for new, old in found.items())
-    return Input(name, {table.name: _finish(frame, name, table, None).with_columns(source=pl.lit(name))})
-
-
-def _as_polars(given: Any, name: str) -> pl.DataFrame:
-    if isinstance(given, pl.DataFrame):
-        return given
-    try:
-        if isinstance(given, pl.LazyFrame):
-            return given.collect()
-        if type(given).__module__.startswith("pandas"):  # column by column, which needs no pyarrow
-            return pl.DataFrame({str(name): _as_column(given[name].to_numpy()) for name in given.columns})
-        return pl.DataFrame(given)
-    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
-        what = f"{name}: a {type(given).__name__} cannot be read as one: {printable(str(error))}"
-        raise FileError(what, "give a polars or pandas frame, or an Arrow table") from error
-
-
-def _as_column(values: Any) -> Any:
-    # pandas keeps days in seconds, which polars does not know.
-    return values.astype("datetime64[us]") if values.dtype.kind == "M" else values
-
-
-def _finish(frame: pl.DataFrame, shown: str, table: Table, first_row: int | None) -> pl.DataFrame:
-    """Values of one form: float64 numbers, dates, normal symbols."""
-    refuse_no_text(frame["symbol"], shown, "symbol")
-    changed = [normal_symbols(frame["symbol"].cast(pl.String)).alias("symbol")]
-    for name in frame.columns:
-        if _is_number(table, name):
-            numbers = to_numbers(frame[name], shown, name, first_row)
-            if plausible := table.fields[name].plausible:
-                numbers = numbers.set(~numbers.is_between(*plausible), None)
-            changed.append(numbers.alias(name))
-        elif name in table.fields and table.fields[name].type == pl.Date:
-            changed.append(to_dates(frame[name], shown, _shown_date(name), first_row).alias(name))
-        elif name != "symbol":
-            if frame[name].dtype.is_nested() or frame[name].dtype in (pl.Binary, pl.Object):
-                raise FileError(f"{shown}: column {name} holds {frame[name].dtype}", "text is expected")
-            changed.append(frame[name].cast(pl.String, strict=False).str.strip_chars().alias(name))
-    finished = frame.with_columns(changed)
-    if table.kept == "history":
-        _refuse_intraday(finished, frame[table.known], shown)
-    return finished.drop("clock", strict=False)
-
-
-def _refuse_intraday(frame: pl.DataFrame, stamps: pl.Series, shown: str) -> None:
-    """Daily bars only: several times of day for one symbol and day are intraday bars.
-
-    frame : with dates, and the time of day in ``clock`` where the file has it in a column of its own.
-    stamps : the session column as it was in the file.
-    """
-    if "clock" in frame.columns:
-        stamps = frame["clock"]
-        timed = stamps.n_unique() > 1
-    elif stamps.dtype == pl.String:
-        timed = bool((stamps.str.len_chars() > 10).any())
-    else:
-        timed = isinstance(stamps.dtype, pl.Datetime)
-    if not timed:
-        return
-    times = pl.DataFrame({"symbol": frame["symbol"], "session": frame["session"], "at": stamps}).drop_nulls()
-    several = times.group_by("symbol", "session").agg(pl.col("at").n_unique()).filter(pl.col("at") > 1)
-    if len(several):
-        first = several.sort("symbol", "session").row(0)
-        raise FileError(
-            f"{shown}: {first[2]} bars for {first[0]} on {first[1]}: intraday bars are not supported yet",
-            "give one bar a symbol and day",
-        )
-
-
-def _note_ignored(names: Sequence[str], shown: str, notes: list[str]) -> None:
-    ignored = [name for name in names if plain(name) in IGNORED]
-    if ignored:
-        notes.append(
-            f"{shown}: column {', '.join(ignored)} is not used; prices come from open, high, low and close,"
-            " adjusted as --adjusted says"
-        )
 
 
 def _is_known(file: Path) -> bool:
@@ -416,10 +297,6 @@ def _is_utf8(line: bytes) -> bool:
 
 def _separator(header: str) -> str:
     return max(",;\t|", key=header.count) if any(header.count(s) for s in ",;\t|") else ","
-
-
-def _shown_date(name: str) -> str:
-    return "date" if name == "session" else name
 
 
 def _date_in(name: str) -> dt.date | None:

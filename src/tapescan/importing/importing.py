@@ -23,7 +23,8 @@ import polars as pl
 from tapescan.core.errors import FileError, OptionError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.settings import Adjustment
-from tapescan.importing.files import Input, frame_input, read_input
+from tapescan.importing.files import read_input
+from tapescan.importing.frames import Input, frame_input
 from tapescan.market import calendar
 from tapescan.market.clock import session_of
 from tapescan.market.quality import CONFLICT
