@@ -18,10 +18,10 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+import msgspec
 import polars as pl
 
 from tapescan.core.dates import parse_date
@@ -287,7 +287,7 @@ def scan_market(
     market = ready(opened, as_of, request.plan, adjust, progress)
     prepared = time.perf_counter() - begin
     result = run(market, request)
-    return replace(result, timings={"prepare": prepared, **result.timings})
+    return msgspec.structs.replace(result, timings={"prepare": prepared, **result.timings})
 
 
 def explain_symbol(

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import polars as pl
 import pytest
+from msgspec import structs
 
 from tapescan.history.market import Market
 from tapescan.scan.pipeline import run
@@ -64,7 +65,7 @@ def test_the_best_twenty_and_what_is_to_be_known(result: ScanResult) -> None:
 def test_a_hostile_name_is_only_a_text(result: ScanResult) -> None:
     frame = result.frame.with_columns(name=pl.lit(HOSTILE), sector=pl.lit("a & b"))
     about = {**result.provenance, "profile": {"name": HOSTILE, "digest": ""}}
-    hostile = replace(result, frame=frame, notes=(f"<script>{HOSTILE}</script>",), provenance=about)
+    hostile = structs.replace(result, frame=frame, notes=(f"<script>{HOSTILE}</script>",), provenance=about)
     page = hostile._repr_html_()
     seen = Seen(page)
     assert {"img", "script"}.isdisjoint(seen.tags)

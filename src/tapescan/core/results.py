@@ -10,11 +10,13 @@ import msgspec
 __all__ = ["Result", "plain"]
 
 
-class Result(msgspec.Struct):
-    """A result. Its fields are public; `to_dict` is what JSON, REST and other programs get."""
+class Result:
+    """What every result has beside its fields, which are public. A result is a msgspec struct that inherits this."""
+
+    __slots__ = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values: dates as text, frames as rows, NaN as None."""
+        """As plain values, as JSON, REST and other programs get them: dates as text, frames as rows, NaN as None."""
         found: dict[str, Any] = plain(self)
         return found
 

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from tapescan.core.errors import StoreError
 from tapescan.core.progress import Progress, silent
+from tapescan.core.results import Result, plain
 from tapescan.doctor.findings import (
     COMPARED,
     DISAGREEMENTS,
     STATEMENTS_WITHIN,
     Statements,
     compare_sources,
+    find_broken_keys,
     find_gaps,
     find_short_sessions,
     find_stale,
@@ -39,8 +41,7 @@ __all__ = ["Diagnosis", "examine"]
 EXPLAINED = 0.5
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
     """What was found in a store as it was known on a day; frames hold every case, the worst first.
 
     first, newest : sessions examined. symbols, bars : their number.
@@ -50,7 +51,7 @@ class Diagnosis:
     stale : symbol, newest, behind, listing; delisted symbols among them.
     jumps : as `jumps.JUMPS`. twice : symbol, ex_date, again, ratio of splits that are recorded on two days.
     compared, disagreements : as `findings.COMPARED` and `findings.DISAGREEMENTS`.
-    quarantine : kind, reason, rows.
+    quarantine : kind, reason, rows. keys : as `findings.find_broken_keys`.
     """
 
     store: str
@@ -69,6 +70,7 @@ class Diagnosis:
     compared: pl.DataFrame
     disagreements: pl.DataFrame
     quarantine: pl.DataFrame
+    keys: pl.DataFrame
     statements: Statements
 
     @property
@@ -81,31 +83,18 @@ class Diagnosis:
             "split-like jumps": len(self.jumps),
             "splits recorded twice": len(self.twice),
             "disagreements": len(self.disagreements),
+            "broken keys": len(self.keys),
         }
         return {name: count for name, count in counts.items() if count}
 
     def to_dict(self, top: int = 5) -> dict[str, Any]:
         """For JSON: counts, and the ``top`` worst cases of each finding; dates as text."""
-        found: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, pl.DataFrame):
-                found[field.name] = {"count": len(value), "worst": _rows(value.head(top))}
-            elif isinstance(value, dt.date):
-                found[field.name] = str(value)
-            elif not isinstance(value, Statements):
-                found[field.name] = value
+        told = {name: getattr(self, name) for name in self.__struct_fields__}
+        worst = {name: _worst(value, top) for name, value in told.items() if isinstance(value, pl.DataFrame)}
         of = self.statements
-        found["statements"] = {
-            "listed": of.listed,
-            "unmatched": of.unmatched,
-            "without": {"count": len(of.without), "worst": _rows(of.without.head(top))},
-            "newest": None if of.newest is None else str(of.newest),
-            "age": of.age,
-        }
-        found["compared"] = _rows(self.compared)
-        found["quarantine"] = _rows(self.quarantine)
-        return {"defects": self.defects, **found}
+        statements = plain(of) | {"without": _worst(of.without, top)}
+        whole = {name: _rows(told[name]) for name in ("compared", "quarantine")}
+        return plain({"defects": self.defects, **told, **worst, "statements": statements, **whole})  # type: ignore[no-any-return]
 
     def lines(self, top: int = 5) -> list[str]:
         """One page for a person, with the ``top`` worst cases of each finding."""
@@ -193,7 +182,11 @@ class Diagnosis:
         )
 
     def _others(self, top: int) -> list[str]:
-        lines = [f"in quarantine: {self.quarantine['rows'].sum():,} rows"]
+        lines = [f"tables with broken keys: {_count(self.keys)}"]
+        lines += [
+            f"  {table}: {rows:,} rows without their whole key, or of one key" for table, rows in self.keys.rows()
+        ]
+        lines.append(f"in quarantine: {self.quarantine['rows'].sum():,} rows")
         lines += [
             f"  {row['kind']}: {row['reason']}: {row['rows']:,}" for row in self.quarantine.iter_rows(named=True)
         ]
@@ -253,6 +246,7 @@ def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | 
         compared=compared,
         disagreements=disagreements,
         quarantine=_refused(known),
+        keys=find_broken_keys(known),
         statements=find_statements(listing, known.read("companies"), facts, newest),
     )
 
@@ -289,6 +283,10 @@ def _refused(known: KnownStore) -> pl.DataFrame:
 
 
 # --- words ------------------------------------------------------------------------------------------------
+
+
+def _worst(frame: pl.DataFrame, top: int) -> dict[str, Any]:
+    return {"count": len(frame), "worst": _rows(frame.head(top))}
 
 
 def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:

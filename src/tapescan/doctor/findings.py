@@ -6,23 +6,27 @@ import bisect
 import datetime as dt
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import polars as pl
 
+from tapescan.core.results import Result
 from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.quality import PRICES
 from tapescan.market.spelling import spelling_key
 from tapescan.market.universe import build_universe
+from tapescan.store import KnownStore
 from tapescan.sync.checking import AROUND, SHORT, short_sessions
+from tapescan.tables.registry import stored_tables
 
 __all__ = [
     "COMPARED",
     "DISAGREEMENTS",
     "Statements",
     "compare_sources",
+    "find_broken_keys",
     "find_gaps",
     "find_short_sessions",
     "find_stale",
@@ -73,6 +77,26 @@ DISAGREEMENTS: dict[str, pl.DataType] = {
     "other_value": pl.Float64(),
     "apart": pl.Float64(),
 }
+
+
+def find_broken_keys(known: KnownStore) -> pl.DataFrame:
+    """table, rows of the tables that hold rows without their whole key, or several of one key.
+
+    No import and no sync of ours writes such rows; another writer, or an older version, may have.
+    """
+    found = []
+    for table in stored_tables():
+        if not table.key or table.name not in known:
+            continue
+        # Of what changes a value has a row each time it changed, and two sources may say it.
+        key = [*table.key, "source", table.known] if table.kept == "changes" else list(table.key)
+        needed = pl.all_horizontal(pl.col(name).is_not_null() for name in table.key if name != "start")
+        counted = known.scan(table.name).select(pl.len(), whole=needed.sum(), keys=pl.struct(key).n_unique())
+        rows, whole, keys = counted.collect().row(0)
+        if broken := (rows - whole) or (rows - keys):
+            found.append((table.name, broken))
+    return pl.DataFrame(found, schema={"table": pl.String, "rows": pl.Int64}, orient="row")
+
 
 # --- sessions and gaps ------------------------------------------------------------------------------------
 
@@ -252,8 +276,7 @@ def _differing(pairs: pl.DataFrame) -> pl.DataFrame:
 # --- statements -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Statements:
+class Statements(Result, msgspec.Struct, frozen=True, eq=False):
     """Which listed common stocks have statements.
 
     listed : common stocks in the listing. unmatched : of them, those whose company is not known. without : symbol

@@ -46,7 +46,7 @@ REASONS = {
     "short_history": "fewer bars than the profile asks for",
     "price": "its close is outside the profile's price range",
     "illiquid": "its mean dollar volume is below the profile's least",
-    "screen": "it does not satisfy --where",
+    "screen": "it does not satisfy the screen",
 }
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 
+from tapescan.core.results import Result
 from tapescan.market.index import MarketIndex
 
 __all__ = ["Regime", "market_regime"]
@@ -13,8 +13,7 @@ __all__ = ["Regime", "market_regime"]
 SESSIONS_A_YEAR = 252
 
 
-@dataclass(frozen=True)
-class Regime:
+class Regime(Result, msgspec.Struct, frozen=True):
     """trend : ``up`` when the index is above its 200-session average and the 50-session average is too,
         ``down`` when both are below, else ``sideways``; ``unknown`` with fewer than 200 sessions.
     volatility : ``calm`` in the lowest third of the past year's readings, ``stressed`` in the highest tenth, else

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 
 from tapescan.columns.factors import AVERAGES, FACTORS, OSCILLATORS, points_column, value_column
 from tapescan.core.errors import OptionError, nearest
+from tapescan.core.results import Result, plain
 from tapescan.core.typing import Floats
 from tapescan.features.cross import percentile
 from tapescan.market.eligibility import REASONS
@@ -24,8 +25,7 @@ from tapescan.scan.result import ScanResult
 __all__ = ["Explanation", "FactorView", "ForecastView", "Statements", "explain"]
 
 
-@dataclass(frozen=True)
-class FactorView:
+class FactorView(Result, msgspec.Struct, frozen=True):
     """One factor of one symbol.
 
     value : its mean z-score, None when unknown. percentile : 0 to 1 among the ranked. points : its term of the
@@ -43,8 +43,7 @@ class FactorView:
     of_statements: bool = False
 
 
-@dataclass(frozen=True)
-class ForecastView:
+class ForecastView(Result, msgspec.Struct, frozen=True):
     """One model's forecast of one symbol.
 
     name, horizon : of the model, the latter in sessions. value : the expected rank among the market, about -0.5 to
@@ -60,8 +59,7 @@ class ForecastView:
     parts: Parts | None
 
 
-@dataclass(frozen=True)
-class Statements:
+class Statements(Result, msgspec.Struct, frozen=True):
     """What a symbol's ratios are made of.
 
     company : its number at the SEC, or its symbol. period_end : of the newest statement. known_at : the session from
@@ -76,8 +74,7 @@ class Statements:
     f_score_tests: int
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(Result, msgspec.Struct, frozen=True, eq=False):
     """row : the symbol's row of the scan's frame. factors : in the order of their weight.
     votes : the technical rating's votes: name and +1, 0, -1 or None. dropped : why it was not ranked, in words;
     empty if it was. statements : None when none of its company are known. forecasts : one a model."""
@@ -90,6 +87,11 @@ class Explanation:
     scan: ScanResult
     statements: Statements | None = None
     forecasts: tuple[ForecastView, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values; of the scan only what is not its rows."""
+        parts = {name: plain(getattr(self, name)) for name in self.__struct_fields__ if name != "scan"}
+        return parts | {"scan": self.scan.to_dict(top=0)}
 
 
 def explain(result: ScanResult, symbol: str) -> Explanation:

@@ -67,9 +67,9 @@ def prepare(
     made = {*forecasts, *map(points_column, forecasts)}
     screen = parse_screen(where) if where is not None else None
     ranking = parse_ranking(rank_by or RANKING[profile.side])
-    wanted = _found(features, "--features", OptionError, made)
-    tested = _found(screen.names, "--where", ScreenError, made) if screen else []
-    tested += _found([ranking.column], "--rank-by", ScreenError, made)
+    wanted = _found(features, "features", OptionError, made)
+    tested = _found(screen.names, "where", ScreenError, made) if screen else []
+    tested += _found([ranking.column], "rank_by", ScreenError, made)
     asked = {column.name: column for column in (*wanted, *tested)}
     shown = tuple(column for column in asked.values() if not column.always)
     if screen is not None:
@@ -101,10 +101,10 @@ def _is_named(column: Column) -> bool:
     return not column.always or column.source in {"factors", "forecasts"}
 
 
-def _found(names: Iterable[str], option: str, error_type: type[InputError], made: set[str]) -> list[Column]:
+def _found(names: Iterable[str], field: str, error_type: type[InputError], made: set[str]) -> list[Column]:
     """The columns of these names.
 
-    option : where the names come from, for the message. made : the columns of the models that may be used.
+    field : the argument that the names come from. made : the columns of the models that may be used.
     Raises `error_type` for a name that is no column, with the nearest ones; for a forecast that no model makes; and
     for what is not known before all are ranked.
     """
@@ -113,13 +113,14 @@ def _found(names: Iterable[str], option: str, error_type: type[InputError], made
         try:
             parts = with_needs([name])
         except OptionError as error:
-            raise error_type(f"{option}: {error.what}", error.hint) from error
+            raise error_type(error.what, error.hint, field=field) from error
         for part in parts.values():
             of = "" if part.name == name else f"{name} is made of "
             if part.source == "forecasts" and part.name not in made:
-                raise error_type(f"{option}: {of}unknown name {part.name!r}", nearest(part.name, made) or NO_MODEL)
-            if part.late and (of or option != "--features"):  # a result has it
+                hint = nearest(part.name, made) or NO_MODEL
+                raise error_type(f"{of}unknown name {part.name!r}", hint, field=field)
+            if part.late and (of or field != "features"):  # a result has it
                 what = f"{of}{part.name} is not known before all are ranked"
-                raise error_type(f"{option}: {what}", "name another column")
+                raise error_type(what, "name another column", field=field)
         found.append(parts[name])
     return found

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import polars as pl
 
+from tapescan.core.results import Result
 from tapescan.market.regime import Regime
 
 if TYPE_CHECKING:  # imported, they would load all kernels before the command line is even checked
@@ -19,8 +19,7 @@ if TYPE_CHECKING:  # imported, they would load all kernels before the command li
 __all__ = ["Coverage", "ScanResult"]
 
 
-@dataclass(frozen=True)
-class Coverage:
+class Coverage(Result, msgspec.Struct, frozen=True):
     """Who was asked for, who was ranked, who was dropped and why: requested = ranked + all of dropped."""
 
     requested: int
@@ -36,8 +35,7 @@ class Coverage:
         return f"{self.requested:,} requested = {self.ranked:,} ranked" + (f" + {reasons}" if reasons else "")
 
 
-@dataclass(frozen=True)
-class ScanResult:
+class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
     """A whole scan.
 
     frame : one row a requested symbol, the ranked ones first in rank order; `rank` is null for the others and
@@ -56,7 +54,7 @@ class ScanResult:
     timings: Mapping[str, float]
     provenance: Mapping[str, Any]
     notes: tuple[str, ...]
-    section: CrossSection = field(repr=False, compare=False)
+    section: CrossSection
     features: tuple[str, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
 
@@ -84,17 +82,8 @@ class ScanResult:
         rows = self.ranked if top is None else self.ranked.head(top)
         return {
             "as_of": self.as_of.isoformat(),
-            "regime": {
-                "trend": self.regime.trend,
-                "volatility": self.regime.volatility,
-                "realised": self.regime.realised if self.regime.realised == self.regime.realised else None,
-                "index": self.regime.index,
-            },
-            "coverage": {
-                "requested": self.coverage.requested,
-                "ranked": self.coverage.ranked,
-                "dropped": dict(self.coverage.dropped),
-            },
+            "regime": self.regime.to_dict(),
+            "coverage": self.coverage.to_dict(),
             "stale_by_sessions": self.stale,
             "timings": {stage: round(seconds, 6) for stage, seconds in self.timings.items()},
             "provenance": dict(self.provenance),

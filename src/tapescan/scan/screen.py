@@ -40,12 +40,12 @@ class Screen:
             found = frame.select(self.expression)
             parts = frame.select(part.alias(str(i)) for i, part in enumerate(_parts(self.expression)))
         except PolarsError as error:
-            raise ScreenError(
-                f"--where {self.text!r}: {_first_line(error)}", "compare numbers with numbers and texts with texts"
-            ) from error
+            hint = "compare numbers with numbers and texts with texts"
+            raise ScreenError(f"{self.text!r}: {_first_line(error)}", hint, field="where") from error
         column = found.to_series()
         if column.dtype != pl.Boolean:
-            raise ScreenError(f"--where {self.text!r} is not a condition", 'write a comparison, as in "rsi_14 < 30"')
+            hint = 'write a comparison, as in "rsi_14 < 30"'
+            raise ScreenError(f"{self.text!r} is not a condition", hint, field="where")
         if len(column) == 1 and len(frame) != 1:  # a constant such as 1 = 1
             column = column.new_from_index(0, len(frame))
         numbers = parts.select(pl.col(pl.Float32, pl.Float64).is_nan().fill_null(value=False))
@@ -65,14 +65,15 @@ class Ranking:
 def parse_screen(text: str) -> Screen:
     """Raises ScreenError when the text is no SQL expression, or longer than anybody writes."""
     if len(text) > LONGEST:
-        raise ScreenError(f"--where has {len(text):,} characters", f"write at most {LONGEST:,}")
+        raise ScreenError(f"it has {len(text):,} characters", f"write at most {LONGEST:,}", field="where")
     try:
         expression = pl.sql_expr(text)
         names = tuple(dict.fromkeys(expression.meta.root_names()))
     except PolarsError as error:
         raise ScreenError(
-            f"--where {text!r}: {_first_line(error)}",
+            f"{text!r}: {_first_line(error)}",
             'expected a SQL condition such as "close > sma_200 AND rsi_2 < 10"',
+            field="where",
         ) from error
     return Screen(text, expression, names)
 
@@ -82,7 +83,8 @@ def parse_ranking(text: str) -> Ranking:
     column, _, way = text.strip().partition(" ")
     way = way.strip().lower()
     if way not in {"", "asc", "desc"} or not column:
-        raise ScreenError(f"--rank-by {text!r}", 'expected a column and, if wanted, asc or desc: "rsi_2 asc"')
+        hint = 'expected a column and, if wanted, asc or desc: "rsi_2 asc"'
+        raise ScreenError(f"{text!r}", hint, field="rank_by")
     return Ranking(column, way == "asc")
 
 

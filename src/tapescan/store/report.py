@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import msgspec
 from msgspec import field
 
 from tapescan.core.results import Result
@@ -11,7 +12,7 @@ from tapescan.core.results import Result
 __all__ = ["ImportReport"]
 
 
-class ImportReport(Result):
+class ImportReport(Result, msgspec.Struct):
     """What an import did.
 
     files : paths given. bars_read : rows of bars in them. copies : exact copies among them, counted once.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import polars as pl
+from msgspec import field
 
 from tapescan.core.errors import VENDOR_REASONS
+from tapescan.core.results import Result
 from tapescan.store import ImportReport
 from tapescan.vendors.seam import Problem
 
@@ -20,8 +22,7 @@ __all__ = ["Failure", "PartReport", "SyncReport", "duration"]
 SHOWN = 10
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(Result, msgspec.Struct, frozen=True):
     """A call that brought nothing. key : the call's. reason : a word of VENDOR_REASONS."""
 
     key: str
@@ -31,8 +32,7 @@ class Failure:
     symbols: tuple[str, ...] = ()
 
 
-@dataclass
-class PartReport:
+class PartReport(Result, msgspec.Struct):
     """One kind of data from one vendor.
 
     calls : asked for. before : not needed, fetched earlier. made : answered and stored. left : not made, after a
@@ -131,8 +131,7 @@ def _named(problem: Problem) -> str:
     return name or problem.detail
 
 
-@dataclass
-class SyncReport:
+class SyncReport(Result, msgspec.Struct):
     """A whole sync. stopped : by Ctrl-C; what was complete is stored."""
 
     parts: list[PartReport] = field(default_factory=list)

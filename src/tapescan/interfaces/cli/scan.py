@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -146,7 +146,7 @@ def read_scan(settings: Settings, store: str, as_of: str, profile: str, **asked:
             device=settings.device,
             progress=progress,
         )
-    return replace(result, notes=(*said, *result.notes))
+    return msgspec.structs.replace(result, notes=(*said, *result.notes))
 
 
 def chosen_models(models: str, no_models: bool) -> str | Literal[False] | None:
