@@ -19,7 +19,7 @@ from tests.conftest import random_bars
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     found = Store(tmp_path / "store")
-    splits = pl.DataFrame({"symbol": ["S000", "S001"], "ex_date": [dt.date(2022, 6, 1)] * 2, "ratio": [2.0, 3.0]})
+    splits = pl.DataFrame({"symbol": ["S000", "S001"], "ex_date": [dt.date(2022, 2, 1)] * 2, "ratio": [2.0, 3.0]})
     tapescan.import_bars(random_bars(symbols=5, sessions=60, seed=3), splits, store=found)
     return found
 
@@ -37,7 +37,7 @@ def test_a_row_twice_or_without_its_key_is_found(store: Store, table: str) -> No
     assert find_broken_keys(store.known()).rows() == [(table, 1)]
     found = tapescan.examine_store(store)
     assert found.defects["broken keys"] == 1
-    assert f"  {table}: 1 rows without their key, or of one key" in found.lines()
+    assert f"  {table}: 1 rows without their whole key, or of one key" in found.lines()
     assert found.to_dict()["keys"] == {"count": 1, "worst": [{"table": table, "rows": 1}]}
     StoredTable(store.path, declared).append(one.with_columns(symbol=pl.lit(None, pl.String)))
     assert find_broken_keys(store.known()).rows() == [(table, 1)]
