@@ -31,8 +31,9 @@ from numpy.typing import NDArray
 
 from tapescan.core.jit import compile_kernel
 from tapescan.core.machine import threads
-from tapescan.core.typing import Bools, Floats, Ints, Shorts
-from tapescan.models.trees.trees import Trees, as_rows, share_out
+from tapescan.core.typing import Bools, Floats, Ints, Shorts, Singles
+from tapescan.engine.threads import Threads
+from tapescan.models.trees.trees import Trees, as_rows
 
 __all__ = ["contributions"]
 
@@ -93,20 +94,24 @@ def contributions(
     out[:, -1] = mean
     workers = workers or threads()
     lanes = min(LANES, -(-max(len(inputs), 1) // (workers * LEAST_LANES)) * LEAST_LANES)
-    deepest, points = int(steps.depth.max(initial=0)) + 2, steps.weight.shape[1]
-
-    def run(begin: int) -> None:
-        some = inputs[begin : begin + lanes]
-        columns = np.full((trees.features, lanes), np.nan)
-        columns[:, : len(some)] = some.T
-        parts = np.zeros((trees.features, lanes))
-        shift, effect, path = np.empty((deepest, lanes)), np.empty(lanes), np.empty(deepest, np.int64)
-        reach, below = np.ones((deepest, points, lanes)), np.empty((deepest, 2, points, lanes))
-        _explain(columns, steps, parts, shift, reach, below, path, effect)
-        out[begin : begin + lanes, :-1] = parts[:, : len(some)].T
-
-    share_out(run, range(0, len(inputs), lanes), workers)
+    begins = range(0, len(inputs), lanes)
+    pieces = [(steps, inputs[begin : begin + lanes], lanes) for begin in begins]
+    Threads(workers).fill(_explain_some, pieces, [out[begin : begin + lanes, :-1] for begin in begins])
     return out
+
+
+def _explain_some(piece: tuple[_Steps, Singles, int], out: Floats) -> None:
+    """The parts of at most `lanes` rows, ``(rows, features)``; lanes beyond the rows are empty."""
+    steps, rows, lanes = piece
+    features = out.shape[1]
+    deepest, points = int(steps.depth.max(initial=0)) + 2, steps.weight.shape[1]
+    columns = np.full((features, lanes), np.nan)
+    columns[:, : len(rows)] = rows.T
+    parts = np.zeros((features, lanes))
+    shift, effect, path = np.empty((deepest, lanes)), np.empty(lanes), np.empty(deepest, np.int64)
+    reach, below = np.ones((deepest, points, lanes)), np.empty((deepest, 2, points, lanes))
+    _explain(columns, steps, parts, shift, reach, below, path, effect)
+    out[:] = parts[:, : len(rows)].T
 
 
 @lru_cache(maxsize=8)
