@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import random
 import re
+import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -68,6 +70,11 @@ class Store:
             return True
         with store_errors(self.path, "read bars of"):
             return not table.scan(unknown).select(pl.len()).collect().item()
+
+    @property
+    def identity(self) -> str:
+        """Names the store wherever its folder is moved or copied to; empty without bars."""
+        return self._open("bars").identity
 
     def versions(self) -> dict[str, int]:
         """Table -> Delta version, for the tables that are there, bars first.
@@ -227,6 +234,10 @@ class Store:
         """Recorded scans, oldest first: as_of, profile, created_at (UTC), document (JSON text)."""
         return self._open("scans").read().sort("created_at", maintain_order=True)
 
+    def trials(self) -> pl.DataFrame:
+        """Trainings tried, oldest first: at (UTC), learner, horizon, configuration, chosen (JSON text)."""
+        return self._open("trials").read().sort("at", maintain_order=True)
+
     # --- writing --------------------------------------------------------------------------------------
 
     def import_files(
@@ -315,16 +326,25 @@ class Store:
 
     def record_scan(self, as_of: dt.date, profile: str, document: str) -> None:
         """Add a scan to the history; ``document`` is its result as JSON text."""
-        self._must_be_newest()
-        row = pl.DataFrame(
-            {"as_of": [as_of], "profile": [profile], "created_at": [dt.datetime.now(dt.UTC)], "document": [document]}
+        self._append(
+            "scans", {"as_of": as_of, "profile": profile, "created_at": dt.datetime.now(dt.UTC), "document": document}
         )
-        for _ in range(20):
+
+    def log_trial(self, learner: str, horizon: int, configuration: str, chosen: str) -> None:
+        """Add a training that is about to be tried; ``chosen`` is all that may be chosen for it, as JSON text."""
+        row = {"learner": learner, "horizon": horizon, "configuration": configuration, "chosen": chosen}
+        self._append("trials", {"at": dt.datetime.now(dt.UTC), **row})
+
+    def _append(self, name: str, row: dict[str, object]) -> None:
+        """Add a row to a table that only grows; others may do so at the same time."""
+        self._must_be_newest()
+        for attempt in range(20):
             try:
-                return self._open("scans").append(row)
+                return self._open(name).append(pl.DataFrame([row]))
             except Conflict as conflict:
                 cause = conflict
-        raise StoreError(f"cannot record a scan in the store {self.path}: {cause.__cause__}", "try again")
+                time.sleep(random.uniform(0.0, 0.02) * (attempt + 1))  # noqa: S311 (so that two do not meet again)
+        raise StoreError(f"cannot add to {name} of the store {self.path}: {cause.__cause__}", "try again")
 
     def _must_be_newest(self) -> None:
         if self._pinned is not None:

@@ -90,6 +90,14 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
         "created_at": pl.Datetime("us", "UTC"),
         "document": pl.String(),
     },
+    # Trainings that were tried on this store, only ever added; `chosen` is all that may be chosen for one, as JSON.
+    "trials": {
+        "at": pl.Datetime("us", "UTC"),
+        "learner": pl.String(),
+        "horizon": pl.Int64(),
+        "configuration": pl.String(),
+        "chosen": pl.String(),
+    },
     # What was fetched from vendors; `adding` explains how a row becomes true together with its data.
     "fetches": {
         "source": pl.String(),
@@ -179,6 +187,11 @@ class Table:
     def version(self) -> int | None:
         """The Delta version; None when the table is not there."""
         return None if self._delta is None else self._delta.version()
+
+    @property
+    def identity(self) -> str:
+        """The number that Delta Lake gave the table when it was made; empty when the table is not there."""
+        return "" if self._delta is None else str(self._delta.metadata().id)
 
     def files(self) -> pl.DataFrame:
         """One row a data file: path (absolute, or a URL), rows, first and last session, and year; null if unknown."""
