@@ -25,7 +25,7 @@ import polars as pl
 from tapescan.core.dates import parse_date
 from tapescan.core.errors import OptionError
 from tapescan.core.progress import Progress
-from tapescan.core.settings import setting
+from tapescan.core.settings import Device, setting
 from tapescan.features.compute import latest
 from tapescan.features.plan import Plan, default_features, plan_features
 from tapescan.features.warm import warm_up
@@ -33,7 +33,6 @@ from tapescan.history.market import Market, market_of_store, models_folder, simu
 from tapescan.market.adjust import Adjustment
 from tapescan.market.spelling import normal_spelling
 from tapescan.models.forecast import Models, load_models
-from tapescan.models.learners.xgboost import Device
 from tapescan.scan.explain import Explanation, explain
 from tapescan.scan.pipeline import prepare, run
 from tapescan.scan.profile import DEFAULT_PROFILE, Profile, load_profile
@@ -177,15 +176,16 @@ def _models(data: Data, models: Trained, device: Device) -> Models:
     if not (models is None or models is False or isinstance(models, str | Path)):
         raise OptionError(f"models is {models!r}", "give their folder, or False for none")
     named = setting("models") if models is None else models
-    if named:
-        if not Path(named).is_dir():
-            raise OptionError(f"there is no folder of models at {named}", "`tapescan train` makes one")
-        return load_models(named, device=device)
-    if named is False or data is None:
+    if named and not Path(named).is_dir():
+        raise OptionError(f"there is no folder of models at {named}", "`tapescan train` makes one")
+    if named is False:
         return Models(())
     if isinstance(data, Market):
-        return load_models(data.models, device=device)
-    return load_models(models_folder(data if isinstance(data, Store) else Store(str(data))), device=device)
+        own, store = data.models, data.store
+    else:
+        store = None if data is None else data if isinstance(data, Store) else Store(str(data))
+        own = None if store is None else models_folder(store)
+    return load_models(named or own, store, own=not named, device=device)
 
 
 def _check(data: Data, as_of: dt.date | str | None, adjust: Adjustment | None) -> None:

@@ -55,7 +55,7 @@ class Market:
     fundamentals : one row a symbol of the panel, in its order, as `companies.statement_rows` gives them; None for a
         market without statements.
     models : the folder where models trained on this market lie, if there are any; None for a market without one.
-    adjust : what its prices are adjusted for.
+    adjust : what its prices are adjusted for. store : the one that it was read from; None for a market of none.
     """
 
     panel: Panel
@@ -65,6 +65,7 @@ class Market:
     fundamentals: pl.DataFrame | None = None
     models: Path | None = None
     adjust: Adjustment = "splits"
+    store: Store | None = None
 
     @cached_property
     def by_symbol(self) -> Ints:
@@ -107,7 +108,7 @@ def market_of_store(
     refused = store.quarantine(newest, kind="bars")["symbol"]
     notes = (*_calendar_notes(newest, as_of), *_thin_notes(known, newest))
     inputs = _inputs(panel, known, store.symbols(), refused, {"store": versions, "adjust": adjust}, notes)
-    inputs = replace(inputs, models=models_folder(store), adjust=adjust)
+    inputs = replace(inputs, models=models_folder(store), adjust=adjust, store=store)
     return replace(inputs, fundamentals=_fundamentals(store, inputs, newest)) if "facts" in versions else inputs
 
 

@@ -92,7 +92,7 @@ def prepare(
     Raises ScreenError and OptionError.
     """
     models = usable(models or Models(()))
-    alphas = [name for model in models.models for name in (model.card.name, f"score_{model.card.name}")]
+    alphas = [name for model in models.models for name in (model.card.column, f"score_{model.card.column}")]
     types = RESULT_TYPES | dict.fromkeys(alphas, pl.Float64)
     columns = (*types, *RATIOS)
     screen = parse_screen(where) if where is not None else None
@@ -310,7 +310,7 @@ def _codes(column: pl.Series) -> Ints:
 def _provenance(
     inputs: Market, request: Request, forecasts: Sequence[Forecast], shares: Mapping[str, float], scale: float
 ) -> dict[str, Any]:
-    models = [{"name": one.name, "digest": one.model.card.digest, "gate": one.weight} for one in forecasts]
+    models = [{"name": one.model.card.name, "digest": one.model.card.digest, "gate": one.weight} for one in forecasts]
     return {
         "tapescan": __version__,
         "data": dict(inputs.provenance),

@@ -21,7 +21,7 @@ __all__ = ["Ranking", "Screen", "features_among", "parse_ranking", "parse_screen
 
 
 #: Forecasts of models, and their parts in the score.
-ALPHA = re.compile(r"(score_)?alpha_\d+")
+ALPHA = re.compile(r"(score_)?alpha_\w+_\d+")
 
 #: The parser's time grows faster than the text.
 LONGEST = 4000
