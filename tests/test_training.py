@@ -266,16 +266,17 @@ def test_another_learner_is_trained_stored_and_judged_beside_the_first(
     assert {"alpha_ridge_5", "alpha_xgboost_5"} <= {*row}
 
 
-def test_a_store_that_cannot_be_written_is_said_before_any_work(store: Store, tmp_path: Path) -> None:
-    shutil.copytree(store.path, tmp_path / "store")
-    (tmp_path / "store").chmod(0o500)
-    try:
-        if os.access(tmp_path / "store", os.W_OK):
-            pytest.skip("this user may write everywhere")
-        with pytest.raises(StoreError, match="cannot be written"):
-            train_models(tmp_path / "store", folder=tmp_path / "models", paths=False)
-    finally:
-        (tmp_path / "store").chmod(0o700)
+def test_a_store_that_cannot_be_written_is_said_before_any_work(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(found: Store) -> None:
+        raise StoreError(f"the store {found.path} cannot be written")
+
+    monkeypatch.setattr(Store, "check_writable", refuse)
+    told: list[str] = []
+    with pytest.raises(StoreError, match="cannot be written"):
+        train_models(store, folder=tmp_path, paths=False, progress=lambda _done, _total, what: told.append(what))
+    assert told == []
 
 
 def test_nothing_to_judge_is_said(store: Store, tmp_path: Path) -> None:
