@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from tapescan.api import scan_market
 from tapescan.core.errors import FileError, InputError, ModelError, OptionError, StoreError
 from tapescan.history.history import history_of, market_index
-from tapescan.models.judging.metrics import Judgement, judge
+from tapescan.models.judging.judgement import Judgement
+from tapescan.models.judging.metrics import judge
 from tapescan.models.learners.xgboost import LEARNER, Recipe, check_device, has_gpu
 from tapescan.models.registry.cards import Card, save_model
 from tapescan.models.registry.trials import StoreTrials

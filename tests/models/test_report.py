@@ -16,7 +16,7 @@ import pytest
 
 from tapescan.core.errors import FileError, ModelError
 from tapescan.models.judging.gate import gate
-from tapescan.models.judging.metrics import Judgement
+from tapescan.models.judging.judgement import Judgement
 from tapescan.models.registry.record import (
     FoldRecord,
     PathRecord,

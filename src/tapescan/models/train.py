@@ -24,7 +24,8 @@ from tapescan.core.progress import Progress
 from tapescan.core.typing import Days, Floats, Ints
 from tapescan.models.judging.folds import Fold
 from tapescan.models.judging.gate import Gate, check_leak, gate
-from tapescan.models.judging.metrics import Judgement, judge
+from tapescan.models.judging.judgement import Judgement
+from tapescan.models.judging.metrics import judge
 from tapescan.models.judging.tenths import tenths
 from tapescan.models.learners import baselines
 from tapescan.models.learners.seam import Learner, Recipe, check_needs, forecast_rows, training_rows

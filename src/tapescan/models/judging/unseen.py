@@ -16,7 +16,8 @@ from tapescan.core.typing import Floats
 from tapescan.market.calendar import EPOCH
 from tapescan.models.forecast import Model
 from tapescan.models.judging.folds import Fold, known_before
-from tapescan.models.judging.metrics import Judgement, judge
+from tapescan.models.judging.judgement import Judgement
+from tapescan.models.judging.metrics import judge
 from tapescan.models.learners import baselines
 from tapescan.models.learners.seam import forecast_rows
 from tapescan.models.registry.cards import Card

@@ -16,7 +16,7 @@ import numpy as np
 
 from tapescan.core.errors import ModelError
 from tapescan.models.judging.gate import Gate
-from tapescan.models.judging.metrics import Judgement
+from tapescan.models.judging.judgement import Judgement
 from tapescan.models.registry.files import decode_file, plain, seal_of, write_at_once
 from tapescan.models.registry.names import RECORDS, model_name, record_file
 
@@ -56,7 +56,7 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DatesRecord(_Part, frozen=True):
-    """`metrics.PerDate`: one entry a judged date in each list, ascending in time."""
+    """`judgement.PerDate`: one entry a judged date in each list, ascending in time."""
 
     session: tuple[dt.date, ...]
     pairs: tuple[Count, ...]
@@ -76,7 +76,7 @@ class DatesRecord(_Part, frozen=True):
 
 
 class SummaryRecord(_Part, frozen=True):
-    """`metrics.Summary`."""
+    """`judgement.Summary`."""
 
     dates: Count
     pairs: float
@@ -109,7 +109,7 @@ class DeflatedRecord(_Part, frozen=True):
 
 
 class JudgementRecord(_Part, frozen=True):
-    """`metrics.Judgement`."""
+    """`judgement.Judgement`."""
 
     horizon: Least
     every: Least
@@ -131,7 +131,7 @@ class GateRecord(_Part, frozen=True):
 
 
 class PathRecord(_Part, frozen=True):
-    """What one combinatorial path came to. net_spread : mean a horizon, a ratio, as in `metrics.Summary`."""
+    """What one combinatorial path came to. net_spread : mean a horizon, a ratio, as in `judgement.Summary`."""
 
     rank_ic: Number
     net_spread: Number
