@@ -16,7 +16,6 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tapescan.importing.importing import import_files
-from tapescan.models.judging.folds import walk_forward
+from tapescan.models.judging.folds import Fold, walk_forward
 from tapescan.models.judging.metrics import judge
-from tapescan.models.learners.baselines import BASELINES
-from tapescan.models.learners.xgboost import Recipe, fit, forecast
+from tapescan.models.learners import baselines
+from tapescan.models.learners.seam import Fitted, Learner, Recipe, forecast_rows, training_rows
+from tapescan.models.learners.xgboost import LEARNER as TREES
+from tapescan.models.learners.xgboost import Recipe as Trees
 from tapescan.models.samples.build import build_samples
 from tapescan.models.samples.labels import rank_labels
 from tapescan.models.samples.samples import Samples
@@ -39,12 +40,12 @@ EVERY, FOLDS = 5, 5
 
 #: The first is the product's.
 RECIPES: dict[str, Recipe] = {
-    "default": Recipe(),
-    "first": Recipe(rounds=400, depth=4, rate=0.03, rows=0.3, columns=0.3, leaf=0.001),
-    "smaller leaves": Recipe(leaf=0.005),
-    "depth 4": Recipe(depth=4),
-    "depth 2": Recipe(rounds=400, depth=2),
-    "stumps": Recipe(rounds=600, depth=1, rate=0.03),
+    "default": Trees(),
+    "first": Trees(rounds=400, depth=4, rate=0.03, rows=0.3, columns=0.3, leaf=0.001),
+    "smaller leaves": Trees(leaf=0.005),
+    "depth 4": Trees(depth=4),
+    "depth 2": Trees(rounds=400, depth=2),
+    "stumps": Trees(rounds=600, depth=1, rate=0.03),
 }
 
 
@@ -88,8 +89,7 @@ def fill(store: Store, market: SimulatedMarket, folder: Path) -> None:
 
 def compare(samples: Samples, market: SimulatedMarket, horizon: int) -> None:
     labels = rank_labels(samples.forward[horizon], samples.session)
-    labelled = np.isfinite(labels)
-    folds = walk_forward(np.unique(samples.session[labelled]), FOLDS, horizon)
+    folds = walk_forward(np.unique(samples.session[np.isfinite(labels)]), FOLDS, horizon)
     test = np.concatenate([fold.test_rows(samples.session) for fold in folds])
 
     def judged(forecasts: NDArray[Any], rows: NDArray[np.int64]) -> str:
@@ -105,27 +105,33 @@ def compare(samples: Samples, market: SimulatedMarket, horizon: int) -> None:
 
     say(f"\n{horizon} sessions: rank IC out of sample, and in training")
     say(f"{'planted':24}{judged(planted(samples, market, horizon)[test], test)}")
-    for name, baseline in BASELINES.items():
-        say(f"{name:24}{judged(np.concatenate([baseline(samples, fold, horizon) for fold in folds]), test)}")
+    for learner in baselines():
+        forecasts, _ = walk(samples, labels, learner, learner.prepare(), folds, horizon)
+        say(f"{learner.facts.kind:24}{judged(forecasts, test)}")
     mixed = shuffled(labels, samples.session)
-    for name, recipe, own in (*((n, r, labels) for n, r in RECIPES.items()), ("shuffled", Recipe(), mixed)):
+    for name, recipe, own in (*((n, r, labels) for n, r in RECIPES.items()), ("shuffled", Trees(), mixed)):
         begin = time.perf_counter()
-        forecasts, train = walk(samples, own, labelled, recipe, folds)
+        forecasts, last = walk(samples, own, TREES, recipe, folds, horizon)
         seconds = time.perf_counter() - begin
-        seen = np.flatnonzero(labelled & np.isin(samples.session, folds[-1].train))
-        say(f"{name:24}{judged(forecasts, test)}   {judged(train(seen), seen)}   {seconds:.0f} s")
+        seen = training_rows(samples, folds[-1].train, labels)
+        in_training = judged(forecast_rows(last, samples, seen), seen)
+        say(f"{name:24}{judged(forecasts, test)}   {in_training}   {seconds:.0f} s")
 
 
 def walk(
-    samples: Samples, labels: NDArray[np.float32], labelled: NDArray[np.bool_], recipe: Recipe, folds: list[Any]
-) -> tuple[NDArray[np.float32], Callable[[NDArray[np.int64]], NDArray[np.float32]]]:
-    """Forecasts of all test rows, and the last fold's model."""
-    parts, booster = [], None
+    samples: Samples,
+    labels: NDArray[np.float32],
+    learner: Learner,
+    recipe: Recipe,
+    folds: list[Fold],
+    horizon: int,
+) -> tuple[NDArray[np.float64], Fitted]:
+    """Forecasts of all test rows, and what was learnt for the last fold."""
+    parts = []
     for fold in folds:
-        rows = np.flatnonzero(labelled & np.isin(samples.session, fold.train))
-        booster = fit(samples, rows, labels, recipe)
-        parts.append(forecast(booster, samples, fold.test_rows(samples.session)))
-    return np.concatenate(parts), lambda rows: forecast(booster, samples, rows)
+        fitted = learner.fit(samples, fold.train, labels, horizon, recipe)
+        parts.append(forecast_rows(fitted, samples, fold.test_rows(samples.session)))
+    return np.concatenate(parts), fitted
 
 
 def shuffled(labels: NDArray[np.float32], session: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ has a value as soon as its lookback allows.
 from __future__ import annotations
 
 import datetime as dt
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,10 @@ import pytest
 
 from tapescan.market.calendar import sessions as exchange_sessions
 from tapescan.market.panel import Panel, build_panel
+
+# As `models.learners.xgboost.load_xgboost` has it, also where a test imports XGBoost first: threads that spin while
+# they wait make a training ten times slower beside another busy process.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 REAL = SHARED / "daily_us_2023_2025.parquet"

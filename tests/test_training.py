@@ -23,17 +23,19 @@ import pytest
 from numpy.typing import NDArray
 
 from tapescan.api import scan_market
-from tapescan.core.errors import FileError, InputError, ModelError, OptionError
+from tapescan.core.errors import FileError, InputError, ModelError, OptionError, StoreError
 from tapescan.history.history import history_of, market_index
 from tapescan.importing.importing import import_files
-from tapescan.models.forecast import load_models
-from tapescan.models.judging.metrics import Judgement, judge
-from tapescan.models.learners.xgboost import Recipe, check_device, has_gpu
+from tapescan.models.judging.judgement import Judgement
+from tapescan.models.judging.metrics import judge
+from tapescan.models.learners.xgboost import LEARNER, Recipe, check_device, has_gpu
 from tapescan.models.registry.cards import Card, save_model
+from tapescan.models.registry.trials import StoreTrials
 from tapescan.models.samples.build import build_samples
 from tapescan.models.samples.samples import Samples
-from tapescan.models.stored import judge_stored, model_folder, train_models
-from tapescan.models.train import Settings, learn
+from tapescan.models.stored import judge_stored, model_folder, stored_models, train_models
+from tapescan.models.task import Settings
+from tapescan.models.train import Learnt, learn
 from tapescan.simulation.market import SimulatedMarket, simulate
 from tapescan.store import Store
 from tests.interfaces.cli.test_cli import one_line, tapescan
@@ -74,6 +76,11 @@ def trained(store: Store) -> subprocess.CompletedProcess[str]:
     return tapescan("train", "--store", str(store.path), *options)
 
 
+def trees(samples: Samples, folder: Path) -> Learnt:
+    trials = StoreTrials(Store(folder / "trials"))
+    return learn(samples, (5,), folder, learner=LEARNER, trials=trials, settings=SETTINGS)[0]
+
+
 def planted(samples: Samples, market: SimulatedMarket) -> NDArray[np.float64]:
     """The order of the returns that is known: by the formula that they were drawn with."""
     symbols = np.array(samples.symbols)[samples.symbol]
@@ -84,7 +91,7 @@ def planted(samples: Samples, market: SimulatedMarket) -> NDArray[np.float64]:
 def test_training_finds_what_the_simulated_market_holds(
     market: SimulatedMarket, samples: Samples, tmp_path: Path
 ) -> None:
-    learnt = learn(samples, (5,), tmp_path, settings=SETTINGS)[0]
+    learnt = trees(samples, tmp_path)
     model = learnt.judgements["model"]
     rows = np.flatnonzero(np.isin(samples.session, model.per_date.session))
     best = judge(
@@ -108,7 +115,7 @@ def test_training_finds_nothing_once_the_returns_are_shuffled(samples: Samples, 
     known = np.flatnonzero(np.isfinite(forward))
     for rows in np.split(known, np.flatnonzero(np.diff(samples.session[known])) + 1):
         forward[rows] = random.permutation(forward[rows])
-    learnt = learn(replace(samples, forward={5: forward}), (5,), tmp_path, settings=SETTINGS)[0]
+    learnt = trees(replace(samples, forward={5: forward}), tmp_path)
     summary = learnt.judgements["model"].summary
     assert abs(summary.rank_ic) < 3.5 * summary.error
     assert learnt.gate.weight == 0.0
@@ -122,20 +129,20 @@ def test_a_symbol_with_one_bar_is_no_sample_and_has_no_forecast(
     assert trained.returncode == 0, trained.stderr
     row = scan_market(store).frame.filter(pl.col("symbol") == "ONEBAR").row(0, named=True)
     assert row["dropped"] == "short_history"
-    assert row["alpha_5"] is None
+    assert row["alpha_xgboost_5"] is None
 
 
 def test_what_is_stored_is_what_was_said(store: Store, trained: subprocess.CompletedProcess[str]) -> None:
     assert trained.returncode == 0, trained.stderr
-    (model,) = load_models(model_folder(store)).models
+    (model,) = stored_models(store).models
     assert model.card.last < END
     assert model.card.reason in trained.stdout
     again = tapescan("evaluate", "--store", str(store.path))
     assert again.returncode == 0, again.stderr
-    assert again.stdout.splitlines()[0] == "Forecasts over 5 sessions"
+    assert again.stdout.splitlines()[0] == "xgboost_5: forecasts over 5 sessions"
     assert trained.stdout.startswith(again.stdout.rstrip("\n"))
     listed = tapescan("models", "--store", str(store.path))
-    assert listed.stdout.splitlines()[1].split()[:3] == ["alpha_5", "5", "sessions"]
+    assert listed.stdout.splitlines()[1].split()[:4] == ["xgboost_5", "xgboost", "5", "sessions"]
     assert model.card.reason in listed.stdout
 
 
@@ -155,20 +162,20 @@ def test_a_scan_has_the_forecasts_and_says_whether_they_count(
     done = tapescan("scan", "--store", str(store.path), "--format", "json", "--top", "3")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    (model,) = load_models(model_folder(store)).models
+    (model,) = stored_models(store).models
     for row in found["rows"]:
-        assert -0.5 < row["alpha_5"] < 0.5
+        assert -0.5 < row["alpha_xgboost_5"] < 0.5
     if model.card.weight == 0.0:
-        assert f"alpha_5: {model.card.reason}" in done.stderr.splitlines()
+        assert f"xgboost_5: {model.card.reason}" in done.stderr.splitlines()
     before = tapescan("scan", "--store", str(store.path), "--as-of", "2025-06-20", "--format", "json", "--top", "3")
-    assert all(row["alpha_5"] is None for row in json.loads(before.stdout)["rows"])
+    assert all(row["alpha_xgboost_5"] is None for row in json.loads(before.stdout)["rows"])
     assert "its training has seen prices after" in before.stderr
 
 
 def test_stored_models_are_judged_on_what_came_later(store: Store, trained: subprocess.CompletedProcess[str]) -> None:
     assert trained.returncode == 0, trained.stderr
     (unseen,) = judge_stored(store).judged
-    (model,) = load_models(model_folder(store)).models
+    (model,) = stored_models(store).models
     session = unseen.judgements["model"].per_date.session
     assert dt.date(1970, 1, 1) + dt.timedelta(days=int(session[0])) >= END
     assert {*unseen.judgements} == {"model", "momentum", "reversal", "ridge"}
@@ -184,7 +191,7 @@ def test_stored_models_are_judged_on_what_came_later(store: Store, trained: subp
         every=5,
     )
     np.testing.assert_allclose(unseen.judgements["model"].per_date.rank_ic, by_hand.per_date.rank_ic, atol=1e-12)
-    with pytest.raises(InputError, match="alpha_5 was trained on sessions up to"):
+    with pytest.raises(InputError, match="xgboost_5 was trained on sessions up to"):
         judge_stored(store, end=END)
 
 
@@ -216,17 +223,62 @@ def test_models_that_cannot_be_judged_are_named_beside_those_that_can(
 ) -> None:
     assert trained.returncode == 0, trained.stderr
     shutil.copytree(model_folder(store), tmp_path / "models")
-    card = msgspec.json.decode((tmp_path / "models" / "alpha_5.json").read_bytes(), type=Card)
-    trees = (tmp_path / "models" / card.file).read_bytes()
-    save_model(tmp_path / "models", msgspec.structs.replace(card, horizon=20, last=dt.date(2025, 12, 18)), trees)
-    (tmp_path / "models" / "alpha_10.json").write_text("{}")
+    card = msgspec.json.decode((tmp_path / "models" / "xgboost_5.json").read_bytes(), type=Card)
+    learnt = (tmp_path / "models" / card.file).read_bytes()
+    save_model(tmp_path / "models", msgspec.structs.replace(card, horizon=20, last=dt.date(2025, 12, 18)), learnt)
+    (tmp_path / "models" / "xgboost_10.json").write_text("{}")
     said = tapescan("evaluate", "--store", str(store.path), "--models", str(tmp_path / "models"), "--unseen")
     assert said.returncode == 0, said.stderr
-    assert "alpha_5, trained on" in said.stdout
+    assert "xgboost_5, trained on" in said.stdout
     assert re.search(r"^rank IC +-?0\.\d{4} ", said.stdout, re.MULTILINE)
     lines = said.stderr.splitlines()
-    assert any(line.startswith("alpha_10 is refused: ") for line in lines)
-    assert any(line.startswith("alpha_20 was trained on sessions up to 2025-12-18") for line in lines)
+    assert any(line.startswith("xgboost_10 is refused: ") for line in lines)
+    assert any(line.startswith("xgboost_20 was trained on sessions up to 2025-12-18") for line in lines)
+
+
+def test_another_learner_is_trained_stored_and_judged_beside_the_first(
+    store: Store, trained: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
+    assert trained.returncode == 0, trained.stderr
+    shutil.copytree(store.path, tmp_path / "store")
+    grown, before = Store(tmp_path / "store"), len(store.trials())
+    asked = ("--learner", "ridge", "--horizons", "5", "--to", str(END), "--folds", "2", "--no-paths")
+    # The setting asks for a GPU, for which a ridge regression has no use.
+    (tmp_path / "tapescan.toml").write_text('device = "cuda"\n')
+    done = tapescan("train", "--store", grown.path, *asked, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("ridge_5: forecasts over 5 sessions")
+    ridge, first = stored_models(grown).models
+    assert (ridge.card.name, first.card.name) == ("ridge_5", "xgboost_5")
+    assert ridge.card.store == first.card.store == store.identity
+    assert grown.trials()["learner"].to_list()[before:] == ["ridge"]
+    assert ridge.card.trials == first.card.trials + 1
+    assert [*ridge.card.metrics] == ["model", "momentum", "reversal"]
+    # As a model it is judged as it was as the baseline of the other, on the same rows.
+    assert ridge.card.metrics["model"] == first.card.metrics["ridge"]
+    listed = tapescan("models", "--store", grown.path).stdout.splitlines()
+    assert [line.split()[:2] for line in listed[1:3]] == [["ridge_5", "ridge"], ["xgboost_5", "xgboost"]]
+    judged = {one.card.kind: one.judgements for one in judge_stored(grown).judged}
+    assert [*judged["ridge"]] == ["model", "momentum", "reversal"]
+    # This one is of what the stored ridge learnt, that one of a ridge that learnt on to the sessions judged.
+    assert judged["ridge"]["model"].summary.rank_ic == pytest.approx(
+        judged["xgboost"]["ridge"].summary.rank_ic, abs=0.02
+    )
+    row = scan_market(grown).ranked.row(0, named=True)
+    assert {"alpha_ridge_5", "alpha_xgboost_5"} <= {*row}
+
+
+def test_a_store_that_cannot_be_written_is_said_before_any_work(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(found: Store) -> None:
+        raise StoreError(f"the store {found.path} cannot be written")
+
+    monkeypatch.setattr(Store, "check_writable", refuse)
+    told: list[str] = []
+    with pytest.raises(StoreError, match="cannot be written"):
+        train_models(store, folder=tmp_path, paths=False, progress=lambda _done, _total, what: told.append(what))
+    assert told == []
 
 
 def test_nothing_to_judge_is_said(store: Store, tmp_path: Path) -> None:
@@ -260,20 +312,25 @@ def test_a_gpu_that_is_not_there_is_an_error_before_any_work(store: Store, tmp_p
         ({"every": 2.5}, "every is 2.5"),
         ({"folds": 2.5}, "folds is 2.5"),
         ({"start": "2025-01-01", "end": "2024-01-01"}, "from 2025-01-01 to 2024-01-01 is no range of dates"),
-        ({"start": "soon"}, "start 'soon' is no date"),
+        ({"start": "soon"}, "start: 'soon' is no date"),
         ({"cost": float("nan")}, "the cost is nan basis points"),
         ({"horizons": 0}, "horizons are [0]"),
         ({"horizons": ()}, "horizons are ()"),
         ({"folds": 0}, "folds is 0"),
         ({"every": 0}, "every is 0"),
+        ({"learner": "rigde"}, "no learner is called 'rigde'; did you mean ridge"),
+        ({"learner": "ridge", "device": "cuda"}, "device 'cuda': ridge has no use for it"),
+        ({"learner": "ridge", "recipe": Recipe()}, "the recipe of ridge is a Recipe"),
     ],
 )
 def test_what_cannot_be_trained_is_said_and_leaves_nothing(
     store: Store, tmp_path: Path, asked: dict[str, Any], said: str
 ) -> None:
+    tried = store.trials()
     with pytest.raises(InputError, match=re.escape(said)):
         train_models(store, folder=tmp_path / "models", **{"paths": False, **asked})
     assert not list(tmp_path.glob("models/*"))
+    assert store.trials().equals(tried)
 
 
 def test_a_place_that_holds_no_models_is_said_before_any_work(store: Store, tmp_path: Path) -> None:
@@ -299,7 +356,7 @@ def test_ctrl_c_stops_a_training_and_leaves_no_model(store: Store, tmp_path: Pat
         left = running.stderr.read()
     assert running.returncode == 130
     assert left.splitlines()[-1] == "tapescan: stopped"
-    assert not list(tmp_path.glob("m/alpha_*"))
+    assert not list(tmp_path.glob("m/*"))
     assert not list((tmp_path / "tmp").iterdir())
 
 

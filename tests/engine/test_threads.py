@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 
 import numpy as np
 import pytest
@@ -27,6 +28,25 @@ def test_what_is_filled_lies_in_the_array_of_its_piece(workers: int) -> None:
 def test_an_error_of_one_piece_is_raised(workers: int) -> None:
     with pytest.raises(ZeroDivisionError):
         Threads(workers).map(lambda piece: 1 // piece, [1, 0, 2])
+
+
+@pytest.mark.parametrize("way", ["map", "fill"])
+def test_after_an_error_nothing_works_on(way: str) -> None:
+    """The caller may take away what the pieces wrote to."""
+    working = set()
+
+    def work(piece: int, _out: object = None) -> None:
+        if piece == 0:
+            time.sleep(0.02)  # the other one has begun
+            raise ZeroDivisionError
+        working.add(piece)
+        time.sleep(0.1)
+        working.remove(piece)
+
+    engine, pieces = Threads(2), range(5)
+    with pytest.raises(ZeroDivisionError):
+        engine.map(work, pieces) if way == "map" else engine.fill(work, pieces, [np.empty(0)] * 5)
+    assert working == set()
 
 
 def test_a_plan_travels_as_names_and_is_built_anew_where_it_arrives() -> None:

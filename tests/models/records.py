@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapescan.market.calendar import sessions
-from tapescan.models.judging.metrics import Judgement, judge
+from tapescan.models.judging.judgement import Judgement
+from tapescan.models.judging.metrics import judge
 
 Floats = NDArray[np.float64]
 Days = NDArray[np.int32]

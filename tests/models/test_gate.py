@@ -9,7 +9,7 @@ import pytest
 
 from tapescan.core.errors import LeakError
 from tapescan.models.judging.gate import LEAK, check_leak, gate, shrunken_icir
-from tapescan.models.judging.metrics import Judgement
+from tapescan.models.judging.judgement import Judgement
 from tests.models.records import Record, lasting_record, record
 
 

@@ -13,7 +13,7 @@ from tapescan.features.compute import Features
 from tapescan.models.forecast import Model
 from tapescan.models.registry.cards import stored_model
 from tapescan.models.samples.inputs import as_inputs, check_inputs
-from tests.scan.test_alpha import FEATURES, trained
+from tests.scan.trained import FEATURES, trained
 
 
 @pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan, 1e39, -1e300])

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tapescan.core.errors import InputError, LeakError
+from tapescan.core.errors import InputError, LeakError, OptionError
 from tapescan.market import calendar
-from tapescan.models.learners.xgboost import Recipe
+from tapescan.models.learners import find_learner
+from tapescan.models.learners.xgboost import LEARNER, Recipe
 from tapescan.models.registry.cards import read_cards
 from tapescan.models.registry.record import read_records
-from tapescan.models.registry.trials import count_trials
+from tapescan.models.registry.trials import StoreTrials
 from tapescan.models.report.page import table
 from tapescan.models.samples.samples import Samples
-from tapescan.models.train import Settings, learn
+from tapescan.models.task import Settings
+from tapescan.models.train import Learnt, learn
+from tapescan.store import Store
 
 RECIPE = Recipe(rounds=30, depth=3, rate=0.1, rows=0.8, columns=1.0, leaf=0.005, ridge=1.0)
 SETTINGS = Settings(folds=3, every=5, paths=False)
-FEATURES = ("momentum_252_21", "ret_21", "rsi_14", "natr_14", "constant", "missing")
+FEATURES = ("momentum_252_21", "ret_21", "rsi_14", "natr_14", "zero_volume_days_21", "beta_252")
 
 
 def samples(signal: float, seed: int = 1, symbols: int = 150, dates: int = 160) -> Samples:
@@ -42,8 +46,21 @@ def samples(signal: float, seed: int = 1, symbols: int = 150, dates: int = 160) 
     )
 
 
+def trees(made: Samples, folder: Path, horizons: tuple[int, ...] = (5,)) -> list[Learnt]:
+    return learn(made, horizons, folder, learner=LEARNER, trials=trials(folder), recipe=RECIPE, settings=SETTINGS)
+
+
+def trials(folder: Path) -> StoreTrials:
+    """Those of a store that holds nothing else: the samples come from none."""
+    return StoreTrials(Store(folder.parent / f"{folder.name} trials"))
+
+
+def count_trials(folder: Path) -> int:
+    return trials(folder).count()[0]
+
+
 def test_a_planted_signal_is_found_and_counts(tmp_path: Path) -> None:
-    learnt = learn(samples(0.12), (5,), tmp_path, recipe=RECIPE, settings=SETTINGS)[0]
+    learnt = trees(samples(0.12), tmp_path)[0]
     summary = learnt.judgements["model"].summary
     # The hump has a deviation of 0.603, so its correlation with the returns is 0.12 * 0.603 = 0.072.
     assert 0.04 < summary.rank_ic < 0.09
@@ -51,7 +68,7 @@ def test_a_planted_signal_is_found_and_counts(tmp_path: Path) -> None:
     assert learnt.gate.weight > 0.2
     assert next(iter(learnt.importance)) == "rsi_14"
     stored, refused = read_cards(tmp_path)
-    assert [one.card.name for one in stored] == ["alpha_5"]
+    assert [one.card.name for one in stored] == ["xgboost_5"]
     assert refused == []
     assert "counts with weight" in table(read_records(tmp_path))
     assert read_cards(tmp_path)[1] == []  # the record is no model
@@ -59,7 +76,7 @@ def test_a_planted_signal_is_found_and_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_nothing_is_found_where_nothing_is(seed: int, tmp_path: Path) -> None:
-    learnt = learn(samples(0.0, seed), (5,), tmp_path, recipe=RECIPE, settings=SETTINGS)[0]
+    learnt = trees(samples(0.0, seed), tmp_path)[0]
     summary = learnt.judgements["model"].summary
     assert abs(summary.rank_ic) < 4.0 * summary.error
     assert learnt.gate.weight == 0.0
@@ -70,7 +87,7 @@ def test_a_leak_stops_everything_and_is_counted_as_a_trial(tmp_path: Path) -> No
     leaky = samples(0.0)
     leaky.values[:, 3] = leaky.forward[5]
     with pytest.raises(LeakError, match="knows the future"):
-        learn(leaky, (5,), tmp_path, recipe=RECIPE, settings=SETTINGS)
+        trees(leaky, tmp_path)
     assert read_cards(tmp_path) == ([], [])
     assert count_trials(tmp_path) == 1
 
@@ -82,19 +99,39 @@ def test_a_leak_in_one_horizon_stores_none(tmp_path: Path) -> None:
     leaky.forward[10] = leaky.forward[5] + random.normal(0, 0.05, len(leaky)).astype(np.float32)  # type: ignore[index]
     leaky.values[:, 3] = leaky.forward[10] - leaky.forward[5] + random.normal(0, 0.05, len(leaky))
     with pytest.raises(LeakError, match="the 10-session forecasts"):
-        learn(leaky, (5, 10), tmp_path, recipe=RECIPE, settings=SETTINGS)
-    assert [path.name for path in tmp_path.iterdir()] == ["trials.jsonl"]
+        trees(leaky, tmp_path, (5, 10))
+    assert list(tmp_path.iterdir()) == []
     assert count_trials(tmp_path) == 2
 
 
 def test_too_little_history_is_said_before_any_training(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="too little history"):
-        learn(samples(0.1, dates=20), (5,), tmp_path, recipe=RECIPE, settings=SETTINGS)
+        trees(samples(0.1, dates=20), tmp_path)
     assert count_trials(tmp_path) == 0
 
 
 def test_the_same_training_gives_the_same_trees_and_is_one_trial(tmp_path: Path) -> None:
-    first = learn(samples(0.12), (5,), tmp_path, recipe=RECIPE, settings=SETTINGS)[0]
-    second = learn(samples(0.12), (5,), tmp_path, recipe=RECIPE, settings=SETTINGS)[0]
+    first, second = trees(samples(0.12), tmp_path)[0], trees(samples(0.12), tmp_path)[0]
     assert first.card.digest == second.card.digest
     assert second.card.trials == 1
+
+
+@pytest.mark.parametrize("kind", ["ridge", "momentum"])
+def test_a_baseline_may_be_trained_too_beside_the_others(kind: str, tmp_path: Path) -> None:
+    made = samples(0.12)
+    learnt = learn(made, (5,), tmp_path, learner=find_learner(kind), trials=trials(tmp_path), settings=SETTINGS)[0]
+    others = {"momentum", "reversal", "ridge"} - {kind}
+    assert list(learnt.judgements) == ["model", *sorted(others)]
+    # It is judged as a model exactly as it is as a baseline.
+    as_baseline = trees(made, tmp_path)[0].judgements[kind]
+    assert learnt.judgements["model"].summary == as_baseline.summary
+    assert [one.card.name for one in read_cards(tmp_path)[0]] == [f"{kind}_5", "xgboost_5"]
+    assert [one.name for one in read_records(tmp_path)] == [f"{kind}_5", "xgboost_5"]
+    assert count_trials(tmp_path) == 2
+
+
+def test_a_feature_that_a_baseline_needs_is_missed_before_any_training(tmp_path: Path) -> None:
+    made = samples(0.1)
+    with pytest.raises(OptionError, match="momentum needs the feature momentum_252_21"):
+        trees(dataclasses.replace(made, features=("momentum_126_21", *FEATURES[1:])), tmp_path)
+    assert count_trials(tmp_path) == 0

@@ -16,7 +16,7 @@ import pytest
 
 from tapescan.core.errors import FileError, ModelError
 from tapescan.models.judging.gate import gate
-from tapescan.models.judging.metrics import Judgement
+from tapescan.models.judging.judgement import Judgement
 from tapescan.models.registry.record import (
     FoldRecord,
     PathRecord,
@@ -49,6 +49,7 @@ def made_record(judged: dict[str, Judgement]) -> Record:
     days = model.per_date.session.astype("datetime64[D]").tolist()
     others = {name: one for name, one in judged.items() if name != "model"}
     return Record(
+        kind="xgboost",
         horizon=model.horizon,
         every=model.every,
         cost=model.cost,
@@ -131,7 +132,7 @@ def points(text: str) -> list[list[tuple[float, float]]]:
 
 def test_a_record_survives_the_disk(tmp_path: Path) -> None:
     path = save_record(tmp_path, RECORD)
-    assert path.name == "alpha_5.record.json"
+    assert path.name == "xgboost_5.record.json"
     kept = read_record(path)
     assert kept.seal
     assert msgspec.structs.replace(kept, seal="") == RECORD
@@ -148,10 +149,12 @@ def test_a_record_holds_what_was_judged() -> None:
     assert list(kept.by_regime) == ["calm", "wild"]
 
 
-def test_records_of_a_folder_are_sorted_by_horizon(tmp_path: Path) -> None:
+def test_records_of_a_folder_are_sorted_by_horizon_and_learner(tmp_path: Path) -> None:
     for horizon in (10, 5):
-        save_record(tmp_path, made_record(judgements(horizon, 40)))
-    assert [one.horizon for one in read_records(tmp_path)] == [5, 10]
+        made = made_record(judgements(horizon, 40))
+        for kind in ("xgboost", "ridge"):
+            save_record(tmp_path, msgspec.structs.replace(made, kind=kind))
+    assert [one.name for one in read_records(tmp_path)] == ["ridge_5", "xgboost_5", "ridge_10", "xgboost_10"]
     for empty in (tmp_path / "nowhere", tmp_path / "empty"):
         with pytest.raises(ModelError, match="no model was judged there; train first"):
             read_records(empty)
@@ -169,7 +172,7 @@ def test_records_of_a_folder_are_sorted_by_horizon(tmp_path: Path) -> None:
         (("gate", "weight"), 1.2, "<= 1.0"),
         (("gate", "why"), "", "unknown field `why`"),
         (("trials",), 0, ">= 1"),
-        (("format",), 2, "its format is 2, this code reads 1"),
+        (("format",), 1, "its format is 1, this code reads 2"),
         (("gate", "weight"), 0.9, "edited since the training wrote it"),
         (("deciles", 0), 1e308, "edited since the training wrote it"),
     ],
@@ -186,8 +189,8 @@ def test_a_broken_record_is_refused_with_the_reason(
 
 def test_a_cut_a_foreign_and_a_missing_file_are_refused(tmp_path: Path) -> None:
     path = save_record(tmp_path, RECORD)
-    other = path.rename(tmp_path / "alpha_10.record.json")
-    with pytest.raises(ModelError, match="record of another horizon, 5"):
+    other = path.rename(tmp_path / "xgboost_10.record.json")
+    with pytest.raises(ModelError, match="record of another model, xgboost_5"):
         read_record(other)
     content = other.read_bytes()
     for broken in (content[: len(content) // 2], b"", b"\xff\xfe", b"[]"):
@@ -195,7 +198,7 @@ def test_a_cut_a_foreign_and_a_missing_file_are_refused(tmp_path: Path) -> None:
         with pytest.raises(ModelError, match="not a model's record"):
             read_record(path)
     with pytest.raises(FileError, match="No such file"):
-        read_record(tmp_path / "alpha_3.record.json")
+        read_record(tmp_path / "xgboost_3.record.json")
 
 
 def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
@@ -255,7 +258,7 @@ def test_what_cannot_be_known_is_a_dash() -> None:
 
 def test_both_horizons_stand_in_one_text() -> None:
     text = table([RECORD, made_record(judgements(10, 40))])
-    assert text.index("Forecasts over 5 sessions") < text.index("Forecasts over 10 sessions")
+    assert text.index("xgboost_5: forecasts over 5 sessions") < text.index("xgboost_10: forecasts over 10 sessions")
     assert text.count("What the numbers mean") == 1
 
 
@@ -292,7 +295,7 @@ def test_the_page_has_all_numbers_of_the_table(tmp_path: Path) -> None:
             assert set(wanted) <= seen
     assert {RECORD.gate.reason, "123,456", "depth 4", f"{RECORD.gate.weight:.4f}"} <= seen
     # Every plot names the units of its axes.
-    for label in ("rank IC, -1 to 1", "sum of rank ICs so far", "mean return over 5 sessions, %", "share of gain, %"):
+    for label in ("rank IC, -1 to 1", "sum of rank ICs so far", "mean return over 5 sessions, %", "importance, %"):
         assert label in seen
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,72 +15,31 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tapescan.api import explain_symbol, load_market, scan_market
+from tapescan.api import explain_symbol, scan_market
 from tapescan.core.errors import OptionError, ProfileError, ScreenError
 from tapescan.features.compute import latest
-from tapescan.history.market import Market, models_folder
+from tapescan.history.market import Market
 from tapescan.importing.importing import import_files
 from tapescan.market.calendar import sessions
 from tapescan.models.forecast import Models, load_models
-from tapescan.models.registry.cards import Card, kernel_digest, save_model
-from tapescan.models.registry.trials import log_trial
-from tapescan.models.samples.inputs import model_features
 from tapescan.scan.pipeline import prepare, run
 from tapescan.scan.profile import Profile, Regime, Weights, load_profile
 from tapescan.scan.result import ScanResult
 from tapescan.store import Store
 from tests.conftest import random_bars
+from tests.scan.trained import trained
 
 xgboost = pytest.importorskip("xgboost", reason="models in a scan were not checked: xgboost is not installed")
 
 SWING = load_profile("swing")
-FEATURES = model_features()
 Make = Callable[..., Models]
-
-
-ANYONE = {"min_price": 0.0, "min_dollar_volume": 0.0, "min_bars": 1}
-
-
-def trained(
-    folder: Path, horizon: int, weight: float, last: dt.date = dt.date(2020, 1, 2), t: float = 3.0, **data: Any
-) -> Path:
-    """A small model of random labels that hang on one feature; its card's path. data : of the card."""
-    random = np.random.default_rng(horizon)
-    values = random.normal(size=(3000, len(FEATURES))).astype(np.float32)
-    values[:, FEATURES.index("rsi_2")] = random.uniform(0, 100, 3000)
-    values[random.random(values.shape) < 0.1] = np.nan
-    labels = 0.01 * (50.0 - np.nan_to_num(values[:, FEATURES.index("rsi_2")], nan=50.0)) + random.normal(0, 0.1, 3000)
-    parameters = {"max_depth": 4, "seed": 1, "nthread": 1, "verbosity": 0, "base_score": 0.0}
-    booster = xgboost.train(parameters, xgboost.DMatrix(values, labels), 20)
-    card = Card(
-        horizon=horizon,
-        features=FEATURES,
-        parameters=parameters,
-        seed=1,
-        rounds=20,
-        first=dt.date(2016, 1, 4),
-        last=last,
-        rows=3000,
-        symbols=300,
-        every=5,
-        data={"filters": ANYONE, **data},
-        metrics={"model": {"t": t, "dates": 250}},
-        train_rank_ic=None,
-        weight=weight,
-        reason=f"the {horizon}-session model {'counts' if weight else 'does not count'}: made up",
-        trials=1,
-        kernels=kernel_digest(),
-        created_at=dt.datetime(2020, 1, 2, tzinfo=dt.UTC),
-    )
-    save_model(folder, card, bytes(booster.save_raw("ubj")))
-    return folder / f"alpha_{horizon}.json"
 
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     def made(**weights: float) -> Models:
         for name, weight in weights.items():
-            trained(tmp_path, int(name.removeprefix("alpha_")), weight)
+            trained(tmp_path, int(name.rpartition("_")[2]), weight, kind=name.split("_")[1])
         return load_models(tmp_path)
 
     return made
@@ -97,43 +53,43 @@ def test_the_same_models_twice_give_the_same_bytes(
     inputs: Market, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def scanned() -> tuple[str, list[Any], Any]:
-        found = run(inputs, prepare(SWING, models=make(alpha_5=0.5, alpha_10=0.25)))
+        found = run(inputs, prepare(SWING, models=make(alpha_xgboost_5=0.5, alpha_xgboost_10=0.25)))
         asked = found.to_dict(top=30)
         return found.frame.write_csv(), asked["rows"], asked["provenance"]
 
     first = scanned()
     monkeypatch.setenv("TAPESCAN_THREADS", "1")
     assert scanned() == first
-    assert [model["name"] for model in first[2]["models"]] == ["alpha_5", "alpha_10"]
+    assert [model["name"] for model in first[2]["models"]] == ["xgboost_5", "xgboost_10"]
 
 
 def test_the_market_at_once_gives_what_each_symbol_alone_gives(inputs: Market, make: Make) -> None:
-    request = prepare(SWING, models=make(alpha_5=0.5))
+    request = prepare(SWING, models=make(alpha_xgboost_5=0.5))
     frame = run(inputs, request).frame
     features = latest(inputs.panel.last(request.plan.rows), request.plan)
-    known = frame.filter(pl.col("alpha_5").is_not_null())
+    known = frame.filter(pl.col("alpha_xgboost_5").is_not_null())
     assert len(known) > 200
-    assert known["alpha_5"].n_unique() > 100
+    assert known["alpha_xgboost_5"].n_unique() > 100
     model = request.models.models[0]
     rows = model.inputs(features)
-    for symbol, value in known.select("symbol", "alpha_5").rows():
+    for symbol, value in known.select("symbol", "alpha_xgboost_5").rows():
         at = inputs.panel.symbols.index(symbol)
         assert model.forecast(rows[at : at + 1])[0] == value
 
 
 def test_only_those_that_are_ranked_have_a_forecast(inputs: Market, make: Make) -> None:
-    frame = run(inputs, prepare(SWING, models=make(alpha_5=0.5))).frame
-    assert frame.filter(pl.col("dropped") == "")["alpha_5"].null_count() == 0
-    assert frame.filter(pl.col("dropped") != "")["alpha_5"].is_null().all()
+    frame = run(inputs, prepare(SWING, models=make(alpha_xgboost_5=0.5))).frame
+    assert frame.filter(pl.col("dropped") == "")["alpha_xgboost_5"].null_count() == 0
+    assert frame.filter(pl.col("dropped") != "")["alpha_xgboost_5"].is_null().all()
 
 
 def test_a_model_that_does_not_count_moves_nothing_and_says_so(inputs: Market, make: Make) -> None:
     without = run(inputs, prepare(SWING))
-    found = run(inputs, prepare(SWING, models=make(alpha_5=0.0)))
+    found = run(inputs, prepare(SWING, models=make(alpha_xgboost_5=0.0)))
     assert_frame_equal(plain(found), without.frame, check_exact=True)
-    assert found.frame["alpha_5"].n_unique() > 100
+    assert found.frame["alpha_xgboost_5"].n_unique() > 100
     assert found.provenance["weights"] == without.provenance["weights"]
-    assert set(found.notes) - set(without.notes) == {"alpha_5: the 5-session model does not count: made up"}
+    assert set(found.notes) - set(without.notes) == {"xgboost_5: the 5-session model does not count: made up"}
 
 
 def test_no_models_leave_no_trace(inputs: Market, make: Make) -> None:
@@ -157,7 +113,7 @@ def test_a_scan_without_models_does_not_import_what_they_need() -> None:
 def test_models_without_xgboost_are_an_error_that_says_what_to_do(
     inputs: Market, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    models = make(alpha_5=0.5)
+    models = make(alpha_xgboost_5=0.5)
     monkeypatch.setitem(sys.modules, "xgboost", None)
     with pytest.raises(OptionError, match=r"pip install 'tapescan\[ml\]'"):
         scan_market(inputs, models=models)
@@ -167,38 +123,42 @@ def test_models_without_xgboost_are_an_error_that_says_what_to_do(
 def test_weights_are_split_by_the_gates_and_add_up_to_one(inputs: Market, make: Make) -> None:
     factors = sum(SWING.weights.factors().values())
     calm = msgspec.structs.replace(SWING, regime=Regime())
-    models = make(alpha_5=0.6, alpha_10=0.2)
+    models = make(alpha_xgboost_5=0.6, alpha_xgboost_10=0.2)
     found = run(inputs, prepare(calm, models=models))
     shares = found.provenance["weights"]
     assert sum(shares.values()) == pytest.approx(1.0)
     whole = factors + 20 * (0.6 + 0.2) / 2
-    assert shares["alpha_5"] == pytest.approx(20 * 0.6 / 2 / whole)
-    assert shares["alpha_10"] == pytest.approx(20 * 0.2 / 2 / whole)
+    assert shares["alpha_xgboost_5"] == pytest.approx(20 * 0.6 / 2 / whole)
+    assert shares["alpha_xgboost_10"] == pytest.approx(20 * 0.2 / 2 / whole)
     parts = found.ranked.select(pl.sum_horizontal("^score_.*$")).to_series()
     np.testing.assert_allclose(parts.to_numpy(), found.ranked["score"].to_numpy(), rtol=0, atol=1e-9)
     # A model without a gate takes nothing from the one that has one.
-    alone = run(inputs, prepare(calm, models=make(alpha_10=0.0))).provenance["weights"]
-    assert alone["alpha_5"] == pytest.approx(20 * 0.6 / (factors + 20 * 0.6))
-    assert "alpha_10" not in alone
+    alone = run(inputs, prepare(calm, models=make(alpha_xgboost_10=0.0))).provenance["weights"]
+    assert alone["alpha_xgboost_5"] == pytest.approx(20 * 0.6 / (factors + 20 * 0.6))
+    assert "alpha_xgboost_10" not in alone
     none = msgspec.structs.replace(calm, weights=msgspec.structs.replace(calm.weights, alpha=0.0))
-    assert not run(inputs, prepare(none, models=models)).provenance["weights"].keys() & {"alpha_5", "alpha_10"}
+    assert not run(inputs, prepare(none, models=models)).provenance["weights"].keys() & {
+        "alpha_xgboost_5",
+        "alpha_xgboost_10",
+    }
 
 
 def test_a_higher_forecast_scores_higher(inputs: Market, make: Make) -> None:
-    frame = run(inputs, prepare(SWING, models=make(alpha_5=1.0))).ranked.sort("alpha_5")
-    assert frame["score_alpha_5"].is_sorted()
-    assert frame["score_alpha_5"][-1] > 5.0 > frame["score_alpha_5"][0]
+    frame = run(inputs, prepare(SWING, models=make(alpha_xgboost_5=1.0))).ranked.sort("alpha_xgboost_5")
+    assert frame["score_alpha_xgboost_5"].is_sorted()
+    assert frame["score_alpha_xgboost_5"][-1] > 5.0 > frame["score_alpha_xgboost_5"][0]
 
 
 def test_a_screen_and_a_ranking_may_use_forecasts(inputs: Market, make: Make) -> None:
-    found = run(inputs, prepare(SWING, where="alpha_5 > 0.05", rank_by="alpha_5 desc", models=make(alpha_5=0.0)))
+    column, models = "alpha_xgboost_5", make(alpha_xgboost_5=0.0)
+    found = run(inputs, prepare(SWING, where=f"{column} > 0.05", rank_by=f"{column} desc", models=models))
     assert 0 < found.coverage.ranked < found.coverage.ranked + found.coverage.dropped["screen"]
-    assert found.ranked["alpha_5"].min() > 0.05  # type: ignore[operator]
-    assert found.ranked["alpha_5"].is_sorted(descending=True)
-    assert found.features[-1] == "alpha_5"  # so that the table shows what was asked for
-    with pytest.raises(ScreenError, match="unknown name 'alpha_5'; no model that may be used makes it"):
-        prepare(SWING, where="alpha_5 > 0.05")
-    assert run(inputs, prepare(SWING, features=["alpha_5"], models=make(alpha_5=0.0))).features == ("alpha_5",)
+    assert found.ranked["alpha_xgboost_5"].min() > 0.05  # type: ignore[operator]
+    assert found.ranked["alpha_xgboost_5"].is_sorted(descending=True)
+    assert found.features[-1] == "alpha_xgboost_5"  # so that the table shows what was asked for
+    with pytest.raises(ScreenError, match="unknown name 'alpha_xgboost_5'; no model that may be used makes it"):
+        prepare(SWING, where="alpha_xgboost_5 > 0.05")
+    assert run(inputs, prepare(SWING, features=[column], models=models)).features == (column,)
 
 
 def test_a_day_that_the_training_has_seen_has_no_forecast(inputs: Market, tmp_path: Path) -> None:
@@ -210,10 +170,10 @@ def test_a_day_that_the_training_has_seen_has_no_forecast(inputs: Market, tmp_pa
         trained(tmp_path, 5, 0.5, last=last)
         found = run(inputs, prepare(SWING, models=load_models(tmp_path)))
         assert_frame_equal(plain(found), without.frame, check_exact=True)
-        assert found.frame["alpha_5"].is_null().all()
-        assert any("alpha_5: left out" in note and str(day) in note for note in found.notes)
+        assert found.frame["alpha_xgboost_5"].is_null().all()
+        assert any("xgboost_5: left out" in note and str(day) in note for note in found.notes)
     trained(tmp_path, 5, 0.5, last=before[-7])
-    assert run(inputs, prepare(SWING, models=load_models(tmp_path))).ranked["alpha_5"].null_count() == 0
+    assert run(inputs, prepare(SWING, models=load_models(tmp_path))).ranked["alpha_xgboost_5"].null_count() == 0
 
 
 def test_features_of_another_basis_have_no_forecast(tmp_path: Path) -> None:
@@ -230,13 +190,13 @@ def test_features_of_another_basis_have_no_forecast(tmp_path: Path) -> None:
         ("SPY", "none", "adjusted for splits, and this scan's adjustment is none"),
         ("SPY", "total", "adjusted for splits, and this scan's adjustment is total"),
     ):
-        trained(models, 5, 0.5, market_index=trained_with)
+        trained(models, 5, 0.5, store=store.identity, market_index=trained_with)
         found = scan_market(store, adjust=adjust)  # type: ignore[arg-type]
-        assert found.ranked["alpha_5"].null_count() == (found.coverage.ranked if said else 0)
+        assert found.ranked["alpha_xgboost_5"].null_count() == (found.coverage.ranked if said else 0)
         assert found.provenance["models"][0]["gate"] == (0.0 if said else 0.5)
-        lines = [note for note in found.notes if "alpha_5" in note]
+        lines = [note for note in found.notes if "xgboost_5" in note]
         assert [said in line and "left out" in line for line in lines] == ([True] if said else [])
-        assert ("alpha_5" in found.provenance["weights"]) == (not said)
+        assert ("alpha_xgboost_5" in found.provenance["weights"]) == (not said)
 
 
 def test_whom_the_training_would_not_have_sampled_has_no_forecast(inputs: Market, tmp_path: Path) -> None:
@@ -244,7 +204,7 @@ def test_whom_the_training_would_not_have_sampled_has_no_forecast(inputs: Market
     trained(tmp_path, 5, 0.5, filters=filters)
     ranked = run(
         inputs, prepare(SWING, features=["dollar_volume_20"], models=load_models(tmp_path))
-    ).ranked.with_columns(known=pl.col("alpha_5").is_not_null())
+    ).ranked.with_columns(known=pl.col("alpha_xgboost_5").is_not_null())
     judged = (
         (pl.col("close") >= 20.0)
         & (pl.col("dollar_volume_20") >= 3e7)
@@ -253,173 +213,34 @@ def test_whom_the_training_would_not_have_sampled_has_no_forecast(inputs: Market
     )
     assert ranked.select((pl.col("known") == judged).all()).item()
     assert 20 < ranked["known"].sum() < len(ranked) - 20
-    assert ranked.filter(~pl.col("known"))["unknown_factors"].str.contains("alpha_5").all()
-
-
-def test_what_was_tried_since_counts_against_a_model(inputs: Market, tmp_path: Path) -> None:
-    """Who tries fifty and puts the best early one back has tried fifty."""
-    trained(tmp_path, 5, 0.5, t=2.5)
-    trained(tmp_path, 10, 0.5, t=4.0)
-    log_trial(tmp_path, {"horizon": 5, "configuration": "its own"})
-    assert run(inputs, prepare(SWING, models=load_models(tmp_path))).provenance["models"][0]["gate"] == 0.5
-    for number in range(49):
-        log_trial(tmp_path, {"horizon": 5, "configuration": f"another {number}"})
-    with (tmp_path / "trials.jsonl").open("a") as log:
-        log.write("cut sho\n")
-    found = run(inputs, prepare(SWING, models=load_models(tmp_path)))
-    assert any("cannot read 1 lines (51); each counts as one trial" in note for note in found.notes)
-    assert [one["gate"] for one in found.provenance["models"]] == [0.0, 0.5]
-    said = "51 trainings have been tried by now, after which its t of 2.5 must be at least 3.5"
-    assert any(said in note for note in found.notes)
-    assert found.ranked["alpha_5"].null_count() == 0
-
-
-@pytest.mark.parametrize("kind", ["folder", "pipe"])
-def test_trials_that_cannot_be_counted_leave_the_scan_and_let_no_model_count(
-    inputs: Market, tmp_path: Path, kind: str
-) -> None:
-    trained(tmp_path, 5, 0.5)
-    (tmp_path / "trials.jsonl").mkdir() if kind == "folder" else os.mkfifo(tmp_path / "trials.jsonl")
-    without = run(inputs, prepare(SWING))
-    found = run(inputs, prepare(SWING, models=load_models(tmp_path)))
-    assert_frame_equal(plain(found), without.frame, check_exact=True)
-    notes = [note for note in found.notes if note not in without.notes]
-    assert len(notes) == 2
-    assert "trials.jsonl: cannot be read" in notes[0]
-    assert "what was tried cannot be counted" in notes[1]
-
-
-def edit_trees(card: Path) -> None:
-    trees = next(card.parent.glob("*.ubj"))
-    trees.write_bytes(trees.read_bytes()[:-100])
-
-
-def edit_card(**changes: object) -> Callable[[Path], None]:
-    def edit(card: Path) -> None:
-        text = json.dumps(json.loads(card.read_text()) | changes)
-        card.write_text(text.replace('"DEEP"', '{"a":' * 200_000 + "1" + "}" * 200_000))
-
-    return edit
-
-
-def seal_anew(**changes: object) -> Callable[[Path], None]:
-    """As if the training had written it so."""
-
-    def edit(path: Path) -> None:
-        card = msgspec.json.decode(path.read_bytes(), type=Card)
-        path.write_bytes(msgspec.json.encode(msgspec.structs.replace(card, **changes).sealed()))
-
-    return edit
-
-
-def rename(card: Path) -> None:
-    card.rename(card.with_name("alpha_7.json"))
-
-
-def trees_as_a_pipe(card: Path) -> None:
-    trees = next(card.parent.glob("*.ubj"))
-    trees.unlink()
-    os.mkfifo(trees)
-
-
-def as_a_pipe(card: Path) -> None:
-    card.unlink()
-    os.mkfifo(card)
-
-
-@pytest.mark.parametrize(
-    ("edit", "said"),
-    [
-        (edit_trees, "cut short or edited"),
-        (lambda card: next(card.parent.glob("*.ubj")).unlink(), "cannot be read"),
-        (lambda card: card.write_bytes(card.read_bytes()[:-40]), "not a model's card"),
-        (lambda card: card.write_bytes(card.read_bytes().replace(b"made up", b"\xff")), "not a model's card"),
-        (edit_card(parameters="DEEP"), "not a model's card"),
-        (as_a_pipe, "no plain file"),
-        (trees_as_a_pipe, "no plain file"),
-        (edit_card(weight=0.9), "edited since the training wrote it"),
-        (edit_card(reason="the 5-session model counts"), "edited since the training wrote it"),
-        (edit_card(last="2019-01-02"), "edited since the training wrote it"),
-        (edit_card(features=FEATURES[::-1]), "edited since the training wrote it"),
-        (edit_card(weight=7.0), "not a model's card"),
-        (rename, "the card of alpha_5 under another name"),
-        (seal_anew(kernels="0123456789abcdef"), "other code for its features"),
-        (seal_anew(features=FEATURES[:-1]), "its card names"),
-    ],
-)
-def test_a_refused_model_gives_a_note_and_nothing_else(
-    inputs: Market, tmp_path: Path, edit: Callable[[Path], object], said: str
-) -> None:
-    edit(trained(tmp_path, 5, 0.5))
-    without = run(inputs, prepare(SWING))
-    found = run(inputs, prepare(SWING, models=load_models(tmp_path)))
-    assert_frame_equal(found.frame, without.frame, check_exact=True)
-    notes = set(found.notes) - set(without.notes)
-    assert len(notes) == 1
-    assert said in notes.pop()
+    assert ranked.filter(~pl.col("known"))["unknown_factors"].str.contains("alpha_xgboost_5").all()
 
 
 def test_the_parts_of_a_forecast_add_up_to_it(inputs: Market, make: Make) -> None:
-    found = run(inputs, prepare(SWING, models=make(alpha_5=0.5, alpha_10=0.0)))
+    found = run(inputs, prepare(SWING, models=make(alpha_xgboost_5=0.5, alpha_xgboost_10=0.0)))
     rows = found.to_dict(top=40)["rows"]
     assert len(rows) == 40
     for row in rows:
-        for name in ("alpha_5", "alpha_10"):
+        for name in ("alpha_xgboost_5", "alpha_xgboost_10"):
             assert sum(row[f"explain_{name}"].values()) == pytest.approx(row[name], rel=1e-4, abs=1e-6)
-    assert {"base", "oscillators", "returns"} <= set(rows[0]["explain_alpha_5"])
+    assert {"base", "oscillators", "returns"} <= set(rows[0]["explain_alpha_xgboost_5"])
 
 
 def test_one_symbol_is_explained_in_words(inputs: Market, make: Make, tmp_path: Path) -> None:
-    best = run(inputs, prepare(SWING, models=make(alpha_5=0.5))).ranked.row(0, named=True)
+    best = run(inputs, prepare(SWING, models=make(alpha_xgboost_5=0.5))).ranked.row(0, named=True)
     found = explain_symbol(best["symbol"], inputs, models=tmp_path)
     view = found.forecasts[0]
-    assert (view.name, view.horizon, view.value) == ("alpha_5", 5, best["alpha_5"])
+    assert (view.name, view.horizon, view.value) == ("alpha_xgboost_5", 5, best["alpha_xgboost_5"])
     assert view.says == "the 5-session model counts: made up"
     assert view.parts is not None
     assert view.parts.base + sum(view.parts.families.values()) == pytest.approx(view.value, rel=1e-4, abs=1e-6)
     assert any(words.startswith("RSI(2) ") for words in view.parts.words)
-    counted = next(view for view in found.factors if view.name == "alpha_5")
+    counted = next(view for view in found.factors if view.name == "alpha_xgboost_5")
     assert view.percentile == pytest.approx(counted.percentile)
     assert sum(factor.points or 0.0 for factor in found.factors) == pytest.approx(best["score"])
     dropped = run(inputs, prepare(SWING)).frame.filter(pl.col("dropped") == "illiquid")["symbol"][0]
     unranked = explain_symbol(dropped, inputs, models=tmp_path).forecasts[0]
     assert (unranked.value, unranked.percentile, unranked.parts) == (None, None, None)
-
-
-def test_where_models_come_from(inputs: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trained(tmp_path / "store" / "models", 5, 0.5)
-    trained(tmp_path / "other", 10, 0.5)
-    own = replace(inputs, models=tmp_path / "store" / "models")
-
-    def alphas(**asked: Any) -> list[str]:
-        names = scan_market(own, **asked).frame.columns
-        return [name for name in names if name.startswith("alpha_")]
-
-    assert alphas() == ["alpha_5"]
-    assert alphas(models=False) == []
-    assert alphas(models=tmp_path / "other") == ["alpha_10"]
-    monkeypatch.setenv("TAPESCAN_MODELS", str(tmp_path / "other"))
-    assert alphas() == ["alpha_10"]
-    assert alphas(models=False) == []
-    assert models_folder(Store(tmp_path / "store")) == own.models
-    assert models_folder(Store("s3://bucket/store")) is None
-    with pytest.raises(OptionError, match="no folder of models"):
-        alphas(models=tmp_path / "typo")
-    with pytest.raises(OptionError, match="models: True; give their folder"):
-        alphas(models=True)
-    with pytest.raises(OptionError, match="device: 'tpu'; give one of cpu, cuda"):
-        alphas(models=tmp_path / "other", device="tpu")
-
-
-def test_a_store_has_its_own_models_cold_and_warm(tmp_path: Path) -> None:
-    random_bars(symbols=60, sessions=300, seed=3).write_parquet(tmp_path / "bars.parquet")
-    store = Store(tmp_path / "store")
-    import_files(store, [tmp_path / "bars.parquet"])
-    trained(tmp_path / "store" / "models", 5, 0.5)
-    cold = scan_market(store)
-    assert cold.ranked["alpha_5"].null_count() == 0 < cold.coverage.ranked
-    assert scan_market(load_market(store)).frame.write_csv() == cold.frame.write_csv()
-    assert "alpha_5" not in scan_market(store, models=False).frame.columns
 
 
 def test_a_profile_has_the_digest_it_had_before_models() -> None:

@@ -3,8 +3,8 @@ by side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ class Threads:
         workers = self.workers or threads()
         if workers == 1 or len(pieces) < 2:
             return [function(piece) for piece in pieces]
-        return list(_pool(workers).map(function, pieces))
+        return _all(_pool(workers).submit(function, piece) for piece in pieces)
 
     def fill(
         self, function: Callable[[Piece, Floats], None], pieces: Sequence[Piece], into: Sequence[Floats]
@@ -40,8 +40,19 @@ class Threads:
             for piece, out in zip(pieces, into, strict=True):
                 function(piece, out)
             return
-        for _ in _pool(workers).map(function, pieces, into):
-            pass
+        _all(_pool(workers).submit(function, piece, out) for piece, out in zip(pieces, into, strict=True))
+
+
+def _all(futures: Iterable[Future[Result]]) -> list[Result]:
+    """The results. After an error, or Ctrl-C, nothing works on in what the caller takes away."""
+    started = list(futures)
+    try:
+        return [one.result() for one in started]
+    except BaseException:
+        for one in started:
+            one.cancel()
+        wait(started)
+        raise
 
 
 @lru_cache(maxsize=4)

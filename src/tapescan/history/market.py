@@ -65,7 +65,7 @@ class Market:
     fundamentals : one row a symbol of the panel, in its order, as `companies.statement_rows` gives them; None for a
         market without statements.
     models : the folder where models trained on this market lie, if there are any; None for a market without one.
-    adjust : what its prices are adjusted for.
+    adjust : what its prices are adjusted for. store : the one that it was read from; None for a market of none.
     """
 
     panel: Panel
@@ -75,6 +75,7 @@ class Market:
     fundamentals: pl.DataFrame | None = None
     models: Path | None = None
     adjust: Adjustment = "splits"
+    store: Store | None = None
 
     @cached_property
     def by_symbol(self) -> Ints:
@@ -108,7 +109,7 @@ def market_of_store(
     versions = {table.name: known.versions[table.name] for table in stored_tables() if _is_scanned(table, known)}
     provenance = {"store": versions, "adjust": adjust}
     market = _market(panel, dated, known.read("symbols"), known.refused("bars")["symbol"], provenance, notes)
-    market = replace(market, models=models_folder(store), adjust=adjust)
+    market = replace(market, models=models_folder(store), adjust=adjust, store=store)
     return replace(market, fundamentals=_fundamentals(known, market)) if "facts" in known else market
 
 

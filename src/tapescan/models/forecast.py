@@ -1,8 +1,4 @@
-"""Forecasts for a whole market at once: one call a horizon.
-
-A forecast of one symbol depends on its own features alone, so the market at once and each symbol by itself give
-the same bits (tested): the trees are walked in the same order whoever stands beside.
-"""
+"""Stored models made ready to forecast a whole market at once: one call a model."""
 
 from __future__ import annotations
 
@@ -10,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from tapescan.core.errors import FileError, ModelError
-from tapescan.core.machine import threads
-from tapescan.core.typing import Floats, Singles
+from tapescan.core.errors import ModelError, StoreError
+from tapescan.core.settings import Device
+from tapescan.core.typing import Floats, Ints, Singles
 from tapescan.features.compute import Features
 from tapescan.models.judging.significance import freedom, least_t
-from tapescan.models.learners.xgboost import Device, load_xgboost
+from tapescan.models.learners import find_learner
+from tapescan.models.learners.seam import Fitted, Learner
 from tapescan.models.registry.cards import Card, Refused, Stored, read_cards
-from tapescan.models.registry.trials import read_trials
+from tapescan.models.registry.trials import StoreTrials
 from tapescan.models.samples.inputs import as_inputs
-from tapescan.models.trees.trees import Trees, read_trees
+from tapescan.store import Store
 
 __all__ = ["Model", "Models", "load_models"]
 
@@ -45,6 +41,10 @@ class Model:
         return self.stored.card
 
     @property
+    def learner(self) -> Learner:
+        return find_learner(self.card.kind)
+
+    @property
     def verdict(self) -> tuple[float, str]:
         """Its weight, 0 to 1, and why: the card's, unless so much was tried since that its record is luck."""
         card = self.card
@@ -63,38 +63,31 @@ class Model:
         )
 
     @cached_property
-    def booster(self) -> Any:
-        """XGBoost's own model. Raises ModelError when the file is none, or is for other features."""
-        xgboost = load_xgboost()
-        booster = xgboost.Booster()
+    def fitted(self) -> Fitted:
+        """What was learnt. Raises ModelError when the file holds something else, or is for other features."""
         try:
-            booster.load_model(bytearray(self.stored.path.read_bytes()))
-        except (xgboost.core.XGBoostError, OSError) as error:
-            raise ModelError(
-                f"{self.card.name}: XGBoost cannot read {self.stored.path.name}", "train again"
-            ) from error
-        if booster.num_features() != len(self.card.features):
-            raise ModelError(
-                f"{self.card.name}: its trees take {booster.num_features()} features, its card names"
-                f" {len(self.card.features)}",
-                "train again",
-            )
-        booster.set_param({"nthread": threads(), "device": self.device})
-        return booster
-
-    @cached_property
-    def trees(self) -> Trees:
-        """Its trees as arrays, for what explains a forecast."""
-        return read_trees(self.booster)
+            content = self.stored.path.read_bytes()
+            return self.learner.load(content, self.card.features, self.device)
+        except OSError as error:
+            raise ModelError(f"{self.card.name}: its file cannot be read: {error.strerror}", "train again") from error
+        except ModelError as error:
+            raise ModelError(f"{self.card.name}: {error.what}", error.hint) from error
 
     def inputs(self, features: Features) -> Singles:
         """The model's features of all symbols, float32 ``(symbols, features)``, in its order; NaN where unknown."""
         places = [features.names.index(name) for name in self.card.features]
         return as_inputs(features.values[places].T)
 
-    def forecast(self, inputs: Singles) -> Floats:
-        """The forecast of each row, float64 ``(rows,)``: the expected rank among the market, about -0.5 to 0.5."""
-        return np.asarray(self.booster.inplace_predict(inputs), dtype=np.float64)
+    def forecast(self, inputs: Singles, day: int = 0) -> Floats:
+        """The forecast of each row of one session, float64 ``(rows,)``; NaN for a row of which nothing is known.
+
+        day : the session, days since 1970-01-01.
+        """
+        return self.fitted.forecast(inputs, np.full(len(inputs), day, np.int32))
+
+    def explain(self, inputs: Singles, day: int, rows: Ints) -> Floats | None:
+        """What each feature adds to the forecasts of some of these rows, as `Fitted.explain`."""
+        return self.fitted.explain(inputs, np.full(len(inputs), day, np.int32), rows)
 
 
 @dataclass(frozen=True)
@@ -111,9 +104,19 @@ class Models:
         return tuple(dict.fromkeys(name for model in self.models for name in model.card.features))
 
 
-def load_models(folder: Path | str | None, horizons: Sequence[int] = (), device: Device = "cpu") -> Models:
+def load_models(
+    folder: Path | str | None,
+    store: Store | None = None,
+    *,
+    own: bool = False,
+    horizons: Sequence[int] = (),
+    device: Device = "cpu",
+) -> Models:
     """The models of a folder that fit their cards and this code; none for no folder.
 
+    store : the one whose market is looked at; None for a market that comes from none. own : the folder is the store's
+    own, where a model that learnt from another store is refused; in a folder that somebody named it is used, with a
+    note. What was tried on another store since cannot be counted here.
     horizons : these alone; empty for all. device : ``cuda`` for a GPU, where there is one.
     """
     if folder is None:
@@ -121,10 +124,29 @@ def load_models(folder: Path | str | None, horizons: Sequence[int] = (), device:
     stored, refused = read_cards(Path(folder))
     if not stored:
         return Models((), tuple(refused))
+    identity = store.identity if store is not None else ""
+    strange = [one.card.name for one in stored if one.card.store != identity]
+    notes = []
+    if strange and own:
+        why = "it learnt from another store; name the folder with --models to use it all the same"
+        refused += [Refused(name, why) for name in strange]
+        stored = [one for one in stored if one.card.name not in strange]
+    elif strange:
+        notes.append(f"learnt from another store than this market's: {', '.join(strange)}")
+    trials, note = _trials(store)
+    chosen = tuple(
+        Model(one, device, trials if one.card.store == identity else one.card.trials)
+        for one in stored
+        if not horizons or one.card.horizon in horizons
+    )
+    return Models(chosen, tuple(refused), (*notes, *((note,) if note else ())))
+
+
+def _trials(store: Store | None) -> tuple[int | None, str]:
+    """How many there were, None where nobody knows; and a line about what cannot be read."""
+    if store is None:
+        return 0, ""
     try:
-        log = read_trials(Path(folder))
-        trials, note = log.count(), log.complaint
-    except FileError as error:
-        trials, note = None, str(error)
-    chosen = tuple(Model(one, device, trials) for one in stored if not horizons or one.card.horizon in horizons)
-    return Models(chosen, tuple(refused), (note,) if note else ())
+        return StoreTrials(store).count()
+    except StoreError as error:
+        return None, str(error)

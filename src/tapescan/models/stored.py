@@ -14,22 +14,25 @@ import numpy as np
 from tapescan.core.dates import EPOCH, parse_date
 from tapescan.core.errors import FileError, InputError, ModelError, OptionError, StoreError
 from tapescan.core.progress import Progress, silent
-from tapescan.core.settings import setting
+from tapescan.core.settings import Device, setting
 from tapescan.history.history import History, history_of, market_index
 from tapescan.history.market import models_folder
 from tapescan.market.calendar import EARLIEST, sessions
 from tapescan.market.regime import market_regime
-from tapescan.models.forecast import Model, load_models
+from tapescan.models.forecast import Model, Models, load_models
 from tapescan.models.judging.metrics import check_cost
 from tapescan.models.judging.unseen import Unseen, judge_unseen, nothing_unseen
-from tapescan.models.learners.xgboost import Device, Recipe, check_device, load_xgboost
+from tapescan.models.learners import DEFAULT, find_learner
+from tapescan.models.learners.seam import Recipe
+from tapescan.models.registry.trials import StoreTrials
 from tapescan.models.samples.build import build_samples, check_choice, sampled_sessions
 from tapescan.models.samples.labels import reach
-from tapescan.models.samples.samples import Universe
-from tapescan.models.train import Learnt, Settings, check_dates, learn
+from tapescan.models.samples.samples import Samples, Universe
+from tapescan.models.task import Settings, check_dates
+from tapescan.models.train import Learnt, learn
 from tapescan.store import Store
 
-__all__ = ["HORIZONS", "JudgedUnseen", "judge_stored", "model_folder", "train_models"]
+__all__ = ["HORIZONS", "JudgedUnseen", "judge_stored", "model_folder", "stored_models", "train_models"]
 
 HORIZONS = (5, 10)
 #: Symbols whose bars are read at a time.
@@ -38,18 +41,30 @@ CHUNK = 1000
 
 def model_folder(store: Store, folder: str | Path | None = None) -> Path:
     """Where the models of a store lie: the folder named, else TAPESCAN_MODELS, else where a scan looks for them."""
+    return _place(store, folder)[0]
+
+
+def stored_models(store: Store, folder: str | Path | None = None) -> Models:
+    """The models in that folder, as a scan of the store would use them."""
+    place, own = _place(store, folder)
+    return load_models(place, store, own=own)
+
+
+def _place(store: Store, folder: str | Path | None) -> tuple[Path, bool]:
+    """The folder, and whether it is the store's own, which nobody had to name."""
     named = folder or setting("models")
     if named:
-        return Path(named).expanduser()
+        return Path(named).expanduser(), False
     own = models_folder(store)
     if own is None:
         raise OptionError(f"the store {store.path} is no local folder", "name one for the models: --models DIR")
-    return own
+    return own, True
 
 
 def train_models(
     store: Store | str | Path,
     *,
+    learner: str = DEFAULT,
     horizons: Sequence[int] | int = HORIZONS,
     start: dt.date | str | None = None,
     end: dt.date | str | None = None,
@@ -65,41 +80,67 @@ def train_models(
 ) -> list[Learnt]:
     """Build samples, train and judge a model for each horizon, and store them with their cards and records.
 
-    store : folder, URL or Store. horizons : sessions. start : the first session sampled. end : nothing later is read.
+    store : folder, URL or Store; the trial is logged there. learner : its kind (`tapescan train --help` lists them).
+    horizons : sessions. start : the first session sampled. end : nothing later is read.
     folds : test windows of the walk-forward. every : sessions between two samples of a symbol. cost : basis points of
     each purchase or sale. paths : whether to train the combinatorial folds too, which takes three times as long.
-    device : ``cuda`` trains on a GPU; None is the recipe's. folder : where models go; see `model_folder`.
-    recipe : how trees are grown, in place of the one chosen (`models.training.Recipe`). universe : who is sampled.
-    progress : called with (done, total, what).
+    device : ``cuda`` trains on a GPU; None is the recipe's, or without one the setting's, where the learner has a use
+    for it. folder : where models go; see `model_folder`. recipe : the learner's, in place of the one chosen
+    (`models.learners`). universe : who is sampled. progress : called with (done, total, what).
     Raises InputError for too little history, LeakError when forecasts are too good to be true, StoreError for a store
-    without bars, OptionError without XGBoost or for arguments that cannot be used; nothing is stored then.
+    without bars or that cannot be written, OptionError without the learner's library or for arguments that cannot be
+    used; no model is stored then.
     """
     first, last = parse_date(start, "start"), parse_date(end, "end")
-    ahead = check_choice(horizons, every)
-    load_xgboost()  # before minutes of work
-    recipe = recipe or Recipe()
-    recipe = msgspec.structs.replace(recipe, device=check_device(device or recipe.device))
+    ahead, chosen = check_choice(horizons, every), find_learner(learner)
+    if device is None and recipe is None and chosen.facts.gpu:
+        device = setting("device")
+    recipe = chosen.prepare(recipe, device)  # before minutes of work
     settings, universe = Settings(folds, every, cost, paths), universe or Universe()
     store = store if isinstance(store, Store) else Store(str(store))
-    place = model_folder(store, folder)
+    place, trials = model_folder(store, folder), StoreTrials(store)
     source = history_of(store, last)
     _check_span(source, first, last, universe, max(ahead), settings)
     _check_folder(place)
+    trials.check()
     tell = progress or silent
+    samples, regime = _sampled(source, ahead, first, last, every, universe, tell)
+    return learn(
+        samples,
+        ahead,
+        place,
+        learner=chosen,
+        trials=trials,
+        recipe=recipe,
+        settings=settings,
+        regime=regime,
+        progress=tell,
+    )
+
+
+def _sampled(
+    source: History,
+    horizons: tuple[int, ...],
+    start: dt.date | None,
+    end: dt.date | None,
+    every: int,
+    universe: Universe,
+    progress: Progress,
+) -> tuple[Samples, dict[int, str]]:
+    """The samples, and the market's trend on each of their sessions."""
     market = market_index(source, CHUNK)
     samples = build_samples(
         source,
-        horizons=ahead,
-        start=first,
-        end=last,
+        horizons=horizons,
+        start=start,
+        end=end,
         every=every,
         filters=universe,
         market=market,
-        progress=tell,
+        progress=progress,
     )
-    # The market's trend on each sampled session.
-    regime = {int(day): f"{market_regime(market, int(day)).trend} trend" for day in np.unique(samples.session)}
-    return learn(samples, ahead, place, recipe=recipe, settings=settings, regime=regime, progress=tell)
+    days = np.unique(samples.session).tolist()
+    return samples, {day: f"{market_regime(market, day).trend} trend" for day in days}
 
 
 def _check_folder(folder: Path) -> None:
@@ -163,12 +204,12 @@ def judge_stored(
     store = store if isinstance(store, Store) else Store(str(store))
     if store.is_empty():
         raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
-    place = model_folder(store, folder)
-    models = load_models(place)
-    notes = [f"{one.name} is refused: {one.reason}" for one in models.refused]
+    models = stored_models(store, folder)
+    notes = [*models.notes, *(f"{one.name} is refused: {one.reason}" for one in models.refused)]
     if not models.models:
         raise ModelError(
-            "; ".join(notes) or f"{place} holds no models", f"train first: tapescan train --store {store.path}"
+            "; ".join(notes) or f"{model_folder(store, folder)} holds no models",
+            f"train first: tapescan train --store {store.path}",
         )
     tell = progress or silent
     judged = []

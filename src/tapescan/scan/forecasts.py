@@ -8,24 +8,22 @@ from prices adjusted in another way than in its training; and of symbols that it
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import msgspec
 import numpy as np
 import polars as pl
 
+from tapescan.core.dates import EPOCH
 from tapescan.core.errors import ModelError
 from tapescan.core.settings import Adjustment
 from tapescan.core.typing import Bools, Floats, Ints, Singles
 from tapescan.features.compute import Features
 from tapescan.models.explain import by_family, in_words
 from tapescan.models.forecast import Model, Models
-from tapescan.models.learners.xgboost import has_gpu, load_xgboost
 from tapescan.models.registry.cards import Card, Refused
 from tapescan.models.samples.samples import Universe
-from tapescan.models.trees.shap import contributions
 
 __all__ = ["Basis", "Forecast", "Parts", "forecast_market", "model_notes", "usable"]
 
@@ -41,8 +39,8 @@ TRADED = "dollar_volume_20"
 class Parts:
     """What one forecast is made of: the base and the families add up to it.
 
-    base : the model's mean over its training rows. families : each family's sum of exact SHAP values.
-    words : the features that moved it most, largest first.
+    base : the same for all; of trees their mean over the training rows. families : the sum of what each family's
+    features add. words : the features that moved it most, largest first.
     """
 
     base: float
@@ -54,32 +52,36 @@ class Parts:
 class Forecast:
     """One model's forecasts of one scan.
 
-    values : float64 ``(symbols of the panel,)``, the expected rank among the market, about -0.5 to 0.5; NaN for
-        symbols that the scan's filters or the training's dropped, or of which none of the model's features is known.
-    symbols, inputs : those with a forecast, and their features, float32 ``(len(symbols), features)``.
+    values : float64 ``(symbols of the panel,)``, mostly the expected rank among the market, about -0.5 to 0.5; NaN
+        for symbols that the scan's filters or the training's dropped, or of which the model knows nothing.
+    places : symbol -> its row of the inputs, for symbols with a forecast. inputs : float32 ``(rows, features)``, of
+        those and, where a forecast hangs on the others of its session, of whom it was compared with.
+    day : the session, days since 1970-01-01.
     says : whether the model counts and why, in a sentence. weight : 0 to 1, from its card; 0 where it does not count.
     """
 
     model: Model
     values: Floats
-    symbols: tuple[str, ...]
+    places: Mapping[str, int]
     inputs: Singles
+    day: int
     says: str
     weight: float
 
     @property
     def name(self) -> str:
         """The column of the forecasts."""
-        return self.model.card.name
+        return self.model.card.column
 
     def explain(self, symbols: Sequence[str]) -> list[Parts | None]:
-        """What each of the symbols' forecasts is made of; None for a symbol without one."""
+        """What each of the symbols' forecasts is made of; None for a symbol without one, and for all symbols where
+        the model's learner cannot say."""
         names = self.model.card.features
-        wanted = [symbol for symbol in symbols if symbol in self._places]
-        rows = np.array([self._places[symbol] for symbol in wanted], np.int64)
-        if not rows.size:
+        wanted = [symbol for symbol in symbols if symbol in self.places]
+        rows = np.array([self.places[symbol] for symbol in wanted], np.int64)
+        found = self.model.explain(self.inputs, self.day, rows) if rows.size else None
+        if found is None:
             return [None] * len(symbols)
-        found = contributions(self.model.trees, self.inputs, rows)
         families = by_family(names, found)
         parts = {
             symbol: Parts(
@@ -91,34 +93,26 @@ class Forecast:
         }
         return [parts.get(symbol) for symbol in symbols]
 
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        return {symbol: row for row, symbol in enumerate(self.symbols)}
-
 
 def usable(models: Models) -> Models:
     """The models with those that cannot be used among the refused: nothing may fail once a scan has begun.
 
     A GPU that was asked for and is not there is no reason to fail: the CPU makes the same forecasts.
-    Raises OptionError when XGBoost is not installed and there is a model.
+    Raises OptionError when the library of a model's learner is not installed.
     """
-    if not models.models:
-        return models
-    load_xgboost()
-    notes, wanted = models.notes, models.models
-    if any(model.device == "cuda" for model in wanted) and not has_gpu():
-        notes = (*notes, "XGBoost finds no GPU here: forecasts are made on the CPU")
-        wanted = tuple(replace(model, device="cpu") for model in wanted)
     good: list[Model] = []
-    refused = list(models.refused)
-    for model in wanted:
+    refused, notes = list(models.refused), list(models.notes)
+    for asked in models.models:
+        device, note = asked.learner.serve_on(asked.device)
+        notes += [note] if note and note not in notes else []
+        model = asked if device == asked.device else replace(asked, device=device)
         try:
-            _ = model.booster
+            _ = model.fitted
         except ModelError as error:
             refused.append(Refused(model.card.name, str(error)))
         else:
             good.append(model)
-    return Models(tuple(good), tuple(refused), notes)
+    return Models(tuple(good), tuple(refused), tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -137,20 +131,28 @@ def forecast_market(
 
     features, universe : of the panel's symbols. members : the places of those to be ranked.
     """
+    ranked = np.zeros(len(universe), np.bool_)
+    ranked[members] = True
+    day = (basis.as_of - EPOCH).days
+    # In the order of the symbols, as samples are.
+    order = universe["symbol"].arg_sort().to_numpy().astype(np.int64)
     found = []
     for model in models.models:
-        card = model.card
-        values = np.full(len(universe), np.nan)
         weight, says = model.verdict
-        against = _objection(card, basis)
+        against = _objection(model.card, basis)
         if against:
             weight, says = 0.0, f"left out, for {against}"
-        inputs = model.inputs(features)[members]
-        known = ~np.isnan(inputs).all(axis=1) & _sampled(card, features, universe)[members] & (against == "")
-        inputs, places = inputs[known], members[known]
-        if len(places):
-            values[places] = model.forecast(inputs)
-        found.append(Forecast(model, values, tuple(universe["symbol"].gather(places)), inputs, says, weight))
+        # Who is sampled is compared with all that are, whatever this scan's filters let pass.
+        wanted = _sampled(model.card, features, universe, basis) & (against == "")
+        wanted &= ranked | (not model.learner.facts.alone)
+        at = order[wanted[order]]
+        inputs = model.inputs(features)[at]
+        made = model.forecast(inputs, day)
+        kept = np.flatnonzero(ranked[at] & ~np.isnan(made))
+        values = np.full(len(universe), np.nan)
+        values[at[kept]] = made[kept]
+        places = dict(zip(universe["symbol"].gather(at[kept]), kept.tolist(), strict=True))
+        found.append(Forecast(model, values, places, inputs, day, says, weight))
     return tuple(found)
 
 
@@ -169,15 +171,20 @@ def _objection(card: Card, basis: Basis) -> str:
     return ""
 
 
-def _sampled(card: Card, features: Features, universe: pl.DataFrame) -> Bools:
+def _sampled(card: Card, features: Features, universe: pl.DataFrame, basis: Basis) -> Bools:
     """Whom the model's training would have sampled, had it been today: nobody else's forecasts were judged."""
     filters = msgspec.convert(card.data.get("filters", {}), Universe)
-    listed = universe.select(pl.col("bars") >= filters.min_bars, pl.col("type").is_in(filters.types))
+    listed = universe.select(
+        pl.col("bars") >= filters.min_bars,
+        pl.col("type").is_in(filters.types),
+        pl.col("sessions_behind") == 0,
+        pl.col("symbol") != basis.index,
+    )
     fit: Bools = listed.select(pl.all_horizontal(pl.all())).to_series().to_numpy()
     return fit & (features["close"] >= filters.min_price) & (features[TRADED] >= filters.min_dollar_volume)
 
 
 def model_notes(models: Models, forecasts: Sequence[Forecast]) -> tuple[str, ...]:
     """One line for each model that does not count or is not served."""
-    idle = [f"{one.name}: {one.says}" for one in forecasts if one.weight == 0.0]
+    idle = [f"{one.model.card.name}: {one.says}" for one in forecasts if one.weight == 0.0]
     return (*models.notes, *idle, *(f"model {one.name} is not used: {one.reason}" for one in models.refused))

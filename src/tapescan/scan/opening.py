@@ -90,14 +90,13 @@ def chosen_models(data: Opened, models: Trained, device: Device | None) -> Model
         return models
     if not (models is None or models is False or isinstance(models, str | Path)):
         raise OptionError(f"{models!r}", "give their folder, or False for none", field="models")
-    named = setting("models") if models is None else models
-    if named:
-        folder = Path(named).expanduser()
-        if not folder.is_dir():
-            raise OptionError(
-                f"there is no folder of models at {named}", "`tapescan train` makes one", field="models"
-            )
-        return load_models(folder, device=device)
-    if named is False or isinstance(data, SimulatedMarket | Embedded):
+    if models is False:
         return Models(())
-    return load_models(data.models if isinstance(data, Market) else models_folder(data), device=device)
+    named = models or setting("models")
+    folder = Path(named).expanduser() if named else None
+    if folder is not None and not folder.is_dir():
+        what = f"there is no folder of models at {named}"
+        raise OptionError(what, "`tapescan train` makes one", field="models")
+    store = data.store if isinstance(data, Market) else data if isinstance(data, Store) else None
+    own = data.models if isinstance(data, Market) else None if store is None else models_folder(store)
+    return load_models(folder or own, store, own=folder is None, device=device)

@@ -120,7 +120,7 @@ def _sides(profile: Profile, score: Floats) -> Bools:
 def _provenance(
     section: CrossSection, request: Request, forecasts: Sequence[Forecast], shares: Mapping[str, float], scale: float
 ) -> dict[str, Any]:
-    models = [{"name": one.name, "digest": one.model.card.digest, "gate": one.weight} for one in forecasts]
+    models = [{"name": one.model.card.name, "digest": one.model.card.digest, "gate": one.weight} for one in forecasts]
     return {
         "tapescan": __version__,
         "data": dict(section.provenance),

@@ -63,7 +63,7 @@ def prepare(
     Raises ScreenError and OptionError.
     """
     models = usable(models or Models(()))
-    forecasts = tuple(model.card.name for model in models.models)
+    forecasts = tuple(model.card.column for model in models.models)
     made = {*forecasts, *map(points_column, forecasts)}
     screen = parse_screen(where) if where is not None else None
     ranking = parse_ranking(rank_by or RANKING[profile.side])

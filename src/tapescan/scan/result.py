@@ -76,8 +76,8 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
     def to_dict(self, top: int | None = None) -> dict[str, Any]:
         """The scan as one plain object, ready for JSON; absent values are None.
 
-        Each row says what its forecasts are made of: ``explain_alpha_5`` has the sum of each family of features
-        and the base, which add up to ``alpha_5``.
+        Each row says what its forecasts are made of: ``explain_alpha_xgboost_5`` has the sum of each family of
+        features and the base, which add up to ``alpha_xgboost_5``.
         """
         rows = self.ranked if top is None else self.ranked.head(top)
         return {

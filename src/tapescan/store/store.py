@@ -70,6 +70,11 @@ class Store:
         with store_errors(self.path, "read bars of"):
             return not table.scan(unknown).select(pl.len()).collect().item()
 
+    @property
+    def identity(self) -> str:
+        """Names the store wherever its folder is moved or copied to; empty without bars."""
+        return self._open("bars").identity
+
     def versions(self) -> dict[str, int]:
         """Table -> Delta version, for the tables that are there, bars first.
 
@@ -103,6 +108,10 @@ class Store:
     def scans(self) -> pl.DataFrame:
         """Recorded scans, oldest first: as_of, profile, created_at (UTC), document (JSON text)."""
         return self.known().read("scans").sort("created_at", maintain_order=True)
+
+    def trials(self) -> pl.DataFrame:
+        """Trainings tried, oldest first: at (UTC), learner, horizon, configuration, chosen (JSON text)."""
+        return self._open("trials").read().sort("at", maintain_order=True)
 
     # --- writing --------------------------------------------------------------------------------------
 
@@ -168,11 +177,19 @@ class Store:
 
     def record_scan(self, as_of: dt.date, profile: str, document: str) -> None:
         """Add a scan to the history; ``document`` is its result as JSON text."""
-        self._must_be_newest()
-        row = pl.DataFrame(
-            {"as_of": [as_of], "profile": [profile], "created_at": [dt.datetime.now(dt.UTC)], "document": [document]}
+        self._append(
+            "scans", {"as_of": as_of, "profile": profile, "created_at": dt.datetime.now(dt.UTC), "document": document}
         )
-        append_alone(self.path, find_table("scans"), row)
+
+    def log_trial(self, learner: str, horizon: int, configuration: str, chosen: str) -> None:
+        """Add a training that is about to be tried; ``chosen`` is all that may be chosen for it, as JSON text."""
+        row = {"learner": learner, "horizon": horizon, "configuration": configuration, "chosen": chosen}
+        self._append("trials", {"at": dt.datetime.now(dt.UTC), **row})
+
+    def _append(self, name: str, row: dict[str, object]) -> None:
+        """Add a row to a table that only grows; others may do so at the same time."""
+        self._must_be_newest()
+        append_alone(self.path, find_table(name), pl.DataFrame([row]))
 
     def _must_be_newest(self) -> None:
         if self._pinned is not None:

@@ -99,6 +99,11 @@ class StoredTable:
         """The Delta version; None when the table is not there."""
         return None if self._delta is None else self._delta.version()
 
+    @property
+    def identity(self) -> str:
+        """The number that Delta Lake gave the table when it was made; empty when the table is not there."""
+        return "" if self._delta is None else str(self._delta.metadata().id)
+
     def files(self) -> pl.DataFrame:
         """One row a data file: path (absolute, or a URL), rows, first and last day of `known`, and year; null where
         the log does not say."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 from rich.table import Table
 
 from tapescan.core.dates import parse_date
 from tapescan.core.errors import OptionError
-from tapescan.core.settings import load_settings
+from tapescan.core.settings import Device
 from tapescan.interfaces.cli.console import notes, output, progress_line
 from tapescan.interfaces.cli.stores import existing_store, store_place
+from tapescan.models.learners import DEFAULT, kinds
 
 __all__ = ["evaluate", "models", "train"]
 
@@ -25,6 +26,7 @@ FolderOption = Annotated[
 
 def train(
     store: StoreOption = "",
+    learner: Annotated[str, typer.Option(metavar="NAME", help=f"What learns: {', '.join(kinds())}.")] = DEFAULT,
     horizons: Annotated[str, typer.Option(metavar="LIST", help="Sessions to look ahead, commas between.")] = "5,10",
     start: Annotated[str, typer.Option("--from", metavar="DATE", help="[default: all history]")] = "",
     end: Annotated[str, typer.Option("--to", metavar="DATE", help="[default: the newest session]")] = "",
@@ -32,24 +34,26 @@ def train(
     every: Annotated[int, typer.Option(min=1, max=63, help="Sessions between two samples of a symbol.")] = 5,
     cost: Annotated[float, typer.Option(help="Basis points of each purchase or sale.")] = 10.0,
     paths: Annotated[bool, typer.Option(help="Train the combinatorial folds as well (15 more trainings).")] = True,
-    device: Annotated[str, typer.Option(help="cpu or cuda. [default: the setting device, else cpu]")] = "",
+    device: Annotated[str, typer.Option(help="cpu or cuda. [default: the setting, where the learner can]")] = "",
     folder: FolderOption = "",
 ) -> None:
     """Train a model for each horizon on the store's own market, and judge it out of sample before it may count.
 
     It takes some years of history, and minutes: about 11 for 2,000 symbols and 8 years, 4 with --no-paths.
     """
-    from tapescan.models.learners.xgboost import check_device
     from tapescan.models.report.page import table
     from tapescan.models.stored import model_folder, train_models
     from tapescan.models.train import record_of
 
     opened = existing_store(store_place(store))
-    ahead, chosen = _horizons(horizons), check_device(device or load_settings().device)
+    ahead = _horizons(horizons)
+    if device not in ("", *get_args(Device)):
+        raise OptionError(f"device {device!r}", f"expected {' or '.join(get_args(Device))}")
     place = model_folder(opened, folder)
     with progress_line() as progress:
         learnt = train_models(
             opened,
+            learner=learner,
             horizons=ahead,
             start=parse_date(start or None, "start"),
             end=parse_date(end or None, "end"),
@@ -57,7 +61,7 @@ def train(
             every=every,
             cost=cost,
             paths=paths,
-            device=chosen,
+            device=cast("Device", device) if device else None,
             folder=place,
             progress=progress,
         )
@@ -79,10 +83,9 @@ def evaluate(
     cost: Annotated[float, typer.Option(help="With --unseen: basis points of each purchase or sale.")] = 10.0,
 ) -> None:
     """The out-of-sample record of the stored models, beside momentum, reversal and a ridge regression."""
-    from tapescan.models.forecast import load_models
     from tapescan.models.registry.record import read_records
     from tapescan.models.report.page import table, unseen_table, write_html
-    from tapescan.models.stored import judge_stored, model_folder
+    from tapescan.models.stored import judge_stored, model_folder, stored_models
 
     opened = existing_store(store_place(store))
     if unseen:
@@ -93,13 +96,12 @@ def evaluate(
         output().print(unseen_table(judged.judged), markup=False, soft_wrap=True)
         notes(judged.notes)
         return
-    place = model_folder(opened, folder)
-    records = read_records(place)
-    found = load_models(place).models
-    digests = {one.card.horizon: one.card.digest for one in found}
-    others = [str(one.horizon) for one in records if one.trained.get("trees") != digests.get(one.horizon)]
+    records = read_records(model_folder(opened, folder))
+    found = stored_models(opened, folder).models
+    digests = {one.card.name: one.card.digest for one in found}
+    others = [one.name for one in records if one.trained.get("digest") != digests.get(one.name)]
     if others:
-        notes((f"not of the models that a scan would use: the records of {', '.join(others)} sessions; train again",))
+        notes((f"not of the models that a scan would use: the records of {', '.join(others)}; train again",))
     notes(tuple(one.verdict[1] for one in found if one.verdict[1] != one.card.reason))
     if html is not None:
         write_html(records, html)
@@ -110,22 +112,23 @@ def evaluate(
 
 def models(store: StoreOption = "", folder: FolderOption = "") -> None:
     """List the stored models: what they were trained on, what they are worth, and which are refused and why."""
-    from tapescan.models.forecast import load_models
-    from tapescan.models.stored import model_folder
+    from tapescan.models.stored import model_folder, stored_models
 
-    place = model_folder(existing_store(store_place(store)), folder)
-    found = load_models(place)
+    opened = existing_store(store_place(store))
+    found = stored_models(opened, folder)
     console = output()
     if not found.models and not found.refused:
+        place = model_folder(opened, folder)
         console.print(f"{place} holds no models; `tapescan train` makes some", markup=False, soft_wrap=True)
         return
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("model", "horizon", "trained on", "samples", "rank IC", "t", "weight"):
+    for title in ("model", "learner", "horizon", "trained on", "samples", "rank IC", "t", "weight"):
         shown.add_column(title, no_wrap=True)
     for one in found.models:
         card, own = one.card, one.card.metrics.get("model", {})
         shown.add_row(
             card.name,
+            card.kind,
             f"{card.horizon} sessions",
             f"{card.first} to {card.last}",
             f"{card.rows:,}",
@@ -138,6 +141,7 @@ def models(store: StoreOption = "", folder: FolderOption = "") -> None:
         console.print(f"{one.card.name}: {one.verdict[1]}", markup=False, soft_wrap=True)
     for bad in found.refused:
         console.print(f"{bad.name}: refused: {bad.reason}", markup=False, soft_wrap=True)
+    notes(found.notes)
 
 
 def _horizons(text: str) -> tuple[int, ...]:

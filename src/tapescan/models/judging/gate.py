@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tapescan.core.errors import LeakError
-from tapescan.models.judging.metrics import Judgement
+from tapescan.models.judging.judgement import Judgement
 from tapescan.models.judging.significance import Mean, freedom, least_t, mean_and_error
 
 __all__ = ["LEAK", "Gate", "check_leak", "gate", "shrunken_icir"]

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from tapescan.core.errors import InputError, OptionError
 from tapescan.core.typing import Bools, Days, Floats, Ints
 from tapescan.features.cross import winsorise
-from tapescan.models.judging.significance import DeflatedSharpe, Mean, deflated_sharpe, mean_and_error
+from tapescan.models.judging.judgement import Judgement, PerDate, Summary, overlap
+from tapescan.models.judging.significance import Mean, deflated_sharpe, mean_and_error
 
-__all__ = ["FEWEST_PAIRS", "LIQUIDITY", "Judgement", "PerDate", "Summary", "check_cost", "judge"]
-
-Numbers = NDArray[np.floating]
+__all__ = ["FEWEST_PAIRS", "LIQUIDITY", "check_cost", "judge"]
 
 #: A date with fewer pairs of forecast and return is not judged.
 FEWEST_PAIRS = 50
@@ -40,101 +39,13 @@ ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
-class PerDate:
-    """What is measured on each date. All ``(dates,)``, ascending in time; float64 but for the first two.
-
-    session : int32 days since 1970-01-01.
-    pairs : int64, symbols with a forecast and a return, at least 50.
-    ic : Pearson correlation of forecasts with returns winsorised at 1 % on each side, -1 to 1.
-    rank_ic : Spearman correlation, equal values sharing their mean rank, -1 to 1. Both are 0 where the forecasts
-        or the returns do not differ: no order was given.
-    spread : equal-weighted mean return of the tenth with the highest forecasts minus that of the lowest, a ratio;
-        equal forecasts at the edge of a tenth share its remaining places.
-    turnover : share of the two tenths that was replaced, 0 to 1, against the portfolio whose place they take: the
-        newest that is at least the horizon old. NaN on the first dates, which take nobody's place.
-    net_spread : spread minus costs: each replaced share is sold and another bought, in both tenths; on the first
-        dates all is bought, and sold at the end. Where the horizon is no multiple of the step from date to date, no
-        portfolio begins when another ends, and all is bought and sold each time.
-    """
-
-    session: Days
-    pairs: Ints
-    ic: Floats
-    rank_ic: Floats
-    spread: Floats
-    turnover: Floats
-    net_spread: Floats
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Means over dates.
-
-    dates : how many. pairs : mean number of symbols a date.
-    ic, rank_ic : means. icir, rank_icir : mean over standard deviation of the dates (not annualised).
-    error, t : standard error of the mean rank IC and its t-value, corrected for overlap; NaN with too few dates
-        (`mean_and_error`). independent : how many independent dates would give the same error.
-    positive : share of dates with a rank IC above 0.
-    spread, net_spread : mean a portfolio, a ratio; the yearly ones times the portfolios that follow each other in a
-        year: 252 / horizon, or fewer where the horizon is no multiple of the step from date to date. net_t : t-value
-        of the net spread, corrected likewise.
-    turnover : mean share replaced each time; NaN when no date replaces another.
-    """
-
-    dates: int
-    pairs: float
-    ic: float
-    icir: float
-    rank_ic: float
-    rank_icir: float
-    error: float
-    t: float
-    independent: float
-    positive: float
-    spread: float
-    spread_yearly: float
-    net_spread: float
-    net_spread_yearly: float
-    net_t: float
-    turnover: float
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """The record of one forecast.
-
-    horizon : sessions of the forward return. every : sessions from one judged date to the next.
-    cost : basis points of each purchase or sale.
-    by_year, by_regime : the summary over a part of the dates, taken as following each other.
-    by_liquidity : the summary over a third of each date's symbols by dollar volume; without those that never have
-        50 pairs. Empty, as by_regime, where volumes or regimes were not given.
-    deflated : of the net spread, with the number of trials.
-    """
-
-    horizon: int
-    every: int
-    cost: float
-    per_date: PerDate
-    summary: Summary
-    by_year: dict[str, Summary]
-    by_liquidity: dict[str, Summary]
-    by_regime: dict[str, Summary]
-    deflated: DeflatedSharpe
-
-    @property
-    def overlap(self) -> int:
-        """How many judged dates in a row share a part of their label."""
-        return _overlap(self.horizon, self.every)
-
-
-@dataclass(frozen=True)
 class _Rows:
     """Pairs in the order of their dates; `begin` has the first row of each date, and the end."""
 
     session: Days
     begin: Ints
     symbol: NDArray[np.integer]
-    forecast: Numbers
+    forecast: NDArray[np.floating]
     forward: Floats
 
     def __len__(self) -> int:
@@ -151,14 +62,14 @@ def check_cost(cost: float) -> float:
 def judge(
     session: Days,
     symbol: NDArray[np.integer],
-    forecast: Numbers,
-    forward: Numbers,
+    forecast: NDArray[np.floating],
+    forward: NDArray[np.floating],
     *,
     horizon: int,
     every: int,
     cost: float = 10.0,
     trials: int = 1,
-    dollar_volume: Numbers | None = None,
+    dollar_volume: NDArray[np.floating] | None = None,
     regime: Mapping[int, str] | None = None,
 ) -> Judgement:
     """Judge forecasts beside what came.
@@ -199,15 +110,17 @@ def judge(
         _by_label(per_date, years.tolist(), horizon, every),
         by_liquidity,
         _by_label(per_date, labels, horizon, every),
-        deflated_sharpe(per_date.net_spread, trials, overlap=_overlap(horizon, every)),
+        deflated_sharpe(per_date.net_spread, trials, overlap=overlap(horizon, every)),
     )
 
 
-def _overlap(horizon: int, every: int) -> int:
-    return -(-horizon // every)
-
-
-def _arrange(session: Days, symbol: NDArray[np.integer], forecast: Numbers, forward: Numbers, wanted: Bools) -> _Rows:
+def _arrange(
+    session: Days,
+    symbol: NDArray[np.integer],
+    forecast: NDArray[np.floating],
+    forward: NDArray[np.floating],
+    wanted: Bools,
+) -> _Rows:
     """The wanted rows of the sessions that have enough of them, in the order of their dates."""
     first, last = (int(session.min()), int(session.max())) if len(session) else (0, 0)
     count = np.bincount((session - first)[wanted], minlength=last - first + 1)
@@ -224,9 +137,9 @@ def _arrange(session: Days, symbol: NDArray[np.integer], forecast: Numbers, forw
 
 def _per_date(rows: _Rows, horizon: int, every: int, cost: float) -> PerDate:
     """Measure each date; a loop over dates, each a whole cross-section."""
-    dates, overlap = len(rows), _overlap(horizon, every)
+    dates, together = len(rows), overlap(horizon, every)
     ic, rank_ic, spread, turnover = np.zeros((4, dates))
-    held: deque[Floats] = deque(maxlen=overlap)
+    held: deque[Floats] = deque(maxlen=together)
     symbols = int(rows.symbol.max()) + 1 if dates else 0
     for date in range(dates):
         here = slice(rows.begin[date], rows.begin[date + 1])
@@ -238,7 +151,7 @@ def _per_date(rows: _Rows, horizon: int, every: int, cost: float) -> PerDate:
         spread[date] = tenths[0] @ forward - tenths[1] @ forward
         portfolio = np.zeros((2, symbols))
         portfolio[:, rows.symbol[here]] = tenths
-        kept = np.minimum(portfolio, held[0]).sum() / 2.0 if len(held) == overlap else np.nan
+        kept = np.minimum(portfolio, held[0]).sum() / 2.0 if len(held) == together else np.nan
         turnover[date] = np.clip(1.0 - kept, 0.0, 1.0)
         held.append(portfolio)
     # Two tenths, each sold and bought again; a first portfolio is bought and, in the end, sold.
@@ -247,7 +160,7 @@ def _per_date(rows: _Rows, horizon: int, every: int, cost: float) -> PerDate:
     return PerDate(rows.session, np.diff(rows.begin), ic, rank_ic, spread, turnover, spread - paid)
 
 
-def _tie_runs(values: Numbers) -> tuple[Floats, Floats]:
+def _tie_runs(values: NDArray[np.floating]) -> tuple[Floats, Floats]:
     """Where each value's run of equal values begins and ends in sorted order; the mean of both is its rank."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]
@@ -277,7 +190,7 @@ def _correlation(a: Floats, b: Floats) -> float:
     return float(np.clip((x / across) @ (y / along), -1.0, 1.0))
 
 
-def _thirds(session: Days, dollar_volume: Numbers, pair: Bools) -> Ints:
+def _thirds(session: Days, dollar_volume: NDArray[np.floating], pair: Bools) -> Ints:
     """The third of its date's pairs by dollar volume of each row, 0 to 2; -1 where there is no pair or no volume."""
     third = np.full(len(session), -1)
     rows = np.flatnonzero(pair & np.isfinite(dollar_volume))
@@ -299,10 +212,10 @@ def _by_label(per_date: PerDate, labels: list[str], horizon: int, every: int) ->
 
 def _summary(per_date: PerDate, horizon: int, every: int, wanted: Bools | slice = slice(None)) -> Summary:
     def over(values: Floats) -> Mean:
-        return mean_and_error(values[wanted], _overlap(horizon, every))
+        return mean_and_error(values[wanted], overlap(horizon, every))
 
     ic, rank_ic, net = over(per_date.ic), over(per_date.rank_ic), over(per_date.net_spread)
-    spread, yearly = over(per_date.spread).mean, SESSIONS_A_YEAR / (_overlap(horizon, every) * every)
+    spread, yearly = over(per_date.spread).mean, SESSIONS_A_YEAR / (overlap(horizon, every) * every)
     return Summary(
         dates=rank_ic.dates,
         pairs=float(per_date.pairs[wanted].mean()),

@@ -1,6 +1,6 @@
 """A stored model on sessions that came after its training: its forecasts as it stands, beside the baselines'.
 
-The record on a card is of other trees, trained on the past of each window; this one is of the very trees that are
+The record on a card is of other models, trained on the past of each window; this one is of the very model that is
 served. It says nothing until months have passed, and it never changes the card.
 """
 
@@ -10,17 +10,19 @@ import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tapescan.core.dates import EPOCH
 from tapescan.core.errors import InputError
+from tapescan.core.typing import Floats
 from tapescan.models.forecast import Model
 from tapescan.models.judging.folds import Fold, known_before
-from tapescan.models.judging.metrics import Judgement, judge
-from tapescan.models.learners.baselines import BASELINES
-from tapescan.models.learners.xgboost import forecast
+from tapescan.models.judging.judgement import Judgement
+from tapescan.models.judging.metrics import judge
+from tapescan.models.learners import baselines
+from tapescan.models.learners.seam import forecast_rows
 from tapescan.models.registry.cards import Card
 from tapescan.models.registry.record import MODEL
+from tapescan.models.samples.labels import rank_labels
 from tapescan.models.samples.samples import Samples
 
 __all__ = ["Unseen", "judge_unseen", "nothing_unseen"]
@@ -46,7 +48,7 @@ def nothing_unseen(card: Card) -> InputError:
 def judge_unseen(model: Model, samples: Samples, cost: float) -> Unseen:
     """Judge a model on the samples of the sessions on which a scan would have used it.
 
-    samples : with the card's features, index, horizon and step; those before are what ridge regression learns from.
+    samples : with the card's features, index, horizon and step; those before are what the baselines learn from.
     cost : basis points of each purchase or sale.
     Raises InputError when there is no such session with known returns.
     """
@@ -59,9 +61,11 @@ def judge_unseen(model: Model, samples: Samples, cost: float) -> Unseen:
     if not len(test):
         raise nothing_unseen(card)
     fold = Fold(known_before(dates, int(test[0]), card.horizon), test)
-    rows = fold.test_rows(samples.session)
-    forecasts: dict[str, NDArray[np.floating]] = {MODEL: forecast(model.booster, samples, rows)}
-    forecasts |= {name: baseline(samples, fold, card.horizon) for name, baseline in BASELINES.items()}
+    rows, labels = fold.test_rows(samples.session), rank_labels(forward, samples.session)
+    forecasts: dict[str, Floats] = {MODEL: forecast_rows(model.fitted, samples, rows)}
+    for other in baselines(card.kind):
+        fitted = other.fit(samples, fold.train, labels, card.horizon, other.prepare())
+        forecasts[other.facts.kind] = forecast_rows(fitted, samples, rows)
     return Unseen(
         card,
         {

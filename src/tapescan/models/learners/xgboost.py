@@ -1,9 +1,7 @@
-"""Gradient-boosted trees on samples, with XGBoost: fit on some rows, forecast others.
+"""Gradient-boosted trees, with XGBoost; exact SHAP values explain them (`models.trees.shap`).
 
-Labels are the ranks of forward returns among the symbols of one session, so a model learns the order of a day
-and not the market's direction. Features go in as they are, NaN where they are unknown: each split learns a side
-for them. Ints are handed over in chunks and kept as 64 bins a feature, so that a memory map of any size trains
-within a few gigabytes.
+Features go in as they are, NaN where they are unknown: each split learns a side for them. Rows are handed over in
+chunks and kept as 64 bins a feature, so that a memory map of any size trains within a few gigabytes.
 """
 
 from __future__ import annotations
@@ -12,33 +10,41 @@ import os
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 import numpy as np
 
-from tapescan.core.errors import OptionError
+from tapescan.core.errors import ModelError, OptionError
 from tapescan.core.machine import threads
-from tapescan.core.typing import Ints, Singles
+from tapescan.core.settings import Device
+from tapescan.core.typing import Days, Floats, Ints, Singles
+from tapescan.models.learners import seam
+from tapescan.models.learners.seam import Facts, Learner
+from tapescan.models.samples.inputs import as_inputs
 from tapescan.models.samples.samples import Samples
+from tapescan.models.trees.shap import contributions
+from tapescan.models.trees.trees import Trees, read_trees
 
 if TYPE_CHECKING:
     from xgboost import Booster
 
-__all__ = ["Device", "Recipe", "check_device", "fit", "forecast", "has_gpu", "load_xgboost"]
-
-Device = Literal["cpu", "cuda"]
-Chunk = tuple[Singles, Singles]
+__all__ = ["LEARNER", "Forest", "Recipe", "check_device", "has_gpu", "load_xgboost"]
 
 #: The variable by which OpenMP is told how threads wait.
 WAITING = "OMP_WAIT_POLICY"
 
-#: Ints that are handed over at a time.
+#: Rows that are handed over at a time.
 CHUNK = 200_000
 
+#: Fewer labelled rows teach nothing.
+FEWEST_ROWS = 1000
 
-class Recipe(msgspec.Struct, frozen=True, kw_only=True):
-    """How a model is trained. Chosen on the simulated market, whose signal is known (`benchmarks/recipe.py`), and not
+
+class Recipe(seam.Recipe, frozen=True, kw_only=True):
+    """How trees are grown. Chosen on the simulated market, whose signal is known (`benchmarks/recipe.py`), and not
     searched on real prices: every search there would be a trial more.
 
     rounds : trees. depth : of each. rate : of learning. rows, columns : share of each that a tree sees.
@@ -103,37 +109,98 @@ def check_device(device: str) -> Device:
     return "cuda"
 
 
-def fit(
-    samples: Samples,
-    rows: Ints,
-    labels: Singles,
-    recipe: Recipe,
-) -> Booster:
-    """Train on some rows.
+class XGBoost:
+    """The learner."""
 
-    rows : places in the samples, ascending, all with a label. labels : float32 ``(len(samples),)``.
-    Raises OptionError when there are too few rows, or no GPU where one is asked for.
-    """
-    xgboost = load_xgboost()
-    check_device(recipe.device)
-    if len(rows) < 1000:
-        raise OptionError(f"{len(rows):,} labelled samples are too few to train on", "give more history or symbols")
-    iterator = _iterator(xgboost, samples, rows, labels)
-    # In a thread of its own, where no Ctrl-C reaches: in the midst of a call from C back to Python it would crash.
-    with ThreadPoolExecutor(1) as apart:
-        matrix = apart.submit(xgboost.QuantileDMatrix, iterator, max_bin=recipe.bins, nthread=threads()).result()
-    booster: Booster = xgboost.train(_parameters(recipe, len(rows)), matrix, recipe.rounds, verbose_eval=False)
-    return booster
+    facts = Facts(
+        kind="xgboost",
+        title="gradient-boosted trees",
+        ending=".ubj",
+        missing="NaN, sent down each split's default side",
+        extra="ml",
+        gpu=True,
+    )
+
+    def prepare(self, recipe: seam.Recipe | None = None, device: Device | None = None) -> Recipe:
+        chosen = seam.own_recipe(self.facts.kind, Recipe, recipe)
+        load_xgboost()
+        return msgspec.structs.replace(chosen, device=check_device(device or chosen.device))
+
+    def serve_on(self, device: Device) -> tuple[Device, str]:
+        load_xgboost()
+        if device == "cpu" or has_gpu():
+            return device, ""
+        return "cpu", "XGBoost finds no GPU here: forecasts are made on the CPU"
+
+    def fit(self, samples: Samples, dates: Days, labels: Singles, horizon: int, recipe: seam.Recipe) -> Forest:  # noqa: ARG002
+        chosen = seam.own_recipe(self.facts.kind, Recipe, recipe)
+        xgboost = load_xgboost()
+        check_device(chosen.device)
+        rows = seam.training_rows(samples, dates, labels)
+        if len(rows) < FEWEST_ROWS:
+            raise OptionError(
+                f"{len(rows):,} labelled samples are too few to train on", "give more history or symbols"
+            )
+        iterator = _iterator(xgboost, samples, rows, labels)
+        # In a thread of its own, where no Ctrl-C reaches: in a call from C back to Python it would crash.
+        with ThreadPoolExecutor(1) as apart:
+            matrix = apart.submit(xgboost.QuantileDMatrix, iterator, max_bin=chosen.bins, nthread=threads()).result()
+        booster = xgboost.train(_parameters(chosen, len(rows)), matrix, chosen.rounds, verbose_eval=False)
+        return Forest(samples.features, booster)
+
+    def load(self, content: bytes, features: tuple[str, ...], device: Device = "cpu") -> Forest:
+        xgboost = load_xgboost()
+        # On what is empty or cut short XGBoost itself may crash, or read for minutes.
+        if not (content.startswith(b"{") and content.endswith(b"}")):
+            raise ModelError("its file is not what XGBoost wrote", "train again")
+        booster = xgboost.Booster()
+        try:
+            booster.load_model(bytearray(content))
+        except xgboost.core.XGBoostError as error:
+            raise ModelError("XGBoost cannot read its file", "train again") from error
+        if booster.num_features() != len(features):
+            raise ModelError(
+                f"its trees take {booster.num_features()} features, its card names {len(features)}", "train again"
+            )
+        booster.set_param({"nthread": threads(), "device": device})
+        return Forest(features, booster)
 
 
-def forecast(booster: Booster, samples: Samples, rows: Ints) -> Singles:
-    """The model's forecast of some rows, float32 ``(rows,)``."""
-    out = np.empty(len(rows), np.float32)
-    booster.set_param({"nthread": threads()})
-    for begin in range(0, len(rows), CHUNK):
-        part = rows[begin : begin + CHUNK]
-        out[begin : begin + CHUNK] = booster.inplace_predict(np.ascontiguousarray(samples.values[part]))
-    return out
+LEARNER: Learner = XGBoost()
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """A fitted model. booster : XGBoost's own."""
+
+    features: tuple[str, ...]
+    booster: Booster
+
+    @cached_property
+    def trees(self) -> Trees:
+        """As arrays, for what explains a forecast."""
+        return read_trees(self.booster)
+
+    def forecast(self, values: Singles, session: Days) -> Floats:  # noqa: ARG002 (one signature for all)
+        """The expected rank among the market, about -0.5 to 0.5."""
+        seam.check_width(values, len(self.features))
+        inputs = as_inputs(values)
+        out = np.asarray(self.booster.inplace_predict(inputs), dtype=np.float64) if len(inputs) else np.empty(0)
+        out[seam.nothing_known(inputs)] = np.nan
+        return out
+
+    def explain(self, values: Singles, session: Days, rows: Ints) -> Floats:  # noqa: ARG002
+        return contributions(self.trees, as_inputs(values[rows]))
+
+    def importance(self) -> dict[str, float]:
+        """By the gain of all splits."""
+        gains: dict[str, Any] = self.booster.get_score(importance_type="total_gain")
+        total = sum(gains.values()) or 1.0
+        shares = {self.features[int(name[1:])]: gain / total for name, gain in gains.items()}
+        return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
+
+    def save(self) -> bytes:
+        return bytes(self.booster.save_raw("ubj"))
 
 
 def _parameters(recipe: Recipe, rows: int) -> dict[str, Any]:
@@ -160,7 +227,7 @@ def _iterator(xgboost: Any, samples: Samples, rows: Ints, labels: Singles) -> An
         """The rows in chunks; XGBoost goes through them several times."""
 
         def __init__(self) -> None:
-            self.left: Iterator[Chunk] = iter(())
+            self.left: Iterator[tuple[Singles, Singles]] = iter(())
             super().__init__()
 
         def next(self, input_data: Any) -> bool:
@@ -176,7 +243,7 @@ def _iterator(xgboost: Any, samples: Samples, rows: Ints, labels: Singles) -> An
     return Chunks()
 
 
-def _chunks(samples: Samples, rows: Ints, labels: Singles) -> Iterator[Chunk]:
+def _chunks(samples: Samples, rows: Ints, labels: Singles) -> Iterator[tuple[Singles, Singles]]:
     for begin in range(0, len(rows), CHUNK):
         part = rows[begin : begin + CHUNK]
         yield np.ascontiguousarray(samples.values[part]), labels[part]

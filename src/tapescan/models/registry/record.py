@@ -1,7 +1,7 @@
-"""The out-of-sample record of a horizon as a file: what the report shows and the gate decided on.
+"""The out-of-sample record of a model as a file: what the report shows and the gate decided on.
 
-`alpha_5.record.json` lies beside the model's card. What cannot be known (NaN in the judgements) is null there and
-None here, for JSON has no NaN.
+It lies beside the model's card. What cannot be known (NaN in the judgements) is null there and None here, for JSON
+has no NaN.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 
 from tapescan.core.errors import ModelError
 from tapescan.models.judging.gate import Gate
-from tapescan.models.judging.metrics import Judgement
-from tapescan.models.registry.cards import decode_file, plain, seal_of, write_at_once
+from tapescan.models.judging.judgement import Judgement
+from tapescan.models.registry.files import decode_file, plain, seal_of, write_at_once
+from tapescan.models.registry.names import RECORDS, model_name, record_file
 
 __all__ = [
     "MODEL",
-    "SUFFIX",
     "DatesRecord",
     "DeflatedRecord",
     "FoldRecord",
@@ -38,12 +38,10 @@ __all__ = [
     "save_record",
 ]
 
-SUFFIX = ".record.json"
-
 #: The name of the model among the judgements; the others are baselines.
 MODEL = "model"
 
-FORMAT = 1
+FORMAT = 2
 
 Number = float | None
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -58,7 +56,7 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DatesRecord(_Part, frozen=True):
-    """`metrics.PerDate`: one entry a judged date in each list, ascending in time."""
+    """`judgement.PerDate`: one entry a judged date in each list, ascending in time."""
 
     session: tuple[dt.date, ...]
     pairs: tuple[Count, ...]
@@ -78,7 +76,7 @@ class DatesRecord(_Part, frozen=True):
 
 
 class SummaryRecord(_Part, frozen=True):
-    """`metrics.Summary`."""
+    """`judgement.Summary`."""
 
     dates: Count
     pairs: float
@@ -111,7 +109,7 @@ class DeflatedRecord(_Part, frozen=True):
 
 
 class JudgementRecord(_Part, frozen=True):
-    """`metrics.Judgement`."""
+    """`judgement.Judgement`."""
 
     horizon: Least
     every: Least
@@ -133,7 +131,7 @@ class GateRecord(_Part, frozen=True):
 
 
 class PathRecord(_Part, frozen=True):
-    """What one combinatorial path came to. net_spread : mean a horizon, a ratio, as in `metrics.Summary`."""
+    """What one combinatorial path came to. net_spread : mean a horizon, a ratio, as in `judgement.Summary`."""
 
     rank_ic: Number
     net_spread: Number
@@ -159,19 +157,20 @@ class FoldRecord(_Part, frozen=True):
 
 
 class Record(_Part, frozen=True, kw_only=True):
-    """The record of one horizon.
+    """The record of one model.
 
-    horizon : sessions of the forward return. every : sessions from one judged date to the next. cost : basis points
-    of each purchase or sale.
+    kind : its learner's. horizon : sessions of the forward return. every : sessions from one judged date to the next.
+    cost : basis points of each purchase or sale.
     judgements : by name, the model's as ``model`` and each baseline's, of the same rows.
     gate : what was decided. trials : trainings tried by then. paths : of the combinatorial folds.
     deciles : mean forward return of each forecast tenth, a ratio a horizon, lowest forecasts first.
     calibration : the same tenths, forecast beside what came; empty when not measured.
-    importance : share of the splits' total gain by feature, 0 to 1. folds : walk-forward, oldest first.
+    importance : share of each feature in what was learnt, 0 to 1. folds : walk-forward, oldest first.
     trained : facts of the training, by name. seal : digest of all the rest, which an edit by hand does not fit.
     """
 
     format: int = FORMAT
+    kind: str
     horizon: Least
     every: Least
     cost: float
@@ -194,6 +193,11 @@ class Record(_Part, frozen=True, kw_only=True):
                 raise ValueError(f"the judgement of {name} is of another horizon, step or cost")
 
     @property
+    def name(self) -> str:
+        """The model's name."""
+        return model_name(self.kind, self.horizon)
+
+    @property
     def model(self) -> JudgementRecord:
         return self.judgements[MODEL]
 
@@ -213,11 +217,11 @@ def from_gate(gate: Gate) -> GateRecord:
 
 
 def save_record(folder: Path, record: Record) -> Path:
-    """Write ``alpha_<horizon>.record.json`` at once: a kill leaves the old record or the new one.
+    """Write a model's record at once: a kill leaves the old record or the new one.
 
     Raises FileError when it cannot be written.
     """
-    path = folder / f"alpha_{record.horizon}{SUFFIX}"
+    path = folder / record_file(record.name)
     # As a reader will have it: an int that stands for a float would have another digest.
     plain_record = msgspec.json.decode(msgspec.json.encode(record, enc_hook=_number), type=Record)
     sealed = msgspec.structs.replace(plain_record, seal=seal_of(plain_record))
@@ -227,20 +231,16 @@ def save_record(folder: Path, record: Record) -> Path:
 
 def read_record(path: Path) -> Record:
     """A record by its path. Raises ModelError when it is broken, FileError when it cannot be read."""
-    record = decode_file(path, Record, "a model's record")
-    if record.format != FORMAT:
-        raise ModelError(f"{path}: its format is {record.format}, this code reads {FORMAT}", "train again")
-    if record.seal != seal_of(record):
-        raise ModelError(f"{path}: edited since the training wrote it", "train again: tapescan train")
-    if path.name != f"alpha_{record.horizon}{SUFFIX}":
-        raise ModelError(f"{path}: it is the record of another horizon, {record.horizon}", "train again")
+    record = decode_file(path, Record, "a model's record", FORMAT)
+    if path.name != record_file(record.name):
+        raise ModelError(f"{path}: it is the record of another model, {record.name}", "train again")
     return record
 
 
 def read_records(folder: Path) -> list[Record]:
-    """The records of a model folder, by horizon. Raises ModelError when there is none or one is broken."""
-    paths = folder.glob(f"alpha_*{SUFFIX}") if folder.is_dir() else []
-    records = sorted((read_record(path) for path in paths), key=lambda record: record.horizon)
+    """The records of a model folder, by horizon and kind. Raises ModelError when there is none or one is broken."""
+    paths = folder.glob(RECORDS) if folder.is_dir() else []
+    records = sorted((read_record(path) for path in paths), key=lambda record: (record.horizon, record.kind))
     if not records:
         raise ModelError(
             f"{folder}: no model was judged there", "train first: tapescan train, with the same --store or --models"

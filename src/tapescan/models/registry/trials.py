@@ -1,107 +1,88 @@
 """How many models were tried: the best of many looks good by chance, so each attempt is written down.
 
-A trial is one line of JSON in `trials.jsonl` in the model folder. Lines are only ever added.
+Trials belong to the store that is learnt from: they are rows of its table `trials`, which are only ever added.
+Another folder for the models, or a copy of them elsewhere, counts nothing anew.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
+import polars as pl
 
-from tapescan.core.errors import FileError
+from tapescan.store import Store
 
-__all__ = ["FILE", "TrialLog", "count_trials", "log_trial", "read_trials"]
-
-FILE = "trials.jsonl"
+__all__ = ["StoreTrials", "Trial", "Trials", "count_trials"]
 
 
 @dataclass(frozen=True)
-class TrialLog:
-    """records : one a readable line, oldest first. broken : the numbers of the other lines, from 1."""
+class Trial:
+    """One attempt. horizon : sessions. configuration : a digest of all that may be chosen. chosen : it, as JSON."""
 
-    path: Path
-    records: tuple[dict[str, Any], ...]
-    broken: tuple[int, ...]
+    learner: str
+    horizon: int
+    configuration: str
+    chosen: str
 
-    def count(self) -> int:
-        """Different configurations tried, of all horizons; each broken line counts as one more, whatever it held.
+    @classmethod
+    def of(cls, learner: str, horizon: int, chosen: Mapping[str, Any]) -> Trial:
+        """chosen : plain values; the same again is no further trial."""
+        text = msgspec.json.encode({"learner": learner, "horizon": horizon, **chosen}, order="sorted")
+        return cls(learner, horizon, hashlib.sha256(text).hexdigest()[:16], text.decode())
 
-        Horizons are not counted apart: who tries twenty of them and keeps the best has tried twenty.
-        """
-        return len({(record["horizon"], record["configuration"]) for record in self.records}) + len(self.broken)
+
+class Trials(Protocol):
+    """Where trials are counted."""
 
     @property
-    def complaint(self) -> str:
-        """One line about broken lines; empty when there are none."""
-        if not self.broken:
-            return ""
-        lines = ", ".join(map(str, self.broken[:5])) + (" ..." if len(self.broken) > 5 else "")
-        return f"{self.path}: cannot read {len(self.broken)} lines ({lines}); each counts as one trial"
+    def store(self) -> str:
+        """The identity of the store that is learnt from; empty for samples that come from none."""
+        ...
+
+    def log(self, trial: Trial) -> None:
+        """Write one down, before its training begins."""
+        ...
+
+    def count(self) -> tuple[int, str]:
+        """How many there were, of all learners and horizons, and a line about such as cannot be read, else empty."""
+        ...
 
 
-def log_trial(folder: Path, record: Mapping[str, Any]) -> None:
-    """Add a trial. Processes may do so at the same time; a line that a killed one left unfinished stays by itself.
+class StoreTrials:
+    """The trials of a store, whichever of its versions is read."""
 
-    record : JSON values, among them ``horizon`` (int, sessions) and ``configuration`` (str, a digest of all that may
-        be chosen: parameters, features, dates, folds, seed). The same configuration again is no further trial.
-    Raises FileError when the file cannot be written.
+    def __init__(self, store: Store) -> None:
+        self._store = Store(store.path)
+
+    @property
+    def store(self) -> str:
+        return self._store.identity
+
+    def check(self) -> None:
+        """Raises StoreError when the store cannot be written, before minutes of work."""
+        self._store.check_writable()
+
+    def log(self, trial: Trial) -> None:
+        """Raises StoreError when the store cannot be written."""
+        self._store.log_trial(trial.learner, trial.horizon, trial.configuration, trial.chosen)
+
+    def count(self) -> tuple[int, str]:
+        """Raises StoreError when the table cannot be read."""
+        found, broken = count_trials(self._store.trials())
+        note = f"{self._store.path}: {broken} of its trials do not say what was tried; each counts as one"
+        return found, note if broken else ""
+
+
+def count_trials(trials: pl.DataFrame) -> tuple[int, int]:
+    """How many configurations were tried, and how many rows do not say which: each of those counts as one more.
+
+    Learners and horizons are not counted apart: who tries twenty of them and keeps the best has tried twenty.
     """
-    if not _is_record(record):
-        raise AssertionError(f"a trial needs a horizon and a configuration: {record}")
-    line = msgspec.json.encode(dict(record)) + b"\n"
-    path = folder / FILE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with path.open("ab+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            end = file.seek(0, os.SEEK_END)
-            if end:
-                file.seek(end - 1)
-                line = line if file.read(1) == b"\n" else b"\n" + line
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise FileError(f"{path}: cannot note the trial: {error.strerror}", "make the folder writable") from error
-
-
-def read_trials(folder: Path) -> TrialLog:
-    """All trials of a model folder; none when it has no file. Raises FileError when the file cannot be read."""
-    path = folder / FILE
-    try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for
-            raise FileError(f"{path}: cannot be read: no plain file", "move it away")
-        lines = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return TrialLog(path, (), ())
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror}", "make the file readable") from error
-    records, broken = [], []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            record = msgspec.json.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            record = None
-        if isinstance(record, dict) and _is_record(record):
-            records.append(record)
-        else:
-            broken.append(number)
-    return TrialLog(path, tuple(records), tuple(broken))
-
-
-def count_trials(folder: Path) -> int:
-    """How many configurations were tried, and broken lines: `TrialLog.count`."""
-    return read_trials(folder).count()
-
-
-def _is_record(record: Mapping[str, Any]) -> bool:
-    horizon = record.get("horizon")
-    return type(horizon) is int and isinstance(record.get("configuration"), str)
+    what = ["learner", "horizon", "configuration"]
+    whole = trials.drop_nulls(what)
+    broken = len(trials) - len(whole)
+    return whole.select(what).n_unique() + broken, broken

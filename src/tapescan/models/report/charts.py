@@ -97,7 +97,7 @@ def calibration(record: Record) -> str:
 
 def importance(record: Record) -> str:
     order = sorted(record.importance.items(), key=lambda item: (-item[1], item[0]))
-    shown, title = order[:MOST_FEATURES], "Importance: each feature's share of all gain of the model's splits"
+    shown, title = order[:MOST_FEATURES], "Importance: each feature's share in what the model learnt"
     if not shown:
         return _figure(title, "", "Not measured.")
     left, step, height = 200.0, 20.0, 20.0 * len(shown)
@@ -110,8 +110,8 @@ def importance(record: Record) -> str:
         drawn += f'<text x="{x(100.0 * share) + 4}" y="{top + 14}">{text}</text>'
     rest = sum(share for _, share in order[MOST_FEATURES:])
     note = f"{len(order) - len(shown)} more features hold the other {rest:.1%}." if order[MOST_FEATURES:] else ""
-    drawn += f'<text x="{left}" y="{height + 18.0}">share of gain, %</text>'
-    return _figure(title, _svg(height + 24.0, "share of gain, %, by feature", drawn), note)
+    drawn += f'<text x="{left}" y="{height + 18.0}">importance, %</text>'
+    return _figure(title, _svg(height + 24.0, "importance, %, by feature", drawn), note)
 
 
 def _figure(title: str, drawing: str, note: str = "") -> str:

@@ -94,7 +94,7 @@ def table(records: Sequence[Record]) -> str:
     """The records as plain text for a terminal, about 100 columns wide, with the meaning of each measure last."""
     lines: list[str] = []
     for record in records:
-        title = f"Forecasts over {record.horizon} sessions"
+        title = _title(record)
         lines += [title, "=" * len(title), *_sentences(record), ""]
         for one in (_main(record.judgements), *_parts(record), *_paths(record)):
             lines += [*_text(one), ""]
@@ -145,10 +145,14 @@ def _section(record: Record) -> str:
         map(_html, (_main(record.judgements), *_parts(record), *_paths(record), _gate(record), *_training(record)))
     )
     plots = "\n".join(draw(record) for draw in PLOTS)
-    return f"<h2>Forecasts over {record.horizon} sessions</h2>\n{said}\n{plots}\n{tables}\n"
+    return f"<h2>{escape(_title(record))}</h2>\n{said}\n{plots}\n{tables}\n"
 
 
 # The words
+
+
+def _title(record: Record) -> str:
+    return printable(f"{record.name}: forecasts over {record.horizon} sessions")
 
 
 def _sentences(record: Record) -> list[str]:

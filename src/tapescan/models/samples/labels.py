@@ -9,11 +9,14 @@ from tapescan.core.typing import Days, Floats, Singles
 from tapescan.features.cross import percentile, winsorise
 from tapescan.market.panel import Block
 
-__all__ = ["SMALLEST_DATE", "forward_returns", "rank_labels", "reach"]
+__all__ = ["LONGEST_HORIZON", "SMALLEST_DATE", "forward_returns", "rank_labels", "reach"]
 
 
 #: A session with fewer labels than this ranks nobody.
 SMALLEST_DATE = 20
+
+#: Horizons beyond this are no short-term forecast, and would leave few independent labels.
+LONGEST_HORIZON = 252
 
 #: The share of a session's labels that is pulled in on each side.
 TAIL = 0.01

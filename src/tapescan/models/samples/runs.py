@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tapescan.core.typing import Days, Ints
 
-__all__ = ["Runs"]
+__all__ = ["Run", "Runs", "Slot"]
 
 
 #: Bytes of samples that a merge holds at a time (a single session's, if those are more).
@@ -26,15 +26,37 @@ MERGED = 64 * 2**20
 
 
 @dataclass(frozen=True)
-class _Run:
+class Run:
     """begins : for each of the sessions, the place of its first sample in the file; at the end, their number."""
 
     path: Path
     begins: Ints
 
 
+@dataclass(frozen=True)
+class Slot:
+    """Where one run goes, known before it is made: made twice, it is the same file.
+
+    sessions : all that samples may be of, ascending. record : of one sample.
+    """
+
+    path: Path
+    sessions: Days
+    record: np.dtype[np.void]
+
+    def empty(self, rows: int) -> NDArray[np.void]:
+        """An array of that many samples, to be filled and written."""
+        return np.empty(rows, self.record)
+
+    def write(self, samples: NDArray[np.void]) -> Run:
+        """Write samples, sorted by session."""
+        samples.tofile(self.path)
+        begins = np.searchsorted(samples["session"], self.sessions)
+        return Run(self.path, np.append(begins, len(samples)))
+
+
 class Runs:
-    """Runs of samples of some sessions in a folder. `add` may be called by several threads.
+    """Runs of samples of some sessions in a folder.
 
     sessions : all that samples may be of, ascending. features, horizons : columns of values and of forward returns.
     """
@@ -51,20 +73,15 @@ class Runs:
                 ("values", np.float32, (features,)),
             ]
         )
-        self._runs: list[_Run] = []
+        self._runs: list[Run] = []
         self._numbers = itertools.count()
 
-    def empty(self, rows: int) -> NDArray[np.void]:
-        """An array of that many samples, to be filled and added."""
-        return np.empty(rows, self.record)
+    def slot(self) -> Slot:
+        """A place for one more run."""
+        return Slot(self.folder / f"{next(self._numbers)}.run", self.sessions, self.record)
 
-    def add(self, samples: NDArray[np.void]) -> None:
-        """Write samples, sorted by session, as one run."""
-        if len(samples):
-            path = self.folder / f"{next(self._numbers)}.run"
-            samples.tofile(path)
-            begins = np.searchsorted(samples["session"], self.sessions)
-            self._runs.append(_Run(path, np.append(begins, len(samples))))
+    def add(self, run: Run) -> None:
+        self._runs.append(run)
 
     @property
     def rows(self) -> int:
@@ -114,6 +131,6 @@ class Runs:
             yield samples[np.lexsort((samples["symbol"], samples["session"]))]
             at = end
 
-    def _read(self, run: _Run, begin: int, end: int) -> NDArray[np.void]:
+    def _read(self, run: Run, begin: int, end: int) -> NDArray[np.void]:
         first, last = int(run.begins[begin]), int(run.begins[end])
         return np.fromfile(run.path, self.record, last - first, offset=first * self.record.itemsize)

@@ -23,57 +23,21 @@ Everything is done for many rows at a time, in their lanes, so each step is one 
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any, NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from tapescan.core.jit import compile_kernel
 from tapescan.core.machine import threads
-from tapescan.core.typing import Bools, Floats, Ints, Shorts
-from tapescan.models.trees.trees import Trees, as_rows, share_out
+from tapescan.core.typing import Floats, Ints, Singles
+from tapescan.engine.threads import Threads
+from tapescan.models.trees.steps import LEAF, LEFT, RIGHT, SPLIT, TWIG, Steps, walk_through
+from tapescan.models.trees.trees import Trees, as_rows
 
 __all__ = ["contributions"]
 
 
 #: Rows side by side: at most this many, and always a multiple of the smaller number.
 LANES, LEAST_LANES = 128, 32
-
-#: Which side of its parent a node is.
-LEFT, RIGHT = 0, 1
-
-#: What a step is: a leaf; a split between two leaves; any other split.
-LEAF, TWIG, SPLIT = 0, 1, 2
-
-
-class _Steps(NamedTuple):
-    """The walk through all trees, left before right; the leaves of twigs are part of them.
-
-    depth, side : of the step's node. closes : splits above it that are complete after it.
-    feature, threshold, missing_left : of the split. share : of the training rows that go left.
-    value : a leaf's; a twig's right leaf's. drop : a twig's left leaf's value minus its right one's.
-    again : whether a split above is by the same feature. lowest, highest : those let values from the one to below the
-    other pass; NaN for no limit. missing : whether they keep NaN out.
-    weight, effect : ``(steps, points)``, t / c, and the quadrature's weight times s / c^2.
-    """
-
-    kind: Shorts
-    depth: Shorts
-    side: Shorts
-    closes: Shorts
-    feature: Shorts
-    threshold: Floats
-    missing_left: Bools
-    share: Floats
-    value: Floats
-    drop: Floats
-    again: Bools
-    lowest: Floats
-    highest: Floats
-    missing: Bools
-    weight: Floats
-    effect: Floats
 
 
 def contributions(
@@ -88,129 +52,35 @@ def contributions(
     them for None. workers : threads; as many as there are cores for None.
     """
     inputs = as_rows(trees, values if rows is None else values[rows])
-    steps, mean = _walk_through(trees)
+    steps, mean = walk_through(trees)
     out = np.empty((len(inputs), trees.features + 1))
     out[:, -1] = mean
     workers = workers or threads()
     lanes = min(LANES, -(-max(len(inputs), 1) // (workers * LEAST_LANES)) * LEAST_LANES)
-    deepest, points = int(steps.depth.max(initial=0)) + 2, steps.weight.shape[1]
-
-    def run(begin: int) -> None:
-        some = inputs[begin : begin + lanes]
-        columns = np.full((trees.features, lanes), np.nan)
-        columns[:, : len(some)] = some.T
-        parts = np.zeros((trees.features, lanes))
-        shift, effect, path = np.empty((deepest, lanes)), np.empty(lanes), np.empty(deepest, np.int64)
-        reach, below = np.ones((deepest, points, lanes)), np.empty((deepest, 2, points, lanes))
-        _explain(columns, steps, parts, shift, reach, below, path, effect)
-        out[begin : begin + lanes, :-1] = parts[:, : len(some)].T
-
-    share_out(run, range(0, len(inputs), lanes), workers)
+    begins = range(0, len(inputs), lanes)
+    pieces = [(steps, inputs[begin : begin + lanes], lanes) for begin in begins]
+    Threads(workers).fill(_explain_some, pieces, [out[begin : begin + lanes, :-1] for begin in begins])
     return out
 
 
-@lru_cache(maxsize=8)
-def _walk_through(trees: Trees) -> tuple[_Steps, float]:
-    """The steps, and the mean of the prediction over the training rows."""
-    nodes = _Nodes(trees)
-    split, left, right = trees.feature >= 0, np.arange(len(trees.feature)) + 1, trees.right
-    twig = np.flatnonzero(split)
-    twig = twig[~split[left[twig]] & ~split[right[twig]]]
-    kind, value, drop = np.where(split, SPLIT, LEAF), trees.value.copy(), np.zeros(len(split))
-    kind[twig] = TWIG
-    value[twig] = trees.value[right[twig]]
-    drop[twig] = trees.value[left[twig]] - value[twig]
-    taken = np.ones(len(split), np.bool_)
-    taken[left[twig]] = taken[right[twig]] = False
-
-    points = max(1, (int(nodes.known.max(initial=0)) + 1) // 2)
-    roots, weights = np.polynomial.legendre.leggauss(points)
-    t, passed = (roots + 1.0) / 2.0, nodes.passed[:, None]
-    both = t + passed * (1.0 - t)
-    columns: dict[str, Any] = {
-        "kind": kind,
-        "depth": nodes.depth,
-        "side": nodes.side,
-        "closes": np.where(kind == SPLIT, 0, nodes.closes),
-        "feature": trees.feature,
-        "threshold": trees.threshold.astype(np.float64),
-        "missing_left": trees.missing_left,
-        "share": nodes.share,
-        "value": value,
-        "drop": drop,
-        "again": nodes.above >= 0,
-        "lowest": nodes.lowest,
-        "highest": nodes.highest,
-        "missing": nodes.missing,
-        "weight": t / both,
-        "effect": weights / 2.0 * passed / both**2,
-    }
-    # Of the platform's own integers numba would compile the kernel anew.
-    typed = {name: c.astype(np.int32) if c.dtype.kind == "i" else c for name, c in columns.items()}
-    return _Steps(**{name: c[taken] for name, c in typed.items()}), trees.base + float(trees.value @ nodes.came)
-
-
-class _Nodes:
-    """What each node has from those above it, in arrays ``(nodes,)``.
-
-    side, depth : of the node. closes : how many splits above end with it, itself being a leaf or a twig.
-    share : of a split's training rows that go left. came : share of the tree's training rows that come to the node.
-    known : different features of the splits down to this one. above : the nearest split above by the same feature, -1
-    for none. passed, lowest, highest, missing : s, and what those of the same feature let pass, as in `_Steps`.
-    """
-
-    def __init__(self, trees: Trees) -> None:
-        split = np.flatnonzero(trees.feature >= 0)
-        left, right, count = split + 1, trees.right[split], len(trees.feature)
-        self.parent, self.side = np.full(count, -1), np.full(count, LEFT)
-        self.parent[left] = self.parent[right] = split
-        self.side[right] = RIGHT
-        self.share, self.came, self.passed = np.zeros(count), np.ones(count), np.ones(count)
-        self.share[split] = trees.cover[left] / (trees.cover[left] + trees.cover[right])
-        self.depth, self.closes, self.known = (np.zeros(count, np.int64) for _ in range(3))
-        self.lowest, self.highest = np.full(count, np.nan), np.full(count, np.nan)
-        self.missing = np.zeros(count, np.bool_)
-        self.above, self.on_left = self._same_feature(trees)
-        self._measure_depth()
-        for level in range(int(self.depth.max(initial=0)) + 1):
-            self._descend(trees, np.flatnonzero(self.depth == level))
-
-    def _measure_depth(self) -> None:
-        up = self.parent
-        while (up >= 0).any():
-            self.depth += up >= 0
-            up = np.where(up >= 0, self.parent[up], -1)
-
-    def _same_feature(self, trees: Trees) -> tuple[Ints, Bools]:
-        """For each split the nearest one above it by the same feature, and whether it lies on that's left side."""
-        above, on_left = np.full(len(self.parent), -1), np.zeros(len(self.parent), np.bool_)
-        below, up = np.arange(len(self.parent)), np.where(trees.feature >= 0, self.parent, -1)
-        while (up >= 0).any():
-            found = (up >= 0) & (trees.feature[up] == trees.feature)
-            above[found], on_left[found] = up[found], self.side[below[found]] == LEFT
-            below, up = up, np.where((up >= 0) & ~found, self.parent[up], -1)
-        return above, on_left
-
-    def _descend(self, trees: Trees, here: Ints) -> None:
-        """Fill in the nodes of one depth from those above."""
-        if self.parent[here[:1]].max(initial=-1) >= 0:
-            up, left = self.parent[here], self.side[here] == LEFT
-            self.closes[here] = np.where(left, 0, self.closes[up] + 1)
-            self.came[here] = self.came[up] * np.where(left, self.share[up], 1.0 - self.share[up])
-            self.known[here] = self.known[up]
-        self.known[here] += (trees.feature[here] >= 0) & (self.above[here] < 0)
-        again = here[self.above[here] >= 0]
-        up, left, limit = self.above[again], self.on_left[again], trees.threshold[self.above[again]]
-        self.passed[again] = self.passed[up] * np.where(left, self.share[up], 1.0 - self.share[up])
-        self.lowest[again] = np.where(left, self.lowest[up], np.fmax(self.lowest[up], limit))
-        self.highest[again] = np.where(left, np.fmin(self.highest[up], limit), self.highest[up])
-        self.missing[again] = self.missing[up] | (trees.missing_left[up] != left)
+def _explain_some(piece: tuple[Steps, Singles, int], out: Floats) -> None:
+    """The parts of at most `lanes` rows, ``(rows, features)``; lanes beyond the rows are empty."""
+    steps, rows, lanes = piece
+    features = out.shape[1]
+    deepest, points = int(steps.depth.max(initial=0)) + 2, steps.weight.shape[1]
+    columns = np.full((features, lanes), np.nan)
+    columns[:, : len(rows)] = rows.T
+    parts = np.zeros((features, lanes))
+    shift, effect, path = np.empty((deepest, lanes)), np.empty(lanes), np.empty(deepest, np.int64)
+    reach, below = np.ones((deepest, points, lanes)), np.empty((deepest, 2, points, lanes))
+    _explain(columns, steps, parts, shift, reach, below, path, effect)
+    out[:] = parts[:, : len(rows)].T
 
 
 @compile_kernel
 def _explain(
     columns: Floats,
-    steps: _Steps,
+    steps: Steps,
     parts: Floats,
     shift: Floats,
     reach: Floats,

@@ -5,8 +5,6 @@ What explains a model has to know its splits; XGBoost itself only tells them as 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +14,10 @@ from numpy.typing import NDArray
 
 from tapescan.core.errors import ModelError, OptionError
 from tapescan.core.jit import compile_kernel
-from tapescan.core.machine import threads
 from tapescan.core.typing import Bools, Floats, Shorts, Singles
+from tapescan.engine.threads import Threads
 
-__all__ = ["Trees", "as_rows", "predict", "read_trees", "share_out"]
+__all__ = ["Trees", "as_rows", "predict", "read_trees"]
 
 
 #: Objectives whose prediction is the plain sum of the trees.
@@ -184,13 +182,15 @@ def predict(trees: Trees, values: NDArray[np.floating], *, workers: int | None =
     """
     rows = as_rows(trees, values)
     out = np.full(len(rows), trees.base)
-    columns = (trees.begins, trees.feature, trees.threshold, trees.missing_left, trees.right, trees.value)
-
-    def run(begin: int) -> None:
-        _walk(rows[begin : begin + CHUNK], *columns, out[begin : begin + CHUNK])
-
-    share_out(run, range(0, len(rows), CHUNK), workers)
+    begins = range(0, len(rows), CHUNK)
+    pieces = [(trees, rows[begin : begin + CHUNK]) for begin in begins]
+    Threads(workers).fill(_walk_some, pieces, [out[begin : begin + CHUNK] for begin in begins])
     return out
+
+
+def _walk_some(piece: tuple[Trees, Singles], out: Floats) -> None:
+    trees, rows = piece
+    _walk(rows, trees.begins, trees.feature, trees.threshold, trees.missing_left, trees.right, trees.value, out)
 
 
 def as_rows(trees: Trees, values: NDArray[np.floating]) -> Singles:
@@ -200,18 +200,6 @@ def as_rows(trees: Trees, values: NDArray[np.floating]) -> Singles:
             f"values of shape {values.shape} for a model of {trees.features} features", "give (rows, features)"
         )
     return np.ascontiguousarray(values, np.float32)
-
-
-def share_out(run: Callable[[int], None], begins: range, workers: int | None) -> None:
-    """Call `run` for each of the places, in threads where there is more than one."""
-    workers = min(workers or threads(), len(begins))
-    if workers <= 1:
-        for begin in begins:
-            run(begin)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(run, begins):
-            pass
 
 
 @compile_kernel

@@ -1,4 +1,4 @@
-"""The baselines: against plain references, and what they may not have seen."""
+"""Ridge regression against plain references, and beside the rules that learn nothing."""
 
 from __future__ import annotations
 
@@ -8,15 +8,26 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tapescan.core.errors import InputError, OptionError
 from tapescan.features.cross import percentile, winsorise
 from tapescan.models.judging.folds import Fold, walk_forward
-from tapescan.models.learners.baselines import BASELINES, PENALTIES, momentum, reversal, ridge
+from tapescan.models.learners import baselines, find_learner, seam
+from tapescan.models.learners.ridge import Recipe
+from tapescan.models.learners.seam import Learner, forecast_rows
+from tapescan.models.samples.labels import rank_labels
 from tapescan.models.samples.samples import Samples
 from tests.models.records import days
 
 FEATURES = ("momentum_252_21", "ret_21", "one", "two", "three")
 HORIZON = 5
+PENALTIES = Recipe().penalties
+RIDGE = find_learner("ridge")
+
+
+def forecasts(learner: Learner, made: Samples, fold: Fold) -> NDArray[np.float64]:
+    """Of the fold's test rows, after training on its training dates."""
+    labels = rank_labels(made.forward[HORIZON], made.session)
+    fitted = learner.fit(made, fold.train, labels, HORIZON, learner.prepare())
+    return forecast_rows(fitted, made, fold.test_rows(made.session))
 
 
 def samples(
@@ -96,8 +107,9 @@ def test_momentum_and_reversal_are_their_features() -> None:
     made = samples()
     fold = only_fold(made)
     rows = np.isin(made.session, fold.test)
-    np.testing.assert_array_equal(momentum(made, fold, HORIZON), made.values[rows, 0].astype(np.float64))
-    np.testing.assert_array_equal(reversal(made, fold, HORIZON), -made.values[rows, 1].astype(np.float64))
+    known = np.where(np.isfinite(made.values[rows]), made.values[rows], np.nan).astype(np.float64)
+    np.testing.assert_array_equal(forecasts(find_learner("momentum"), made, fold), known[:, 0])
+    np.testing.assert_array_equal(forecasts(find_learner("reversal"), made, fold), -known[:, 1])
 
 
 def test_ridge_agrees_with_plain_least_squares_at_the_penalty_chosen_in_training() -> None:
@@ -110,7 +122,7 @@ def test_ridge_agrees_with_plain_least_squares_at_the_penalty_chosen_in_training
             np.concatenate([plain_scores(made, day) for day in fold.test]) @ plain_weights(made, fold.train, penalty)
             for penalty in PENALTIES
         ]
-        found = ridge(made, fold, HORIZON)
+        found = forecasts(RIDGE, made, fold)
         far = [np.abs(found - other).max() / np.abs(found).max() for other in expected]
         # The labels of the product are float32.
         assert far[choice] < 1e-6
@@ -126,35 +138,13 @@ def test_ridge_finds_the_planted_weights_and_beats_the_others() -> None:
     forward = made.forward[HORIZON][rows]
     known = np.isfinite(forward)
     quality = {}
-    for name, baseline in BASELINES.items():
-        forecast = baseline(made, fold, HORIZON)
+    for learner in baselines():
+        forecast = forecasts(learner, made, fold)
         both = known & np.isfinite(forecast)
-        quality[name] = np.corrcoef(forecast[both], forward[both])[0, 1]
+        quality[learner.facts.kind] = np.corrcoef(forecast[both], forward[both])[0, 1]
     assert quality["ridge"] == pytest.approx(np.hypot(0.3, 0.2) / np.sqrt(1 + 0.13), abs=0.05)
     assert abs(quality["momentum"]) < 0.05
     assert abs(quality["reversal"]) < 0.05
-
-
-@pytest.mark.parametrize("name", list(BASELINES))
-def test_no_label_or_feature_outside_the_training_dates_counts(name: str) -> None:
-    made = samples()
-    fold = walk_forward(np.unique(made.session), 3, HORIZON)[1]
-    found = BASELINES[name](made, fold, HORIZON)
-    outside = ~np.isin(made.session, fold.train)
-    assert outside.sum() > np.isin(made.session, fold.test).sum()
-    forward = np.where(outside, np.float32(99), made.forward[HORIZON])
-    neither = outside & ~np.isin(made.session, fold.test)
-    values = np.where(neither[:, None], np.float32(7), made.values)
-    changed = replace(made, forward={HORIZON: forward}, values=values)
-    np.testing.assert_array_equal(BASELINES[name](changed, fold, HORIZON), found)
-
-
-def test_the_forecast_of_a_date_does_not_depend_on_later_test_dates() -> None:
-    made = samples()
-    fold = only_fold(made)
-    first = Fold(fold.train, fold.test[:1])
-    found = ridge(made, fold, HORIZON)
-    np.testing.assert_array_equal(ridge(made, first, HORIZON), found[: len(first.test_rows(made.session))])
 
 
 def test_constant_and_missing_features_have_no_say() -> None:
@@ -164,16 +154,7 @@ def test_constant_and_missing_features_have_no_say() -> None:
         [made.values, np.full(len(made), 3.3, np.float32), np.full(len(made), np.nan, np.float32)]
     )
     wider = replace(made, features=(*FEATURES, "constant", "missing"), values=values)
-    np.testing.assert_allclose(ridge(wider, fold, HORIZON), ridge(made, fold, HORIZON), atol=1e-12)
-
-
-def test_a_row_without_any_feature_gets_the_middle_forecast() -> None:
-    made = samples()
-    fold = only_fold(made)
-    row = int(fold.test_rows(made.session)[3])
-    values = made.values.copy()
-    values[row] = np.nan
-    assert ridge(replace(made, values=values), fold, HORIZON)[3] == 0.0
+    np.testing.assert_allclose(forecasts(RIDGE, wider, fold), forecasts(RIDGE, made, fold), atol=1e-12)
 
 
 def test_without_a_signal_ridge_shrinks_and_its_forecasts_are_worth_nothing() -> None:
@@ -183,23 +164,21 @@ def test_without_a_signal_ridge_shrinks_and_its_forecasts_are_worth_nothing() ->
         fold = only_fold(made)
         forward = made.forward[HORIZON][fold.test_rows(made.session)]
         known = np.isfinite(forward)
-        quality.append(np.corrcoef(ridge(made, fold, HORIZON)[known], forward[known])[0, 1])
+        quality.append(np.corrcoef(forecasts(RIDGE, made, fold)[known], forward[known])[0, 1])
     # Each correlation is over some 5,000 rows: an error of 0.014, and 0.003 for their mean.
     assert abs(np.mean(quality)) < 0.01
     assert np.std(quality) < 0.03
 
 
-def test_missing_inputs_are_errors() -> None:
-    made = samples()
-    fold = only_fold(made)
-    with pytest.raises(OptionError, match="momentum_252_21"):
-        momentum(replace(made, features=("momentum_252_20", *FEATURES[1:])), fold, HORIZON)
-    nothing = replace(made, forward={HORIZON: np.full(len(made), np.nan, np.float32)})
-    with pytest.raises(InputError, match="no training date has labels"):
-        ridge(nothing, fold, HORIZON)
-
-
 def test_a_test_window_without_rows_has_no_forecasts() -> None:
     made = samples()
     fold = Fold(only_fold(made).train, made.session[-1:] + np.int32(7))
-    assert [len(baseline(made, fold, HORIZON)) for baseline in BASELINES.values()] == [0, 0, 0]
+    assert [len(forecasts(learner, made, fold)) for learner in baselines()] == [0, 0, 0]
+
+
+def test_forecasts_of_many_rows_are_made_by_whole_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = samples()
+    fold = only_fold(made)
+    whole = forecasts(RIDGE, made, fold)
+    monkeypatch.setattr(seam, "CHUNK", 130)  # between the ends of two sessions of 80 symbols
+    np.testing.assert_array_equal(forecasts(RIDGE, made, fold), whole)

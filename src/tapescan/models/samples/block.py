@@ -1,0 +1,88 @@
+"""The samples of one block of lanes: the work that is shared out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+import numpy as np
+
+from tapescan.core.typing import Bools, Days, Ints
+from tapescan.features.compute import replay
+from tapescan.features.plan import Plan
+from tapescan.market.panel import Block, Panel
+from tapescan.models.samples.inputs import as_inputs
+from tapescan.models.samples.labels import forward_returns
+from tapescan.models.samples.runs import Run, Slot
+from tapescan.models.samples.samples import Universe
+
+__all__ = ["TRADED", "Job", "Piece", "block_samples"]
+
+#: The feature behind the filter on dollar volume, as in a scan.
+TRADED = "dollar_volume_20"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for all blocks.
+
+    plan : of the features and what the filters need. names : of the features. sessions : the exchange's.
+    sampled : those of them that are sampled. end : the session with which labels end, days since 1970-01-01.
+    wanted : symbols that may be sampled, with their places.
+    """
+
+    plan: Plan
+    names: tuple[str, ...]
+    horizons: tuple[int, ...]
+    filters: Universe
+    sessions: Days
+    sampled: Days
+    end: int
+    wanted: Mapping[str, int]
+
+
+class Piece(NamedTuple):
+    """panel : of one block. within : ``(lanes, 2)``, of each lane the first day sampled and the first no longer.
+    slot : where the samples go."""
+
+    job: Job
+    panel: Panel
+    within: Ints
+    slot: Slot
+
+
+def block_samples(piece: Piece) -> Run | None:
+    """Write the samples of one block as a run; None where there is none."""
+    job, panel, within, slot = piece
+    (block,) = panel.blocks
+    due = _due(job, block) & (block.session >= within[:, 0]) & (block.session < within[:, 1])
+    row, lane = np.nonzero(due & (block.close >= job.filters.min_price))
+    if not row.size:
+        return None
+    _, values = next(replay(panel, job.plan))
+    traded = values[job.plan.names.index(TRADED)]
+    liquid = traded[row, lane] >= job.filters.min_dollar_volume
+    row, lane = row[liquid], lane[liquid]
+    if not row.size:
+        return None
+    names = panel.symbols[block.offset : block.offset + block.lanes]
+    code = np.array([job.wanted[name] for name in names], np.int32)[lane]
+    order = np.lexsort((code, block.session[row, lane]))
+    row, lane, code = row[order], lane[order], code[order]
+    samples = slot.empty(len(row))
+    samples["session"], samples["symbol"] = block.session[row, lane], code
+    samples["dollar_volume"] = traded[row, lane]
+    for at, horizon in enumerate(job.horizons):
+        returns = forward_returns(block, horizon, job.sessions, job.end)
+        samples["forward"][:, at] = returns[row, lane]
+    for at in range(len(job.names)):
+        samples["values"][:, at] = as_inputs(values[at][row, lane])
+    return slot.write(samples)
+
+
+def _due(job: Job, block: Block) -> Bools:
+    """Rows of a sampled session with enough bars up to them, ``(rows, lanes)``."""
+    age = np.arange(block.rows)[:, None] - block.first + 1
+    at = np.minimum(np.searchsorted(job.sampled, block.session), len(job.sampled) - 1)
+    return cast("Bools", (job.sampled[at] == block.session) & (age >= max(job.filters.min_bars, 1)))

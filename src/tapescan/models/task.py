@@ -1,0 +1,164 @@
+"""One horizon of a training: its labels and folds, and the forecasts out of sample that come of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from tapescan.core.errors import InputError, OptionError
+from tapescan.core.progress import Progress
+from tapescan.core.typing import Days, Floats, Ints, Singles
+from tapescan.models.judging.folds import Combinatorial, Fold, combinatorial, walk_forward
+from tapescan.models.judging.metrics import check_cost
+from tapescan.models.learners.seam import Fitted, Learner, Recipe, forecast_rows
+from tapescan.models.registry.trials import Trial
+from tapescan.models.samples.labels import SMALLEST_DATE, rank_labels
+from tapescan.models.samples.samples import Samples
+
+__all__ = ["Rows", "Settings", "Task", "check_dates"]
+
+#: Groups of dates of the combinatorial validation, and how many are held out together: 15 trainings, 5 histories.
+GROUPS, HELD_OUT = 6, 2
+
+#: Places of samples, and their forecasts.
+Rows = tuple[Ints, Floats]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """folds : of the walk-forward. every : sessions between samples, as they were built. cost : basis points of each
+    purchase or sale. paths : whether to train the combinatorial folds too, which takes three times as long."""
+
+    folds: int = 5
+    every: int = 5
+    cost: float = 10.0
+    paths: bool = True
+
+    def __post_init__(self) -> None:
+        """Raises OptionError for what can be no setting."""
+        check_cost(self.cost)
+        if not isinstance(self.folds, int) or self.folds < 1:
+            raise OptionError(f"folds is {self.folds}", "give a whole number, 1 or more")
+
+
+@dataclass
+class Task:
+    """What is trained on and judged, and how many trainings are done.
+
+    labels : float32 ``(len(samples),)``, NaN for none. dates : with labels, ascending. plan : of the combinatorial
+    validation, None without.
+    """
+
+    samples: Samples
+    horizon: int
+    labels: Singles
+    dates: Days
+    folds: Sequence[Fold]
+    plan: Combinatorial | None
+    learner: Learner
+    recipe: Recipe
+    settings: Settings
+    progress: Progress | None
+    done: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        samples: Samples,
+        horizon: int,
+        learner: Learner,
+        recipe: Recipe,
+        settings: Settings,
+        progress: Progress | None,
+    ) -> Task:
+        """Raises InputError for too little history."""
+        labels = rank_labels(samples.forward[horizon], samples.session)
+        dates = np.unique(samples.session[np.isfinite(labels)])
+        if not len(dates):
+            raise InputError(
+                f"on no session could {SMALLEST_DATE} of the symbols be bought at the next session's open, and sold "
+                f"{horizon} sessions later",
+                "give more history or symbols, with bars of every session",
+            )
+        folds, plan = _folds(dates, horizon, settings)
+        return cls(samples, horizon, labels, dates, folds, plan, learner, recipe, settings, progress)
+
+    @property
+    def trial(self) -> Trial:
+        """What was chosen; the same again, or on later data alone, is no further trial."""
+        chosen = {
+            "recipe": msgspec.to_builtins(self.recipe),
+            "features": self.samples.features,
+            "folds": self.settings.folds,
+            "every": self.settings.every,
+            "cost": self.settings.cost,
+            **{name: self.samples.provenance.get(name) for name in ("filters", "market_index", "asked")},
+        }
+        return Trial.of(self.learner.facts.kind, self.horizon, chosen)
+
+    def fit(self, dates: Days) -> Fitted:
+        """The learner, trained on these dates."""
+        self._say()
+        fitted = self.learner.fit(self.samples, dates, self.labels, self.horizon, self.recipe)
+        self.done += 1
+        self._say()
+        return fitted
+
+    def walk(self) -> tuple[Rows, Fitted]:
+        """The forecasts of all that the folds judge, and what was learnt for the last of them."""
+        parts = []
+        for fold in self.folds:
+            fitted = self.fit(fold.train)
+            parts.append(self._forecast(fitted, fold))
+        return _joined(parts), fitted
+
+    def walk_of(self, learner: Learner) -> Floats:
+        """Another learner's forecasts of the same rows, after training on the same past."""
+        recipe, parts = learner.prepare(), []
+        for fold in self.folds:
+            fitted = learner.fit(self.samples, fold.train, self.labels, self.horizon, recipe)
+            parts.append(self._forecast(fitted, fold))
+        return _joined(parts)[1]
+
+    def histories(self) -> list[Rows]:
+        """Many histories of forecasts over all dates, each group of dates forecast by models that were trained on
+        different other groups; none without a plan."""
+        if self.plan is None:
+            return []
+        by_fold = [self._forecast(self.fit(fold.train), fold) for fold in self.plan.folds]
+        found = []
+        for path in self.plan.paths:
+            parts = []
+            for group, number in enumerate(path):
+                rows, forecasts = by_fold[int(number)]
+                here = np.isin(self.samples.session[rows], self.plan.groups[group])
+                parts.append((rows[here], forecasts[here]))
+            found.append(_joined(parts))
+        return found
+
+    def _forecast(self, fitted: Fitted, fold: Fold) -> Rows:
+        rows = fold.test_rows(self.samples.session)
+        return rows, forecast_rows(fitted, self.samples, rows)
+
+    def _say(self) -> None:
+        if self.progress is not None:
+            total = len(self.folds) + 1 + (len(self.plan.folds) if self.plan else 0)
+            self.progress(self.done, total, f"training for {self.horizon} sessions")
+
+
+def check_dates(dates: Days, horizon: int, settings: Settings) -> None:
+    """Raise InputError when a model of this horizon cannot be trained and judged on so few dates."""
+    _folds(dates, horizon, settings)
+
+
+def _folds(dates: Days, horizon: int, settings: Settings) -> tuple[list[Fold], Combinatorial | None]:
+    folds = walk_forward(dates, settings.folds, horizon)
+    return folds, combinatorial(dates, GROUPS, HELD_OUT, horizon) if settings.paths else None
+
+
+def _joined(parts: Sequence[Rows]) -> Rows:
+    rows, forecasts = zip(*parts, strict=True)
+    return np.concatenate(rows), np.concatenate(forecasts)
