@@ -58,6 +58,11 @@ def test_a_store_on_s3_behaves_as_one_in_a_folder(bucket: str, tmp_path: Path) -
     assert store.known().bars().equals(pl.concat([BARS, more]))
     assert store.at(before).known().bars().equals(BARS)
     assert store.versions() == {"bars": 1}
+    # Trials are written down there too, by whoever trains.
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda number: store.log_trial("ridge", 5, str(number), "{}"), range(6)))
+    assert sorted(store.trials()["configuration"]) == [*"012345"]
+    assert store.identity == Store(store.path).identity != ""
 
 
 def test_an_unreachable_s3_store_is_one_clear_line(bucket: str, tmp_path: Path) -> None:
