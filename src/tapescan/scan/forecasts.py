@@ -20,6 +20,7 @@ from tapescan.core.errors import ModelError
 from tapescan.core.settings import Adjustment
 from tapescan.core.typing import Bools, Floats, Ints, Singles
 from tapescan.features.compute import Features
+from tapescan.market import eligibility
 from tapescan.models.explain import by_family, in_words
 from tapescan.models.forecast import Model, Models
 from tapescan.models.registry.cards import Card, Refused
@@ -30,9 +31,6 @@ __all__ = ["Basis", "Forecast", "Parts", "forecast_market", "model_notes", "usab
 
 #: What training's prices are adjusted for.
 TRAINED: Adjustment = "splits"
-
-#: The feature behind the filter on dollar volume.
-TRADED = "dollar_volume_20"
 
 
 @dataclass(frozen=True)
@@ -174,14 +172,15 @@ def _objection(card: Card, basis: Basis) -> str:
 def _sampled(card: Card, features: Features, universe: pl.DataFrame, basis: Basis) -> Bools:
     """Whom the model's training would have sampled, had it been today: nobody else's forecasts were judged."""
     filters = msgspec.convert(card.data.get("filters", {}), Universe)
-    listed = universe.select(
-        pl.col("bars") >= filters.min_bars,
-        pl.col("type").is_in(filters.types),
-        pl.col("sessions_behind") == 0,
-        pl.col("symbol") != basis.index,
-    )
-    fit: Bools = listed.select(pl.all_horizontal(pl.all())).to_series().to_numpy()
-    return fit & (features["close"] >= filters.min_price) & (features[TRADED] >= filters.min_dollar_volume)
+    reasons = {
+        "index": (universe["symbol"] == basis.index).to_numpy(),
+        "stale": (universe["sessions_behind"] != 0).fill_null(value=True).to_numpy(),
+        "type": eligibility.none_of(universe["type"], filters.types),
+        "short_history": eligibility.short_history(universe["bars"].to_numpy(), filters.min_bars),
+        "price": eligibility.off_price(features["close"], filters.min_price),
+        "illiquid": eligibility.illiquid(features[eligibility.TRADED], filters.min_dollar_volume),
+    }
+    return eligibility.first_reason(reasons) == ""
 
 
 def model_notes(models: Models, forecasts: Sequence[Forecast]) -> tuple[str, ...]:

@@ -262,6 +262,8 @@ def _fact(value: Any) -> str:
         return ", ".join(f"{name} {_fact(one)}" for name, one in value.items())
     if isinstance(value, str) or value is None:
         return value or "-"
+    if isinstance(value, list | tuple):
+        return ", ".join(_fact(one) for one in value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 

@@ -11,16 +11,14 @@ import numpy as np
 from tapescan.core.typing import Bools, Days, Ints
 from tapescan.features.compute import replay
 from tapescan.features.plan import Plan
+from tapescan.market.eligibility import TRADED, illiquid, off_price, short_history
 from tapescan.market.panel import Block, Panel
 from tapescan.models.samples.inputs import as_inputs
 from tapescan.models.samples.labels import forward_returns
 from tapescan.models.samples.runs import Run, Slot
 from tapescan.models.samples.samples import Universe
 
-__all__ = ["TRADED", "Job", "Piece", "block_samples"]
-
-#: The feature behind the filter on dollar volume, as in a scan.
-TRADED = "dollar_volume_20"
+__all__ = ["Job", "Piece", "block_samples"]
 
 
 @dataclass(frozen=True)
@@ -57,12 +55,12 @@ def block_samples(piece: Piece) -> Run | None:
     job, panel, within, slot = piece
     (block,) = panel.blocks
     due = _due(job, block) & (block.session >= within[:, 0]) & (block.session < within[:, 1])
-    row, lane = np.nonzero(due & (block.close >= job.filters.min_price))
+    row, lane = np.nonzero(due & ~off_price(block.close, job.filters.min_price))
     if not row.size:
         return None
     _, values = next(replay(panel, job.plan))
     traded = values[job.plan.names.index(TRADED)]
-    liquid = traded[row, lane] >= job.filters.min_dollar_volume
+    liquid = ~illiquid(traded[row, lane], job.filters.min_dollar_volume)
     row, lane = row[liquid], lane[liquid]
     if not row.size:
         return None
@@ -85,4 +83,4 @@ def _due(job: Job, block: Block) -> Bools:
     """Rows of a sampled session with enough bars up to them, ``(rows, lanes)``."""
     age = np.arange(block.rows)[:, None] - block.first + 1
     at = np.minimum(np.searchsorted(job.sampled, block.session), len(job.sampled) - 1)
-    return cast("Bools", (job.sampled[at] == block.session) & (age >= max(job.filters.min_bars, 1)))
+    return cast("Bools", (job.sampled[at] == block.session) & ~short_history(age, max(job.filters.min_bars, 1)))

@@ -35,10 +35,11 @@ from tapescan.features.plan import plan_features
 from tapescan.features.warm import warm_up
 from tapescan.history.history import Basis, History, days, history_of, market_index
 from tapescan.market import calendar
+from tapescan.market.eligibility import TRADED, none_of, short_history
 from tapescan.market.index import MarketIndex
 from tapescan.market.panel import build_panel
 from tapescan.market.universe import build_universe
-from tapescan.models.samples.block import TRADED, Job, Piece, block_samples
+from tapescan.models.samples.block import Job, Piece, block_samples
 from tapescan.models.samples.inputs import check_inputs, model_features
 from tapescan.models.samples.labels import LONGEST_HORIZON
 from tapescan.models.samples.runs import Runs
@@ -172,9 +173,10 @@ def _new_folder(folder: Path) -> Path:
 
 def _wanted(data: History, filters: Universe, index: str) -> dict[str, int]:
     """The symbols that can ever be sampled, with their places, in order."""
-    enough = data.symbols.filter(pl.col("bars") >= filters.min_bars, pl.col("symbol") != index)["symbol"].to_list()
+    few = short_history(data.symbols["bars"].to_numpy(), filters.min_bars)
+    enough = data.symbols.filter(~few).filter(pl.col("symbol") != index)["symbol"].to_list()
     types = build_universe(data.listing, enough)
-    return {symbol: at for at, symbol in enumerate(types.filter(pl.col("type").is_in(filters.types))["symbol"])}
+    return {symbol: at for at, symbol in enumerate(types.filter(~none_of(types["type"], filters.types))["symbol"])}
 
 
 def _job(
