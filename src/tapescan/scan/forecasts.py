@@ -180,7 +180,8 @@ def _sampled(card: Card, features: Features, universe: pl.DataFrame, basis: Basi
         "price": eligibility.off_price(features["close"], filters.min_price),
         "illiquid": eligibility.illiquid(features[eligibility.TRADED], filters.min_dollar_volume),
     }
-    return eligibility.first_reason(reasons) == ""
+    fit: Bools = eligibility.first_reason(reasons) == ""
+    return fit
 
 
 def model_notes(models: Models, forecasts: Sequence[Forecast]) -> tuple[str, ...]:
