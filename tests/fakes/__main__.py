@@ -17,12 +17,12 @@ import threading
 
 from tests.fakes.market import FakeMarket
 from tests.fakes.server import FakeServer
-from tests.fakes.vendors import NAMES
+from tests.fakes.vendors import fake_names
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fakes", description="A fake vendor as a process.")
-    parser.add_argument("vendor", choices=NAMES)
+    parser.add_argument("vendor", choices=fake_names())
     parser.add_argument("--symbols", type=int, default=200)
     parser.add_argument("--sessions", type=int, default=60)
     parser.add_argument("--end", type=dt.date.fromisoformat, default=dt.date(2026, 11, 20))

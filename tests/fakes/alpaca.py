@@ -318,3 +318,6 @@ def _position(token: str) -> tuple[str, dt.date] | None:
         return None
     symbol, _, stamp = base64.b64decode(token).decode().split("|")
     return symbol, dt.date.fromisoformat(stamp[:10])
+
+
+FAKE = Alpaca

@@ -336,3 +336,6 @@ def _snapshot_row(bar: dict[str, Any], at: int, *, before_open: bool) -> dict[st
         },
         "lastTrade": {"c": [14, 41], "i": "71675577320245", "p": price, "s": 100, "t": nanoseconds, "x": 4},
     }
+
+
+FAKE = Massive

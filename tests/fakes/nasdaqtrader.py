@@ -75,3 +75,6 @@ class NasdaqTrader(Vendor):
 def _words(security: Security) -> str:
     words = {"CS": "Common Stock", "PFD": "Depositary Shares Preferred", "WARRANT": "Warrants", "UNIT": "Units"}
     return words.get(security.type, {"ADRC": "American Depositary Shares"}.get(security.type, "Fund Shares"))
+
+
+FAKE = NasdaqTrader

@@ -248,3 +248,6 @@ def _page(status: int, title: str) -> Reply:
         "</body></html>"
     )
     return Reply(status, body.encode(), "text/html")
+
+
+FAKE = Sec

@@ -206,3 +206,6 @@ def _chart_error(status: int, code: str, description: str) -> Reply:
 
 def _finance_error(status: int, code: str, description: str) -> Reply:
     return json_reply({"finance": {"result": None, "error": {"code": code, "description": description}}}, status)
+
+
+FAKE = Yahoo

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import functools
+import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from tapescan.network.limits import Pace
 from tapescan.network.link import Link, Patience
 from tapescan.tables.registry import all_kinds, offers_of
-from tapescan.vendors.registry import base_addresses, load_vendor, open_link
+from tapescan.vendors.registry import base_addresses, load_vendor, open_link, vendor_names
 from tapescan.vendors.seam import Ask, Batch, Call, Plan, Problem, Vendor
 from tests.fakes import FakeMarket, FakeServer
 from tests.fakes.stooq import write_stooq
@@ -104,33 +105,10 @@ class Case:
         return self.made.plans[-1]
 
 
-CASES = (
-    Case(
-        "massive",
-        "bars",
-        "/v2/aggs/grouped",
-        counts=True,
-        paged=Paged("universe", "/v3/reference/tickers"),
-        spelling="massive",
-        dates_delisting=True,
-    ),
-    # This vendor's volumes are whole numbers.
-    Case("alpaca", "bars", "/v2/stocks/bars", volume_error=0.5, paged=Paged("bars", "bars", 200), spelling="alpaca"),
-    # Whoever goes on asking after a 429 is shut out for longer.
-    Case(
-        "sec",
-        "fundamentals",
-        "/api/xbrl/",
-        {"companies": ("0000001000",)},
-        {"TAPESCAN_SEC_CONTACT": "jane@example.com"},
-        lists=False,
-        blocks=True,
-    ),
-    Case("nasdaqtrader", "universe", "SymDir", spelling="act"),
-    # Seven digits, whole shares, and tens of them before a 1-for-10 split.
-    Case("yahoo", "bars", "/v8/finance/chart", price_error=5e-7, volume_error=5.5, spelling="yahoo"),
-    Case("stooq", "bars", "", volume_error=5e-4, spelling="stooq"),
-)
+def _cases() -> tuple[Case, ...]:
+    """One a vendor, from the files ``case_<vendor>.py`` beside this one: a vendor's test is a file of its own."""
+    found = [importlib.import_module(f"tests.vendors.case_{name}").CASE for name in vendor_names()]
+    return tuple(found)
 
 
 @functools.cache
@@ -250,3 +228,7 @@ class Bench:
             return
         path = write_stooq(market, self.folder / f"{market.end}-{adjusted}.zip", adjusted=adjusted)
         yield Place(self.case, market, None, str(path) if adjusted else f"{path}?adjusted=none")
+
+
+#: Last, since each case's file needs what stands above.
+CASES = _cases()
