@@ -45,3 +45,10 @@ def _list_fields(*described: Any) -> None:
 def setup(app: Any) -> None:
     # Before napoleon, which takes care of Args, Returns and Raises.
     app.connect("autodoc-process-docstring", _list_fields, priority=400)
+
+# Types that the package imports only for type checkers, since they bring all kernels: signatures name them.
+import tapescan.scan.result  # noqa: E402
+from tapescan.scan.cross_section import CrossSection  # noqa: E402
+from tapescan.scan.forecasts import Forecast  # noqa: E402
+
+vars(tapescan.scan.result).update(CrossSection=CrossSection, Forecast=Forecast)
