@@ -56,7 +56,7 @@ def test_each_factor_is_a_weight_and_may_be_named_for_a_regime(tmp_path: Path) -
 
 
 def test_the_profile_of_the_docs_is_one(tmp_path: Path) -> None:
-    text = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "profiles.md").read_text(encoding="utf-8")
     path = tmp_path / "of_docs.toml"
     path.write_text(text.split("```toml\n")[1].split("```")[0])
     assert load_profile(str(path)).weights == load_profile("swing").weights
