@@ -13,12 +13,23 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tapescan.market.calendar import sessions as exchange_sessions
 from tapescan.market.panel import Panel, build_panel
+from tests.commands import end_warm
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 REAL = SHARED / "daily_us_2023_2025.parquet"
+
+
+# A machine that is busy with something else is no failure.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
+
+def pytest_sessionfinish() -> None:
+    end_warm()
 
 
 @pytest.fixture(scope="session")
