@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tapescan.market.calendar import sessions as exchange_sessions
 from tapescan.market.panel import Panel, build_panel
+from tests.commands import end_warm
 
 # As `models.learners.xgboost.load_xgboost` has it, also where a test imports XGBoost first: threads that spin while
 # they wait make a training ten times slower beside another busy process.
@@ -24,6 +26,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 REAL = SHARED / "daily_us_2023_2025.parquet"
+
+
+# A machine that is busy with something else is no failure.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
+
+def pytest_sessionfinish() -> None:
+    end_warm()
 
 
 @pytest.fixture(scope="session")

@@ -37,10 +37,8 @@ PATIENCE = 300
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(tmp_path_factory.mktemp("docs"))
-    yield made
-    made.close()
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(tmp_path_factory.mktemp("docs"))
 
 
 @pytest.fixture(scope="module")

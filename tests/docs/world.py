@@ -13,9 +13,7 @@ import json
 import os
 import shutil
 import stat
-import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -27,8 +25,8 @@ from tapescan.core.files import user_cache
 from tapescan.market.calendar import next_session, sessions
 from tapescan.market.universe import SECTORS
 from tapescan.sync.wishes import last_ready_session
+from tests.commands import warm
 from tests.docs.pages import ROOT
-from tests.docs.warm import READY
 from tests.fakes import KEY, SECRET, FakeMarket, FakeServer
 
 __all__ = ["World"]
@@ -67,36 +65,12 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._closing = contextlib.ExitStack()
         self.ready = last_ready_session(dt.datetime.now(dt.UTC))
         # The vendors have one session more, in case that it becomes ready meanwhile.
         end = next_session(self.ready)
         self.market = FakeMarket(SYMBOLS, len(sessions(BEGIN, end)), end)
         # So many shares that most of the stocks may be ranked.
         self.market.volume *= 40
-
-    def close(self) -> None:
-        """End what was started."""
-        self._closing.close()
-
-    @cached_property
-    def warm(self) -> Path:
-        """The socket at which commands run, see `tests.docs.warm`."""
-        # Not in the folder of the tests: the path of a socket must be short.
-        place = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="docs-"))) / "warm"
-        process = self._closing.enter_context(
-            subprocess.Popen(
-                [sys.executable, "-m", "tests.docs.warm", str(place)],
-                cwd=ROOT,
-                env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == READY
-        return place
 
     @cached_property
     def files(self) -> Path:
@@ -142,7 +116,7 @@ class World:
             (place / ".beside").mkdir()
             (place / ".beside" / "sitecustomize.py").write_text(BESIDE)
         # In a checkout the package may have grown by the time that a command runs.
-        ask = "" if checkout else f"-ISs {ROOT / 'tests' / 'docs' / 'warm.py'} {self.warm}"
+        ask = "" if checkout else f"-ISs {ROOT / 'tests' / 'warm.py'} {warm()}"
         # The doctor says 1 where it found something, which is an answer and no failure.
         answer = 'code=$?\n[ "$1" = doctor ] && [ $code = 1 ] || exit $code'
         _command(place / ".bin" / "tapescan", f'{sys.executable} {ask or "-m tapescan"} "$@"; {answer}')

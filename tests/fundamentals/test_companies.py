@@ -166,7 +166,7 @@ def test_of_two_companies_the_one_that_reported_last() -> None:
         assert statement_rows(panel, universe, facts, listed, NO_SPLITS)["company"].to_list() == ["0000000001"]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.dates(dt.date(2023, 6, 1), dt.date(2025, 12, 1)), st.integers(0, 5))
 def test_what_became_known_later_changes_nothing(day: dt.date, seed: int) -> None:
     """Whatever is added with a later `known_at`, restatements of the past included."""

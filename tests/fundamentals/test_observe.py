@@ -244,7 +244,7 @@ def filings(draw: st.DrawFn) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(frame=filings(), days=st.integers(0, 380))
 def test_what_was_known_does_not_depend_on_what_came_later(frame: pl.DataFrame, days: int) -> None:
     cut = dt.date(2023, 2, 1) + dt.timedelta(days=days)
@@ -252,7 +252,7 @@ def test_what_was_known_does_not_depend_on_what_came_later(frame: pl.DataFrame, 
     assert early.equals(observations(frame).filter(pl.col("filed") <= cut))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(frame=filings(), seed=st.integers(0, 99))
 def test_the_order_of_the_rows_does_not_matter(frame: pl.DataFrame, seed: int) -> None:
     out = observations(frame)
@@ -260,7 +260,7 @@ def test_the_order_of_the_rows_does_not_matter(frame: pl.DataFrame, seed: int) -
     assert out.equals(observations(pl.concat([frame, frame])))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(frame=filings())
 def test_the_newest_row_is_the_rule_applied_to_the_newest_values(frame: pl.DataFrame) -> None:
     out = observations(frame).sort("filed").unique(["company", "item", "start", "end"], keep="last")

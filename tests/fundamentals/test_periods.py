@@ -164,7 +164,7 @@ def test_nothing_gives_nothing() -> None:
     assert derive(YEARS, day("2020-01-01")).is_empty()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(company=random_company(), other=random_company(), later=st.integers(0, 2000), seed=st.integers(0, 9))
 def test_the_plain_reference_agrees(company: list[Fact], other: list[Fact], later: int, seed: int) -> None:
     as_of = dt.date(2020, 6, 1) + dt.timedelta(days=later)
@@ -180,7 +180,7 @@ def test_the_plain_reference_agrees(company: list[Fact], other: list[Fact], late
     assert found == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     quarters=st.lists(st.integers(-(10**9), 10**9).map(float), min_size=12, max_size=12),
     item=st.sampled_from(["revenue", "net_income", "capex"]),
@@ -193,7 +193,7 @@ def test_four_quarters_are_the_year(quarters: list[float], item: str, lag: int) 
     assert list(values(frame, "ttm", item).values()) == [sum(quarters[n : n + 4]) for n in range(9)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     quarters=st.lists(st.integers(-(10**9), 10**9).map(float), min_size=12, max_size=12),
     chance=st.integers(1, 9),

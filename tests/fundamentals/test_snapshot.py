@@ -231,7 +231,7 @@ def tables(
 DATES = st.dates(dt.date(2020, 6, 1), dt.date(2026, 6, 1))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     companies=st.lists(random_company(), min_size=1, max_size=3),
     actions=st.lists(SOME_SPLITS, min_size=3, max_size=3),
@@ -262,7 +262,7 @@ def test_the_plain_reference_agrees(
     assert not found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     companies=st.lists(random_company(), min_size=1, max_size=3),
     actions=st.lists(SOME_SPLITS, min_size=3, max_size=3),
@@ -278,7 +278,7 @@ def test_nothing_later_leaks_in(
     assert (whole["known_at"] <= as_of).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(companies=st.lists(random_company(), min_size=2, max_size=3), as_of=DATES)
 def test_companies_do_not_touch_each_other(companies: Companies, as_of: dt.date) -> None:
     frame, _ = tables(companies, [])

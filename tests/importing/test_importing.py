@@ -11,15 +11,10 @@ from tapescan.core.errors import FileError, OptionError
 from tapescan.importing.importing import import_files
 from tapescan.market.quality import CONFLICT, NOT_A_SESSION, NOT_POSITIVE
 from tapescan.store import Store
+from tests.importing.files import HEADER
 
-HEADER = "symbol,date,open,high,low,close,volume\n"
 WEEK = [dt.date(2024, 3, day) for day in (4, 5, 6, 7, 8)]
 SPLIT_DAY = WEEK[2]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "store")
 
 
 def bars(folder: Path, name: str, days: list[dt.date], symbol: str = "A", close: float = 10.0) -> Path:

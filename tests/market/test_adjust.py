@@ -175,7 +175,7 @@ def world(seed: int) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(worlds, st.integers(1, len(DAYS) - 1))
 def test_returns_across_splits_are_those_of_the_holding(seed: int, day: int) -> None:
     it = world(seed)
@@ -191,7 +191,7 @@ def test_returns_across_splits_are_those_of_the_holding(seed: int, day: int) -> 
     assert quoted["close"].to_list() == today["close"].to_list()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(worlds, st.integers(1, len(DAYS) - 1))
 def test_nothing_later_leaks_in(seed: int, day: int) -> None:
     it = world(seed)
@@ -203,7 +203,7 @@ def test_nothing_later_leaks_in(seed: int, day: int) -> None:
         assert whole.equals(adjust_bars(known, splits_, dividends_, DAYS[day], mode))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(worlds)
 def test_total_returns_are_those_of_reinvested_dividends(seed: int) -> None:
     it = world(seed)
@@ -218,7 +218,7 @@ def test_total_returns_are_those_of_reinvested_dividends(seed: int) -> None:
         assert (ratio > 1 - 1e-9).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(worlds, st.integers(1, len(DAYS) - 1), st.integers(0, len(DAYS) - 1))
 def test_adjusting_in_two_steps_is_adjusting_once(seed: int, day: int, first: int) -> None:
     """Prices adjusted by a vendor through one day, stored so, then read later: as if read raw."""

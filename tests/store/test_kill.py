@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pytest
 
 from tapescan.importing.importing import import_files
 from tapescan.market.calendar import next_session, sessions
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.store import Store
+from tests.commands import Child
 from tests.conftest import random_bars
 
 KILLS = 50
 
-#: The child waits to be told, so that kills fall into the import and not into Python's start, and so that
-#: the next child starts while the state that the last one left is looked at.
+#: The child waits to be told, so that kills fall into the import and not into its start.
 CHILD = """
-import sys
-import deltalake, tapescan.store
+import sys, tapescan.store
 from tapescan.importing.importing import import_files
 store = tapescan.store.Store(sys.argv[1])
 print("ready", flush=True)
@@ -37,14 +32,14 @@ print("end", flush=True)
 
 
 def test_a_kill_at_any_moment_leaves_the_old_or_the_new_state(tmp_path: Path) -> None:
-    bars = random_bars(symbols=300, sessions=100, seed=8).select(BAR_COLUMNS)
-    days = pl.Series("session", sessions(dt.date(2023, 1, 3), dt.date(2023, 12, 29))).cast(pl.Date)[:100]
+    bars = random_bars(symbols=100, sessions=60, seed=8).select(BAR_COLUMNS)
+    days = pl.Series("session", sessions(dt.date(2023, 1, 3), dt.date(2023, 12, 29))).cast(pl.Date)[:60]
     later = bars.with_columns(session=pl.col("session").replace_strict(bars["session"].unique().sort(), days))
     bars = pl.concat([bars, later])  # two years, so two partitions
     newest: dt.date = bars["session"].max()  # type: ignore[assignment]
     # New bars, corrected bars in both years, refused bars and splits, so that every table is committed.
     corrected = bars.with_columns(
-        volume=pl.when(pl.col("symbol") < "S150").then(pl.col("volume") + 1).otherwise("volume")
+        volume=pl.when(pl.col("symbol") < "S050").then(pl.col("volume") + 1).otherwise("volume")
     )
     added = corrected.filter(session=newest).with_columns(session=pl.lit(next_session(newest)))
     bad = added.with_columns(close=pl.lit(-1.0), symbol="X" + pl.col("symbol"))
@@ -68,11 +63,9 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new_state(tmp_path: Path) ->
 
     moments = np.random.default_rng(1).uniform(0.0, seconds * 1.1, KILLS)
     states = {"old": 0, "new": 0, "part of the tables": 0}
-    child = start_child(tmp_path / "killed0", start, files[1:])
     for number, moment in enumerate(moments):
         folder = tmp_path / f"killed{number}"
-        run_child(child, float(moment))
-        child = start_child(tmp_path / f"killed{number + 1}", start, files[1:])
+        run_child(start_child(folder, start, files[1:]), float(moment))
         store = Store(folder)
         found = store.known().bars(adjust="none")
         assert found.equals(old) or found.equals(new), f"kill {number} after {moment:.3f} s left a half state"
@@ -89,7 +82,6 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new_state(tmp_path: Path) ->
         assert import_files(store, files[1:]).new == 0
         assert store.versions() == versions
         shutil.rmtree(folder)
-    run_child(child, 0.0)
     assert states["old"] > KILLS // 4, states
 
 
@@ -106,28 +98,24 @@ def test_a_kill_during_the_first_import_leaves_a_store_that_can_be_completed(tmp
         assert store.known().bars().equals(bars)
 
 
-def start_child(folder: Path, start: Path | None, files: list[Path]) -> subprocess.Popen[str]:
+def start_child(folder: Path, start: Path | None, files: list[Path]) -> Child:
     """A process that is about to import files into a copy of a store."""
     if start is not None:
         shutil.copytree(start, folder)
-    command = [sys.executable, "-c", CHILD, str(folder), *map(str, files)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return Child(CHILD, str(folder), *map(str, files))
 
 
-def run_child(child: subprocess.Popen[str], kill_after: float | None) -> float:
+def run_child(child: Child, kill_after: float | None) -> float:
     """Let it import and kill it after some seconds; the seconds it took."""
-    assert child.stdin is not None
-    assert child.stdout is not None
-    with child:
-        assert child.stdout.readline() == "ready\n"
-        child.stdin.write("go\n")
-        child.stdin.flush()
-        began = time.perf_counter()
-        if kill_after is not None:
-            time.sleep(kill_after)
-            child.send_signal(signal.SIGKILL)
-        said = child.stdout.readline()
-        taken = time.perf_counter() - began
-    if kill_after is None and said != "end\n":
-        pytest.fail("the import did not finish")
+    assert child.stdout.readline() == "ready\n"
+    child.stdin.write("go\n")
+    child.stdin.flush()
+    began = time.perf_counter()
+    if kill_after is not None:
+        time.sleep(kill_after)
+        child.kill()
+    said = child.stdout.readline()
+    taken = time.perf_counter() - began
+    child.wait()
+    assert kill_after is not None or said == "end\n"
     return taken

@@ -16,6 +16,7 @@ from tapescan.core.errors import FileError, OptionError, StoreError
 from tapescan.importing.importing import import_files
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.store import ImportReport, Store, committing
+from tests.commands import run
 from tests.conftest import REAL, SHARED, random_bars
 
 BARS = random_bars(symbols=12, sessions=300, seed=4).select(BAR_COLUMNS)  # 2022-01-03 to 2023-03-14
@@ -258,8 +259,8 @@ def test_two_imports_of_one_file_at_once_store_it_once(store: Store, tmp_path: P
         "from tapescan.importing.importing import import_files; from tapescan.store import Store;"
         f"print(import_files(Store({store.path!r}), [{str(path)!r}]).new)"
     )
-    running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    new = [int(process.communicate(timeout=120)[0]) for process in running]
+    with ThreadPoolExecutor(3) as pool:
+        new = list(pool.map(lambda _: int(run("-c", code).stdout), range(3)))
     assert sorted(new) == [0, 0, len(BARS)]
     assert store.known().bars().equals(BARS)
 

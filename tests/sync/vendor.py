@@ -12,15 +12,20 @@ import polars as pl
 from tapescan.core.errors import VendorError
 from tapescan.market.clock import final_at
 from tapescan.network.link import Link, Reply
+from tapescan.sync import SyncReport
 from tapescan.vendors.seam import Ask, Batch, Call, KeyName, Plan, Problem, Vendor, rows_of
 
-__all__ = ["NOW", "PLAN", "ByDate", "BySymbol", "bars_of", "patched"]
+__all__ = ["BARS", "FRIDAY", "NOW", "PLAN", "SYMBOLS", "WEEK", "ByDate", "BySymbol", "Run", "bars_of", "patched"]
 
-NOW = dt.datetime(2026, 11, 20, 22, 0, tzinfo=dt.UTC)  # a Friday, one hour after the close
+FRIDAY = dt.date(2026, 11, 20)
+WEEK = [dt.date(2026, 11, day) for day in (16, 17, 18, 19, 20)]
+NOW = dt.datetime(2026, 11, 20, 22, 0, tzinfo=dt.UTC)  # one hour after the close of that Friday
 PLAN = Plan("free", 0, concurrency=4)
 SYMBOLS = tuple(f"S{at:02d}" for at in range(20))
+BARS: tuple[str, ...] = ("bars",)
 
-Answer = Callable[[Call], Sequence[Batch]]
+#: Syncs the store of a test from a vendor: `run(vendor, start=WEEK[0], now=NOW, **wishes)`.
+Run = Callable[..., SyncReport]
 
 
 def bars_of(session: dt.date, symbols: Sequence[str] = SYMBOLS, close: float = 10.0) -> pl.DataFrame:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,9 +20,9 @@ from tapescan.tables import registry
 from tapescan.tables.definition import Table
 from tapescan.tables.registry import all_kinds, all_offers, all_tables, find_table, offers_of, stored_tables
 from tapescan.vendors import registry as vendors
+from tests.commands import Child
 from tests.tables import toy
 
-ROOT = Path(__file__).resolve().parents[2]
 NOW = dt.datetime(2026, 11, 20, 22, tzinfo=dt.UTC)
 
 
@@ -91,36 +89,31 @@ class TestToy:
         assert store.known().read("ratings")["stars"].to_list() == [3.0]
         assert store.at(before).known().read("ratings")["stars"].to_list() == [2.0]
 
-    def test_kills_at_random_moments_leave_nothing_half(self, store: Store, tmp_path: Path) -> None:
-        sync(Store(tmp_path / "whole"), Wishes(what=("opinions",)), now=NOW)
-        expected = Store(tmp_path / "whole").known().read("ratings")
+    @pytest.mark.usefixtures("declared")
+    def test_kills_at_random_moments_leave_nothing_half(self, tmp_path: Path) -> None:
+        whole = Store(tmp_path / "whole")
+        seconds = sync_in_a_child(whole, None)
+        expected = whole.known().read("ratings")
         draw = random.Random(5)
-        cut_short = 0
-        for _ in range(12):
-            child = subprocess.Popen(
-                [sys.executable, "-c", CHILD, store.path], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
-            assert child.stdout is not None
-            assert child.stdin is not None
-            child.stdout.readline()
-            child.stdin.write(b"go\n")
-            child.stdin.flush()
-            time.sleep(draw.uniform(0.0, 0.15))
-            child.kill()
-            child.communicate()
-            cut_short += child.returncode != 0
+        states = []
+        for number in range(20):
+            store = Store(tmp_path / f"killed{number}")
+            sync_in_a_child(store, draw.uniform(0.0, seconds))
             held, calls = store.known().read("ratings"), store.fetches("boutique")
             # A call counts if and only if its two rows are there.
             assert len(held) == 2 * len(calls)
-        assert not sync(store, Wishes(what=("opinions",)), now=NOW).partial
-        assert store.known().read("ratings").equals(expected)
-        assert cut_short > 3
+            states.append(len(calls))
+            assert not sync(store, Wishes(what=("opinions",)), now=NOW).partial
+            assert store.known().read("ratings").equals(expected)
+        # Before the first step, and between two of the four.
+        assert 0 in states
+        assert {1, 2, 3} & {*states}
 
     def test_an_older_store_without_the_table_reads_as_without_rows(self, store: Store) -> None:
         assert store.known().read("ratings").schema == pl.Schema(toy.RATINGS.schema)
 
 
-#: The child waits to be told, so that kills fall into the sync and not into Python's start.
+#: The child waits to be told, so that kills fall into the sync and not into its start.
 CHILD = """
 import datetime as dt, sys
 from tests.tables import toy
@@ -128,12 +121,26 @@ toy.declare()
 from tapescan.store import Store
 from tapescan.sync import sync, writing
 from tapescan.sync.wishes import Wishes
-import deltalake
 writing.STEP_ROWS = 1
 print("ready", flush=True)
 sys.stdin.readline()
 sync(Store(sys.argv[1]), Wishes(what=("opinions",)), now=dt.datetime(2026, 11, 20, 22, tzinfo=dt.UTC))
 """
+
+
+def sync_in_a_child(store: Store, kill_after: float | None) -> float:
+    """Sync a store in a process that is killed after some seconds; the seconds that it took."""
+    child = Child(CHILD, store.path)
+    assert child.stdout.readline() == "ready\n"
+    child.stdin.write("go\n")
+    child.stdin.flush()
+    began = time.perf_counter()
+    if kill_after is not None:
+        time.sleep(kill_after)
+        child.kill()
+    code = child.wait()
+    assert kill_after is not None or code == 0
+    return time.perf_counter() - began
 
 
 class TestDeclarations:

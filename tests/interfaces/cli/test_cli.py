@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from tapescan.features.plan import default_features
+from tests.commands import one_line, tapescan
 from tests.conftest import random_bars
 
-Run = subprocess.CompletedProcess[str]
-
-
-def tapescan(*arguments: str, cwd: Path | None = None, width: int = 120) -> Run:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("TAPESCAN_") or k == "TAPESCAN_CACHE"}
-    return subprocess.run(
-        [sys.executable, "-m", "tapescan", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env={**environment, "COLUMNS": str(width)},
-    )
+__all__ = ["one_line", "tapescan"]
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +23,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = tapescan("import", str(folder / "bars.parquet"), "--store", str(folder / "store"))
     assert done.returncode == 0, done.stderr
     return folder / "store"
-
-
-def one_line(done: Run) -> str:
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert done.stdout == ""
-    lines = done.stderr.strip().splitlines()
-    message = [line for line in lines if line.startswith("tapescan: ")]
-    assert len(message) == 1, done.stderr
-    assert "Traceback" not in done.stderr
-    return message[0]
 
 
 def test_verbose_tells_on_standard_error_and_leaves_the_result_alone(store: Path) -> None:

@@ -14,7 +14,7 @@ from tapescan.columns.registry import all_columns, sources
 from tapescan.core.errors import OptionError
 from tapescan.interfaces.cli.main import app
 from tapescan.scan.profile import profile_names
-from tests.interfaces.cli.test_cli import one_line, tapescan
+from tests.commands import one_line, tapescan
 
 #: What only a scan needs.
 HEAVY = ("deltalake", "exchange_calendars", "numba", "pandas", "polars", "xgboost")

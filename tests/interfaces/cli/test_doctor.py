@@ -10,8 +10,8 @@ import pytest
 
 from tapescan.importing.importing import import_files
 from tapescan.store import Store
+from tests.commands import one_line, tapescan
 from tests.conftest import random_bars
-from tests.interfaces.cli.test_cli import one_line, tapescan
 
 BARS = random_bars(symbols=30, sessions=120, seed=5)
 GONE = BARS["session"].unique().sort()[70:73]

@@ -10,8 +10,8 @@ import pytest
 
 from tapescan.store import Store
 from tapescan.store.fetched import Step
+from tests.commands import one_line, tapescan
 from tests.conftest import random_bars
-from tests.interfaces.cli.test_cli import one_line, tapescan
 from tests.scan.statements import facts_of
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +12,8 @@ import pytest
 from tapescan.market import calendar
 from tapescan.store import Store
 from tapescan.sync.wishes import last_ready_session
-from tests.fakes import KEY, FakeMarket, FakeServer
+from tests.commands import Run, run
+from tests.fakes import KEY, SECRET, FakeMarket, FakeServer
 
 END = dt.date(2026, 11, 20)
 SINCE = dt.date(2026, 5, 1)
@@ -31,7 +30,7 @@ def _server(market: FakeMarket) -> Iterator[FakeServer]:
         yield server
 
 
-Command = Callable[..., subprocess.CompletedProcess[str]]
+Command = Callable[..., Run]
 
 
 @pytest.fixture(name="command")
@@ -42,10 +41,8 @@ def _command(server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
 
-    def command(*words: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "tapescan", *words], capture_output=True, text=True, check=False, timeout=120
-        )
+    def command(*words: str) -> Run:
+        done = run(*words)
         assert KEY not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done
@@ -161,8 +158,6 @@ def test_two_vendors_are_compared_by_doctor(
     )
     with FakeServer("alpaca", market, limit=(0, 1)) as other:
         monkeypatch.setenv("TAPESCAN_ALPACA_URL", other.url)
-        from tests.fakes import SECRET
-
         monkeypatch.setenv("TAPESCAN_ALPACA_KEY", KEY)
         monkeypatch.setenv("TAPESCAN_ALPACA_SECRET", SECRET)
         before = Store(tmp_path / "store").known().bars()
