@@ -46,6 +46,7 @@ def setup(app: Any) -> None:
     # Before napoleon, which takes care of Args, Returns and Raises.
     app.connect("autodoc-process-docstring", _list_fields, priority=400)
 
+
 # Types that the package imports only for type checkers, since they bring all kernels: signatures name them.
 import tapescan.scan.result  # noqa: E402
 from tapescan.scan.cross_section import CrossSection  # noqa: E402

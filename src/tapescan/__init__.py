@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         sync_store,
         train_models,
     )
+    from tapescan.columns.registry import all_columns
     from tapescan.core.errors import TapescanError
     from tapescan.core.settings import Settings, load_settings
     from tapescan.history.market import Market
@@ -57,6 +58,7 @@ _WHERE = dict.fromkeys(_API, "tapescan.api") | {
     "Settings": "tapescan.core.settings",
     "Store": "tapescan.store",
     "TapescanError": "tapescan.core.errors",
+    "all_columns": "tapescan.columns.registry",
     "load_profile": "tapescan.scan.profile",
     "load_settings": "tapescan.core.settings",
     "registry": "tapescan.indicators",
@@ -71,6 +73,7 @@ __all__ = [
     "Store",
     "TapescanError",
     "__version__",
+    "all_columns",
     "compute_features",
     "examine_store",
     "explain_symbol",

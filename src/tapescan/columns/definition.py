@@ -26,18 +26,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from numpy.typing import NDArray
+from tapescan.core.typing import Array
 
 if TYPE_CHECKING:  # naming a column, as a shell's completion does, needs no polars
     import polars as pl
 
-__all__ = ["Array", "Column", "Kind", "Source", "Values"]
+__all__ = ["Column", "Kind", "Source", "Values"]
 
-#: The values of all symbols, ``(symbols,)``: float64 with NaN where unknown, int64, texts or days.
-Array: TypeAlias = NDArray[Any]
-#: Columns by name.
+#: Columns by name, each with the values of all symbols, ``(symbols,)``: float64 with NaN where unknown, int64, texts
+#: or days.
 Values: TypeAlias = Mapping[str, Array]
 #: A column's type, by its name in polars.
 Kind = Literal["Boolean", "Date", "Float64", "Int64", "String", "UInt32"]

@@ -24,7 +24,13 @@ def sources() -> tuple[Source, ...]:
 
 
 def all_columns(source: str | None = None) -> tuple[Column, ...]:
-    """The columns that are listed, of one source or of all, without those that only a rule names."""
+    """The columns that are listed, of one source or of all, without those that only a rule names.
+
+    Raises OptionError for a source that is not known, with the known ones.
+    """
+    known = [one.name for one in sources()]
+    if source is not None and source not in known:
+        raise OptionError(f"source {source!r}", nearest(source, known) or f"expected one of {', '.join(known)}")
     return tuple(column for column in _load()[1].values() if source in {None, column.source})
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Bools", "Days", "Floats", "Ints", "Shorts", "Singles", "Texts"]
+__all__ = ["Array", "Bools", "Days", "Floats", "Ints", "Shorts", "Singles", "Texts"]
 
+#: Values of any type.
+Array: TypeAlias = NDArray[Any]
 #: Values, ``(symbols,)``, ``(rows, lanes)`` ...; NaN where unknown.
 Floats: TypeAlias = NDArray[np.float64]
 #: Values as models take them.

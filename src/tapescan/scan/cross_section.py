@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tapescan.columns.definition import Array, Column
+from tapescan.columns.definition import Column
 from tapescan.columns.factors import RELATIVE_HORIZONS
 from tapescan.columns.registry import find_column
 from tapescan.core.settings import Adjustment
-from tapescan.core.typing import Days, Ints, Texts
+from tapescan.core.typing import Array, Days, Ints, Texts
 from tapescan.engine.seam import Engine
 from tapescan.features.compute import Features, latest
 from tapescan.features.plan import Plan

@@ -26,11 +26,7 @@ def columns(
     may name."""
     from tapescan.columns.reference import facts, reach
     from tapescan.columns.registry import all_columns, sources
-    from tapescan.core.errors import OptionError, nearest
 
-    known = {one.name: one for one in sources()}
-    if source and source not in known:
-        raise OptionError(f"--source {source!r}", nearest(source, known) or f"expected one of {', '.join(known)}")
     chosen = all_columns(source or None)
     if as_json:
         typer.echo(json.dumps([facts(one) for one in chosen], indent=2))
@@ -43,7 +39,7 @@ def columns(
     console = output()
     if chosen:
         console.print(table)
-    for name, of in known.items():
-        if source in {"", name} and of.families:
-            console.print(f"{name}: {of.families}", markup=False, soft_wrap=True)
+    for of in sources():
+        if source in {"", of.name} and of.families:
+            console.print(f"{of.name}: {of.families}", markup=False, soft_wrap=True)
     console.print(f"{len(chosen)} columns")
