@@ -30,7 +30,7 @@ def all_columns(source: str | None = None) -> tuple[Column, ...]:
     """
     known = [one.name for one in sources()]
     if source is not None and source not in known:
-        raise OptionError(f"source {source!r}", nearest(source, known) or f"expected one of {', '.join(known)}")
+        raise OptionError(repr(source), nearest(source, known) or f"one of {', '.join(known)}", field="source")
     return tuple(column for column in _load()[1].values() if source in {None, column.source})
 
 

@@ -45,7 +45,7 @@ def test_columns_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_mistyped_source() -> None:
-    with pytest.raises(OptionError, match="source 'factor'; did you mean factors"):
+    with pytest.raises(OptionError, match="source: 'factor'; did you mean factors"):
         app(args=["columns", "--source", "factor"], standalone_mode=False)
 
 
