@@ -16,6 +16,9 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tapescan.core.files import held_alone, user_cache
+from tapescan.features.plan import default_features, plan_features
+from tapescan.features.warm import warm_up
 from tapescan.market.calendar import sessions as exchange_sessions
 from tapescan.market.panel import Panel, build_panel
 from tests.commands import end_warm
@@ -31,6 +34,17 @@ REAL = SHARED / "daily_us_2023_2025.parquet"
 # A machine that is busy with something else is no failure.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+#: A run of more tests than any one folder has needs all kernels.
+MANY = 1500
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Have the kernels compiled once, by two processes, where each of pytest's would compile all of them."""
+    if len(session.items) > MANY:
+        with held_alone(user_cache() / "tests"):
+            warm_up(plan_features(default_features()))
 
 
 def pytest_sessionfinish() -> None:

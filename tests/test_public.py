@@ -22,6 +22,7 @@ def test_the_public_names_are_these() -> None:
         "Store",
         "TapescanError",
         "__version__",
+        "all_columns",
         "compute_features",
         "examine_store",
         "explain_symbol",

@@ -66,9 +66,11 @@ def serve(place: str) -> None:
         door.listen()
         sys.stdout.write(READY)
         sys.stdout.flush()
+        served = os.getpid()
         if os.fork() == 0:
             sys.stdin.read()
-            os.kill(os.getppid(), signal.SIGTERM)
+            if os.getppid() == served:
+                os.kill(served, signal.SIGTERM)
             os._exit(0)
         signal.signal(signal.SIGCHLD, _reap)
         while True:

@@ -35,6 +35,34 @@ def parametrised(calls: list[tuple[Indicator, tuple[float, ...]]]) -> pytest.Mar
 cases = parametrised(CALLS)
 
 
+@pytest.fixture(scope="module")
+def whole(lively_bars: pl.DataFrame) -> Panel:
+    return build_panel(lively_bars)
+
+
+@pytest.fixture(scope="module")
+def shorter(lively_bars: pl.DataFrame, whole: Panel) -> Panel:
+    """Forty sessions less. Its market index is the whole's: it must not matter that it knows the future."""
+    cut = lively_bars["session"].unique().sort()[-40]
+    return build_panel(lively_bars.filter(pl.col("session") <= cut), index=whole.index)
+
+
+@pytest.fixture(scope="module")
+def alone(lively_bars: pl.DataFrame, whole: Panel) -> dict[str, Panel]:
+    """Some symbols, each in a panel of its own."""
+    return {
+        symbol: build_panel(lively_bars.filter(pl.col("symbol") == symbol), index=whole.index)
+        for symbol in whole.symbols[::7]
+    }
+
+
+@pytest.fixture(scope="module")
+def late_index(lively_bars: pl.DataFrame, whole: Panel) -> Panel:
+    """With a market index of the last forty sessions alone."""
+    late = MarketIndex("late", whole.index.session[-40:], whole.index.level[-40:])
+    return build_panel(lively_bars, index=late)
+
+
 def plan_of(indicator: Indicator, values: tuple[float, ...]) -> Plan:
     return plan_features(indicator.feature_names(values))
 
@@ -103,21 +131,16 @@ def test_first_value_comes_after_the_declared_lookback(
 
 @cases
 def test_appending_bars_never_changes_the_past(
-    indicator: Indicator, values: tuple[float, ...], lively_bars: pl.DataFrame
+    indicator: Indicator, values: tuple[float, ...], whole: Panel, shorter: Panel
 ) -> None:
-    sessions = lively_bars["session"].unique().sort()
-    cut = sessions[-40]
     plan = plan_of(indicator, values)
-    whole = build_panel(lively_bars)
-    # The market index of the shorter panel is the longer one's: it must not matter that it knows the future.
-    part = build_panel(lively_bars.filter(pl.col("session") <= cut), index=whole.index)
     later = {
         whole.symbols[b.offset + j]: v[:, b.first[j] :, j] for b, v in replay(whole, plan) for j in range(b.lanes)
     }
-    for block, found in replay(part, plan):
+    for block, found in replay(shorter, plan):
         for lane, first in enumerate(block.first):
             past = found[:, first:, lane]
-            same = later[part.symbols[block.offset + lane]][:, : past.shape[1]]
+            same = later[shorter.symbols[block.offset + lane]][:, : past.shape[1]]
             assert np.array_equal(past, same, equal_nan=True)
 
 
@@ -135,14 +158,12 @@ def test_values_stay_in_the_declared_range(
 
 @cases
 def test_a_lane_does_not_depend_on_its_neighbours(
-    indicator: Indicator, values: tuple[float, ...], lively_bars: pl.DataFrame
+    indicator: Indicator, values: tuple[float, ...], whole: Panel, alone: dict[str, Panel]
 ) -> None:
     plan = plan_of(indicator, values)
-    whole = build_panel(lively_bars)
     together = dict(zip(whole.symbols, latest(whole, plan).values.T, strict=True))
-    for symbol in whole.symbols[::7]:
-        alone = build_panel(lively_bars.filter(pl.col("symbol") == symbol), index=whole.index)
-        assert np.array_equal(latest(alone, plan).values[:, 0], together[symbol], equal_nan=True)
+    for symbol, panel in alone.items():
+        assert np.array_equal(latest(panel, plan).values[:, 0], together[symbol], equal_nan=True)
 
 
 @cases
@@ -178,9 +199,7 @@ def test_history_beyond_the_declared_memory_does_not_matter(
 
 @parametrised([(one, values) for one, values in CALLS if "market" in one.inputs])
 def test_no_value_where_the_market_index_has_none(
-    indicator: Indicator, values: tuple[float, ...], lively_bars: pl.DataFrame
+    indicator: Indicator, values: tuple[float, ...], late_index: Panel
 ) -> None:
-    whole = build_panel(lively_bars)
-    late = MarketIndex("late", whole.index.session[-40:], whole.index.level[-40:])
     assert indicator.lookback(*values) > 40
-    assert np.isnan(latest(build_panel(lively_bars, index=late), plan_of(indicator, values)).values).all()
+    assert np.isnan(latest(late_index, plan_of(indicator, values)).values).all()

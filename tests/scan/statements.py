@@ -150,26 +150,25 @@ def facts_of(companies: Sequence[str], first: int = 2022, years: int = 4, seed: 
     ends = [dt.date(first + i // 4, 3 * (i % 4) + 3, 30 + (i % 4 in {0, 3})) for i in range(4 * years)]
     starts = [dt.date(end.year, end.month - 2, 1) for end in ends]
     filed = [end + dt.timedelta(days=40) for end in ends]
-    frames = []
-    for company in companies:
+    names = (*FLOWS, *BALANCES)
+    values = []
+    for _ in companies:
         size = float(np.exp(random.normal(0, 1))) * 1e6
-        for name in (*FLOWS, *BALANCES):
-            flow = name in FLOWS
-            unit = 1.0 if name == "eps" else size
-            values = unit * PLAIN[name] / (4 if flow else 1) * np.exp(random.normal(0.01, 0.1, len(ends)).cumsum())
-            frames.append(
-                pl.DataFrame(
-                    {
-                        "company": company,
-                        "item": name,
-                        "start": pl.Series(starts if flow else [None] * len(ends), dtype=pl.Date),
-                        "end": ends,
-                        "value": values,
-                        "filed": filed,
-                        "known_at": [next_session(day) for day in filed],
-                        "form": "10-Q",
-                        "source": "test",
-                    }
-                )
-            )
-    return pl.concat(frames).rechunk()
+        for name in names:
+            unit = (1.0 if name == "eps" else size) / (4 if name in FLOWS else 1)
+            values.append(unit * PLAIN[name] * np.exp(random.normal(0.01, 0.1, len(ends)).cumsum()))
+    rows = pl.DataFrame({"company": companies}).join(pl.DataFrame({"item": names}), how="cross")
+    days = pl.DataFrame(
+        {"start": starts, "end": ends, "filed": filed, "known_at": [next_session(day) for day in filed]}
+    )
+    return rows.join(days, how="cross").select(
+        "company",
+        "item",
+        pl.when(pl.col("item").is_in(FLOWS)).then("start").alias("start"),
+        "end",
+        pl.Series("value", np.concatenate(values)),
+        "filed",
+        "known_at",
+        form=pl.lit("10-Q"),
+        source=pl.lit("test"),
+    )

@@ -48,17 +48,16 @@ def market() -> SimulatedMarket:
 def clean(market: SimulatedMarket) -> Clean:
     good, refused = quality.check_bars(market.bars)
     split = pl.col("ratio").fill_null(1.0).cum_prod().over("symbol")
-    wide = (
-        good.join(market.splits, left_on=["symbol", "session"], right_on=["symbol", "ex_date"], how="left")
-        .select("symbol", "session", (pl.col("close") * split).log().alias("log_close"))
-        .pivot("symbol", index="session", values="log_close")
-        .sort("session")
-    )
-    symbols = wide.columns[1:]
+    long = good.join(market.splits, left_on=["symbol", "session"], right_on=["symbol", "ex_date"], how="left")
+    close = long.select((pl.col("close") * split).log()).to_series()
+    symbols, sessions = good["symbol"].unique(maintain_order=True).to_list(), good["session"].unique().sort()
+    log_close = np.full((len(sessions), len(symbols)), np.nan)
+    # polars' own pivot takes twenty times as long.
+    log_close[sessions.search_sorted(long["session"]), long["symbol"].cast(pl.Enum(symbols)).to_physical()] = close
     facts = pl.DataFrame({"symbol": symbols}).join(
         market.truth.symbols.join(market.listing, on="symbol"), on="symbol", how="left", maintain_order="left"
     )
-    return Clean(good, refused, symbols, wide.drop("session").to_numpy(), facts)
+    return Clean(good, refused, symbols, log_close, facts)
 
 
 def frames(market: SimulatedMarket) -> list[pl.DataFrame]:
