@@ -8,10 +8,7 @@ model file cannot run code. What the files are called stands in `names`.
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
 import hashlib
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,10 +16,11 @@ from typing import Annotated, Any
 import msgspec
 
 from tapescan import version
-from tapescan.core.errors import FileError, ModelError, OptionError, TapescanError
+from tapescan.core.errors import ModelError, OptionError, TapescanError
+from tapescan.core.files import held_alone, write_at_once
 from tapescan.market.calendar import session_count
 from tapescan.models.learners import find_learner
-from tapescan.models.registry.files import decode_file, seal_of, write_at_once
+from tapescan.models.registry.files import decode_file, seal_of
 from tapescan.models.registry.names import card_file, column_of, is_card_file, learnt_file, model_name
 from tapescan.models.registry.probe import Values, check_probe
 from tapescan.models.samples.labels import reach
@@ -119,27 +117,13 @@ def save_model(folder: Path, card: Card, learnt: bytes) -> Stored:
     Of two trainings that end together, one waits. Raises FileError when the folder cannot be written.
     """
     card = card.of_learnt(learnt)
-    with _alone(folder):
+    with held_alone(folder):
         write_at_once(folder / card.file, learnt)
         write_at_once(folder / card_file(card.name), msgspec.json.format(msgspec.json.encode(card), indent=1))
         for old in folder.glob(f"{card.name}-*"):
             if old.name != card.file:
                 old.unlink(missing_ok=True)
     return Stored(card, folder / card.file)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """No other process writes models to the folder meanwhile."""
-    path = folder / ".lock"
-    with ExitStack() as held:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = held.enter_context(path.open("ab"))
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        except OSError as error:
-            raise FileError(f"{path}: cannot be locked: {error.strerror or error}", "check the folder") from error
-        yield
 
 
 def read_cards(folder: Path) -> tuple[list[Stored], list[Refused]]:

@@ -1,11 +1,9 @@
-"""Sealed JSON files of a folder of models: written at once, read with reasons."""
+"""Sealed JSON files of a folder of models, read with reasons."""
 
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +11,7 @@ import msgspec
 
 from tapescan.core.errors import FileError, ModelError
 
-__all__ = ["decode_file", "plain", "seal_of", "write_at_once"]
+__all__ = ["decode_file", "plain", "seal_of"]
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -51,21 +49,6 @@ def decode_file(path: Path, kind: type[T], what: str, form: int) -> T:
 def seal_of(one: msgspec.Struct) -> str:
     """Digest of all fields but `seal`. It is no signature: it tells an edit by hand."""
     return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(one, seal=""))).hexdigest()
-
-
-def write_at_once(path: Path, content: bytes) -> None:
-    """A kill leaves the old file or the new one. Raises FileError when it cannot be written."""
-    # Not by tempfile, whose files are for their owner alone.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(content)
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise FileError(f"{path}: {error.strerror or error}", "check the folder") from error
 
 
 def plain(values: Mapping[str, Any] | Sequence[Any] | Any) -> Any:

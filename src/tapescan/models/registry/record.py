@@ -15,9 +15,10 @@ import msgspec
 import numpy as np
 
 from tapescan.core.errors import ModelError
+from tapescan.core.files import write_at_once
 from tapescan.models.judging.gate import Gate
 from tapescan.models.judging.judgement import Judgement
-from tapescan.models.registry.files import decode_file, plain, seal_of, write_at_once
+from tapescan.models.registry.files import decode_file, plain, seal_of
 from tapescan.models.registry.names import RECORDS, model_name, record_file
 
 __all__ = [
