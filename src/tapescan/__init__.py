@@ -36,22 +36,8 @@ if TYPE_CHECKING:
     from tapescan.simulation.market import simulate
     from tapescan.store import Store
 
-_API = (
-    "compute_features",
-    "examine_store",
-    "explain_symbol",
-    "import_bars",
-    "import_files",
-    "judge_stored",
-    "load_market",
-    "open_store",
-    "plan_sync",
-    "scan_market",
-    "sync_store",
-    "train_models",
-)
-
-_WHERE = dict.fromkeys(_API, "tapescan.api") | {
+#: Where the names lie that are no use case; those lie in the front door.
+_WHERE = {
     "Market": "tapescan.history.market",
     "Profile": "tapescan.scan.profile",
     "ScanResult": "tapescan.scan.result",
@@ -94,9 +80,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
+    if name not in __all__:
         raise AttributeError(f"module 'tapescan' has no attribute {name!r}")
-    value = getattr(import_module(_WHERE[name]), name)
+    value = getattr(import_module(_WHERE.get(name, "tapescan.api")), name)
     globals()[name] = value
     return value
 
