@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
@@ -11,9 +12,10 @@ import pytest
 from tapescan.network.limits import Pace
 from tapescan.network.link import Link, Patience
 from tapescan.vendors.seam import Ask, Batch, Call, Problem, Vendor, rows_of
+from tests.fakes import FakeMarket
 from tests.fakes.reply import KEY, SECRET
 
-__all__ = ["SHORT", "fetch", "good_keys", "problems", "rows"]
+__all__ = ["SHORT", "check_actions", "fetch", "good_keys", "problems", "rows"]
 
 #: Little of it, so that a test of a hanging server ends soon.
 SHORT = Patience(connect=1.0, silence=0.5, whole=10.0, attempts=3, first_wait=0.01, longest_wait=0.05)
@@ -64,6 +66,23 @@ def rows(batches: Sequence[Batch], table: str) -> pl.DataFrame:
 def problems(batches: Sequence[Batch]) -> list[Problem]:
     """The problems of all batches."""
     return [problem for batch in batches for problem in batch.problems]
+
+
+def check_actions(
+    batches: Sequence[Batch], market: FakeMarket, since: dt.date, until: dt.date, more_than: int
+) -> None:
+    """The splits and dividends that came are the market's: all of them, once each, and more splits than so many."""
+    splits = {(row.symbol, row.ex_date): row.ratio for row in market.splits if since <= row.ex_date <= until}
+    got = rows(batches, "splits")
+    assert {(symbol, day): ratio for symbol, day, ratio in got.iter_rows()} == pytest.approx(splits)
+    assert len(got) == len(splits) > more_than
+    dividends: dict[tuple[str, dt.date], float] = {}
+    for paid in market.dividends:
+        if since <= paid.ex_date <= until:
+            dividends[paid.symbol, paid.ex_date] = dividends.get((paid.symbol, paid.ex_date), 0.0) + paid.amount
+    got = rows(batches, "dividends")
+    assert {(symbol, day): amount for symbol, day, amount in got.iter_rows()} == pytest.approx(dividends)
+    assert len(got) == len(dividends)
 
 
 @pytest.fixture(name="fetch")

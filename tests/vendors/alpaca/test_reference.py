@@ -4,49 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterator
-from typing import Any
-
-import polars as pl
-import pytest
 
 from tapescan.vendors.alpaca.vendor import Alpaca
-from tapescan.vendors.seam import Ask
 from tests.fakes import FakeMarket, FakeServer
-from tests.vendors.conftest import fetch, problems, rows
+from tests.vendors.alpaca.asking import END, ask, truth
+from tests.vendors.conftest import check_actions, fetch, problems, rows
 from tests.vendors.scripted import Scripted
-
-NOW = dt.datetime(2026, 11, 21, 15, tzinfo=dt.UTC)
-END = dt.date(2026, 11, 20)
-FREE, PLUS = Alpaca.plans
-
-
-def ask(what: str = "bars", *sessions: dt.date, now: dt.datetime = NOW, **more: Any) -> Ask:
-    return Ask(what, more.pop("plan", PLUS), now, more.pop("until", END), sessions=sessions, **more)
-
-
-@pytest.fixture(scope="module")
-def market() -> FakeMarket:
-    return FakeMarket(symbols=330, sessions=140)
-
-
-@pytest.fixture(scope="module")
-def shared(market: FakeMarket) -> Iterator[FakeServer]:
-    with FakeServer("alpaca", market, now=lambda: NOW) as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared: FakeServer) -> FakeServer:
-    shared.behave()
-    shared.requests.clear()
-    return shared
-
-
-def truth(market: FakeMarket, *args: Any) -> pl.DataFrame:
-    """The market's bars with volume as this vendor tells it, in whole shares."""
-    return market.truth(*args).with_columns(pl.col("volume").round(0))
-
 
 # --- universe, actions, snapshot ----------------------------------------------------------------------
 
@@ -74,17 +37,7 @@ def test_named_symbols_of_the_listing(server: FakeServer) -> None:
 def test_splits_and_dividends_are_the_truth(market: FakeMarket, server: FakeServer) -> None:
     since = market.sessions[10]
     batches, _ = fetch(Alpaca(), ask("actions", since=since), server.url)
-    splits = {(row.symbol, row.ex_date): row.ratio for row in market.splits if since <= row.ex_date <= END}
-    got = rows(batches, "splits")
-    assert {(symbol, day): ratio for symbol, day, ratio in got.iter_rows()} == pytest.approx(splits)
-    assert len(got) == len(splits) > 2
-    dividends: dict[tuple[str, dt.date], float] = {}
-    for paid in market.dividends:
-        if since <= paid.ex_date <= END:
-            dividends[paid.symbol, paid.ex_date] = dividends.get((paid.symbol, paid.ex_date), 0.0) + paid.amount
-    got = rows(batches, "dividends")
-    assert {(symbol, day): amount for symbol, day, amount in got.iter_rows()} == pytest.approx(dividends)
-    assert len(got) == len(dividends)
+    check_actions(batches, market, since, END, more_than=2)
 
 
 def test_actions_by_hand() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
@@ -19,46 +18,17 @@ from tapescan.vendors.alpaca.vendor import KEY, SECRET, Alpaca, to_vendor
 from tapescan.vendors.seam import Ask, Call
 from tests.fakes import SPECIAL, FakeMarket, FakeServer, spelled
 from tests.fakes.alpaca import Alpaca as FakeAlpaca
+from tests.vendors.alpaca.asking import END, FREE, NOW, PLUS, ask, truth
 from tests.vendors.conftest import fetch, problems, rows
 from tests.vendors.scripted import Scripted
 
-NOW = dt.datetime(2026, 11, 21, 15, tzinfo=dt.UTC)
-END = dt.date(2026, 11, 20)
-FREE, PLUS = Alpaca.plans
 PATIENT = Patience(silence=20.0, whole=60.0)
-
-
-def ask(what: str = "bars", *sessions: dt.date, now: dt.datetime = NOW, **more: Any) -> Ask:
-    return Ask(what, more.pop("plan", PLUS), now, more.pop("until", END), sessions=sessions, **more)
-
-
-@pytest.fixture(scope="module")
-def market() -> FakeMarket:
-    return FakeMarket(symbols=330, sessions=140)
-
-
-@pytest.fixture(scope="module")
-def shared(market: FakeMarket) -> Iterator[FakeServer]:
-    with FakeServer("alpaca", market, now=lambda: NOW) as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared: FakeServer) -> FakeServer:
-    shared.behave()
-    shared.requests.clear()
-    return shared
 
 
 @pytest.fixture(scope="module")
 def listed(market: FakeMarket) -> tuple[str, ...]:
     """What the consolidated tape has: what trades over the counter only is not on it."""
     return tuple(row.symbol for row in market.listing if row.exchange != "OTC")
-
-
-def truth(market: FakeMarket, *args: Any) -> pl.DataFrame:
-    """The market's bars with volume as this vendor tells it, in whole shares."""
-    return market.truth(*args).with_columns(pl.col("volume").round(0))
 
 
 def refusal(wanted: Ask | Call, url: str, **more: Any) -> VendorError:

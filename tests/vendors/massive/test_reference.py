@@ -10,42 +10,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tapescan.core.errors import VendorError
 from tapescan.network.limits import Pace
 from tapescan.network.link import Link
 from tapescan.vendors.massive.fundamentals import RATIOS, ratios
 from tapescan.vendors.massive.vendor import Massive, to_vendor
-from tapescan.vendors.seam import Ask, Call
 from tests.fakes import FakeMarket, FakeServer, spelled
-from tests.vendors.conftest import fetch, good_keys, problems, rows
-from tests.vendors.scripted import Scripted
-
-NOW = dt.datetime(2026, 11, 21, 15, tzinfo=dt.UTC)
-END = dt.date(2026, 11, 20)
-ADVANCED = Massive.plans[3]
-
-
-def ask(what: str = "bars", *sessions: dt.date, now: dt.datetime = NOW, **more: Any) -> Ask:
-    return Ask(what, more.pop("plan", ADVANCED), now, more.pop("until", END), sessions=sessions, **more)
-
-
-@pytest.fixture(scope="module")
-def market() -> FakeMarket:
-    return FakeMarket(symbols=1300, sessions=60)
-
-
-@pytest.fixture(scope="module")
-def shared(market: FakeMarket) -> Iterator[FakeServer]:
-    with FakeServer("massive", market) as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared: FakeServer) -> FakeServer:
-    """The shared server, with nothing wrong and nothing seen."""
-    shared.behave()
-    shared.requests.clear()
-    return shared
+from tests.vendors.conftest import check_actions, fetch, good_keys, problems, rows
+from tests.vendors.massive.asking import END, ask, refusal, scripted
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +24,6 @@ def small() -> Iterator[FakeServer]:
     """Few companies, since statements are made when they are asked for."""
     with FakeServer("massive", FakeMarket(symbols=60)) as server:
         yield server
-
-
-def scripted(script: dict[str, tuple[Any, int]]) -> Scripted:
-    return Scripted(script, {"status": "OK"})
-
-
-def refusal(wanted: Ask | Call, url: str, **more: Any) -> VendorError:
-    with pytest.raises(VendorError) as caught:
-        fetch(Massive(), wanted, url, **more)
-    return caught.value
 
 
 # --- universe -----------------------------------------------------------------------------------------
@@ -161,18 +122,7 @@ def test_the_key_goes_to_no_other_host(server: FakeServer) -> None:
 def test_splits_and_dividends_are_the_truth(market: FakeMarket, server: FakeServer) -> None:
     since = market.sessions[10]
     batches, _ = fetch(Massive(), ask("actions", since=since), server.url)
-    splits = {(row.symbol, row.ex_date): row.ratio for row in market.splits if since <= row.ex_date <= END}
-    got = rows(batches, "splits")
-    assert {(symbol, day): ratio for symbol, day, ratio in got.iter_rows()} == pytest.approx(splits)
-    assert len(got) == len(splits) > 5
-    dividends: dict[tuple[str, dt.date], float] = {}
-    for paid in market.dividends:
-        if since <= paid.ex_date <= END:
-            dividends[paid.symbol, paid.ex_date] = dividends.get((paid.symbol, paid.ex_date), 0.0) + paid.amount
-    got = rows(batches, "dividends")
-    assert {(symbol, day): amount for symbol, day, amount in got.iter_rows()} == pytest.approx(dividends)
-    assert len(got) == len(dividends)
-    assert ("KIM^L" in set(got["symbol"])) is any(symbol == "KIM^L" for symbol, _ in dividends)
+    check_actions(batches, market, since, END, more_than=5)
 
 
 def test_actions_of_named_symbols_and_of_all_time(market: FakeMarket, server: FakeServer) -> None:

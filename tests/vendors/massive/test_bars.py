@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
 import pytest
 
-from tapescan.core.errors import OptionError, VendorError
+from tapescan.core.errors import OptionError
 from tapescan.market import calendar
 from tapescan.market.clock import final_at, ready_at
 from tapescan.market.spelling import normal_spelling
@@ -18,48 +17,11 @@ from tapescan.network.link import Patience
 from tapescan.vendors.massive import bars as massive_bars
 from tapescan.vendors.massive.files import ACCESS_KEY, SECRET_KEY, signed
 from tapescan.vendors.massive.vendor import KEY, Massive, to_vendor
-from tapescan.vendors.seam import Ask, Call
 from tests.fakes import SPECIAL, FakeMarket, FakeServer, spelled
 from tests.vendors.conftest import fetch, good_keys, problems, rows
-from tests.vendors.scripted import Scripted
+from tests.vendors.massive.asking import END, NOW, ask, refusal, scripted
 
-NOW = dt.datetime(2026, 11, 21, 15, tzinfo=dt.UTC)
-END = dt.date(2026, 11, 20)
-ADVANCED = Massive.plans[3]
 PATIENT = Patience(silence=20.0, whole=60.0)
-
-
-def ask(what: str = "bars", *sessions: dt.date, now: dt.datetime = NOW, **more: Any) -> Ask:
-    return Ask(what, more.pop("plan", ADVANCED), now, more.pop("until", END), sessions=sessions, **more)
-
-
-@pytest.fixture(scope="module")
-def market() -> FakeMarket:
-    return FakeMarket(symbols=1300, sessions=60)
-
-
-@pytest.fixture(scope="module")
-def shared(market: FakeMarket) -> Iterator[FakeServer]:
-    with FakeServer("massive", market) as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared: FakeServer) -> FakeServer:
-    """The shared server, with nothing wrong and nothing seen."""
-    shared.behave()
-    shared.requests.clear()
-    return shared
-
-
-def scripted(script: dict[str, tuple[Any, int]]) -> Scripted:
-    return Scripted(script, {"status": "OK"})
-
-
-def refusal(wanted: Ask | Call, url: str, **more: Any) -> VendorError:
-    with pytest.raises(VendorError) as caught:
-        fetch(Massive(), wanted, url, **more)
-    return caught.value
 
 
 # --- bars ---------------------------------------------------------------------------------------------
