@@ -1,6 +1,6 @@
 """Data that tests share.
 
-`market_bars` is the real whole-market file where it lies beside the checkout (``../shared/data``), else a
+`market_panel` is the real whole-market file where it lies beside the checkout (``../shared/data``), else a
 rough seeded stand-in; `lively_bars` is always that stand-in: ragged random walks in which every indicator
 has a value as soon as its lookback allows.
 """

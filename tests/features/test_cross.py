@@ -6,11 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
 
+from tapescan.core.typing import Floats
 from tapescan.features.cross import neutralise, percentile, winsorise, zscore
-
-Floats = NDArray[np.float64]
 
 numbers = st.one_of(
     st.floats(-1e6, 1e6).map(lambda x: round(x, 9)), st.just(float("nan")), st.sampled_from([0.0, 1.0, 2.0])

@@ -8,18 +8,19 @@ output, NaN where there is no value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable
 from decimal import Decimal, localcontext
+from types import CodeType
 from typing import Any
 
 import numpy as np
 import talib
-from numpy.typing import NDArray
 
+from tapescan.core.typing import Floats
 from tapescan.indicators import Indicator
 from tapescan.market.panel import Block
 
-Floats = NDArray[np.float64]
 Bars = dict[str, Floats]
 
 REFERENCES: dict[str, Callable[..., tuple[Floats, ...]]] = {}
@@ -88,30 +89,62 @@ def reference(function: Callable[..., tuple[Floats, ...]]) -> Callable[..., tupl
     return function
 
 
-def lanes(block: Block) -> Iterator[tuple[int, Bars]]:
+def lanes(block: Block) -> list[Bars]:
     """Each lane's own columns, without the rows before its first bar."""
     names = ("open", "high", "low", "close", "volume", "market", "log_close")
-    for lane, first in enumerate(block.first):
-        yield lane, {name: np.ascontiguousarray(getattr(block, name)[first:, lane]) for name in names}
+    columns = {name: np.ascontiguousarray(getattr(block, name).T) for name in names}
+    return [
+        {name: column[lane, first:] for name, column in columns.items()} for lane, first in enumerate(block.first)
+    ]
+
+
+@functools.cache
+def _talib(call: str) -> tuple[CodeType, dict[str, Any]]:
+    """A call, compiled, and all functions that it may name."""
+    return compile(call, "<talib>", "eval"), {name: getattr(talib, name) for name in talib.get_functions()}
 
 
 def talib_values(indicator: Indicator, values: tuple[Any, ...], bars: Bars) -> tuple[Floats, ...]:
     """The indicator's TA-Lib call over one symbol's columns, as a tuple of float arrays."""
+    assert indicator.talib
+    code, functions = _talib(indicator.talib)
     bound = dict(zip((p.name for p in indicator.parameters), values, strict=True))
-    functions = {name: getattr(talib, name) for name in talib.get_functions()}
-    scope: dict[str, Any] = {**functions, **bars, **bound, "np": np}
-    with np.errstate(all="ignore"):
-        found = eval(indicator.talib, scope)  # noqa: S307 (the expression is our own declaration)
+    found = eval(code, {**functions, **bound, "np": np}, bars)  # noqa: S307 (the expression is our own declaration)
     return tuple(np.asarray(one, dtype=float) for one in (found if isinstance(found, tuple | list) else (found,)))
 
 
-def worst_error(ours: Floats, theirs: Floats) -> float:
-    """The largest error as a multiple of what is allowed; infinite if one has a value where the other has none."""
-    if not np.array_equal(np.isnan(ours), np.isnan(theirs)):
-        return np.inf
-    if np.isinf(ours).any() or np.isinf(theirs).any():
-        return np.inf
-    error = np.abs(ours - theirs)
+def oracle_values(
+    indicator: Indicator, values: tuple[Any, ...], block: Block, bars: list[Bars], ours: Floats
+) -> Floats:
+    """What the oracles say of a block, ``(outputs, rows, lanes)``: TA-Lib where it has the output, else a reference.
+
+    bars : of its lanes. ours : our own values, for `adjudicated`.
+    """
+    found = np.full((len(indicator.outputs), block.lanes, block.rows), np.nan)
+    slots = [i for i, output in enumerate(indicator.outputs) if indicator.talib and output.talib]
+    others = [i for i in range(len(indicator.outputs)) if i not in slots]
+    with np.errstate(all="ignore"):
+        for lane, (first, columns) in enumerate(zip(block.first, bars, strict=True)):
+            if indicator.talib:
+                for slot, theirs in zip(slots, talib_values(indicator, values, columns), strict=True):
+                    mine = ours[slot, first:, lane]
+                    found[slot, lane, first:] = adjudicated(indicator, values, slot, columns, mine, theirs)
+            if indicator.name in REFERENCES:
+                answers = REFERENCES[indicator.name](columns, *values)
+                for slot in others:
+                    found[slot, lane, first:] = answers[slot]
+    return found.transpose(0, 2, 1)
+
+
+def worst_errors(ours: Floats, theirs: Floats) -> Floats:
+    """Of each lane of ``(rows, lanes)`` the largest error as a multiple of what is allowed.
+
+    Infinite if one has a value where the other has none.
+    """
+    odd = (np.isnan(ours) != np.isnan(theirs)) | np.isinf(ours) | np.isinf(theirs)
+    with np.errstate(invalid="ignore"):
+        error = np.abs(ours - theirs)
     size = np.abs(theirs)
-    allowed = np.maximum(RELATIVE * size, FLOOR * np.nanmax(size, initial=0.0))
-    return float(np.nanmax(np.divide(error, allowed, out=np.zeros_like(error), where=error > 0), initial=0.0))
+    allowed = np.maximum(RELATIVE * size, FLOOR * np.nanmax(size, axis=0, initial=0.0))
+    worst = np.nanmax(np.divide(error, allowed, out=np.zeros_like(error), where=error > 0), axis=0, initial=0.0)
+    return np.where(odd.any(axis=0), np.inf, worst)

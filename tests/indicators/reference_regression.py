@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tests.indicators.oracle import Bars, Floats, reference
+from tapescan.core.typing import Floats
+from tests.indicators.oracle import Bars, reference
 
 
 @reference

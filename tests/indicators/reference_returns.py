@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.indicators.oracle import Bars, Floats, reference
+from tapescan.core.typing import Floats
+from tests.indicators.oracle import Bars, reference
 
 
 @reference

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tests.indicators.oracle import Bars, Floats, reference
+from tapescan.core.typing import Floats
+from tests.indicators.oracle import Bars, reference
 
 
 def _windows(values: Floats, period: int) -> Floats:
@@ -35,13 +36,14 @@ def _pearson(x: Floats, y: Floats) -> Floats:
 @reference
 def skewness(bars: Bars, period: int) -> tuple[Floats, ...]:
     x = _centred(_windows(_returns(bars["close"]), period))
-    return (_padded((x**3).mean(axis=1) / (x**2).mean(axis=1) ** 1.5, len(bars["close"])),)
+    # Products, for NumPy's powers above the second take twenty times as long.
+    return (_padded((x * x * x).mean(axis=1) / (x * x).mean(axis=1) ** 1.5, len(bars["close"])),)
 
 
 @reference
 def kurtosis(bars: Bars, period: int) -> tuple[Floats, ...]:
-    x = _centred(_windows(_returns(bars["close"]), period))
-    return (_padded((x**4).mean(axis=1) / (x**2).mean(axis=1) ** 2 - 3, len(bars["close"])),)
+    squares = _centred(_windows(_returns(bars["close"]), period)) ** 2
+    return (_padded((squares * squares).mean(axis=1) / squares.mean(axis=1) ** 2 - 3, len(bars["close"])),)
 
 
 @reference

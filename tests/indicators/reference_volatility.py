@@ -6,7 +6,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from tests.indicators.oracle import Bars, Floats, reference
+from tapescan.core.typing import Floats
+from tests.indicators.oracle import Bars, reference
 
 SESSIONS = 252
 

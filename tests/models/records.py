@@ -1,4 +1,4 @@
-"""Made-up forecasts with a known worth, and what came."""
+"""Made-up forecasts with a known worth, what came, and a made-up card."""
 
 from __future__ import annotations
 
@@ -9,12 +9,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tapescan.core.typing import Days, Floats
 from tapescan.market.calendar import sessions
 from tapescan.models.judging.judgement import Judgement
 from tapescan.models.judging.metrics import judge
+from tapescan.models.registry.cards import Card
+from tapescan.models.registry.probe import probe_values
 
-Floats = NDArray[np.float64]
-Days = NDArray[np.int32]
+#: A card of no real model.
+CARD = Card(
+    kind="ridge",
+    horizon=5,
+    features=("rsi_2",),
+    parameters={},
+    missing="counts as nothing",
+    first=dt.date(2016, 1, 4),
+    last=dt.date(2020, 1, 2),
+    rows=10,
+    symbols=2,
+    every=5,
+    store="",
+    data={},
+    metrics={},
+    train_rank_ic=None,
+    weight=0.5,
+    reason="made up",
+    trials=1,
+    probe=probe_values(("rsi_2",)),
+    created_at=dt.datetime(2020, 1, 2, tzinfo=dt.UTC),
+)
 
 
 def days(count: int, every: int = 1, begin: dt.date = dt.date(2018, 1, 2)) -> Days:

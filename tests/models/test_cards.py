@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,29 +10,7 @@ import msgspec
 import pytest
 
 from tapescan.models.registry.cards import Card, read_cards, save_model
-from tapescan.models.registry.probe import probe_values
-
-CARD = Card(
-    kind="ridge",
-    horizon=5,
-    features=("rsi_2",),
-    parameters={},
-    missing="counts as nothing",
-    first=dt.date(2016, 1, 4),
-    last=dt.date(2020, 1, 2),
-    rows=10,
-    symbols=2,
-    every=5,
-    store="",
-    data={},
-    metrics={},
-    train_rank_ic=None,
-    weight=0.5,
-    reason="made up",
-    trials=1,
-    probe=probe_values(("rsi_2",)),
-    created_at=dt.datetime(2020, 1, 2, tzinfo=dt.UTC),
-)
+from tests.models.records import CARD
 
 
 def test_trainings_that_end_together_leave_one_whole_model(tmp_path: Path) -> None:

@@ -10,13 +10,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from tapescan.market import calendar
 from tapescan.market.panel import build_panel
 from tapescan.models.samples.labels import SMALLEST_DATE, forward_returns, rank_labels
 
-Floats = NDArray[np.float64]
 Bar = tuple[float, float]  # open, close
 
 SESSIONS = calendar.sessions(dt.date(2024, 1, 2), dt.date(2024, 8, 30))[:120]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import shutil
 import subprocess
@@ -23,9 +22,10 @@ from tapescan.features.warm import warm_up
 from tapescan.indicators import registry
 from tapescan.market.quality import check_bars
 from tapescan.models.registry import probe
-from tapescan.models.registry.cards import Card, read_cards, save_model
+from tapescan.models.registry.cards import read_cards, save_model
 from tapescan.models.registry.probe import check_probe, probe_values
 from tapescan.models.samples.inputs import model_features
+from tests.models.records import CARD
 
 FEATURES = model_features()
 SOURCE = Path(str(tapescan.__file__)).parent
@@ -155,27 +155,8 @@ def test_a_card_without_a_features_values_is_not_served() -> None:
 
 
 def saved(folder: Path) -> None:
-    card = Card(
-        kind="momentum",
-        horizon=5,
-        features=("rsi_2", "ret_5"),
-        parameters={},
-        missing="",
-        first=dt.date(2016, 1, 4),
-        last=dt.date(2020, 1, 2),
-        rows=10,
-        symbols=2,
-        every=5,
-        store="",
-        data={},
-        metrics={},
-        train_rank_ic=None,
-        weight=0.5,
-        reason="made up",
-        trials=1,
-        probe=probe_values(("rsi_2", "ret_5")),
-        created_at=dt.datetime(2020, 1, 2, tzinfo=dt.UTC),
-    )
+    features = ("rsi_2", "ret_5")
+    card = msgspec.structs.replace(CARD, kind="momentum", features=features, probe=probe_values(features))
     save_model(folder, card, b"{}")
 
 

@@ -10,16 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from tapescan.core.errors import ModelError, OptionError
+from tapescan.core.typing import Floats, Singles
 from tapescan.models.trees.shap import contributions
 from tapescan.models.trees.trees import Trees, predict, read_trees
 
 xgboost = pytest.importorskip("xgboost", reason="models were not checked: xgboost is not installed")
 
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
 
 #: Parameters of training, features, rounds.
 MODELS: dict[str, tuple[dict[str, Any], int, int]] = {

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tapescan.core.typing import Floats
 from tapescan.fundamentals.ratios import f_score_tests, ratios
 from tapescan.market.calendar import next_session
 
-Floats = NDArray[np.float64]
 Row = dict[str, float]
 
 FLOWS = (

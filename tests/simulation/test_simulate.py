@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from polars.testing import assert_frame_equal
 
 from tapescan.core.errors import OptionError
+from tapescan.core.typing import Floats
 from tapescan.market import calendar, quality
 from tapescan.market.universe import COLUMNS, SECTORS, build_universe
 from tapescan.simulation.market import SimulatedMarket, simulate
 from tapescan.simulation.names import CAPACITY, GROUP, group_order, group_traits
 
-Floats = NDArray[np.float64]
 SYMBOLS, SESSIONS = 2000, 520
 
 
