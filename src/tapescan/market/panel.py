@@ -102,6 +102,11 @@ class Panel:
         # Kept, since a block keeps what was derived from it, such as the logarithms.
         return {}
 
+    @cached_property
+    def kept(self) -> dict[str, object]:
+        """What was made of the panel and is kept with it, by name: its weekly bars."""
+        return {}
+
     @property
     def nbytes(self) -> int:
         return sum(

@@ -1,0 +1,203 @@
+"""Weekly and monthly bars, gathered from a panel's own: open of the first session, highest high, lowest low, close of
+the last, volumes added up.
+
+The newest bar may be of a week that is not over: it holds what is known of it so far, as a chart shows it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from tapescan.core.dates import date_of
+from tapescan.core.typing import Array, Bools, Days, Floats, Ints
+from tapescan.engine.seam import Engine
+from tapescan.market import calendar
+from tapescan.market.panel import Block, Panel
+
+__all__ = ["MOST_SESSIONS", "Gathered", "Period", "gather", "periods_note", "unfinished"]
+
+Period: TypeAlias = Literal["weekly", "monthly"]
+
+#: Sessions that a period has at most.
+MOST_SESSIONS: Mapping[Period, int] = {"weekly": 5, "monthly": 23}
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """A panel of longer bars.
+
+    places : int64, for each of its lanes the place in the panel that it was gathered from; a lane with more periods
+        comes first, and that order need not be that of the bars.
+    """
+
+    panel: Panel
+    places: Ints
+
+
+def gather(panel: Panel, period: Period, rows: int | None, engine: Engine) -> Gathered:
+    """The panel's bars by week or month, the newest `rows` of them; None for all. Kept with the panel."""
+    # One period more than is wanted, since the oldest one may be cut.
+    cut = panel.last(None if rows is None else (rows + 1) * MOST_SESSIONS[period])
+    found = cut.kept.get(period)
+    if not isinstance(found, Gathered):
+        found = cut.kept[period] = _gather(cut, period, engine)
+    return replace(found, panel=found.panel.last(rows))
+
+
+def unfinished(day: dt.date, period: Period) -> bool:
+    """Whether the period of a session has a session after it."""
+    if period == "weekly":
+        last = day + dt.timedelta(days=6 - day.weekday())
+    else:
+        last = (day.replace(day=28) + dt.timedelta(days=4)).replace(day=1) - dt.timedelta(days=1)
+    return calendar.session_count(day + dt.timedelta(days=1), last) > 0
+
+
+def _gather(panel: Panel, period: Period, engine: Engine) -> Gathered:
+    gathered = engine.map(_gathered_block, [(block, period) for block in panel.blocks])
+    places = np.concatenate([block.offset + order for block, order in gathered])
+    bars = np.concatenate([block.rows - block.first for block, _ in gathered])
+    made = replace(
+        panel,
+        symbols=tuple(panel.symbols[place] for place in places),
+        blocks=tuple(block for block, _ in gathered),
+        bars=bars,
+        newest=panel.newest[places],
+    )
+    return Gathered(made, places)
+
+
+def _number(session: Days, period: Period) -> Ints:
+    """The week (from Monday on) or month of each session, as a number that grows."""
+    if period == "weekly":
+        return (session.astype(np.int64) + 3) // 7
+    return session.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+
+
+def _gathered_block(piece: tuple[Block, Period]) -> tuple[Block, Ints]:
+    """A block's bars gathered, and which of its lanes each lane is: the longest first."""
+    block, period = piece
+    # Most lanes have the sessions of the longest one, from their first bar on.
+    own = np.arange(block.rows)[:, None] >= block.first
+    usual = ((block.session == block.session[:, :1]) | ~own).all(axis=0)
+    several = [_usual(block, own, period, np.flatnonzero(usual))]
+    if not usual.all():
+        several.append(_odd(block, own, period, np.flatnonzero(~usual)))
+    rows = max(len(one.session) for one in several)
+    count = np.concatenate([len(one.session) - one.first for one in several])
+    order = np.argsort(-count, kind="stable")
+
+    def joined(name: str, empty: float) -> Array:
+        parts = [getattr(one, name) for one in several]
+        out = np.full((rows, block.lanes), empty, dtype=parts[0].dtype)
+        begin = 0
+        for part in parts:
+            out[rows - len(part) :, begin : begin + part.shape[1]] = part
+            begin += part.shape[1]
+        return np.ascontiguousarray(out[:, order])
+
+    columns: dict[str, Any] = {name: joined(name, np.nan if name == "market" else 0) for name in _COLUMNS}
+    lanes = np.concatenate([one.lanes for one in several])[order]
+    return replace(block, **columns, first=rows - count[order]), lanes
+
+
+_COLUMNS = ("open", "high", "low", "close", "volume", "session", "market")
+
+
+@dataclass(frozen=True)
+class _Lanes:
+    """Some lanes of a block, gathered: arrays ``(periods, lanes)``, zero (market: NaN) before each lane's `first`."""
+
+    lanes: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    session: Days
+    market: Floats
+    first: Ints
+
+
+def _usual(block: Block, own: Bools, period: Period, lanes: Ints) -> _Lanes:
+    """Lanes with the sessions of the block's first lane."""
+    number = _number(block.session[:, 0], period)
+    begins = np.flatnonzero(np.r_[True, number[1:] != number[:-1]])
+    ends = np.r_[begins[1:], len(number)] - 1
+    first = np.searchsorted(begins, block.first[lanes], side="right") - 1
+    whole = len(lanes) == block.lanes
+
+    def taken(values: Array) -> Array:
+        return values if whole else values[:, lanes]
+
+    mine, row = taken(own), np.arange(len(begins))[:, None]
+    before = row < first
+    # A lane's first period may begin after the others'.
+    opened = np.maximum(begins[:, None], block.first[lanes])
+    low = np.minimum.reduceat(np.where(mine, taken(block.low), np.inf), begins, axis=0)
+
+    def kept(values: Array, empty: float = 0) -> Array:
+        values[before] = empty
+        return values
+
+    return _Lanes(
+        lanes=lanes,
+        open=kept(np.take_along_axis(taken(block.open), np.minimum(opened, block.rows - 1), axis=0)),
+        high=kept(np.maximum.reduceat(taken(block.high), begins, axis=0)),
+        low=kept(low),
+        close=kept(taken(block.close)[ends]),
+        volume=kept(np.add.reduceat(taken(block.volume), begins, axis=0)),
+        session=kept(taken(block.session)[ends]),
+        market=kept(taken(block.market)[ends], np.nan),
+        first=first,
+    )
+
+
+def _odd(block: Block, own: Bools, period: Period, lanes: Ints) -> _Lanes:
+    """Lanes with sessions of their own, one after the other."""
+    valid = own[:, lanes].T
+    lane = np.repeat(np.arange(len(lanes)), valid.sum(axis=1))
+
+    def flat(values: Array) -> Array:
+        found: Array = values[:, lanes].T[valid]
+        return found
+
+    session = flat(block.session)
+    number = _number(session, period)
+    begins = np.flatnonzero(np.r_[True, (number[1:] != number[:-1]) | (lane[1:] != lane[:-1])])
+    ends = np.r_[begins[1:], len(number)] - 1
+    column = lane[begins]
+    count = np.bincount(column, minlength=len(lanes))
+    rows = int(count.max())
+    first = rows - count
+    row = first[column] + np.arange(len(begins)) - np.repeat(np.cumsum(count) - count, count)
+
+    def laid(values: Array, empty: float = 0) -> Array:
+        out = np.full((rows, len(lanes)), empty, dtype=values.dtype)
+        out[row, column] = values
+        return out
+
+    return _Lanes(
+        lanes=lanes,
+        open=laid(flat(block.open)[begins]),
+        high=laid(np.maximum.reduceat(flat(block.high), begins)),
+        low=laid(np.minimum.reduceat(flat(block.low), begins)),
+        close=laid(flat(block.close)[ends]),
+        volume=laid(np.add.reduceat(flat(block.volume), begins)),
+        session=laid(session[ends]),
+        market=laid(flat(block.market)[ends], np.nan),
+        first=first,
+    )
+
+
+def periods_note(day: int, period: Period) -> str:
+    """What a reader of a scan should know of the newest bar; empty where there is nothing to say."""
+    if not unfinished(date_of(day), period):
+        return ""
+    name = {"weekly": "week", "monthly": "month"}[period]
+    return f"{period} bars: the {name} of {date_of(day)} is not over, its bar holds what was known that day"

@@ -1,0 +1,84 @@
+"""Weekly and monthly bars against polars' own grouping."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tapescan.engine.threads import Threads
+from tapescan.market.gather import Period, gather, periods_note, unfinished
+from tapescan.market.panel import Panel, build_panel
+
+PRICES = ("open", "high", "low", "close", "market")
+
+
+@pytest.fixture(scope="module")
+def panel(lively_bars: pl.DataFrame) -> Panel:
+    """With lanes that lack some sessions beside those that lack none."""
+    holes = (pl.int_range(pl.len()) % 11 == 0) & pl.col("symbol").str.ends_with("4")
+    return build_panel(lively_bars.filter(~holes), lanes=32)
+
+
+def rows_of(panel: Panel) -> dict[str, pl.DataFrame]:
+    """Each symbol's own bars."""
+    found = {}
+    for block in panel.blocks:
+        for lane, first in enumerate(block.first):
+            columns = {name: getattr(block, name)[first:, lane] for name in (*PRICES, "volume", "session")}
+            found[panel.symbols[block.offset + lane]] = pl.DataFrame(columns)
+    return found
+
+
+@pytest.mark.parametrize(("period", "every"), [("weekly", "1w"), ("monthly", "1mo")])
+def test_gathered_bars(panel: Panel, period: Period, every: str) -> None:
+    gathered = gather(panel, period, None, Threads())
+    assert [panel.symbols[place] for place in gathered.places] == list(gathered.panel.symbols)
+    found = rows_of(gathered.panel)
+    assert found.keys() == {*panel.symbols}
+    for symbol, rows in rows_of(panel).items():
+        wanted = rows.group_by(
+            pl.col("session").cast(pl.Date).dt.truncate(every).alias("period"), maintain_order=True
+        ).agg(
+            pl.col("open").first(), pl.col("high").max(), pl.col("low").min(), pl.col("close").last(),
+            pl.col("market").last(), pl.col("volume").sum(), pl.col("session").last(),
+        )  # fmt: skip
+        for name in (*PRICES, "session"):
+            np.testing.assert_array_equal(found[symbol][name].to_numpy(), wanted[name].to_numpy(), err_msg=symbol)
+        np.testing.assert_allclose(found[symbol]["volume"].to_numpy(), wanted["volume"].to_numpy(), rtol=1e-12)
+    for block in gathered.panel.blocks:
+        assert (np.diff(block.first) >= 0).all()
+        before = np.arange(block.rows)[:, None] < block.first
+        assert not block.close[before].any()
+        assert not block.high[before].any()
+
+
+def test_the_newest_periods_do_not_hang_on_how_much_was_read(panel: Panel) -> None:
+    whole = gather(panel, "weekly", 20, Threads())
+    some = gather(panel.last(140), "weekly", 20, Threads())
+    found, wanted = rows_of(some.panel), rows_of(whole.panel)
+    for symbol in panel.symbols:
+        assert found[symbol].drop("volume").equals(wanted[symbol].drop("volume"), null_equal=True), symbol
+
+
+def test_gathered_once() -> None:
+    days = pl.date_range(dt.date(2024, 1, 1), dt.date(2024, 2, 9), "1d", eager=True)
+    bars = pl.DataFrame({"symbol": "A", "session": days, "volume": 1.0})
+    panel = build_panel(bars.with_columns(open=1.0, high=2.0, low=0.5, close=1.5))
+    first, second = (gather(panel, "weekly", None, Threads()) for _ in range(2))
+    assert first.panel.blocks[0].close is second.panel.blocks[0].close
+
+
+def test_the_running_period_is_told() -> None:
+    assert unfinished(dt.date(2025, 7, 9), "weekly")
+    assert not unfinished(dt.date(2025, 7, 11), "weekly")
+    # Good Friday closed the week on Thursday.
+    assert not unfinished(dt.date(2025, 4, 17), "weekly")
+    assert unfinished(dt.date(2025, 7, 30), "monthly")
+    assert not unfinished(dt.date(2025, 7, 31), "monthly")
+    assert not unfinished(dt.date(2025, 8, 29), "monthly")  # a Friday
+    number = (dt.date(2025, 7, 9) - dt.date(1970, 1, 1)).days
+    assert "the week of 2025-07-09 is not over" in periods_note(number, "weekly")
+    assert periods_note(number + 2, "weekly") == ""
