@@ -107,6 +107,27 @@ def shipped_profiles() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def shipped_screens() -> str:
+    """The named screens that come with the package, each whole."""
+    from tapescan.scan.named import load_screen
+
+    folder = Path(str(resources.files("tapescan.scan") / "screens"))
+    screens = [load_screen(str(path)) for path in sorted(folder.glob("*.toml"))]
+    parts = [
+        "# Shipped screens",
+        NOTE,
+        "Each with the place where it was published, and what is claimed there. None is recommended, and what is\n"
+        "claimed was not tried here. [Screens](../guides/screens.md) says how to use them and how to write your own.",
+    ]
+    for one in screens:
+        facts = {"Source": one.source, "It claims": one.claims, "Different here": one.differs}
+        facts |= {"Side": one.side, "Profile": one.profile, "Order": f"`{one.rank_by}`"}
+        columns = ", ".join(f"`{column}`" for column in one.columns)
+        lines = [f"- {name}: {value}" for name, value in {**facts, "Columns": columns}.items() if value]
+        parts += [f"## {one.name}: {one.title}", f"```sql\n{one.where.strip()}\n```", "\n".join(lines)]
+    return "\n\n".join(parts) + "\n"
+
+
 def _cell(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "all"
@@ -130,6 +151,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "indicators.md": of_module("tapescan.indicators.reference"),
     "vendors.md": vendors,
     "shipped-profiles.md": shipped_profiles,
+    "shipped-screens.md": shipped_screens,
+    "screen-language.md": of_module("tapescan.screen.reference"),
     "python.md": python,
 }
 # Written as soon as the code is there.

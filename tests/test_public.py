@@ -16,6 +16,7 @@ from tapescan.core.settings import load_settings
 def test_the_public_names_are_these() -> None:
     assert tapescan.__all__ == [
         "Market",
+        "NamedScreen",
         "Profile",
         "ScanResult",
         "Settings",
@@ -31,14 +32,18 @@ def test_the_public_names_are_these() -> None:
         "judge_stored",
         "load_market",
         "load_profile",
+        "load_screen",
         "load_settings",
         "open_store",
         "plan_sync",
+        "read_list",
+        "record_scan",
         "registry",
         "scan_market",
         "simulate",
         "sync_store",
         "train_models",
+        "write_list",
     ]
     for name in tapescan.__all__:
         assert getattr(tapescan, name) is not None

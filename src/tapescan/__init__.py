@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         load_market,
         open_store,
         plan_sync,
+        record_scan,
         scan_market,
         sync_store,
         train_models,
@@ -31,14 +32,17 @@ if TYPE_CHECKING:
     from tapescan.core.settings import Settings, load_settings
     from tapescan.history.market import Market
     from tapescan.indicators import registry
+    from tapescan.scan.named import NamedScreen, load_screen
     from tapescan.scan.profile import Profile, load_profile
     from tapescan.scan.result import ScanResult
+    from tapescan.screen.lists import read_list, write_list
     from tapescan.simulation.market import simulate
     from tapescan.store import Store
 
 #: Where the names lie that are no use case; those lie in the front door.
 _WHERE = {
     "Market": "tapescan.history.market",
+    "NamedScreen": "tapescan.scan.named",
     "Profile": "tapescan.scan.profile",
     "ScanResult": "tapescan.scan.result",
     "Settings": "tapescan.core.settings",
@@ -46,13 +50,17 @@ _WHERE = {
     "TapescanError": "tapescan.core.errors",
     "all_columns": "tapescan.columns.registry",
     "load_profile": "tapescan.scan.profile",
+    "load_screen": "tapescan.scan.named",
     "load_settings": "tapescan.core.settings",
     "registry": "tapescan.indicators",
+    "read_list": "tapescan.screen.lists",
     "simulate": "tapescan.simulation.market",
+    "write_list": "tapescan.screen.lists",
 }
 
 __all__ = [
     "Market",
+    "NamedScreen",
     "Profile",
     "ScanResult",
     "Settings",
@@ -68,14 +76,18 @@ __all__ = [
     "judge_stored",
     "load_market",
     "load_profile",
+    "load_screen",
     "load_settings",
     "open_store",
     "plan_sync",
+    "read_list",
+    "record_scan",
     "registry",
     "scan_market",
     "simulate",
     "sync_store",
     "train_models",
+    "write_list",
 ]
 
 

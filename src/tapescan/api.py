@@ -5,9 +5,7 @@
     tapescan.import_bars(frame, store="market")      # or import_files([...]), or sync_store(...)
     result = tapescan.scan_market("market", where="rsi_2 < 10 AND close > sma_200")
     result.ranked                                    # a polars frame, best first
-    market = tapescan.load_market("market")          # once
-    tapescan.scan_market(market)                     # warm: no reading, a tenth of a second
-    tapescan.scan_market(tapescan.simulate())        # a simulated market, of any size
+    tapescan.scan_market(tapescan.load_market("market"))  # loaded once, to scan again and again
 
 An argument that is None is what the settings say (``tapescan.toml``, ``TAPESCAN_*``). What cannot be used raises an
 error of `tapescan.core.errors` before any work; its ``field`` names the argument.
@@ -37,12 +35,12 @@ if TYPE_CHECKING:
     from tapescan.models.stored import JudgedUnseen
     from tapescan.models.train import Learnt
     from tapescan.scan.explain import Explanation
+    from tapescan.scan.named import NamedScreen
     from tapescan.scan.profile import Profile
     from tapescan.scan.result import ScanResult
     from tapescan.simulation.market import SimulatedMarket
     from tapescan.sync import SyncReport
     from tapescan.sync.planning import Planned
-    from tapescan.sync.wishes import Wishes
 
 __all__ = [
     "compute_features",
@@ -54,14 +52,14 @@ __all__ = [
     "load_market",
     "open_store",
     "plan_sync",
+    "record_scan",
     "scan_market",
     "sync_store",
     "train_models",
 ]
 
-#: What holds a market: a store (folder, URL or `Store`), what `load_market` or `simulate` returned, or None: the
-#: store
-#: that the settings name, else the embedded simulated market.
+#: A store (folder, URL or `Store`), what `load_market` or `simulate` returned, or None: what the settings name, else
+#: the embedded simulated market.
 Data: TypeAlias = "str | Path | Store | Market | SimulatedMarket | Embedded | None"
 Place: TypeAlias = str | Path | Store | None
 Day: TypeAlias = dt.date | str | None
@@ -185,38 +183,18 @@ def sync_store(
         StoreError: The store cannot be written.
     """
     from tapescan.sync import sync  # brings the network, which nothing else here needs
+    from tapescan.sync.wishes import wishes_of
 
-    wishes = _wishes(what, start, end, symbols, via, compare=compare, replace=replace, again=again)
+    wishes = wishes_of(what, start, end, symbols, via, compare=compare, replace=replace, again=again)
     return sync(open_store(store, made=False), wishes, vendor=vendor, plan=plan, progress=progress)
 
 
 def plan_sync(store: Place = None, *, vendor: str = "", plan: str = "", **wanted: Any) -> list[Planned]:
     """The calls that `sync_store` would make, without making any; arguments as there."""
     from tapescan.sync import dry_run
+    from tapescan.sync.wishes import wishes_of
 
-    return dry_run(open_store(store, made=False), _wishes(**wanted), vendor=vendor, plan=plan)
-
-
-def _wishes(
-    what: Sequence[str] = (),
-    start: Day = None,
-    end: Day = None,
-    symbols: Sequence[str] = (),
-    via: str = "",
-    *,
-    compare: bool = False,
-    replace: bool = False,
-    again: bool = False,
-) -> Wishes:
-    from tapescan.market.spelling import normal_spelling
-    from tapescan.sync.wishes import Wishes, usual_kinds
-
-    if compare and replace:
-        raise OptionError("excludes --replace", "give one of them", field="compare")
-    kinds = tuple(what) or (("bars",) if compare else usual_kinds())
-    named = tuple(dict.fromkeys(normal_spelling(pl.Series(list(symbols), dtype=pl.String))))
-    first, last = parse_date(start, "start"), parse_date(end, "end")
-    return Wishes(kinds, first, last, named, via, compare=compare, replace=replace, again=again)
+    return dry_run(open_store(store, made=False), wishes_of(**wanted), vendor=vendor, plan=plan)
 
 
 def examine_store(store: Place = None, *, as_of: Day = None, progress: Progress = silent) -> Diagnosis:
@@ -243,12 +221,15 @@ def scan_market(
     *,
     as_of: Day = None,
     profile: str | Profile | None = None,
+    screens: Sequence[str | NamedScreen] | str = (),
     where: str | None = None,
     rank_by: str | None = None,
     features: Sequence[str] | str = (),
     adjust: Adjustment | None = None,
     models: Models | str | Path | Literal[False] | None = None,
     device: Device | None = None,
+    changes: bool = False,
+    since: Day = None,
     progress: Progress = silent,
 ) -> ScanResult:
     """Rank the whole market.
@@ -256,38 +237,59 @@ def scan_market(
     Args:
         data: What holds the market; see `Data`.
         as_of: The last session whose knowledge counts; the newest when None. Not with a loaded market.
-        profile: Its name, a TOML file, or a `Profile`.
-        where: SQL condition over any column.
-        rank_by: A column, with ``asc`` or ``desc``; the profile's own order when None.
-        features: Further columns, ``"all"`` for every default feature.
+        profile: Its name, a TOML file, or a `Profile`; that of the screens when None.
+        screens: Named screens, by name, file or as `load_screen` gives them; who satisfies one of them is ranked.
+        where: Condition over any column (docs/guides/screens.md).
+        rank_by: A column or an expression, with ``asc`` or ``desc``; the screen's or profile's own order when None.
+        features: Further columns, each a name or ``name = expression``; ``"all"`` for every default feature.
         adjust: ``splits``, ``total`` (dividends too) or ``none``. Not with a loaded market.
         models: Folder of trained models, or what `models.forecast.load_models` made of it; False for none; None for
             the folder that the settings name, else the store's own.
         device: ``cuda`` lets a GPU make the forecasts of models from a folder, where there is one.
+        changes: Say who is new and who is gone since the last recorded scan that asked the same.
+        since: Or since this earlier day. Not with a loaded market.
         progress: Told how far it is.
 
     Returns:
         Every requested symbol, ranked or dropped for a reason; coverage, regime, timings, provenance.
     """
-    from tapescan.features.plan import default_features
+    from tapescan.scan.changes import found_changes
+    from tapescan.scan.named import chosen_screens
     from tapescan.scan.opening import chosen_models, ready
     from tapescan.scan.pipeline import run
-    from tapescan.scan.request import prepare
+    from tapescan.scan.request import prepare, shown_columns
 
     opened = _opened(data)
-    shown = default_features() if features == "all" else (features,) if isinstance(features, str) else tuple(features)
+    named, ranked_by, said = chosen_screens(screens, profile)
     request = prepare(
-        _profile(profile),
+        ranked_by,
         where=where,
         rank_by=rank_by,
-        features=shown,
+        features=shown_columns(features),
         models=chosen_models(opened, models, device),
+        screens=named,
     )
     begin = time.perf_counter()
-    market = ready(opened, as_of, request.plan, adjust, progress)
+    market = ready(opened, as_of, request, adjust, progress)
     prepared = time.perf_counter() - begin
     result = run(market, request)
-    return msgspec.structs.replace(result, timings={"prepare": prepared, **result.timings})
+    timings, notes = {"prepare": prepared, **result.timings}, (*said, *result.notes)
+    told = found_changes(result, opened, request, since, adjust, progress) if changes or since else None
+    return msgspec.structs.replace(result, timings=timings, notes=notes, changes=told)
+
+
+def record_scan(result: ScanResult, store: Place = None, *, rows: int = 20) -> None:
+    """Keep a scan in the store's scan history.
+
+    Args:
+        result: Of a scan of a store; OptionError for another.
+        store: That store.
+        rows: How many of its best rows are kept whole; of all others the symbol is.
+    """
+    from tapescan.scan.changes import as_record
+
+    profile, document = result.provenance["profile"]["name"], as_record(result, rows)
+    open_store(store).record_scan(result.as_of, profile, document)
 
 
 def explain_symbol(
@@ -318,7 +320,7 @@ def explain_symbol(
 
     opened = _opened(data)
     request = prepare(_profile(profile), models=chosen_models(opened, models, device))
-    return explain(run(ready(opened, as_of, request.plan, adjust, progress), request), symbol)
+    return explain(run(ready(opened, as_of, request, adjust, progress), request), symbol)
 
 
 def load_market(
@@ -354,9 +356,7 @@ def compute_features(
 
     plan = plan_features(default_features() if names == "all" else (names,) if isinstance(names, str) else names)
     market = ready(_opened(data), as_of, plan, adjust, progress)
-    found = latest(market.panel.last(plan.rows), plan)
-    columns = {name: found.values[i] for i, name in enumerate(found.names)}
-    frame = pl.DataFrame({"symbol": market.panel.symbols, **columns}).with_columns(pl.col(pl.Float64).fill_nan(None))
+    frame = latest(market.panel.last(plan.rows), plan).frame(market.panel.symbols)
     return market.universe.select("symbol").join(frame, on="symbol", how="left", maintain_order="left")
 
 

@@ -127,7 +127,9 @@ def test_it_may_be_made_of_any_source_and_be_of_any_type(add: Add, inputs: Marke
 
 def test_what_it_is_made_of_has_to_be_there(add: Add) -> None:
     add(MINE)
-    with pytest.raises(ScreenError, match="where: hopeful is made of unknown name 'alpha_xgboost_5'; no model"):
+    with pytest.raises(
+        ScreenError, match="where: hopeful is made of unknown name 'alpha_xgboost_5' at character 1; no model"
+    ):
         prepare(SWING, where="hopeful > 0")
     with pytest.raises(ScreenError, match="rank_by: placed is made of rank is not known before all are ranked"):
         prepare(SWING, rank_by="placed")

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from tapescan.fundamentals.ratios import PIOTROSKI, RATIOS, f_score_tests, ratios
 from tests.scan.statements import PLAIN, Row, arrays, plain_ratios, plain_tests, random_statements
 
+#: What is over the market value.
+OF_PRICE = {"earnings_yield", "sales_yield", "cash_flow_yield", "book_to_price", "net_current_assets_to_price"}
+
 
 def one(row: Row) -> Row:
     return {name: float(values[0]) for name, values in ratios(arrays(row)).items()}
@@ -28,6 +31,7 @@ def test_a_company_by_hand() -> None:
             "roe": 0.125,
             "roa": 0.05,
             "gross_margin": 0.4,
+            "net_current_assets_to_price": -0.24,  # of 600 current assets, 1,200 owed, 2,500 paid
             "accruals": -0.02,  # 40 more in cash than in earnings
             "leverage": 0.6,
             "f_score": 9.0,  # each of the nine got better
@@ -75,7 +79,7 @@ def test_ten_times_the_business_at_the_same_price_is_ten_times_the_yield() -> No
     money = {n: v * 10 for n, v in PLAIN.items() if not n.startswith(("eps", "shares", "market_cap"))}
     found, plain = one({**PLAIN, **money}), one(PLAIN)
     for name in RATIOS:
-        times = 10.0 if name in {"earnings_yield", "sales_yield", "cash_flow_yield", "book_to_price"} else 1.0
+        times = 10.0 if name in OF_PRICE else 1.0
         assert found[name] == pytest.approx(times * plain[name]), name
 
 
@@ -92,7 +96,7 @@ def test_ten_times_the_business_at_the_same_price_is_ten_times_the_yield() -> No
         ({"eps_1y": -0.5}, {"eps_growth"}),
         ({"eps_1y": 0.0}, {"eps_growth"}),
         ({"eps_1y": 0.004}, {"eps_growth"}),
-        ({"market_cap": 0.0}, {"earnings_yield", "sales_yield", "cash_flow_yield", "book_to_price"}),
+        ({"market_cap": 0.0}, OF_PRICE),
         ({"assets": 0.0}, {"roa", "accruals", "leverage", "f_score"}),
     ],
 )

@@ -27,6 +27,7 @@ NUMBA = "Only core/jit.py and a definition's signature know numba"
 DELTA = "Only the store knows Delta Lake"
 CALENDAR = "Only the calendar knows exchange_calendars"
 CONSOLE = "Only the command line knows typer and rich"
+PARSER = "Only the language of screens knows the parser of SQL"
 PANDAS = "Nothing of ours needs pandas"
 
 
@@ -68,6 +69,7 @@ PLANTS = {
     "exchange_calendars in scan": Plant(
         "scan/planted.py", "import exchange_calendars", "exchange_calendars", CALENDAR
     ),
+    "sqlglot in scan": Plant("scan/planted.py", "import sqlglot", "sqlglot", PARSER),
     "pandas in history": Plant("history/planted.py", "import pandas", "pandas", PANDAS),
     "the store imports the scan": Plant(
         "store/planted.py", "from tapescan.scan.result import ScanResult", "tapescan.scan.result", LAYERS

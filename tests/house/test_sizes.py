@@ -24,6 +24,7 @@ ENVIRONMENT = {
 OUTPUT: dict[str, str] = {
     "indicators/reference.py": "prints the generated page, as a script",
     "columns/reference.py": "prints the generated page, as a script",
+    "screen/reference.py": "prints the generated page, as a script",
     "tables/reference.py": "prints the generated page, as a script",
 }
 

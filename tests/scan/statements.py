@@ -105,6 +105,11 @@ def plain_ratios(row: Row) -> Row:
     put("gross_margin", ("gross_profit", "revenue"), lambda g, r: g / r if enough(r) else None)
     put("accruals", ("net_income", "operating_cash_flow", "assets"), lambda n, c, a: (n - c) / a if a > 0 else None)
     put("leverage", ("liabilities", "assets"), lambda d, a: d / a if a > 0 else None)
+    put(
+        "net_current_assets_to_price",
+        ("current_assets", "liabilities", "market_cap"),
+        lambda c, d, m: (c - d) / m if m > 0 else None,
+    )
     put("revenue_growth", ("revenue", "revenue_1y"), lambda r, o: r / o - 1 if enough(o, "assets_1y") else None)
     put("eps_growth", ("eps", "eps_1y"), lambda e, o: e / o - 1 if o > 0.01 else None)
     tests = plain_tests(s)

@@ -156,7 +156,9 @@ def test_a_screen_and_a_ranking_may_use_forecasts(inputs: Market, make: Make) ->
     assert found.ranked["alpha_xgboost_5"].min() > 0.05  # type: ignore[operator]
     assert found.ranked["alpha_xgboost_5"].is_sorted(descending=True)
     assert found.features[-1] == "alpha_xgboost_5"  # so that the table shows what was asked for
-    with pytest.raises(ScreenError, match="unknown name 'alpha_xgboost_5'; no model that may be used makes it"):
+    with pytest.raises(
+        ScreenError, match="unknown name 'alpha_xgboost_5' at character 1; no model that may be used makes it"
+    ):
         prepare(SWING, where="alpha_xgboost_5 > 0.05")
     assert run(inputs, prepare(SWING, features=[column], models=models)).features == (column,)
 

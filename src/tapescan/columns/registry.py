@@ -12,7 +12,7 @@ import tapescan.columns
 from tapescan.columns.definition import Column, Source
 from tapescan.core.errors import OptionError, nearest
 
-__all__ = ["all_columns", "find_column", "sources", "with_needs"]
+__all__ = ["all_columns", "find_column", "sources", "sources_of", "with_needs"]
 
 #: The files of this package that are no sources.
 _NO_SOURCES = {"definition", "reference", "registry"}
@@ -69,6 +69,11 @@ def with_needs(names: Iterable[str]) -> dict[str, Column]:
     for name in names:
         add(name, ())
     return found
+
+
+def sources_of(name: str) -> set[str]:
+    """The sources of a column and of all that it is made of. Raises OptionError as `find_column` does."""
+    return {column.source for column in with_needs([name]).values()}
 
 
 @lru_cache(maxsize=1)

@@ -49,6 +49,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store: Annotated[_Place, _said("Folder or URL of the store; empty for the embedded simulated market.")] = ""
     profile: Annotated[str, _said("The profile that is used when none is named.")] = "swing"
     profiles: Annotated[_Place, _said("A folder of your own profiles.")] = ""
+    screens: Annotated[_Place, _said("A folder of your own screens.")] = ""
+    lists: Annotated[
+        _Place, _said("A folder of lists of symbols; empty for `lists` in the user's configuration folder.")
+    ] = ""
     top: Annotated[int, _said("Rows that a list shows.", ge=1)] = 20
     adjust: Annotated[Adjustment, _said("What prices are adjusted for when they are read.")] = "splits"
     models: Annotated[_Place, _said("Folder of trained models; empty for `models` in the store's folder.")] = ""
@@ -66,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
-_PLACES = ("store", "profiles", "models", "cache", "keys")
+_PLACES = ("store", "profiles", "screens", "lists", "models", "cache", "keys")
 
 #: Settings that each vendor has, by the end of the variable's name; `{vendor}` is its name in capitals.
 VENDOR_SETTINGS = {

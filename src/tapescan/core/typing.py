@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Bools", "Days", "Floats", "Ints", "Shorts", "Singles", "Texts"]
+__all__ = ["Array", "Bools", "Conditions", "Days", "Floats", "Ints", "Shorts", "Singles", "Texts"]
 
 #: Values of any type.
 Array: TypeAlias = NDArray[Any]
@@ -22,4 +22,6 @@ Shorts: TypeAlias = NDArray[np.int32]
 #: Dates as days since 1970-01-01.
 Days: TypeAlias = NDArray[np.int32]
 Bools: TypeAlias = NDArray[np.bool_]
+#: Conditions that may be unknown: 0 for false, 1 for unknown, 2 for true.
+Conditions: TypeAlias = NDArray[np.int8]
 Texts: TypeAlias = NDArray[np.str_]

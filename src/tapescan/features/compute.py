@@ -7,10 +7,11 @@ the very same kernels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from tapescan.core.typing import Floats
 from tapescan.engine.seam import Engine
@@ -18,7 +19,7 @@ from tapescan.engine.threads import Threads
 from tapescan.features.plan import Plan
 from tapescan.market.panel import Block, Panel
 
-__all__ = ["Features", "latest", "replay"]
+__all__ = ["Features", "latest", "newest_rows", "replay"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Features:
 
     names: tuple[str, ...]
     values: Floats
+
+    def frame(self, symbols: Sequence[str]) -> pl.DataFrame:
+        """``symbol`` and a column a feature; null where there is no value. symbols : the panel's."""
+        columns = dict(zip(self.names, self.values, strict=True))
+        return pl.DataFrame({"symbol": symbols, **columns}).with_columns(pl.col(pl.Float64).fill_nan(None))
 
     def __getitem__(self, name: str) -> Floats:
         row: Floats = self.values[self.names.index(name)]
@@ -48,6 +54,14 @@ def latest(panel: Panel, plan: Plan, engine: Engine | None = None) -> Features:
     into = [values[:, :, block.offset : block.offset + block.lanes] for block in panel.blocks]
     (engine or Threads()).fill(_newest_row, pieces, into)
     return Features(plan.names, values[: len(plan.names), 0])
+
+
+def newest_rows(block: Block, plan: Plan, rows: int) -> dict[str, Floats]:
+    """The features' newest rows of one block by name, ``(rows, lanes)``: fewer where the block has fewer."""
+    count = min(rows, block.rows)
+    values = np.empty((len(plan.names) + plan.scratch, count, block.lanes))
+    _run(plan, block, block.rows - count, values)
+    return dict(zip(plan.names, values, strict=False))
 
 
 def replay(panel: Panel, plan: Plan, start: int = 0) -> Iterator[tuple[Block, Floats]]:

@@ -59,6 +59,11 @@ class Plan:
         # Compiled kernels stay where they are: a plan travels as names, and is built anew where it arrives.
         return plan_features, (self.names,)
 
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """Itself: what is asked for may hold several."""
+        return (self,)
+
     @cached_property
     def calls(self) -> tuple[KernelCall, ...]:
         """For each step its kernel, the names of its inputs, its slots and its parameters."""

@@ -127,7 +127,8 @@ class Ratio:
 #: Each ratio by the name that screens and results use. Sources: Basu 1977 (earnings yield), Barbee, Mukherji and
 #: Raines 1996 (sales), Lakonishok, Shleifer and Vishny 1994 (cash flow), Fama and French 1992 (book to price, without
 #: negative books), Asness, Frazzini and Pedersen 2019 (returns and margin over the newest balances), Novy-Marx 2013
-#: (why gross profit), Sloan 1996 (accruals), Hribar and Collins 2002 (these from cash flows).
+#: (why gross profit), Graham and Dodd 1934 (net current assets), Sloan 1996 (accruals), Hribar and Collins 2002
+#: (these from cash flows).
 RATIOS: dict[str, Ratio] = {
     "market_cap": Ratio(
         "market value of the company",
@@ -164,6 +165,11 @@ RATIOS: dict[str, Ratio] = {
     ),
     "roa": Ratio("return on assets", "net income / assets", _return_on_assets),
     "gross_margin": Ratio("gross margin", "gross profit / revenue", _margin),
+    "net_current_assets_to_price": Ratio(
+        "net current assets to market value",
+        "(current assets - all liabilities) / market_cap: Graham's net-nets are those above 1.5",
+        lambda s: _over(s["current_assets"] - s["liabilities"], s["market_cap"]),
+    ),
     "accruals": Ratio(
         "earnings that are not cash yet",
         "(net income - operating cash flow) / assets",

@@ -18,6 +18,7 @@ from tapescan.core.settings import Adjustment
 from tapescan.core.typing import Ints
 from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
+from tapescan.market.dividends import dividend_rows
 from tapescan.market.index import MARKET_SYMBOL, MarketIndex, own_index
 from tapescan.market.panel import Panel, build_panel
 from tapescan.market.quality import check_bars
@@ -63,7 +64,7 @@ class Market:
         those that are not in the panel, whose `absent` column says why (null for the panel's).
     provenance : where the data comes from. notes : lines for the reader.
     fundamentals : one row a symbol of the panel, in its order, as `companies.statement_rows` gives them; None for a
-        market without statements.
+        market without statements. dividends : likewise, as `dividends.dividend_rows` gives them.
     models : the folder where models trained on this market lie, if there are any; None for a market without one.
     adjust : what its prices are adjusted for. store : the one that it was read from; None for a market of none.
     """
@@ -73,6 +74,7 @@ class Market:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     fundamentals: pl.DataFrame | None = None
+    dividends: pl.DataFrame | None = None
     models: Path | None = None
     adjust: Adjustment = "splits"
     store: Store | None = None
@@ -110,6 +112,9 @@ def market_of_store(
     provenance = {"store": versions, "adjust": adjust}
     market = _market(panel, dated, known.read("symbols"), known.refused("bars")["symbol"], provenance, notes)
     market = replace(market, models=models_folder(store), adjust=adjust, store=store)
+    if "dividends" in known:
+        paid = dividend_rows(panel.symbols, known.read("dividends"), known.read("splits"), newest)
+        market = replace(market, dividends=paid)
     return replace(market, fundamentals=_fundamentals(known, market)) if "facts" in known else market
 
 
@@ -171,7 +176,10 @@ def market_of_simulated(
     )
     known = good.group_by("symbol").agg(newest=pl.col("session").max(), bars=pl.len())
     market = _market(panel, known, simulated.listing, refused["symbol"], {"simulated": about}, (note,))
-    return replace(market, adjust=adjust)
+    paid = dividend_rows(
+        panel.symbols, simulated.dividends.with_columns(adjusted_to="ex_date"), simulated.splits, newest
+    )
+    return replace(market, adjust=adjust, dividends=paid)
 
 
 def _fundamentals(known: KnownStore, market: Market) -> pl.DataFrame | None:

@@ -23,16 +23,22 @@ from tapescan.core.typing import Bools, Floats, Texts
 __all__ = [
     "REASONS",
     "TRADED",
+    "TRADE_WINDOW",
+    "WITHOUT_TRADE",
     "first_reason",
     "illiquid",
     "none_of",
     "off_price",
     "short_history",
     "stale",
+    "untraded",
 ]
 
 #: The feature behind the least dollar volume: mean dollars a session.
 TRADED = "dollar_volume_20"
+
+#: The feature that counts sessions without a trade, and of how many.
+WITHOUT_TRADE, TRADE_WINDOW = "zero_volume_days_21", 21
 
 #: Every reason in words, in the order in which they are looked at: the first that applies is the one that is given.
 REASONS = {
@@ -44,8 +50,10 @@ REASONS = {
     "type": "its type of security is not in the profile",
     "sector": "its sector is not in the profile",
     "short_history": "fewer bars than the profile asks for",
+    "untraded": "it has not traded in 21 sessions",
     "price": "its close is outside the profile's price range",
     "illiquid": "its mean dollar volume is below the profile's least",
+    "filter": "it does not satisfy the profile's condition",
     "screen": "it does not satisfy the screen",
 }
 
@@ -74,6 +82,14 @@ def off_price(close: Floats, least: float, most: float = np.inf) -> Bools:
 def illiquid(traded: Floats, least: float) -> Bools:
     """traded : mean dollars a session (TRADED)."""
     return ~(traded >= least)
+
+
+def untraded(without_trade: Floats) -> Bools:
+    """Without a trade in a month, so that its price says nothing, whatever the profile asks for.
+
+    without_trade : sessions without a trade (WITHOUT_TRADE).
+    """
+    return without_trade >= TRADE_WINDOW
 
 
 def first_reason(applies: Mapping[str, Bools]) -> Texts:

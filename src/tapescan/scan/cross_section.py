@@ -6,9 +6,9 @@ A scan makes one and ranks it; an explanation looks into the one that was ranked
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,10 @@ from tapescan.market.index import market_return
 from tapescan.market.regime import Regime, market_regime
 from tapescan.scan.clock import Clock
 from tapescan.scan.profile import Filters
+from tapescan.screen.earlier import Look, look_back
+from tapescan.screen.nodes import Earlier
 
-__all__ = ["CrossSection", "observe"]
+__all__ = ["CrossSection", "history", "observe"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +41,8 @@ class CrossSection:
 
     as_of : the session. symbols : of the panel, in its order, which is that of all arrays.
     universe : one row a requested symbol, as in `Market`: the panel's first, then those that are not in it.
-    features : what the plan asks for. statements : as in `Market`, one row a symbol of the panel; None in a market
-        without any.
+    features : what the plan asks for. terms : what expressions ask of earlier bars.
+    facts : one row a symbol of the panel, by the source of columns that they are of: statements, dividends.
     regime : the market's. index : the name of the market index. index_returns : its return over each of
         RELATIVE_HORIZONS, NaN where it is too short.
     order : the places of the panel's symbols in the order of their names, in which sums over the market are taken.
@@ -53,7 +55,8 @@ class CrossSection:
     newest: Days
     universe: pl.DataFrame
     features: Features
-    statements: pl.DataFrame | None
+    terms: Mapping[Earlier, Array]
+    facts: Mapping[str, pl.DataFrame]
     regime: Regime
     index: str
     index_returns: Mapping[int, float]
@@ -70,6 +73,11 @@ class CrossSection:
     def listed(self) -> pl.DataFrame:
         """The universe's rows of the panel's symbols."""
         return self.universe.head(len(self.symbols))
+
+    @property
+    def statements(self) -> pl.DataFrame | None:
+        """Of each symbol of the panel, as `Market.fundamentals`; None in a market without any."""
+        return self.facts.get("statements")
 
     @cached_property
     def sector(self) -> Ints:
@@ -89,6 +97,7 @@ class CrossSection:
                 "type": eligibility.none_of(listed["type"], filters.types),
                 **({"sector": eligibility.none_of(listed["sector"], filters.sectors)} if filters.sectors else {}),
                 "short_history": eligibility.short_history(listed["bars"].to_numpy(), filters.min_bars),
+                "untraded": eligibility.untraded(self.features[eligibility.WITHOUT_TRADE]),
                 "price": eligibility.off_price(close, filters.min_price, filters.max_price),
                 "illiquid": eligibility.illiquid(traded, filters.min_dollar_volume),
             }
@@ -126,20 +135,32 @@ class ColumnValues(dict[str, Array]):
                 return section.features[column.name]
             case "listing":
                 return section.listing_column(column.name).to_numpy()
-            case "statements":
-                table = section.statements
+            case "statements" | "dividends":
+                table = section.facts.get(column.source)
                 return np.full(len(section.symbols), np.nan) if table is None else table[column.name].to_numpy()
         raise KeyError(f"{column.name} is not known before symbols are ranked")
 
 
-def observe(market: Market, plan: Plan, engine: Engine | None = None) -> CrossSection:
+def history(plan: Plan, looks: Sequence[Look]) -> int | None:
+    """Bars of each symbol that features and the looks at its own bars need; None for all there are."""
+    needed = [plan.rows, *(look.rows for look in looks if not look.frame)]
+    return None if None in needed else max(one for one in needed if one is not None)
+
+
+def observe(market: Market, plan: Plan, looks: Sequence[Look] = (), engine: Engine | None = None) -> CrossSection:
     """The cross-section of the market's newest session.
 
-    plan : the features to compute (`Request.plan`). engine : where; threads of this process for None.
+    plan : the features to compute (`Request.plan`). looks : what to see of earlier bars (`Request.looks`).
+    engine : where; threads of this process for None.
     """
-    # No more history than the plan asks for: what else was loaded must not change the last bits of a recursion.
-    panel, clock = market.panel.last(plan.rows), Clock()
+    # No more history than is asked for: what else was loaded must not change the last bits of a recursion.
+    rows, clock = history(plan, looks), Clock()
+    panel = market.panel.last(rows)
     features = clock.time("features", lambda: latest(panel, plan, engine))
+    terms: dict[Earlier, Array] = {}
+    for look in looks:
+        terms |= clock.time("earlier bars", partial(look_back, market.panel, look, rows, engine))
+    facts = {"statements": market.fundamentals, "dividends": market.dividends}
     regime = clock.time("regime", lambda: market_regime(panel.index, panel.as_of))
     return CrossSection(
         as_of=EPOCH + dt.timedelta(days=panel.as_of),
@@ -147,13 +168,14 @@ def observe(market: Market, plan: Plan, engine: Engine | None = None) -> CrossSe
         newest=panel.newest,
         universe=market.universe,
         features=features,
-        statements=market.fundamentals,
+        terms=terms,
+        facts={name: rows for name, rows in facts.items() if rows is not None},
         regime=regime,
         index=panel.index.name,
         index_returns={one: market_return(panel.index, panel.as_of, one) for one in RELATIVE_HORIZONS},
         order=market.by_symbol,
         adjust=market.adjust,
         provenance=market.provenance,
-        notes=market.notes,
+        notes=(*market.notes, *(note for look in looks if (note := look.note(panel.as_of)))),
         timings=clock.seconds,
     )

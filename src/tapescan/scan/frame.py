@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,13 @@ from tapescan.columns.factors import FACTORS, points_column, value_column
 from tapescan.columns.registry import all_columns, find_column
 from tapescan.core.typing import Bools, Floats, Texts
 from tapescan.scan.cross_section import CrossSection
-from tapescan.scan.request import Request
+from tapescan.scan.request import MATCHED, ORDER, Ranking, Request
 from tapescan.scan.result import Coverage
 from tapescan.scan.score import Score
-from tapescan.scan.screen import Ranking
+from tapescan.scan.screening import SectionSession, as_series, satisfied
 from tapescan.scan.tradeplan import TradePlan
 
-__all__ = ["assemble", "value_columns"]
+__all__ = ["Ranks", "assemble", "ranked_columns", "value_columns"]
 
 #: What a reader looks for first stands first.
 LEADING = ("symbol", "score", "side", "close", "entry", "stop", "target", "shares", "dollars", "risk", "limit")
@@ -32,57 +33,74 @@ def value_columns(factors: Mapping[str, Floats]) -> dict[str, str]:
     return own | {name: name for name in factors if name not in own}
 
 
-def assemble(
-    section: CrossSection,
-    request: Request,
-    factors: Mapping[str, Floats],
-    score: Score,
-    long: Bools,
-    trades: TradePlan,
-    dropped: Texts,
-) -> tuple[pl.DataFrame, Coverage]:
-    """The frame, screened and ranked, and the coverage counted from it.
+@dataclass(frozen=True)
+class Ranks:
+    """What ranking a cross-section found out.
 
-    factors : the values of factors and forecasts, by their names in the score. long : where the side is long.
-    dropped : why a symbol is not ranked, empty for the eligible.
+    factors : values of factors and forecasts, by their names in the score. long : where the side is long.
+    dropped : why a symbol may not be ranked, empty for the eligible. matched : who satisfies each named screen.
     """
-    nothing = np.where(dropped == "", 0.0, np.nan)
-    named = value_columns(factors)
+
+    factors: Mapping[str, Floats]
+    score: Score
+    long: Bools
+    trades: TradePlan
+    dropped: Texts
+    matched: Mapping[str, Bools]
+
+
+def assemble(section: CrossSection, request: Request, ranks: Ranks) -> tuple[pl.DataFrame, Coverage]:
+    """The frame, screened and ranked, and the coverage counted from it."""
+    dropped, matched = ranks.dropped, ranks.matched
+    symbols = len(dropped)
     own: dict[str, Any] = {
-        "side": np.where(long, "long", "short"),
-        "close": section.features["close"],
-        "score": score.total,
-        "conviction": np.abs(score.total - 50.0),
-        **{points_column(name): score.parts.get(name, nothing) for name in named},
-        "unknown_factors": _names_where(score.unknown, len(nothing)),
-        **{column: factors[name] for name, column in named.items()},
-        **vars(trades),
+        "side": np.where(ranks.long, "long", "short"),
+        **ranked_columns(section, ranks.factors, ranks.score),
+        **vars(ranks.trades),
     }
     values = section.values(own)
     asked = [find_column(name) for name in request.shown]
     for column in asked:
         own[column.name] = _series(column, section, values)
     facts = [column.name for column in asked if _is_listed(column)]
-    own["dropped"] = dropped
+    eligible = dropped == ""
+    session = SectionSession(section, eligible, values)
+    for name, expression in request.computed.items():
+        own[name] = as_series(name, expression, session)
+    if request.ranking.column == ORDER:
+        own[ORDER] = as_series(ORDER, request.ranking.expression, session)
+    if len(matched) > 1:
+        own[MATCHED] = _names_where(matched, symbols)
+    wanted = np.logical_or.reduce([*matched.values()]) if matched else np.ones(symbols, dtype=bool)
+    if request.where is not None:
+        wanted &= satisfied(request.where, session)
+    own["dropped"] = np.where(eligible & ~wanted, "screen", dropped)
     listing = [column.name for column in all_columns("listing") if column.always]
     frame = (
         pl.concat([section.listed.select(listing), pl.DataFrame(own)], how="horizontal")
         .with_columns(pl.col(pl.Float64).fill_nan(None))
         .with_columns(pl.col("shares").cast(pl.Int64))
     )
-    if request.screen is not None:
-        eligible = frame["dropped"] == ""
-        matches = np.ones(len(frame), dtype=bool)
-        matches[eligible.to_numpy()] = request.screen.matches(frame.filter(eligible)).to_numpy()
-        frame = frame.with_columns(
-            dropped=pl.when(pl.lit(pl.Series(matches))).then("dropped").otherwise(pl.lit("screen"))
-        )
-    missing = section.universe.slice(len(nothing))
+    missing = section.universe.slice(symbols)
     if len(missing):
         more = (section.listing_column(name, missing) for name in facts)
         absent = missing.select(*listing, dropped=pl.col("absent")).with_columns(more)
         frame = pl.concat([frame, absent], how="diagonal")
     return _ranked(frame, request.ranking), _coverage(frame)
+
+
+def ranked_columns(section: CrossSection, factors: Mapping[str, Floats], score: Score) -> dict[str, Any]:
+    """The columns that are known when all are scored, but for what a trade is made of."""
+    nothing = np.where(np.isnan(score.total), np.nan, 0.0)
+    named = value_columns(factors)
+    return {
+        "close": section.features["close"],
+        "score": score.total,
+        "conviction": np.abs(score.total - 50.0),
+        **{points_column(name): score.parts.get(name, nothing) for name in named},
+        "unknown_factors": _names_where(score.unknown, len(nothing)),
+        **{column: factors[name] for name, column in named.items()},
+    }
 
 
 def _is_listed(column: Column) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, Protocol, TypeAlias, get_args
 
 from tapescan.core.dates import parse_date
 from tapescan.core.errors import OptionError
@@ -25,23 +25,37 @@ from tapescan.models.forecast import Models, load_models
 from tapescan.simulation.market import SimulatedMarket
 from tapescan.store import Store
 
-__all__ = ["Opened", "chosen_models", "ready"]
+__all__ = ["Opened", "Wanted", "chosen_models", "ready"]
 
 #: A market, or what holds one.
 Opened: TypeAlias = Store | Market | SimulatedMarket | Embedded
 Trained: TypeAlias = Models | str | Path | Literal[False] | None
 
 
+class Wanted(Protocol):
+    """What is to be computed: a plan, or a scan's request."""
+
+    @property
+    def rows(self) -> int | None:
+        """Bars of each symbol to read; None for all there are."""
+        ...
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """The plans whose kernels it takes."""
+        ...
+
+
 def ready(
     data: Opened,
     as_of: dt.date | str | None,
-    plan: Plan | None,
+    wanted: Wanted | None,
     adjust: Adjustment | None,
     progress: Progress,
 ) -> Market:
     """The market, its kernels loaded (or, the first time, compiled) beside the reading.
 
-    plan : what is to be computed; None reads all history and loads nothing.
+    wanted : what is to be computed; None reads all history and loads nothing.
     Raises OptionError for what could only be ignored, before any work.
     """
     day = parse_date(as_of, "as_of")
@@ -50,19 +64,24 @@ def ready(
             if given is not None:
                 hint = "give it to tapescan.load_market"
                 raise OptionError("it does not go with a loaded market", hint, field=field)
-        if plan is not None:
-            warm_up(plan, progress)
+        if wanted is not None:
+            _warm(wanted, progress)
         return data
     if adjust is not None and adjust not in get_args(Adjustment):
         raise OptionError(f"{adjust!r}", f"give one of {', '.join(get_args(Adjustment))}", field="adjust")
     adjust = adjust or setting("adjust")
-    if plan is None:
+    if wanted is None:
         return _read(data, day, None, adjust, progress)
     with ThreadPoolExecutor(1) as beside:
-        kernels = beside.submit(warm_up, plan, progress)
-        market = _read(data, day, plan.rows, adjust, progress)
+        kernels = beside.submit(_warm, wanted, progress)
+        market = _read(data, day, wanted.rows, adjust, progress)
         kernels.result()
     return market
+
+
+def _warm(wanted: Wanted, progress: Progress) -> None:
+    for plan in wanted.plans:
+        warm_up(plan, progress)
 
 
 def _read(

@@ -14,39 +14,47 @@ from typing import Any
 import numpy as np
 
 from tapescan.columns.factors import FACTORS
-from tapescan.columns.registry import all_columns
+from tapescan.columns.registry import sources_of
 from tapescan.core.errors import OptionError
-from tapescan.core.typing import Bools, Floats
+from tapescan.core.typing import Bools, Floats, Texts
 from tapescan.engine.seam import Engine
 from tapescan.history.market import Market
 from tapescan.scan.clock import Clock
 from tapescan.scan.cross_section import CrossSection, observe
 from tapescan.scan.factors import factor_values
 from tapescan.scan.forecasts import Basis, Forecast, forecast_market, model_notes
-from tapescan.scan.frame import assemble
-from tapescan.scan.profile import Profile
+from tapescan.scan.frame import Ranks, assemble, ranked_columns
 from tapescan.scan.request import Request, prepare
 from tapescan.scan.result import ScanResult
-from tapescan.scan.score import score_symbols, weight_shares
+from tapescan.scan.score import Score, score_symbols, weight_shares
+from tapescan.scan.screening import SectionSession, satisfied
 from tapescan.scan.tradeplan import plan_trades
+from tapescan.screen.lists import lists_digest
 from tapescan.version import __version__
 
 __all__ = ["Request", "observe", "prepare", "rank", "run"]
 
 
+#: What columns of these sources are made of.
+_OF_COMPANIES = {"statements": "company statements", "dividends": "dividends"}
+
+
 def run(market: Market, request: Request, engine: Engine | None = None) -> ScanResult:
     """Scan the market: observe its newest session, and rank what was seen. engine : see `observe`."""
-    return rank(observe(market, request.plan, engine), request)
+    return rank(observe(market, request.plan, request.looks, engine), request)
 
 
 def rank(section: CrossSection, request: Request) -> ScanResult:
     """Rank a cross-section. Raises OptionError when it lacks features that the request needs."""
     absent = sorted({*request.plan.names}.difference(section.features.names))
+    absent += ["some earlier bars"] * any(term not in section.terms for look in request.looks for term in look.terms)
     if absent:
         some = ", ".join(absent[:3])
-        raise OptionError(f"the cross-section of {section.as_of} lacks {some}", "observe it with the request's plan")
+        raise OptionError(
+            f"the cross-section of {section.as_of} lacks {some}", "observe it with the request's plan and looks"
+        )
     profile, features, regime, clock = request.profile, section.features, section.regime, Clock(section.timings)
-    dropped = clock.time("filters", lambda: section.excluded(profile.filters))
+    dropped = clock.time("filters", lambda: _excluded(section, request))
     eligible = dropped == ""
     # In the order of the symbols, so that sums over the market do not depend on how the panel lies.
     members = section.order[eligible[section.order]]
@@ -64,11 +72,15 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
     # What is unknown of everybody ranks nobody: its weight goes to the other factors.
     shares = weight_shares(profile, regime, gates, without=unknown)
     score = clock.time("score", lambda: score_symbols(factors, shares, eligible))
-    long = _sides(profile, score.total)
+    matched: dict[str, Bools] = {}
+    if request.screens:
+        matched = clock.time("screens", lambda: _matched(section, request, factors, score, eligible))
+    long = _sides(request, score.total, matched)
     now = {regime.trend, regime.volatility}
     scale = min((risk for label, risk in profile.regime.risk.items() if label in now), default=1.0)
     trades = clock.time("plan", lambda: plan_trades(features, long, eligible, profile.risk, scale))
-    frame, coverage = clock.time("result", lambda: assemble(section, request, factors, score, long, trades, dropped))
+    ranks = Ranks(factors, score, long, trades, dropped, matched)
+    frame, coverage = clock.time("result", lambda: assemble(section, request, ranks))
     return ScanResult(
         as_of=section.as_of,
         frame=frame,
@@ -80,6 +92,7 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
             *section.notes,
             *_unknown_notes(section, request, unknown, shares),
             *model_notes(request.models, forecasts),
+            *_screen_notes(request, matched),
         ),
         section=section,
         features=request.named,
@@ -92,8 +105,6 @@ def _unknown_notes(
 ) -> tuple[str, ...]:
     """What a reader should know of weights and columns that say nothing of anybody."""
     bare = section.statements is None
-    ratios = {column.name for column in all_columns("statements")}
-    asked = [name for name in request.shown if bare and name in ratios]
     of_statements = {factor.name for factor in FACTORS if factor.of_statements}
     notes = []
     if unknown:
@@ -103,24 +114,58 @@ def _unknown_notes(
             f"{', '.join(unknown).replace('_', ' ')}: unknown for every symbol of this market{why}; "
             f"{rest if shares.keys() - unknown else 'there is nothing to rank by'}"
         )
-    if asked:
-        notes.append(
-            f"{', '.join(asked)}: unknown for every symbol of this market, which holds no company statements"
-        )
+    for source, what in _OF_COMPANIES.items():
+        asked = [name for name in request.asked if source not in section.facts and source in sources_of(name)]
+        if asked:
+            notes.append(f"{', '.join(asked)}: unknown for every symbol of this market, which holds no {what}")
     return tuple(notes)
 
 
-def _sides(profile: Profile, score: Floats) -> Bools:
-    """True for a long. A profile for both sides is long from the middle of the score upwards."""
-    if profile.side == "both":
-        return score >= 50.0
-    return np.full(score.shape, profile.side == "long")
+def _excluded(section: CrossSection, request: Request) -> Texts:
+    """Why each symbol may not be ranked: the profile's filters, then its condition; empty for the eligible."""
+    dropped = section.excluded(request.profile.filters)
+    if request.filter is None:
+        return dropped
+    eligible = dropped == ""
+    return np.where(eligible & ~satisfied(request.filter, SectionSession(section, eligible)), "filter", dropped)
+
+
+def _matched(
+    section: CrossSection, request: Request, factors: Mapping[str, Floats], score: Score, eligible: Bools
+) -> dict[str, Bools]:
+    """Who of the eligible satisfies each named screen."""
+    session = SectionSession(section, eligible, ranked_columns(section, factors, score))
+    return {one.named.name: eligible & satisfied(one.condition, session) for one in request.screens}
+
+
+def _sides(request: Request, score: Floats, matched: Mapping[str, Bools]) -> Bools:
+    """True for a long: by the first screen that names a side and is satisfied, else by the profile.
+
+    A profile for both sides is long from the middle of the score upwards.
+    """
+    profile = request.profile
+    long: Bools = score >= 50.0 if profile.side == "both" else np.full(score.shape, profile.side == "long")
+    for screen in reversed(request.screens):
+        if screen.named.side:
+            long = np.where(matched[screen.named.name], screen.named.side == "long", long)
+    return long
+
+
+def _screen_notes(request: Request, matched: Mapping[str, Bools]) -> tuple[str, ...]:
+    """How many satisfy each of several screens."""
+    if len(request.screens) < 2:
+        return ()
+    counts = ", ".join(f"{name} {int(found.sum()):,}" for name, found in matched.items())
+    return (f"satisfied: {counts}",)
 
 
 def _provenance(
     section: CrossSection, request: Request, forecasts: Sequence[Forecast], shares: Mapping[str, float], scale: float
 ) -> dict[str, Any]:
     models = [{"name": one.model.card.name, "digest": one.model.card.digest, "gate": one.weight} for one in forecasts]
+    screens = [{"name": one.named.name, "digest": one.named.digest} for one in request.screens]
+    columns = {name: one.text.strip() for name, one in request.computed.items()}
+    lists = {name: lists_digest(symbols) for name, symbols in request.lists.items()}
     return {
         "tapescan": __version__,
         "data": dict(section.provenance),
@@ -129,6 +174,9 @@ def _provenance(
         "profile": {"name": request.profile.name, "digest": request.profile.digest},
         "weights": {name: round(share, 12) for name, share in shares.items()},
         "risk_scale": scale,
-        "screen": request.screen.text if request.screen else None,
-        "rank_by": f"{request.ranking.column} {'asc' if request.ranking.ascending else 'desc'}",
+        "screen": request.where.text if request.where else None,
+        **({"screens": screens} if screens else {}),
+        **({"columns": columns} if columns else {}),
+        **({"lists": lists} if lists else {}),
+        "rank_by": request.ranking.text,
     }

@@ -87,7 +87,8 @@ class Filters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who may be ranked.
 
     min_price, max_price : dollars. min_dollar_volume : mean dollars a session over 20 sessions.
-    min_bars : bars of history. types : listing types. sectors : empty for all.
+    min_bars : bars of history. types : listing types. sectors : empty for all. where : a condition, in the language
+    of screens, over what is known before anybody is ranked; empty for none.
     """
 
     min_price: Annotated[float, msgspec.Meta(ge=0.0)] = 1.0
@@ -96,6 +97,7 @@ class Filters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_bars: Annotated[int, msgspec.Meta(ge=1)] = 63
     types: tuple[str, ...] = ("common", "adr", "unknown")
     sectors: tuple[str, ...] = ()
+    where: str = ""
 
 
 class Risk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,8 +144,11 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def digest(self) -> str:
         """Names the content: the same settings have the same digest, whatever the file is called or looks like."""
         content = msgspec.to_builtins(msgspec.structs.replace(self, name=""))
+        # Profiles from before there were models, or conditions, keep their digests.
         if self.weights.alpha == ALPHA:
-            del content["weights"]["alpha"]  # profiles from before there were models keep their digests
+            del content["weights"]["alpha"]
+        if not self.filters.where:
+            del content["filters"]["where"]
         return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:16]
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # imported, they would load all kernels before the command li
     from tapescan.scan.cross_section import CrossSection
     from tapescan.scan.forecasts import Forecast
 
-__all__ = ["Coverage", "ScanResult"]
+__all__ = ["Changes", "Coverage", "Left", "ScanResult"]
 
 
 class Coverage(Result, msgspec.Struct, frozen=True):
@@ -35,6 +35,27 @@ class Coverage(Result, msgspec.Struct, frozen=True):
         return f"{self.requested:,} requested = {self.ranked:,} ranked" + (f" + {reasons}" if reasons else "")
 
 
+class Left(Result, msgspec.Struct, frozen=True):
+    """A symbol that an earlier scan ranked and this one does not, and why: as the column `dropped`, or ``gone``."""
+
+    symbol: str
+    why: str
+
+
+class Changes(Result, msgspec.Struct, frozen=True):
+    """What is new against an earlier scan that asked the same.
+
+    since : its session. recorded : whether it was read from the store's scan history, not computed anew.
+    entered : ranked now and not then, best first. left : ranked then and not now. stayed : how many are ranked still.
+    """
+
+    since: dt.date
+    recorded: bool
+    entered: tuple[str, ...]
+    left: tuple[Left, ...]
+    stayed: int
+
+
 class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
     """A whole scan.
 
@@ -44,7 +65,7 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
     notes : what a reader should know, one plain line each (a simulated market, a store behind the calendar).
     section : the cross-section that was ranked; explanations look into it.
     features : the columns that were asked for, by option or by the screen.
-    forecasts : the models', which explain their columns.
+    forecasts : the models', which explain their columns. changes : where they were asked for.
     """
 
     as_of: dt.date
@@ -57,6 +78,7 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
     section: CrossSection
     features: tuple[str, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
+    changes: Changes | None = None
 
     def __repr__(self) -> str:
         return f"<ScanResult of {self.as_of}: {self.coverage}>"
@@ -88,6 +110,7 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
             "timings": {stage: round(seconds, 6) for stage, seconds in self.timings.items()},
             "provenance": dict(self.provenance),
             "notes": list(self.notes),
+            **({"changes": self.changes.to_dict()} if self.changes else {}),
             "rows": self._explained(rows),
         }
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import polars as pl
+
+from tapescan.core.dates import parse_date
+from tapescan.core.errors import OptionError
 from tapescan.market import calendar
 from tapescan.market.clock import ready_at, session_of
+from tapescan.market.spelling import normal_spelling
 from tapescan.tables.registry import all_kinds
 
-__all__ = ["Wishes", "last_ready_session", "usual_kinds"]
+__all__ = ["Wishes", "last_ready_session", "usual_kinds", "wishes_of"]
 
 
 def usual_kinds() -> tuple[str, ...]:
@@ -34,6 +40,29 @@ class Wishes:
     compare: bool = False
     replace: bool = False
     again: bool = False
+
+
+def wishes_of(
+    what: Sequence[str] = (),
+    start: dt.date | str | None = None,
+    end: dt.date | str | None = None,
+    symbols: Sequence[str] = (),
+    via: str = "",
+    *,
+    compare: bool = False,
+    replace: bool = False,
+    again: bool = False,
+) -> Wishes:
+    """A person's wishes as they are given: symbols in any spelling, dates as texts, kinds left out.
+
+    Raises OptionError for what excludes each other, and for a text that is no date.
+    """
+    if compare and replace:
+        raise OptionError("excludes --replace", "give one of them", field="compare")
+    kinds = tuple(what) or (("bars",) if compare else usual_kinds())
+    named = tuple(dict.fromkeys(normal_spelling(pl.Series(list(symbols), dtype=pl.String))))
+    first, last = parse_date(start, "start"), parse_date(end, "end")
+    return Wishes(kinds, first, last, named, via, compare=compare, replace=replace, again=again)
 
 
 def last_ready_session(now: dt.datetime) -> dt.date:

@@ -20,6 +20,9 @@ def columns(
     source: Annotated[
         str, typer.Option(autocompletion=source_names, help="Only this source, as named in the last column.")
     ] = "",
+    functions: Annotated[
+        bool, typer.Option("--functions", help="The functions of screens instead: how each is written.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="All facts as JSON.")] = False,
 ) -> None:
     """List all columns by name, with title, unit, group, range and source: what --where, --rank-by and --features
@@ -27,6 +30,9 @@ def columns(
     from tapescan.columns.reference import facts, reach
     from tapescan.columns.registry import all_columns, sources
 
+    if functions:
+        _functions(as_json)
+        return
     chosen = all_columns(source or None)
     if as_json:
         typer.echo(json.dumps([facts(one) for one in chosen], indent=2))
@@ -43,3 +49,20 @@ def columns(
         if source in {"", of.name} and of.families:
             console.print(f"{of.name}: {of.families}", markup=False, soft_wrap=True)
     console.print(f"{len(chosen)} columns")
+
+
+def _functions(as_json: bool) -> None:
+    """The functions that expressions may call."""
+    from tapescan.screen.functions import FUNCTIONS
+
+    found = list(FUNCTIONS.values())
+    if as_json:
+        facts = ("form", "group", "gives", "meaning", "example", "definition")
+        typer.echo(json.dumps([{name: getattr(one, name) for name in ("name", *facts)} for one in found], indent=2))
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("function", "meaning", "as in"):
+        table.add_column(heading, overflow="fold")
+    for one in found:
+        table.add_row(*(escape(text) for text in (one.form, one.meaning, one.example)))
+    output().print(table)

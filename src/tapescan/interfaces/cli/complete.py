@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tapescan.core.errors import TapescanError
 
-__all__ = ["column_lists", "column_names", "profile_names", "source_names"]
+__all__ = ["column_lists", "column_names", "profile_names", "screen_names", "source_names"]
 
 
 def column_names(incomplete: str) -> Iterator[str]:
@@ -29,6 +29,16 @@ def profile_names(incomplete: str) -> Iterator[str]:
 
     try:
         return (name for name in profile.profile_names() if name.startswith(incomplete))
+    except TapescanError:  # broken settings: the command itself will say so
+        return iter(())
+
+
+def screen_names(incomplete: str) -> Iterator[str]:
+    """The named screens that begin so."""
+    from tapescan.scan.named import screen_files
+
+    try:
+        return (name for name in screen_files() if name.startswith(incomplete))
     except TapescanError:  # broken settings: the command itself will say so
         return iter(())
 

@@ -22,8 +22,10 @@ from tapescan.interfaces.cli import (
     doctor,
     imports,
     indicators,
+    lists,
     profiles,
     scan,
+    screens,
     show,
     sync,
     train,
@@ -75,6 +77,8 @@ app.command("show")(show.show)
 app.command("columns")(columns.columns)
 app.command("indicators")(indicators.indicators)
 app.command("profiles")(profiles.profiles)
+app.command("screens")(screens.screens)
+app.command("lists")(lists.lists)
 app.command("bench")(bench.bench)
 
 

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from tapescan.core.errors import FileError, OptionError
 from tapescan.core.settings import Settings, load_settings
-from tapescan.interfaces.cli.complete import column_lists, column_names, profile_names
+from tapescan.interfaces.cli.complete import column_lists, column_names, profile_names, screen_names
 from tapescan.interfaces.cli.console import PLAIN_WIDTH, errors, notes, output, progress_line
 from tapescan.interfaces.cli.stores import existing_store
 from tapescan.interfaces.cli.table import result_table
@@ -23,10 +23,13 @@ if TYPE_CHECKING:  # a shell that completes a name does not wait for what only a
     import polars as pl
 
     from tapescan.history.market import Embedded
-    from tapescan.scan.result import ScanResult
+    from tapescan.scan.result import Changes, ScanResult
     from tapescan.store import Store
 
 __all__ = ["chosen_market", "chosen_models", "read_scan", "scan"]
+
+#: Symbols that entered or left are listed up to this many.
+LISTED = 100
 
 FORMATS = ("table", "json", "csv", "parquet")
 
@@ -47,12 +50,25 @@ def scan(
     store: StoreOption = "",
     as_of: AsOfOption = "",
     profile: ProfileOption = "",
+    screen: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=screen_names,
+            help="A named screen (`tapescan screens`), or its file; again for another one.",
+        ),
+    ] = None,
     where: Annotated[
-        str, typer.Option(metavar="SQL", help='Screen: "close > sma_200 AND rsi_2 < 10 AND dollar_volume_20 > 5e6".')
+        str,
+        typer.Option(
+            metavar="CONDITION", help='Screen: "close > sma_200 AND rsi_2 < 10 AND within(5, rsi_14[1] > 50)".'
+        ),
     ] = "",
     rank_by: Annotated[
         str,
-        typer.Option(metavar="COLUMN", autocompletion=column_names, help='Order: "score", "rsi_2 asc", any column.'),
+        typer.Option(
+            metavar="EXPRESSION", autocompletion=column_names, help='Order: "score", "rsi_2 asc", "close / sma_50".'
+        ),
     ] = "",
     top: Annotated[
         int | None,
@@ -65,7 +81,7 @@ def scan(
         typer.Option(
             metavar="LIST|all",
             autocompletion=column_lists,
-            help="Columns to add: rsi_14,f_score,ipo_year (see `tapescan columns`), or all default indicators.",
+            help='Columns to add: "rsi_14,f_score,gap = open / close[1] - 1" (see `tapescan columns`), or all.',
         ),
     ] = "",
     output_format: Annotated[
@@ -77,8 +93,14 @@ def scan(
     models: ModelsOption = "",
     no_models: NoModelsOption = False,
     record: Annotated[
-        bool, typer.Option("--record", help="Keep the rows shown in the store's scan history.")
+        bool, typer.Option("--record", help="Keep the scan, with the rows shown, in the store's scan history.")
     ] = False,
+    changes: Annotated[
+        bool, typer.Option("--changes", help="Say who is new and who is gone since the last recorded scan.")
+    ] = False,
+    since: Annotated[
+        str, typer.Option(metavar="DATE", help="Say it against the same scan as of this earlier day.")
+    ] = "",
 ) -> None:
     """Rank the whole market and show the few names that deserve attention, why, and what the trade would be."""
     output_format = _format(output_format, output_file)
@@ -87,11 +109,23 @@ def scan(
     settings = load_settings()
     trained = chosen_models(models, no_models)
     result = read_scan(
-        settings, store, as_of, profile, where=where, rank_by=rank_by, features=features, models=trained
+        settings,
+        store,
+        as_of,
+        profile,
+        screens=screen or (),
+        where=where,
+        rank_by=rank_by,
+        features=features,
+        models=trained,
+        changes=changes,
+        since=since,
     )
     rows = top or (None if output_format in {"csv", "parquet"} else settings.top)
     if record:
-        _record(result, store or settings.store, rows or settings.top)
+        from tapescan.api import record_scan
+
+        record_scan(result, store or settings.store, rows=rows or settings.top)
     notes(result.notes)
     if output_format == "table":
         _show(result, rows or settings.top, output_file)
@@ -127,23 +161,25 @@ def _format(asked: str, path: Path | None) -> str:
 def read_scan(settings: Settings, store: str, as_of: str, profile: str, **asked: Any) -> ScanResult:
     """Run a scan with options as the command line gives them: empty text means not given."""
     from tapescan.api import scan_market
+    from tapescan.scan.request import split_features
 
     features = asked.pop("features", "")
-    names: str | list[str] = (
-        "all" if features == "all" else [name for name in features.replace(" ", "").split(",") if name]
-    )
+    names: str | list[str] = "all" if features == "all" else split_features(features)
     with progress_line() as progress:
         data, said = chosen_market(settings, store)
         result = scan_market(
             data,
             as_of=as_of or None,
-            profile=profile or settings.profile,
+            profile=profile or None,
+            screens=asked.get("screens") or (),
             where=asked.get("where") or None,
             rank_by=asked.get("rank_by") or None,
             features=names,
             adjust=settings.adjust,
             models=asked.get("models"),
             device=settings.device,
+            changes=bool(asked.get("changes")),
+            since=asked.get("since") or None,
             progress=progress,
         )
     return msgspec.structs.replace(result, notes=(*said, *result.notes))
@@ -174,19 +210,25 @@ def chosen_market(settings: Settings, store: str) -> tuple[Store | Embedded, tup
     )
 
 
+def _show_changes(console: Console, found: Changes) -> None:
+    """Who is new, and who is gone and why; the first hundred of each."""
+    of = f"the scan recorded on {found.since}" if found.recorded else f"{found.since}"
+    console.print(f"Since {of}: {len(found.entered):,} new, {len(found.left):,} gone, {found.stayed:,} stayed")
+    why: dict[str, list[str]] = {}
+    for one in found.left[:LISTED]:
+        why.setdefault(one.why.replace("_", " "), []).append(one.symbol)
+    lines = [("New", found.entered[:LISTED], len(found.entered))] if found.entered else []
+    lines += [(f"Gone ({reason})", tuple(symbols), len(symbols)) for reason, symbols in why.items()]
+    for title, symbols, count in lines:
+        more = f" and {count - len(symbols):,} more" if count > len(symbols) else ""
+        console.print(f"  {title}: {' '.join(symbols)}{more}", markup=False, soft_wrap=True)
+
+
 def _stale(result: ScanResult) -> str:
     """How far the stale symbols are behind."""
     words = {"1": "by 1 session", "2-5": "by 2 to 5", "more": "by more"}
     parts = ", ".join(f"{count:,} {words[behind]}" for behind, count in result.stale.items() if count)
     return f"Stale: {parts}"
-
-
-def _record(result: ScanResult, place: str, rows: int) -> None:
-    if "store" not in result.provenance["data"]:
-        raise OptionError("--record needs a store with bars", "the simulated market has no history; add --store DIR")
-    from tapescan.store import Store
-
-    Store(place).record_scan(result.as_of, result.provenance["profile"]["name"], result.to_json(rows))
 
 
 def _check_writable(path: Path) -> None:
@@ -213,6 +255,8 @@ def _show(result: ScanResult, top: int, path: Path | None) -> None:
             console.print(f"No room for {', '.join(hidden)}: widen the window, or --format csv.", style="dim")
     else:
         console.print("No symbol was ranked.", style="yellow")
+    if result.changes is not None:
+        _show_changes(console, result.changes)
     console.print(f"Coverage: {result.coverage}", markup=False, soft_wrap=True)
     if any(result.stale.values()):
         console.print(_stale(result), markup=False, soft_wrap=True)
