@@ -134,6 +134,7 @@ def test_ones_own(own: Path, inputs: Market) -> None:
         ('title = "x"\nwhere = "close > 5"\ncolumns = ["foo"]', "unknown name 'foo'"),
         ('title = "x"\nwhere = "close > 5"\nfoo = 1', "unknown field `foo`"),
         ('title = "x"\nwhere = "close > 5"\nprofile = "foo"', "unknown profile 'foo'"),
+        ('title = "\\u001b[2Jx"\nwhere = "close > 5"', "title holds signs that cannot be printed"),
         ("title", "Expected '='"),
         ("\x00", "Invalid"),
     ],

@@ -19,7 +19,7 @@ from tapescan.engine.threads import Threads
 from tapescan.features.plan import Plan
 from tapescan.market.panel import Block, Panel
 
-__all__ = ["Features", "latest", "newest_rows", "replay"]
+__all__ = ["Features", "latest", "newest_row", "newest_rows", "replay"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def latest(panel: Panel, plan: Plan, engine: Engine | None = None) -> Features:
     # Blocks are sorted by history, so the longest come first.
     pieces = [(plan, block) for block in panel.blocks]
     into = [values[:, :, block.offset : block.offset + block.lanes] for block in panel.blocks]
-    (engine or Threads()).fill(_newest_row, pieces, into)
+    (engine or Threads()).fill(newest_row, pieces, into)
     return Features(plan.names, values[: len(plan.names), 0])
 
 
@@ -76,7 +76,9 @@ def replay(panel: Panel, plan: Plan, start: int = 0) -> Iterator[tuple[Block, Fl
         yield block, values[: len(plan.names)]
 
 
-def _newest_row(piece: tuple[Plan, Block], out: Floats) -> None:
+def newest_row(piece: tuple[Plan, Block], out: Floats) -> None:
+    """A plan and a block: its features' newest row, into the first of ``(names ..., 1, lanes)``; the last ones are
+    scratch (`Plan.scratch`)."""
     plan, block = piece
     _run(plan, block, block.rows - 1, out)
 

@@ -6,7 +6,7 @@ holds each kernel call once, however many of its outputs are asked for, and know
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
@@ -58,6 +58,10 @@ class Plan:
     def __reduce__(self) -> tuple[object, tuple[tuple[str, ...]]]:
         # Compiled kernels stay where they are: a plan travels as names, and is built anew where it arrives.
         return plan_features, (self.names,)
+
+    def without(self, names: Collection[str]) -> Plan:
+        """The plan of the other features."""
+        return plan_features(name for name in self.names if name not in names) if names else self
 
     @property
     def plans(self) -> tuple[Plan, ...]:

@@ -29,7 +29,7 @@ from tapescan.market.index import market_return
 from tapescan.market.regime import Regime, market_regime
 from tapescan.scan.clock import Clock
 from tapescan.scan.profile import Filters
-from tapescan.screen.earlier import Look, look_back
+from tapescan.screen.earlier import Look, latest_with, look_back
 from tapescan.screen.nodes import Earlier
 
 __all__ = ["CrossSection", "history", "observe"]
@@ -156,10 +156,15 @@ def observe(market: Market, plan: Plan, looks: Sequence[Look] = (), engine: Engi
     # No more history than is asked for: what else was loaded must not change the last bits of a recursion.
     rows, clock = history(plan, looks), Clock()
     panel = market.panel.last(rows)
-    features = clock.time("features", lambda: latest(panel, plan, engine))
     terms: dict[Earlier, Array] = {}
+    own = next((look for look in looks if not look.frame), None)
+    if own is None:
+        features = clock.time("features", lambda: latest(panel, plan, engine))
+    else:
+        features, terms = clock.time("features", partial(latest_with, panel, plan, own, engine))
     for look in looks:
-        terms |= clock.time("earlier bars", partial(look_back, market.panel, look, rows, engine))
+        if look.frame:
+            terms |= clock.time("longer bars", partial(look_back, market.panel, look, rows, engine))
     facts = {"statements": market.fundamentals, "dividends": market.dividends}
     regime = clock.time("regime", lambda: market_regime(panel.index, panel.as_of))
     return CrossSection(

@@ -118,4 +118,8 @@ def _parse(path: Path) -> NamedScreen:
     except msgspec.ValidationError as error:
         hint = f"a screen may set {', '.join(NamedScreen.__struct_fields__)}"
         raise ScreenError(f"{path}: {error}", hint, field="screen") from error
+    for field in NamedScreen.__struct_fields__:
+        # What is shown on terminals holds nothing that commands them.
+        if not "".join(getattr(screen, field)).replace("\n", " ").isprintable():
+            raise ScreenError(f"{path}: {field} holds signs that cannot be printed", "take them out", field="screen")
     return msgspec.structs.replace(screen, name=screen.name or path.stem)

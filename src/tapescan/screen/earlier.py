@@ -1,7 +1,7 @@
 """Expressions over bars: what looks at earlier ones than the newest, or at weekly and monthly ones.
 
-They are computed block by block, as features are, from the features' newest rows: as many as the expression reaches
-back, and no more. A look back never leaves its block, so it costs a block's memory.
+They are computed some blocks at a time, as features are, from the features' newest rows: as many as the expression
+reaches back, and no more. So a look back costs the memory of some blocks.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import numpy as np
 
 from tapescan.columns.definition import Column
 from tapescan.columns.registry import with_needs
+from tapescan.core.machine import threads
 from tapescan.core.typing import Array, Floats
 from tapescan.engine.seam import Engine
 from tapescan.engine.threads import Threads
-from tapescan.features.compute import newest_rows
+from tapescan.features.compute import Features, newest_row, newest_rows
 from tapescan.features.plan import Plan, plan_features
 from tapescan.market.gather import MOST_SESSIONS, gather, periods_note
 from tapescan.market.panel import Block, Panel
@@ -27,7 +28,12 @@ from tapescan.screen.reach import bars_of, reach
 from tapescan.screen.session import combine
 from tapescan.screen.values import Value, constant
 
-__all__ = ["Look", "look_back", "looks"]
+__all__ = ["Look", "latest_with", "look_back", "looks"]
+
+
+#: Blocks whose terms are computed together, where there are enough of them for all threads: wide enough that calling
+#: NumPy costs little beside its work. Measured by `benchmarks/screens.py`.
+GROUP = 3
 
 
 @dataclass(frozen=True)
@@ -88,35 +94,64 @@ def look_back(panel: Panel, look: Look, rows: int | None, engine: Engine | None 
     rows : bars of history to begin with, of a session; what the whole scan takes. engine : where; threads of this
         process for None.
     """
-    places, where = None, engine or Threads()
-    if look.frame:
-        gathered = gather(panel, look.frame, look.rows, where)
-        cut, places = gathered.panel, gathered.places
-    else:
-        cut = panel.last(rows)
-    values = np.empty((len(look.terms), len(panel)))
-    into = [values[:, block.offset : block.offset + block.lanes] for block in cut.blocks]
-    where.fill(_fill, [(look, block) for block in cut.blocks], into)
-    if places is not None:
-        ordered = np.empty_like(values)
-        ordered[:, places] = values
-        values = ordered
-    return {
+    where = engine or Threads()
+    if not look.frame:
+        return latest_with(panel.last(rows), plan_features(()), look, where)[1]
+    gathered = gather(panel, look.frame, look.rows, where)
+    found = latest_with(gathered.panel, plan_features(()), look, where)[1]
+    for term, row in found.items():
+        ordered = np.empty_like(row)
+        ordered[gathered.places] = row
+        found[term] = ordered
+    return found
+
+
+def latest_with(
+    panel: Panel, plan: Plan, look: Look, engine: Engine | None = None
+) -> tuple[Features, dict[Earlier, Array]]:
+    """A plan's features at each symbol's newest bar, as `compute.latest`, and a look's terms, in one go.
+
+    What both need is computed once: a look's features end at the newest bar.
+    """
+    shared = tuple(name for _, one in look.plans for name in one.names)
+    rest = plan.without(shared)
+    features, terms = len(rest.names) + len(shared), len(look.terms)
+    values = np.empty((features + terms + rest.scratch, 1, len(panel)))
+    group = max(1, min(GROUP, len(panel.blocks) // (2 * threads())))
+    groups = [panel.blocks[at : at + group] for at in range(0, len(panel.blocks), group)]
+    into = [values[:, :, group[0].offset : group[-1].offset + group[-1].lanes] for group in groups]
+    (engine or Threads()).fill(_fill, [(rest, look, group) for group in groups], into)
+    found = {
         term: row.astype(np.int8) if term.kind == "condition" else row
-        for term, row in zip(look.terms, values, strict=True)
+        for term, row in zip(look.terms, values[features : features + terms, 0], strict=True)
     }
+    return Features((*rest.names, *shared), values[:features, 0]), found
 
 
-def _fill(piece: tuple[Look, Block], out: Floats) -> None:
-    look, block = piece
-    features = {name: rows for wanted, plan in look.plans for name, rows in newest_rows(block, plan, wanted).items()}
-    bars = _Bars(features, look.columns, block.lanes)
-    for term, row in zip(look.terms, out, strict=True):
-        row[:] = bars.array(term.of, 1)[0]
+def _fill(piece: tuple[Plan, Look, tuple[Block, ...]], out: Floats) -> None:
+    """The rest's features, the look's, its terms, and scratch: ``(..., 1, lanes)`` of the blocks."""
+    rest, look, blocks = piece
+    lanes, place = out.shape[-1], len(rest.names)
+    features = {name: np.full((wanted, lanes), np.nan) for wanted, plan in look.plans for name in plan.names}
+    for block in blocks:
+        begin = block.offset - blocks[0].offset
+        within = slice(begin, begin + block.lanes)
+        newest_row((rest, block), out[:, :, within])
+        for wanted, plan in look.plans:
+            for name, rows in newest_rows(block, plan, wanted).items():
+                features[name][wanted - len(rows) :, within] = rows
+    for rows in features.values():
+        out[place] = rows[-1]
+        place += 1
+    bars = _Bars(features, look.columns, lanes)
+    with np.errstate(all="ignore"):
+        for term in look.terms:
+            out[place] = bars.array(term.of, 1)
+            place += 1
 
 
 class _Bars:
-    """The newest rows of a block's features, and what expressions make of them."""
+    """The newest rows of some lanes' features, and what expressions make of them."""
 
     def __init__(self, features: Mapping[str, Floats], columns: Mapping[str, Column], lanes: int) -> None:
         self.features = features

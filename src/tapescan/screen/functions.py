@@ -70,10 +70,10 @@ def _back(n: int, of: tuple[Rows, ...], wanted: int) -> Any:
     return of[0](wanted + n)[:wanted]
 
 
-def _crosses(sign: str, before: str) -> Callable[[int, tuple[Rows, ...], int], Any]:
+def _crosses(sign: str) -> Callable[[int, tuple[Rows, ...], int], Any]:
     def crosses(_: int, of: tuple[Rows, ...], wanted: int) -> Any:
-        left, right = of[0](wanted + 1), of[1](wanted + 1)
-        return np.minimum(compare(sign, left[1:], right[1:]), compare(before, left[:-1], right[:-1]))
+        beyond = compare(sign, of[0](wanted + 1), of[1](wanted + 1))
+        return np.minimum(beyond[1:], TRUE - beyond[:-1])
 
     return crosses
 
@@ -179,10 +179,10 @@ _DECLARED = (
              "close > high[1]", earlier=_back, reach=lambda n: n),
     Function("crosses_above", "crosses_above(a, b)", "earlier bars", ("number", "number"), "condition",
              "a is above b, and one bar ago it was not", "crosses_above(sma_50, sma_200)",
-             earlier=_crosses(">", "<="), reach=lambda _: 1),
+             earlier=_crosses(">"), reach=lambda _: 1),
     Function("crosses_below", "crosses_below(a, b)", "earlier bars", ("number", "number"), "condition",
              "a is below b, and one bar ago it was not", "crosses_below(close, sma_50)",
-             earlier=_crosses("<", ">="), reach=lambda _: 1),
+             earlier=_crosses("<"), reach=lambda _: 1),
     Function("within", "within(n, condition)", "earlier bars", ("bars", "condition"), "condition",
              "true on at least one of the newest n bars, the newest included",
              "within(5, crosses_above(close, sma_50))", earlier=_any_of),

@@ -108,13 +108,23 @@ def truth(flags: Any) -> Conditions:
 
 def compare(sign: str, left: Value, right: Value) -> Conditions:
     """A comparison; unknown where either side is null."""
+    if _is_number(left) and _is_number(right):
+        flags = _COMPARED[sign](left, right)
+        # A sum is NaN where one of its parts is; numbers here are never infinite.
+        unknown = np.isnan(left + right)
+        # NaN is unlike everything, and like nothing.
+        found: Conditions = truth(flags & ~unknown if sign == "<>" else flags) + unknown
+        return found
     known = ~(_nulls(left) | _nulls(right))
     if _is_text(left) and sign not in {"=", "<>"}:
         # None has no order: put a text in its place, for what is unknown anyway.
         left, right = (np.where(_nulls(one), "", one) if _is_text(one) else one for one in (left, right))
-    with np.errstate(invalid="ignore"):
-        found = np.asarray(_COMPARED[sign](_plain(left), _plain(right)), dtype=bool)
-    return np.where(known, truth(found), UNKNOWN)
+    flags = np.asarray(_COMPARED[sign](_plain(left), _plain(right)), dtype=bool)
+    return np.where(known, truth(flags), UNKNOWN)
+
+
+def _is_number(value: Value) -> bool:
+    return getattr(value, "dtype", None) == np.float64
 
 
 def _is_text(value: Value) -> bool:
