@@ -62,7 +62,7 @@ class World:
         return None if now is None or then is None else now / then - 1.0
 
     def _listed(self, tree: Tree, symbol: str, back: int, frame: str) -> Any:
-        return self.listing[symbol][tree[1]]
+        return self.listing[symbol][tree[1]] or None  # an empty text of the listing is none
 
     def _arithmetic(self, tree: Tree, symbol: str, back: int, frame: str) -> Any:
         _, sign, left, right = tree
@@ -150,6 +150,8 @@ class World:
         if symbol not in self.ranked:
             return None
         beside = self.ranked
+        if group and not self.listing[symbol][group]:  # who belongs nowhere has nobody beside it
+            return None
         if group:
             beside = [one for one in beside if self.listing[one][group] == self.listing[symbol][group]]
         known = [found for one in beside if (found := self.value(of, one, back, frame)) is not None]

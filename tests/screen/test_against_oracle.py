@@ -32,7 +32,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     bars = random_bars(symbols=40, sessions=150, seed=21)
     bars = with_gaps(bars)
     symbols = bars["symbol"].unique(maintain_order=True).to_list()
-    listing = pl.DataFrame({"symbol": symbols, "sector": [SECTORS[n % 4] for n in range(len(symbols))]})
+    listing = pl.DataFrame(
+        {"symbol": symbols, "sector": [SECTORS[n % 4] if n % 9 else None for n in range(len(symbols))]}
+    )
     made = Store(tmp_path_factory.mktemp("screens") / "store")
     made.add({"bars": bars, "symbols": listing}, "test", step=Step("a", 1))
     return made

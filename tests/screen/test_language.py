@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from tapescan.core.errors import InputError, OptionError, ProfileError, ScreenError
@@ -211,3 +214,18 @@ def test_a_profiles_condition_may_not_ask_for_what_comes_after_it(tmp_path) -> N
         prepare(load_profile(str(path)))
     path.write_text(text.format("close > close[1]"))
     assert prepare(load_profile(str(path))).filter is not None
+
+
+def test_a_plain_name_needs_no_parser() -> None:
+    """What a scan without a screen does not need, it does not load."""
+    code = (
+        "import sys\n"
+        "from tapescan.scan.profile import load_profile\n"
+        "from tapescan.scan.request import prepare\n"
+        "prepare(load_profile('swing'), rank_by=' RSI_2 asc', features=['rsi_14'])\n"
+        "print('sqlglot' in sys.modules)\n"
+        "prepare(load_profile('swing'), rank_by='rsi_2 + 1')\n"
+        "print('sqlglot' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

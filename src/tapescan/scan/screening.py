@@ -40,7 +40,11 @@ class SectionSession:
     def column(self, name: str) -> Value:
         """A column's values as the language takes them."""
         if name not in self._columns:
-            self._columns[name] = of_column(self._values[name], kind_of(find_column(name)))
+            column = find_column(name)
+            found = of_column(self._values[name], kind_of(column))
+            if column.source == "listing" and column.kind == "String":
+                found = np.where(found == "", None, found)  # what the listing does not name is unknown
+            self._columns[name] = found
         return self._columns[name]
 
     def term(self, term: Earlier) -> Value:
@@ -50,7 +54,6 @@ class SectionSession:
     def groups(self, name: str) -> Ints:
         """Each symbol's group by a column of texts, from 0 on; -1 for none."""
         words = pl.Series(self.column(name), dtype=pl.String)
-        words = words.set(words == "", None)
         return (words.rank("dense").cast(pl.Int64) - 1).fill_null(-1).to_numpy()
 
 
