@@ -41,8 +41,8 @@ class Gathered:
 
 def gather(panel: Panel, period: Period, rows: int | None, engine: Engine) -> Gathered:
     """The panel's bars by week or month, the newest `rows` of them; None for all. Kept with the panel."""
-    # One period more than is wanted, since the oldest one may be cut.
-    cut = panel.last(None if rows is None else (rows + 1) * MOST_SESSIONS[period])
+    # So many sessions hold all of the newest periods; of an older one they may hold a part, which is left out.
+    cut = panel.last(None if rows is None else rows * MOST_SESSIONS[period])
     found = cut.kept.get(period)
     if not isinstance(found, Gathered):
         found = cut.kept[period] = _gather(cut, period, engine)

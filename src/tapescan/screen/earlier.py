@@ -73,7 +73,7 @@ class Look:
         """As `rows`, in bars of a session."""
         if self.rows is None or not self.frame:
             return self.rows
-        return (self.rows + 1) * MOST_SESSIONS[self.frame]
+        return self.rows * MOST_SESSIONS[self.frame]
 
     def note(self, day: int) -> str:
         """What a reader should know of the newest bar of a frame; empty where there is nothing to say."""
