@@ -82,3 +82,14 @@ def test_the_running_period_is_told() -> None:
     number = (dt.date(2025, 7, 9) - dt.date(1970, 1, 1)).days
     assert "the week of 2025-07-09 is not over" in periods_note(number, "weekly")
     assert periods_note(number + 2, "weekly") == ""
+
+
+def test_whole_weeks_are_gathered_from_their_mondays() -> None:
+    days = pl.date_range(dt.date(2024, 1, 8), dt.date(2024, 3, 15), "1d", eager=True)
+    days = days.filter(days.dt.weekday() <= 5)
+    price = pl.int_range(1, len(days) + 1, eager=True).cast(pl.Float64)
+    bars = pl.DataFrame({"symbol": "A", "session": days, "open": price, "low": price, "volume": 1.0})
+    panel = build_panel(bars.with_columns(high=price + 1, close=price + 0.5))
+    [block] = gather(panel, "weekly", 3, Threads()).panel.blocks
+    assert block.open[:, 0].tolist() == [36.0, 41.0, 46.0]
+    assert block.volume[:, 0].tolist() == [5.0, 5.0, 5.0]
