@@ -10,6 +10,7 @@ import pytest
 from tapescan.core.errors import InputError, OptionError, ProfileError, ScreenError
 from tapescan.scan.profile import load_profile
 from tapescan.scan.request import prepare, split_features
+from tapescan.screen.checking import _OPERATORS
 
 PROFILE = load_profile("swing")
 
@@ -56,6 +57,7 @@ def test_features_are_found_from_the_names() -> None:
         ("close IN list:mine", "a list holds symbols"),
         ("list:mine > 3", "write symbol IN list:mine"),
         ("CASE WHEN close > 3 THEN 1 ELSE 'a' END = 1", "a number meets a text"),
+        ("negative(close, open) > 3", "unknown function 'negative'"),
         ("lag(close) > 3", "unknown function 'lag' at character 1"),
         ("crosses_abov(close, sma_20)", "did you mean crosses_above"),
         ("crosses_above(close)", "write crosses_above(a, b)"),
@@ -125,6 +127,14 @@ def test_a_bad_condition_is_one_clear_line(where: str, says: str) -> None:
 )
 def test_what_may_be_written(where: str) -> None:
     assert prepare(PROFILE, where=where).where is not None
+
+
+def test_no_operator_can_be_called_as_a_function() -> None:
+    """Its rule takes as many arguments as its sign has."""
+    for name in _OPERATORS:
+        if name.isidentifier():
+            with pytest.raises(ScreenError):
+                prepare(PROFILE, where=f"{name}(close, open, high) > 1")
 
 
 def test_chains_do_not_nest_and_brackets_may_a_little() -> None:

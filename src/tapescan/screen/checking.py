@@ -80,9 +80,9 @@ def check(text: str, scope: Scope, argument: str, wanted: Kind | None = None) ->
     node, kind = checking.node(parsed, inside=False)
     if wanted is not None and kind != wanted:
         hint = 'write a comparison, as in "rsi_14 < 30"' if wanted == "condition" else 'name a column, as in "score"'
-        raise ScreenError(f"{text!r} is {_WORDS[kind]}, not {_WORDS[wanted]}", hint, field=argument)
+        raise ScreenError(f"{text[:60]!r} is {_WORDS[kind]}, not {_WORDS[wanted]}", hint, field=argument)
     if kind == "nothing":
-        raise ScreenError(f"{text!r} says nothing", "name a column", field=argument)
+        raise ScreenError(f"{text[:60]!r} says nothing", "name a column", field=argument)
     terms = tuple(dict.fromkeys(one for one in parts(node) if isinstance(one, Earlier)))
     check_cost(text, terms, len(checking.columns), argument)
     written = tuple(name for name, is_written in checking.columns.items() if is_written)
@@ -375,7 +375,7 @@ def _typed(node: Node, kind: Kind) -> Node:
 _Rule = Callable[[_Checking, Call, bool], tuple[Node, Kind]]
 _OPERATORS: dict[str, _Rule] = {
     **dict.fromkeys(("and", "or", "not", "is true", "is false"), _Checking.conditions),
-    **dict.fromkeys(("+", "*", "/", "%", "negative"), _Checking.numbers),
+    **dict.fromkeys(("+", "*", "/", "%", "0 -"), _Checking.numbers),
     **dict.fromkeys(("=", "<>", "<", "<=", ">", ">=", "between"), _Checking.compared),
     **dict.fromkeys(("like", "ilike"), _Checking.patterned),
     "in": _Checking.listed,

@@ -1,7 +1,7 @@
 """What an expression is made of, once it is parsed: constants, columns, and functions of them.
 
-Operators are functions too: ``close > sma_50`` is ``Call(">", (Name("close"), Name("sma_50")))``. Nodes compare by
-what they mean; where they stand in the text (`at`) is for messages alone.
+Operators are functions too: ``close > sma_50`` is ``Call(">", (Name("close"), Name("sma_50")))``. None is called by a
+word that a text may call. Nodes compare by what they mean; where they stand in the text (`at`) is for messages alone.
 """
 
 from __future__ import annotations

@@ -130,5 +130,5 @@ _COMBINED: dict[str, Callable[..., Value]] = {
     "*": _quiet(np.multiply),
     "/": _quiet(np.divide),
     "%": _quiet(np.fmod),
-    "negative": np.negative,
+    "0 -": np.negative,
 }

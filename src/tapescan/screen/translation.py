@@ -103,7 +103,7 @@ class _Translation:
         found: list[Node] = []
         while isinstance(tree, kinds):
             right = self.node(tree.expression, depth + 1)
-            found.append(Call("negative", (right,), right.at) if isinstance(tree, exp.Sub) else right)
+            found.append(Call("0 -", (right,), right.at) if isinstance(tree, exp.Sub) else right)
             tree = tree.this
         found.append(self.node(tree, depth + 1))
         arguments = tuple(reversed(found))
@@ -128,7 +128,7 @@ class _Translation:
         inner = self.node(tree.this, depth + 1)
         if isinstance(inner, Constant) and inner.kind == "number":
             return Constant(-cast("float", inner.value), "number", inner.at)
-        return Call("negative", (inner,), inner.at)
+        return Call("0 -", (inner,), inner.at)
 
     def negation(self, tree: Any, depth: int) -> Node:
         return self._call("not", (tree.this,), depth)
