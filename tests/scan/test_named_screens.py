@@ -14,7 +14,7 @@ from tapescan.api import scan_market
 from tapescan.core.errors import OptionError, ScreenError
 from tapescan.core.typing import Floats
 from tapescan.history.market import Market, simulated_market
-from tapescan.scan.named import chosen_screens, load_screen, screen_files
+from tapescan.scan.named import NamedScreen, chosen_screens, load_screen, screen_files
 from tapescan.scan.profile import load_profile
 from tapescan.scan.request import prepare
 from tests.commands import one_line, run
@@ -68,6 +68,18 @@ def test_several_at_once_are_each_alone(inputs: Market) -> None:
     assert [one["name"] for one in together.provenance["screens"]] == names
     assert len({*marks}) == together.coverage.ranked > 0
     assert together.ranked["conviction"].is_sorted(descending=True)  # of both sides, the furthest from the middle
+
+
+def test_who_satisfies_both_sides_is_of_the_first(inputs: Market) -> None:
+    up = NamedScreen(name="up", title="up", where="close > 0", side="long")
+    down = NamedScreen(name="down", title="down", where="close > 20", side="short")
+    first = scan_market(inputs, screens=[up, down], models=False).ranked
+    assert set(first["side"]) == {"long"}
+    second = scan_market(inputs, screens=[down, up], models=False).ranked
+    assert set(second.filter(pl.col("close") > 20)["side"]) == {"short"}
+    assert set(second.filter(pl.col("close") <= 20)["side"]) == {"long"}
+    short = second.filter((pl.col("side") == "short") & (pl.col("shares") > 0))
+    assert (short["stop"] > short["entry"]).all()
 
 
 def test_a_screen_and_a_condition_besides(inputs: Market) -> None:
