@@ -162,6 +162,13 @@ def test_names_that_stand_for_names_do_not_explode() -> None:
         prepare(PROFILE, features=features)
 
 
+def test_names_that_stand_for_names_do_not_nest_without_end() -> None:
+    features = ["a0 = close", *(f"a{n} = a{n - 1}[1] + 1" for n in range(1, 400))]
+    prepare(PROFILE, features=features[:30])
+    with pytest.raises(ScreenError, match="nests deeper than 100"):
+        prepare(PROFILE, features=features)
+
+
 def test_computed_columns_may_be_used_everywhere() -> None:
     request = prepare(
         PROFILE,

@@ -23,8 +23,9 @@ from tapescan.screen.values import kind_of
 
 __all__ = ["Expression", "Scope", "check"]
 
-#: What an expression may come to once its names are spelt out, and the characters of a pattern of LIKE.
+#: Parts and depth of an expression whose names are spelt out, and the characters of a pattern of LIKE.
 MOST_NODES = 20_000
+DEEPEST = 100
 LONGEST_PATTERN = 200
 
 #: Columns that say who belongs together, for `pct(x, sector)`.
@@ -99,6 +100,7 @@ class _Checking:
         self.spelt_out = 0
         self.lists: dict[str, frozenset[str]] = {}
         self.count = 0
+        self.depth = 0
 
     def error(self, what: str, at: int, hint: str) -> ScreenError:
         return ScreenError(f"{what} at character {at + 1}", hint, field=self.argument)
@@ -109,6 +111,18 @@ class _Checking:
         if self.count > MOST_NODES:
             hint = "name less of it, or make several screens"
             raise ScreenError(f"it comes to more than {MOST_NODES:,} parts", hint, field=self.argument)
+        if self.depth > DEEPEST:
+            hint = "name less of it, or make several screens"
+            raise ScreenError(
+                f"it nests deeper than {DEEPEST} once its names are spelt out", hint, field=self.argument
+            )
+        self.depth += 1
+        try:
+            return self._part(node, inside=inside)
+        finally:
+            self.depth -= 1
+
+    def _part(self, node: Node, *, inside: bool) -> tuple[Node, Kind]:
         if isinstance(node, Constant):
             return node, node.kind
         if isinstance(node, Name):
