@@ -16,7 +16,8 @@ from tapescan.features.plan import default_features, plan_features
 from tapescan.market.index import MarketIndex
 from tapescan.market.panel import Panel, build_panel
 from tapescan.screen.checking import Scope, check
-from tapescan.screen.earlier import look_back, looks
+from tapescan.screen.earlier import Look, latest_with, look_back, looks
+from tapescan.screen.nodes import Earlier
 from tests.conftest import REAL
 
 BACK = (1, 5, 20)
@@ -29,8 +30,13 @@ def scope() -> Scope:
 def seen(panel: Panel, texts: Sequence[str], rows: int | None = None) -> dict[str, Array]:
     """Expressions over bars, by their text."""
     terms = {text: check(text, scope(), "where").terms[0] for text in texts}
-    found = {term: one for look in looks(terms.values()) for term, one in look_back(panel, look, rows).items()}
+    found = {term: one for look in looks(terms.values()) for term, one in looked(panel, look, rows).items()}
     return {text: found[term] for text, term in terms.items()}
+
+
+def looked(panel: Panel, look: Look, rows: int | None) -> dict[Earlier, Array]:
+    """A look's terms, of the newest rows alone."""
+    return look_back(panel, look) if look.frame else latest_with(panel.last(rows), plan_features(()), look)[1]
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +87,7 @@ def test_with_no_more_history_than_needed_only_memories_differ(bars: pl.DataFram
         plan = plan_features([name])
         then = latest(older.last(plan.rows), plan)[name]
         [look] = looks(check(f"{name}[5]", scope(), "where").terms)
-        [found] = look_back(panel, look, look.rows).values()
+        [found] = looked(panel, look, look.rows).values()
         window = all(step.indicator.memory(*step.values) == 0 for step in plan.steps)
         # A running sum of a window rounds by where it began; of squares, that shows in their difference.
         rtol, scale = (1e-9 if window else 1e-6), float(np.nanmax(np.abs(then), initial=0.0))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 
 from tapescan.api import scan_market
@@ -100,3 +103,24 @@ def test_a_group_without_numbers_ranks_nobody(market: Market) -> None:
     assert frame.ranked["p"].is_null().all()
     assert frame.ranked["r"].is_null().all()
     assert (frame.ranked["z"] == 0.0).all()
+
+
+def test_what_is_infinite_is_unknown(market: Market) -> None:
+    """Whatever made it so, at the newest bar and at earlier ones."""
+    first, *others = market.panel.blocks
+    close = first.close.copy()
+    close[-3:, 0] = np.inf
+    changed = replace(market, panel=replace(market.panel, blocks=(replace(first, close=close), *others)))
+    with np.errstate(all="ignore"):  # the factors subtract it
+        frame = scan_market(
+            changed,
+            features=[
+                "now = close > 1",
+                "then = close[1] > 1",
+                "ever = within(3, close > 1)",
+                "top = highest(2, close)",
+            ],
+            models=False,
+        ).frame
+    row = frame.filter(pl.col("symbol") == market.panel.symbols[0])
+    assert row.select("now", "then", "ever", "top").row(0) == (None, None, None, None)

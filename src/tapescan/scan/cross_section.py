@@ -164,7 +164,7 @@ def observe(market: Market, plan: Plan, looks: Sequence[Look] = (), engine: Engi
         features, terms = clock.time("features", partial(latest_with, panel, plan, own, engine))
     for look in looks:
         if look.frame:
-            terms |= clock.time("longer bars", partial(look_back, market.panel, look, rows, engine))
+            terms |= clock.time("longer bars", partial(look_back, market.panel, look, engine))
     facts = {"statements": market.fundamentals, "dividends": market.dividends}
     regime = clock.time("regime", lambda: market_regime(panel.index, panel.as_of))
     return CrossSection(

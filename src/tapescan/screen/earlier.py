@@ -26,7 +26,7 @@ from tapescan.screen.functions import FUNCTIONS
 from tapescan.screen.nodes import Call, Constant, Earlier, Frame, Name, Node
 from tapescan.screen.reach import bars_of, reach
 from tapescan.screen.session import combine
-from tapescan.screen.values import Value, constant
+from tapescan.screen.values import Value, constant, finite
 
 __all__ = ["Look", "latest_with", "look_back", "looks"]
 
@@ -88,21 +88,17 @@ def looks(terms: Iterable[Earlier]) -> tuple[Look, ...]:
     return tuple(Look(frame, tuple(found)) for frame, found in frames.items())
 
 
-def look_back(panel: Panel, look: Look, rows: int | None, engine: Engine | None = None) -> dict[Earlier, Array]:
-    """The terms' values at each symbol's newest bar, ``(symbols,)``.
+def look_back(panel: Panel, look: Look, engine: Engine | None = None) -> dict[Earlier, Array]:
+    """The values of a look at longer bars at each symbol's newest one, ``(symbols,)``.
 
-    rows : bars of history to begin with, of a session; what the whole scan takes. engine : where; threads of this
-        process for None.
+    panel : the symbols' own bars. engine : where; threads of this process for None.
     """
-    where = engine or Threads()
-    if not look.frame:
-        return latest_with(panel.last(rows), plan_features(()), look, where)[1]
-    gathered = gather(panel, look.frame, look.rows, where)
-    found = latest_with(gathered.panel, plan_features(()), look, where)[1]
+    assert look.frame
+    gathered = gather(panel, look.frame, look.rows, engine or Threads())
+    _, found = latest_with(gathered.panel, plan_features(()), look, engine)
     for term, row in found.items():
-        ordered = np.empty_like(row)
-        ordered[gathered.places] = row
-        found[term] = ordered
+        found[term] = np.empty_like(row)
+        found[term][gathered.places] = row
     return found
 
 
@@ -143,7 +139,8 @@ def _fill(piece: tuple[Plan, Look, tuple[Block, ...]], out: Floats) -> None:
     for rows in features.values():
         out[place] = rows[-1]
         place += 1
-    bars = _Bars(features, look.columns, lanes)
+    # What is infinite is unknown to expressions.
+    bars = _Bars({name: finite(rows) for name, rows in features.items()}, look.columns, lanes)
     with np.errstate(all="ignore"):
         for term in look.terms:
             out[place] = bars.array(term.of, 1)

@@ -72,7 +72,7 @@ def of_column(values: Array | Sequence[Any], kind: Kind) -> Value:
             return np.where(np.isnat(array), np.nan, array.astype("datetime64[D]").astype(np.float64))
         case "condition":
             return np.where(array.astype(bool), TRUE, FALSE)
-    return array.astype(np.float64, copy=False)
+    return finite(array.astype(np.float64, copy=False))
 
 
 def kind_of(column: Column) -> Kind:
@@ -150,8 +150,8 @@ def like(value: Value, pattern: str, *, fold: bool) -> Conditions:
     """Whether a text fits a pattern, in which % stands for any characters and _ for one. fold : whatever the case."""
     array = np.atleast_1d(np.asarray(value, dtype=object))
     # The pattern is a text with every sign of a regular expression taken out but two; the engine's time is linear.
-    parts = ["".join({"%": ".*", "_": "."}.get(sign, _quoted(sign)) for sign in pattern)]
-    regex = f"(?s{'i' if fold else ''})^{parts[0]}$"
+    signs = "".join({"%": ".*", "_": "."}.get(sign, _quoted(sign)) for sign in pattern)
+    regex = f"(?s{'i' if fold else ''})^{signs}$"
     found = pl.Series(array.ravel().tolist(), dtype=pl.String).str.contains(regex)
     flags = found.fill_null(value=False).to_numpy().reshape(np.shape(value))
     return np.where(_nulls(value), UNKNOWN, truth(flags))
