@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -97,6 +98,17 @@ class Child:
         os.close(reads)
         os.close(says)
         self.stdin, self.stdout = os.fdopen(writes, "w"), os.fdopen(hears)
+
+    def set_off(self, kill_after: float | None) -> float:
+        """Have it work, once it said that it is ready, and kill it after some seconds; when it began."""
+        assert self.stdout.readline() == "ready\n"
+        self.stdin.write("go\n")
+        self.stdin.flush()
+        began = time.perf_counter()
+        if kill_after is not None:
+            time.sleep(kill_after)
+            self.kill()
+        return began
 
     def kill(self) -> None:
         """End it at once, wherever it is; nothing where it has ended."""

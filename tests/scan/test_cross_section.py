@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import polars as pl
@@ -19,6 +20,7 @@ from tapescan.scan.explain import explain
 from tapescan.scan.pipeline import rank, run
 from tapescan.scan.profile import load_profile
 from tapescan.scan.request import prepare
+from tapescan.screen.earlier import look_back
 from tapescan.store import Store
 from tapescan.store.fetched import Step
 from tests.conftest import random_bars
@@ -154,3 +156,13 @@ def test_any_column_may_be_asked_for(inputs: Market) -> None:
         prepare(SWING, where="rank < 5")
     with pytest.raises(ScreenError, match="rank_by: dropped is not known before all are ranked"):
         prepare(SWING, rank_by="dropped")
+
+
+def test_each_kind_of_longer_bars_counts_into_its_stage(inputs: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(*arguments: object) -> object:
+        time.sleep(0.05)
+        return look_back(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cross_section, "look_back", slow)
+    found = run(inputs, prepare(SWING, where="weekly.close > 0 AND monthly.close > 0"))
+    assert found.timings["longer bars"] >= 0.1

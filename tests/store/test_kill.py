@@ -107,13 +107,7 @@ def start_child(folder: Path, start: Path | None, files: list[Path]) -> Child:
 
 def run_child(child: Child, kill_after: float | None) -> float:
     """Let it import and kill it after some seconds; the seconds it took."""
-    assert child.stdout.readline() == "ready\n"
-    child.stdin.write("go\n")
-    child.stdin.flush()
-    began = time.perf_counter()
-    if kill_after is not None:
-        time.sleep(kill_after)
-        child.kill()
+    began = child.set_off(kill_after)
     said = child.stdout.readline()
     taken = time.perf_counter() - began
     child.wait()

@@ -131,13 +131,7 @@ sync(Store(sys.argv[1]), Wishes(what=("opinions",)), now=dt.datetime(2026, 11, 2
 def sync_in_a_child(store: Store, kill_after: float | None) -> float:
     """Sync a store in a process that is killed after some seconds; the seconds that it took."""
     child = Child(CHILD, store.path)
-    assert child.stdout.readline() == "ready\n"
-    child.stdin.write("go\n")
-    child.stdin.flush()
-    began = time.perf_counter()
-    if kill_after is not None:
-        time.sleep(kill_after)
-        child.kill()
+    began = child.set_off(kill_after)
     code = child.wait()
     assert kill_after is not None or code == 0
     return time.perf_counter() - began

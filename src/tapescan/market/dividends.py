@@ -40,16 +40,14 @@ def dividend_rows(
     )
     paid = paid.filter(pl.col("year") <= MOST_YEARS)
     by_year = paid.group_by("symbol", "year").agg(total=pl.col("amount").sum(), mean=pl.col("amount").mean())
-    wide = asked.join(
-        by_year.sort("year").group_by("symbol").agg("year", "total", "mean"), on="symbol", how="left",
-        maintain_order="left",
-    )  # fmt: skip
+    rows = by_year.join(asked.with_row_index("row"), on="symbol").sort("row", "year")
+    row, year = rows["row"].to_numpy(), rows["year"].to_numpy()
     means = np.full((len(asked), MOST_YEARS + 1), np.nan)
+    means[row, year] = rows["mean"].to_numpy()
     last_year = np.full(len(asked), np.nan)
-    for row, (years, totals, averages) in enumerate(wide.select("year", "total", "mean").iter_rows()):
-        if years is not None:
-            means[row, years] = averages
-            last_year[row] = totals[0] if years[0] == 0 else 0.0
+    last_year[row] = 0.0
+    newest = year == 0
+    last_year[row[newest]] = rows["total"].to_numpy()[newest]
     grown = _years_of_growth(means)
     return pl.DataFrame(
         {

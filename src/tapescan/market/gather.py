@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from tapescan.core.dates import date_of
-from tapescan.core.typing import Array, Bools, Days, Floats, Ints
+from tapescan.core.typing import Array, Bools, Days, Ints
 from tapescan.engine.seam import Engine
 from tapescan.market import calendar
 from tapescan.market.panel import Block, Panel
@@ -85,11 +85,12 @@ def _gathered_block(piece: tuple[Block, Period]) -> tuple[Block, Ints]:
     # Most lanes have the sessions of the longest one, from their first bar on.
     own = np.arange(block.rows)[:, None] >= block.first
     usual = ((block.session == block.session[:, :1]) | ~own).all(axis=0)
-    several = [_usual(block, own, period, np.flatnonzero(usual))]
-    if not usual.all():
-        several.append(_odd(block, own, period, np.flatnonzero(~usual)))
-    rows = max(len(one.session) for one in several)
-    count = np.concatenate([len(one.session) - one.first for one in several])
+    some = [np.flatnonzero(usual), np.flatnonzero(~usual)]
+    several = [_usual(block, own, period, some[0])]
+    if len(some[1]):
+        several.append(_odd(block, own, period, some[1]))
+    rows = max(one.rows for one in several)
+    count = np.concatenate([one.rows - one.first for one in several])
     order = np.argsort(-count, kind="stable")
 
     def joined(name: str, empty: float) -> Array:
@@ -102,30 +103,14 @@ def _gathered_block(piece: tuple[Block, Period]) -> tuple[Block, Ints]:
         return np.ascontiguousarray(out[:, order])
 
     columns: dict[str, Any] = {name: joined(name, np.nan if name == "market" else 0) for name in _COLUMNS}
-    lanes = np.concatenate([one.lanes for one in several])[order]
-    return replace(block, **columns, first=rows - count[order]), lanes
+    return replace(block, **columns, first=rows - count[order]), np.concatenate(some)[order]
 
 
 _COLUMNS = ("open", "high", "low", "close", "volume", "session", "market")
 
 
-@dataclass(frozen=True)
-class _Lanes:
-    """Some lanes of a block, gathered: arrays ``(periods, lanes)``, zero (market: NaN) before each lane's `first`."""
-
-    lanes: Ints
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
-    session: Days
-    market: Floats
-    first: Ints
-
-
-def _usual(block: Block, own: Bools, period: Period, lanes: Ints) -> _Lanes:
-    """Lanes with the sessions of the block's first lane."""
+def _usual(block: Block, own: Bools, period: Period, lanes: Ints) -> Block:
+    """The lanes with the sessions of the block's first one."""
     number = _number(block.session[:, 0], period)
     begins = np.flatnonzero(np.r_[True, number[1:] != number[:-1]])
     ends = np.r_[begins[1:], len(number)] - 1
@@ -145,8 +130,8 @@ def _usual(block: Block, own: Bools, period: Period, lanes: Ints) -> _Lanes:
         values[before] = empty
         return values
 
-    return _Lanes(
-        lanes=lanes,
+    return replace(
+        block,
         open=kept(np.take_along_axis(taken(block.open), np.minimum(opened, block.rows - 1), axis=0)),
         high=kept(np.maximum.reduceat(taken(block.high), begins, axis=0)),
         low=kept(low),
@@ -158,8 +143,8 @@ def _usual(block: Block, own: Bools, period: Period, lanes: Ints) -> _Lanes:
     )
 
 
-def _odd(block: Block, own: Bools, period: Period, lanes: Ints) -> _Lanes:
-    """Lanes with sessions of their own, one after the other."""
+def _odd(block: Block, own: Bools, period: Period, lanes: Ints) -> Block:
+    """The lanes with sessions of their own, one after the other."""
     valid = own[:, lanes].T
     lane = np.repeat(np.arange(len(lanes)), valid.sum(axis=1))
 
@@ -182,8 +167,8 @@ def _odd(block: Block, own: Bools, period: Period, lanes: Ints) -> _Lanes:
         out[row, column] = values
         return out
 
-    return _Lanes(
-        lanes=lanes,
+    return replace(
+        block,
         open=laid(flat(block.open)[begins]),
         high=laid(np.maximum.reduceat(flat(block.high), begins)),
         low=laid(np.minimum.reduceat(flat(block.low), begins)),

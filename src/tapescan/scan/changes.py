@@ -55,7 +55,7 @@ def last_recorded(result: ScanResult, records: pl.DataFrame) -> tuple[dt.date, t
     earlier = records.filter(pl.col("as_of") < result.as_of).sort("as_of", maintain_order=True)
     for row in earlier.reverse().iter_rows(named=True):
         found = msgspec.json.decode(row["document"], type=_Recorded)
-        if question(found.provenance) != question(result.provenance):
+        if _question(found.provenance) != _question(result.provenance):
             continue
         symbols = found.symbols
         if symbols is None:  # recorded by an older version, which kept the best rows alone
@@ -67,7 +67,7 @@ def last_recorded(result: ScanResult, records: pl.DataFrame) -> tuple[dt.date, t
     raise OptionError(what, "`--record` keeps one; --since DATE looks at another day", field="changes")
 
 
-def question(provenance: Mapping[str, Any]) -> tuple[Any, ...]:
+def _question(provenance: Mapping[str, Any]) -> tuple[Any, ...]:
     """What two scans must have in common for a difference to mean something."""
     return tuple(provenance.get(name) or None for name in _QUESTION)
 

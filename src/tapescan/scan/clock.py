@@ -18,8 +18,8 @@ class Clock:
         self.seconds = dict(before or {})
 
     def time(self, stage: str, work: Callable[[], T]) -> T:
-        """What the work returns; its time is the stage's."""
+        """What the work returns; its time is added to the stage's."""
         begin = time.perf_counter()
         done = work()
-        self.seconds[stage] = time.perf_counter() - begin
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - begin
         return done

@@ -20,7 +20,7 @@ from tapescan.scan.score import Score
 from tapescan.scan.screening import SectionSession, as_series, satisfied
 from tapescan.scan.tradeplan import TradePlan
 
-__all__ = ["Ranks", "assemble", "ranked_columns", "value_columns"]
+__all__ = ["Ranks", "assemble", "scored_columns", "value_columns"]
 
 #: What a reader looks for first stands first.
 LEADING = ("symbol", "score", "side", "close", "entry", "stop", "target", "shares", "dollars", "risk", "limit")
@@ -37,12 +37,11 @@ def value_columns(factors: Mapping[str, Floats]) -> dict[str, str]:
 class Ranks:
     """What ranking a cross-section found out.
 
-    factors : values of factors and forecasts, by their names in the score. long : where the side is long.
+    columns : those that are known when all are scored (`scored_columns`). long : where the side is long.
     dropped : why a symbol may not be ranked, empty for the eligible. matched : who satisfies each named screen.
     """
 
-    factors: Mapping[str, Floats]
-    score: Score
+    columns: Mapping[str, Any]
     long: Bools
     trades: TradePlan
     dropped: Texts
@@ -55,7 +54,7 @@ def assemble(section: CrossSection, request: Request, ranks: Ranks) -> tuple[pl.
     symbols = len(dropped)
     own: dict[str, Any] = {
         "side": np.where(ranks.long, "long", "short"),
-        **ranked_columns(section, ranks.factors, ranks.score),
+        **ranks.columns,
         **vars(ranks.trades),
     }
     values = section.values(own)
@@ -89,7 +88,7 @@ def assemble(section: CrossSection, request: Request, ranks: Ranks) -> tuple[pl.
     return _ranked(frame, request.ranking), _coverage(frame)
 
 
-def ranked_columns(section: CrossSection, factors: Mapping[str, Floats], score: Score) -> dict[str, Any]:
+def scored_columns(section: CrossSection, factors: Mapping[str, Floats], score: Score) -> dict[str, Any]:
     """The columns that are known when all are scored, but for what a trade is made of."""
     nothing = np.where(np.isnan(score.total), np.nan, 0.0)
     named = value_columns(factors)

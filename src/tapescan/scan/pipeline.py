@@ -23,10 +23,10 @@ from tapescan.scan.clock import Clock
 from tapescan.scan.cross_section import CrossSection, observe
 from tapescan.scan.factors import factor_values
 from tapescan.scan.forecasts import Basis, Forecast, forecast_market, model_notes
-from tapescan.scan.frame import Ranks, assemble, ranked_columns
+from tapescan.scan.frame import Ranks, assemble, scored_columns
 from tapescan.scan.request import Request, prepare
 from tapescan.scan.result import ScanResult
-from tapescan.scan.score import Score, score_symbols, weight_shares
+from tapescan.scan.score import score_symbols, weight_shares
 from tapescan.scan.screening import SectionSession, satisfied
 from tapescan.scan.tradeplan import plan_trades
 from tapescan.screen.lists import lists_digest
@@ -72,14 +72,15 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
     # What is unknown of everybody ranks nobody: its weight goes to the other factors.
     shares = weight_shares(profile, regime, gates, without=unknown)
     score = clock.time("score", lambda: score_symbols(factors, shares, eligible))
+    columns = clock.time("result", lambda: scored_columns(section, factors, score))
     matched: dict[str, Bools] = {}
     if request.screens:
-        matched = clock.time("screens", lambda: _matched(section, request, factors, score, eligible))
+        matched = clock.time("screens", lambda: _matched(section, request, columns, eligible))
     long = _sides(request, score.total, matched)
     now = {regime.trend, regime.volatility}
     scale = min((risk for label, risk in profile.regime.risk.items() if label in now), default=1.0)
     trades = clock.time("plan", lambda: plan_trades(features, long, eligible, profile.risk, scale))
-    ranks = Ranks(factors, score, long, trades, dropped, matched)
+    ranks = Ranks(columns, long, trades, dropped, matched)
     frame, coverage = clock.time("result", lambda: assemble(section, request, ranks))
     return ScanResult(
         as_of=section.as_of,
@@ -131,10 +132,10 @@ def _excluded(section: CrossSection, request: Request) -> Texts:
 
 
 def _matched(
-    section: CrossSection, request: Request, factors: Mapping[str, Floats], score: Score, eligible: Bools
+    section: CrossSection, request: Request, columns: Mapping[str, Any], eligible: Bools
 ) -> dict[str, Bools]:
-    """Who of the eligible satisfies each named screen."""
-    session = SectionSession(section, eligible, ranked_columns(section, factors, score))
+    """Who of the eligible satisfies each named screen. columns : what is known when all are scored."""
+    session = SectionSession(section, eligible, columns)
     return {one.named.name: eligible & satisfied(one.condition, session) for one in request.screens}
 
 

@@ -12,16 +12,11 @@ from tapescan.columns.registry import find_column
 from tapescan.core.typing import Array, Bools, Ints
 from tapescan.scan.cross_section import CrossSection
 from tapescan.screen.checking import Expression
-from tapescan.screen.nodes import Earlier, Kind
+from tapescan.screen.nodes import Earlier
 from tapescan.screen.session import evaluate
 from tapescan.screen.values import TRUE, UNKNOWN, Value, kind_of, of_column
 
 __all__ = ["SectionSession", "as_series", "satisfied"]
-
-#: The types of an expression's values in a frame.
-_DTYPES: dict[Kind, pl.DataType] = {
-    "number": pl.Float64(), "condition": pl.Boolean(), "text": pl.String(), "date": pl.Date(),
-}  # fmt: skip
 
 
 class SectionSession:

@@ -51,15 +51,14 @@ def screens(
 
 def _row(name: str, file: str, *, checked: bool) -> dict[str, Any]:
     from tapescan.core.errors import TapescanError
-    from tapescan.scan.named import load_screen
-    from tapescan.scan.profile import load_profile
+    from tapescan.scan.named import chosen_screens
     from tapescan.scan.request import prepare
 
     row = {"name": name, "title": "", "side": "", "source": "", "file": file, "error": ""}
     try:
-        one = load_screen(name)
+        (one,), profile, _ = chosen_screens(name, None)
         if checked:
-            prepare(load_profile(one.profile or "swing"), screens=[one])
+            prepare(profile, screens=[one])
     except TapescanError as error:  # one that is broken hides no other
         return row | {"error": str(error)}
     return row | {"title": one.title, "side": one.side, "source": one.source}
