@@ -26,7 +26,7 @@ from tapescan.screen.functions import FUNCTIONS
 from tapescan.screen.nodes import Call, Constant, Earlier, Frame, Name, Node
 from tapescan.screen.reach import bars_of, reach
 from tapescan.screen.session import combine
-from tapescan.screen.values import Value, constant, finite
+from tapescan.screen.values import Value, constant
 
 __all__ = ["Look", "latest_with", "look_back", "looks"]
 
@@ -139,8 +139,10 @@ def _fill(piece: tuple[Plan, Look, tuple[Block, ...]], out: Floats) -> None:
     for rows in features.values():
         out[place] = rows[-1]
         place += 1
-    # What is infinite is unknown to expressions.
-    bars = _Bars({name: finite(rows) for name, rows in features.items()}, look.columns, lanes)
+        infinite = np.isinf(rows)
+        if infinite.any():
+            rows[infinite] = np.nan  # unknown to expressions
+    bars = _Bars(features, look.columns, lanes)
     with np.errstate(all="ignore"):
         for term in look.terms:
             out[place] = bars.array(term.of, 1)
