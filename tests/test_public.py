@@ -34,6 +34,7 @@ def test_the_public_names_are_these() -> None:
         "load_profile",
         "load_screen",
         "load_settings",
+        "look_at_files",
         "open_store",
         "plan_sync",
         "read_list",

@@ -31,6 +31,7 @@ from tapescan.store import ImportReport, Store
 if TYPE_CHECKING:
     from tapescan.doctor.examine import Diagnosis
     from tapescan.history.market import Embedded, Market
+    from tapescan.importing.frames import Taken
     from tapescan.models.forecast import Models
     from tapescan.models.stored import JudgedUnseen
     from tapescan.models.train import Learnt
@@ -50,6 +51,7 @@ __all__ = [
     "import_files",
     "judge_stored",
     "load_market",
+    "look_at_files",
     "open_store",
     "plan_sync",
     "record_scan",
@@ -96,15 +98,23 @@ def import_files(
     store: Place = None,
     adjusted: Adjustment = "none",
     adjusted_to: Day = None,
+    columns: Sequence[str] | str = (),
+    symbol: str = "",
+    date_format: str = "",
+    gather: bool = False,
     progress: Progress = silent,
 ) -> ImportReport:
-    """Import Parquet and CSV files, and folders of them: bars, splits, dividends, a listing, told by their columns.
+    """Import files, archives and folders of them: bars, splits, dividends, a listing, told by their columns.
 
     Args:
-        paths: Files and folders.
+        paths: Files and folders: CSV in its layouts, Parquet, Feather, JSON, spreadsheets, packed or not.
         store: Where to; made when it is missing.
         adjusted: What the files' prices are adjusted for.
         adjusted_to: The day through which they are; the newest session in each path when None.
+        columns: Names of the columns of files without a header line, ``-`` for one to pass over.
+        symbol: Of files of one symbol, where neither a column nor the file's name tells it.
+        date_format: How dates are written where that may be read in two ways, as ``%d/%m/%Y``.
+        gather: Make daily bars of intraday ones, from 9:30 to 16:00 New York.
         progress: Told how far it is.
 
     Returns:
@@ -115,11 +125,24 @@ def import_files(
         StoreError: The store cannot be written.
     """
     from tapescan.importing.importing import import_files as run
+    from tapescan.importing.readers import read_as
 
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     through = parse_date(adjusted_to, "adjusted_to")
+    how = read_as(columns, symbol, date_format, gather=gather)
     place = open_store(store, made=False)
-    return run(place, given, adjusted=adjusted, adjusted_to=through, progress=progress)
+    return run(place, given, adjusted=adjusted, adjusted_to=through, how=how, progress=progress)
+
+
+def look_at_files(
+    paths: Sequence[str | Path] | str | Path, *, progress: Progress = silent, **how: Any
+) -> list[Taken]:
+    """What `import_files` would take each file for, column by column; nothing is stored. Arguments as there."""
+    from tapescan.importing.importing import look_at_files as look
+    from tapescan.importing.readers import read_as
+
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    return [taken for one in look(given, how=read_as(**how), progress=progress) for taken in one.taken]
 
 
 def import_bars(

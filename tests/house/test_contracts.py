@@ -28,6 +28,7 @@ DELTA = "Only the store knows Delta Lake"
 CALENDAR = "Only the calendar knows exchange_calendars"
 CONSOLE = "Only the command line knows typer and rich"
 PARSER = "Only the language of screens knows the parser of SQL"
+READERS = "Only the readers of files know spreadsheets and alphabets"
 PANDAS = "Nothing of ours needs pandas"
 
 
@@ -70,6 +71,7 @@ PLANTS = {
         "scan/planted.py", "import exchange_calendars", "exchange_calendars", CALENDAR
     ),
     "sqlglot in scan": Plant("scan/planted.py", "import sqlglot", "sqlglot", PARSER),
+    "spreadsheets in the store": Plant("store/planted.py", "import fastexcel", "fastexcel", READERS),
     "pandas in history": Plant("history/planted.py", "import pandas", "pandas", PANDAS),
     "the store imports the scan": Plant(
         "store/planted.py", "from tapescan.scan.result import ScanResult", "tapescan.scan.result", LAYERS

@@ -64,14 +64,14 @@ def test_numbers_in_parquet_may_be_narrow_or_text(store: Store, tmp_path: Path) 
 
 
 def test_symbols_that_look_like_something_else_are_symbols(store: Store, tmp_path: Path) -> None:
-    names = ["NA", "NULL", "TRUE", "NAN", "INF", "None", "ON", "1", "null"]
+    names = ["NA", "NULL", "TRUE", "NAN", "INF", "NONE", "ON", "null", "T1"]
     preferred = ["KIMpL", "RWT_A", "BAC$L", "ABR^D"]
     rows = "".join(f"{name},2024-03-08,10,11,9,10.5,100\n" for name in [*names, *preferred, "BRK-B", "BF/B"])
     import_files(store, [write(tmp_path, "x.csv", HEADER + rows)])
     spelled = ["KIM^L", "RWT^A", "BAC^L", "ABR^D", "BRK.B", "BF.B"]
-    assert store.known().bars()["symbol"].to_list() == sorted([*names, *spelled])
+    assert store.known().bars()["symbol"].to_list() == sorted([*(set(names) - {"null"}), *spelled])
     import_files(store, [write(tmp_path, "x.csv", HEADER + rows)])
-    assert len(store.known().bars()) == len(names) + len(spelled)
+    assert len(store.known().bars()) == len(names) - 1 + len(spelled)
     folder = [
         write(tmp_path, f"each/{name}.csv", (HEADER + ROW).replace("symbol,", "").replace("NA,", ""))
         for name in ("NA", "true")
@@ -161,11 +161,12 @@ def test_a_name_that_looks_like_a_pattern_is_a_name(store: Store, tmp_path: Path
 
 
 @pytest.mark.parametrize("symbol", ["", "  ", "A\0", "\0", "A\nB", "\x1b[31mA", "A\u200b", ".US"])
-def test_an_empty_or_unseen_symbol_is_missing(store: Store, tmp_path: Path, symbol: str) -> None:
+def test_what_is_no_symbol_is_refused(store: Store, tmp_path: Path, symbol: str) -> None:
     frame_of(symbol=["A", symbol]).write_parquet(tmp_path / "x.parquet")
     csv = write(tmp_path, "x.csv", HEADER + ROW + f'"{symbol}"' + ROW[2:])
     for path in (tmp_path / "x.parquet", csv):
-        assert import_files(store, [path]).refused == {"missing value": 1}
+        reason = "missing value" if symbol.strip() in ("", ".US") else "not a symbol"
+        assert import_files(store, [path]).refused == {reason: 1}
     assert set(store.known().bars()["symbol"]) == {"A", "NA"}
 
 

@@ -30,7 +30,7 @@ INTRADAY = "symbol,ts,open,high,low,close,volume\n" + "".join(
 BAD = {
     "missing columns": (
         "symbol,date,open,close\nA,2024-03-08,1,1\n",
-        r"x.csv: no column for high, low, volume \(found symbol, date, open, close\); bars need symbol, date, open",
+        r"x.csv: no column for high, low \(found symbol, date, open, close\); bars need symbol, date, open",
     ),
     "another table": (
         "underlying,expiration,strike\nA,2024-03-08,1\n",
@@ -40,7 +40,7 @@ BAD = {
         HEADER + ROW + "A,2024-03-08,10,11,9,n.a.,100\n",
         "x.csv, line 3: 'n.a.' in column close; a number is expected",
     ),
-    "text in a volume": (HEADER + ROW + "A,2024-03-08,10,11,9,10,1 000\n", "x.csv, line 3: '1 000' in column volume"),
+    "text in a volume": (HEADER + ROW + "A,2024-03-08,10,11,9,10,1 lot\n", "x.csv, line 3: '1 lot' in column volume"),
     "text in a date": (
         HEADER + ROW + "A,yesterday,10,11,9,10,1\n",
         "x.csv, line 3: 'yesterday' in column date; a date is expected",
@@ -56,14 +56,14 @@ BAD = {
         HEADER + "A,2024-03-08,inf,inf,9,10,1\n",
         "none of its 1 bars can be used: 1 have 'price or volume not finite', the first A on 2024-03-08",
     ),
-    "intraday": (INTRADAY, "x.csv: 3 bars for A on 2024-03-08: intraday bars are not supported yet"),
+    "intraday": (INTRADAY, "x.csv: 3 bars for A on 2024-03-08: they are intraday; give one bar a symbol and day"),
     "intraday in two columns": (
         STOOQ + "".join(f"A.US,5,20240308,15{i}000,10,11,9,10.5,1,0\n" for i in range(4)),
-        "x.csv: 4 bars for A on 2024-03-08: intraday",
+        "x.csv: 4 bars for A on 2024-03-08: they are intraday",
     ),
     "ragged": (
         HEADER + ROW + "A,2024-03-08,10,11,9,10,1,2,3,4\n",
-        "x.csv: cannot be read: .*; check that the file is whole",
+        "x.csv, line 3: has 10 cells where 7 columns are named; correct or remove the line",
     ),
     "twice the same column": (
         "symbol,date,open,high,low,close,volume,Close\n" + ROW.strip() + ",1\n",
@@ -105,12 +105,12 @@ def test_other_unusable_files(store: Store, tmp_path: Path) -> None:
         write(tmp_path, f"twice/{name}.csv", HEADER.strip() + ",close\n" + ROW)
     cases = {
         tmp_path / "none.csv": "no such file or folder; check the path",
-        write(tmp_path, "notes.docx", "x"): "neither Parquet nor CSV by its name",
+        write(tmp_path, "notes.docx", "x"): "no kind of file that is known by its name",
         write(tmp_path, "broken.parquet", "PAR1 no more"): "broken.parquet: cannot be read",
-        write(tmp_path, "broken.csv.gz", "not gzip"): "broken.csv.gz: cannot be read",
-        write(tmp_path, "bare/notes.md", "x").parent: "no Parquet or CSV file in this folder",
-        write(tmp_path, "hollow/a.csv", "").parent: "every file in this folder is empty",
-        tmp_path / "headers": "every file in this folder is empty",
+        write(tmp_path, "broken.csv.gz", "not gzip"): "broken.csv.gz: its columns tell neither",
+        write(tmp_path, "bare/notes.md", "x").parent: "no file of data in this folder",
+        write(tmp_path, "hollow/a.csv", "").parent: "no file in this folder holds a row",
+        tmp_path / "headers": "no file in this folder holds a row",
         tmp_path / "twice": "twice/[ab].csv: column 'close' is there twice",
     }
     for path, message in cases.items():
@@ -176,13 +176,11 @@ def test_nested_columns_are_no_text(store: Store, tmp_path: Path, values: list[o
 @pytest.mark.parametrize(
     ("content", "where"),
     [
-        ((HEADER + ROW).encode("utf-16"), ""),
-        ((HEADER + ROW).encode("utf-16-le"), ""),
         (bytes(range(256)) * 40, ""),
         (b"\x89PNG\r\n\x1a\n" + bytes(500), ""),
-        ((HEADER + ROW + ROW.replace("NA", "\xc4")).encode("latin-1"), ", line 3"),
+        ((HEADER + 6000 * ROW).encode() + "\xc4".encode("latin-1"), ", line 6002"),
     ],
-    ids=["utf-16", "utf-16 without mark", "binary", "image", "latin-1"],
+    ids=["binary", "image", "latin-1 far down"],
 )
 @pytest.mark.parametrize("packed", [False, True])
 def test_what_is_no_utf_8_text(store: Store, tmp_path: Path, content: bytes, where: str, packed: bool) -> None:

@@ -57,7 +57,7 @@ def bars(*changes: dict[str, object]) -> pl.DataFrame:
 )
 def test_a_bad_bar_is_refused_for_its_first_reason(change: dict[str, object], reason: str) -> None:
     rows = bars({"symbol": "A"}, change, {"symbol": "Z"})
-    good, refused = check_bars(rows)
+    good, refused, _ = check_bars(rows)
     assert good["symbol"].to_list() == ["A", "Z"]
     assert refused["reason"].to_list() == [reason]
     assert refused.drop("reason").equals(rows[1:2])
@@ -74,7 +74,7 @@ def test_a_bad_bar_is_refused_for_its_first_reason(change: dict[str, object], re
     ],
 )
 def test_a_bar_at_the_edge_of_a_rule_is_good(change: dict[str, object]) -> None:
-    good, refused = check_bars(bars(change))
+    good, refused, _ = check_bars(bars(change))
     assert len(good) == 1
     assert refused.is_empty()
 
@@ -83,7 +83,7 @@ def test_holidays_are_refused_when_the_sessions_are_known() -> None:
     rows = bars({}, {"session": dt.date(2024, 3, 29)})
     assert len(check_bars(rows)[0]) == 2
     for sessions in ([FRIDAY], {FRIDAY}, pl.Series([FRIDAY])):
-        good, refused = check_bars(rows, sessions)
+        good, refused, _ = check_bars(rows, sessions)
         assert good["session"].to_list() == [FRIDAY]
         assert refused["reason"].to_list() == [quality.NOT_A_SESSION]
 
@@ -97,7 +97,7 @@ def test_exact_copies_collapse_and_conflicting_ones_are_all_refused() -> None:
         {"symbol": "C", "close": 10.6},
         {"symbol": "C"},
     )
-    good, refused = check_bars(rows)
+    good, refused, _ = check_bars(rows)
     assert good["symbol"].to_list() == ["A", "B"]
     assert refused["symbol"].to_list() == ["C"] * 3
     assert set(refused["reason"]) == {quality.CONFLICT}
@@ -105,20 +105,20 @@ def test_exact_copies_collapse_and_conflicting_ones_are_all_refused() -> None:
 
 
 def test_a_bar_that_is_bad_by_itself_does_not_condemn_the_good_one_of_its_day() -> None:
-    good, refused = check_bars(bars({}, {"close": -1.0}))
+    good, refused, _ = check_bars(bars({}, {"close": -1.0}))
     assert good["close"].to_list() == [10.5]
     assert refused["reason"].to_list() == [quality.NOT_POSITIVE]
 
 
 def test_nothing_is_lost_and_further_columns_are_carried() -> None:
     rows = pl.concat([bars({}, {"low": 0.0}), random_bars(5, 40, 1).select(BAR_COLUMNS)]).with_row_index("row")
-    good, refused = check_bars(rows)
+    good, refused, _ = check_bars(rows)
     assert sorted(good["row"].to_list() + refused["row"].to_list()) == rows["row"].to_list()
     assert refused.columns == [*rows.columns, "reason"]
 
 
 def test_no_bars() -> None:
-    good, refused = check_bars(bars())
+    good, refused, _ = check_bars(bars())
     assert good.is_empty()
     assert refused.is_empty()
 
@@ -156,7 +156,7 @@ def test_runs_that_overlap_are_sorted_though_they_begin_in_order() -> None:
     ]
     rows = bars(*changes)
     assert sort_bars(rows).equals(rows.sort("symbol", "session", maintain_order=True))
-    good, refused = check_bars(rows)
+    good, refused, _ = check_bars(rows)
     assert good["close"].to_list() == [10.0, 12.0, 13.0]
     assert refused["close"].to_list() == [11.0, 99.0]
     assert set(refused["reason"]) == {quality.CONFLICT}
@@ -177,7 +177,7 @@ def test_days_beyond_the_sessions_given_are_refused_as_no_session() -> None:
     changes: list[dict[str, object]] = [{"session": day} for day in days]
     rows = bars(*changes)
     for sessions in ([FRIDAY], pl.Series([FRIDAY]), pl.Series([FRIDAY]).to_physical()):
-        good, refused = check_bars(rows, sessions)
+        good, refused, _ = check_bars(rows, sessions)
         assert good["session"].to_list() == [FRIDAY]
         assert refused["session"].to_list() == [day for day in days if day != FRIDAY]
         assert refused["reason"].unique().to_list() == ["not an exchange session"]

@@ -41,7 +41,7 @@ def _fresh() -> Any:
 
 def test_the_probe_is_a_market_of_sound_bars() -> None:
     bars = probe._bars(probe.SESSIONS)
-    good, refused = check_bars(bars)
+    good, refused, _ = check_bars(bars)
     assert len(refused) == 0
     assert len(good) == probe.SYMBOLS * probe.SESSIONS - probe.LISTED_LATE
     # After the splits: nothing jumps.

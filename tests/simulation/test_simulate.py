@@ -46,7 +46,7 @@ def market() -> SimulatedMarket:
 
 @pytest.fixture(scope="module")
 def clean(market: SimulatedMarket) -> Clean:
-    good, refused = quality.check_bars(market.bars)
+    good, refused, _ = quality.check_bars(market.bars)
     split = pl.col("ratio").fill_null(1.0).cum_prod().over("symbol")
     long = good.join(market.splits, left_on=["symbol", "session"], right_on=["symbol", "ex_date"], how="left")
     close = long.select((pl.col("close") * split).log()).to_series()
@@ -90,7 +90,7 @@ def test_a_symbol_does_not_depend_on_how_many_are_asked_for() -> None:
 
 def test_dirt_changes_nothing_else() -> None:
     dirty, pure = (simulate(300, 260, seed=5, dirty=dirty) for dirty in (True, False))
-    good, refused = quality.check_bars(dirty.bars)
+    good, refused, _ = quality.check_bars(dirty.bars)
     assert len(refused) > 0
     assert len(quality.check_bars(pure.bars)[1]) == 0
     assert_frame_equal(good, pure.bars.join(good, on=["symbol", "session"], how="semi", maintain_order="left"))

@@ -53,8 +53,8 @@ class TestToy:
         assert report.refused == {"ratings: missing value": 1}
         found = store.known().read("ratings")
         assert found.rows() == [  # an implausible number of stars is none
+            ("AAPL", dt.date(2026, 11, 2), 4.0, "ratings.csv"),
             ("BRK.B", dt.date(2026, 11, 9), None, "ratings.csv"),
-            ("aapl", dt.date(2026, 11, 2), 4.0, "ratings.csv"),
         ]
         assert store.known().refused("ratings")["reason"].to_list() == ["ratings: missing value"]
         assert import_files(store, [path]).actions == {"ratings": (0, 0, 2)}

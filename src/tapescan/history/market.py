@@ -159,7 +159,7 @@ def market_of_simulated(
             "choose that date or a later one",
             field="as_of",
         )
-    good, refused = check_bars(bars)
+    good, refused, _ = check_bars(bars)
     newest: dt.date = good["session"].max()  # type: ignore[assignment]
     good = adjust_bars(
         good.with_columns(adjusted_to="session", total_to=pl.lit(None, pl.Date)),

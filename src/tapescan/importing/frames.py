@@ -1,29 +1,43 @@
-"""Values of one form, from files and data frames alike: numbers, dates, symbols; and that they are daily."""
+"""What an input holds, and data frames as inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
 from tapescan.core.errors import FileError
-from tapescan.importing.formats import (
-    IGNORED,
-    normal_symbols,
-    other_symbol,
-    plain,
-    printable,
-    refuse_no_text,
-    refuse_two_symbols,
-    table_of,
-    to_dates,
-    to_numbers,
-)
-from tapescan.tables.definition import Table
+from tapescan.importing.columns import carried_by, note_ignored, table_of
+from tapescan.importing.readers import ReadAs
+from tapescan.importing.symbols import other_symbol, refuse_two_symbols
+from tapescan.importing.texts import printable
+from tapescan.importing.values import Source, finish
 
-__all__ = ["Input", "finish", "frame_input", "note_ignored", "numeric"]
+__all__ = ["Input", "Taken", "frame_input"]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a file is taken for. columns : the table's names by the file's, "" for those that are read past.
+    dates : how its days are written. rows : in all."""
+
+    shown: str
+    table: str
+    form: str
+    columns: Mapping[str, str]
+    dates: str
+    rows: int
+
+    def __str__(self) -> str:
+        """For a person: a line for the file, and one a column."""
+        dates = f", dates as {self.dates}" if self.dates else ""
+        lines = [f"{self.shown}: {self.rows:,} rows of {self.table}, from {self.form}{dates}"]
+        wide = max(map(len, self.columns), default=0)
+        for old, new in self.columns.items():
+            lines.append(f"  {printable(old) or '(no name)':{wide}}  {new or 'read past'}")
+        return "\n".join(lines)
 
 
 @dataclass
@@ -31,37 +45,52 @@ class Input:
     """What one path given to an import holds.
 
     frames : table -> its columns and ``source``, the file's name; rows as in the file. notes : what a person should
-    know, one line each.
+    know, one line each. taken : what each of its files is taken for.
     """
 
     path: str
     frames: dict[str, pl.DataFrame] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
+
+    def add(self, name: str, frame: pl.DataFrame) -> None:
+        """Rows of a table."""
+        held = self.frames.get(name)
+        self.frames[name] = frame if held is None else pl.concat([held, frame], how="diagonal_relaxed")
 
 
-def numeric(table: Table, columns: dict[str, str]) -> dict[str, pl.DataType]:
-    """The names in a file of the columns that hold numbers."""
-    return {old: pl.Float64() for name, old in columns.items() if _is_number(table, name)}
-
-
-def _is_number(table: Table, name: str) -> bool:
-    return name in table.fields and table.fields[name].type.is_numeric()
-
-
-def frame_input(given: Any, name: str = "the frame") -> Input:
+def frame_input(given: Any, name: str = "the frame", how: ReadAs | None = None) -> Input:
     """A data frame as a file would be: its table told by its columns, its values of one form.
 
     given : polars, or anything that Arrow can read, as a pandas frame. Raises FileError for what cannot be used.
     """
+    how = how or ReadAs()
     frame = _as_polars(given, name)
     columns = list(frame.columns)
-    table, found = table_of(columns, name, symbol_from_name=False)
+    table, found = table_of(columns, name, symbol_elsewhere=bool(how.symbol))
     if frame.is_empty():
         raise FileError(f"{name}: holds no rows", "give at least one")
     if other := other_symbol(columns, found):
         refuse_two_symbols(frame, found["symbol"], other, name, first_row=None)
-    frame = frame.select(pl.col(old).alias(new) for new, old in found.items())
-    return Input(name, {table.name: finish(frame, name, table, None).with_columns(source=pl.lit(name))})
+    carried = carried_by(table, columns, found)
+    held = Input(name)
+    note_ignored(columns, name, held.notes)
+    frame = frame.select(
+        *(pl.col(old).alias(new) for new, old in found.items()),
+        *(pl.col(old).alias(new) for new, old in carried.items()),
+    )
+    if "symbol" not in found:
+        frame = frame.with_columns(symbol=pl.lit(how.symbol))
+    frames, dates = finish(frame, table, Source(name), how, held.notes)
+    for one, rows in frames.items():
+        held.add(one, rows.with_columns(source=pl.lit(name)))
+    held.taken.append(Taken(name, table.name, "a data frame", _told(columns, found, carried), dates, len(frame)))
+    return held
+
+
+def _told(names: Sequence[str], columns: Mapping[str, str], carried: Mapping[str, str]) -> dict[str, str]:
+    by_old = {old: new for new, old in columns.items()} | {old: new for new, old in carried.items()}
+    return {name: by_old.get(name, "") for name in names}
 
 
 def _as_polars(given: Any, name: str) -> pl.DataFrame:
@@ -71,7 +100,9 @@ def _as_polars(given: Any, name: str) -> pl.DataFrame:
         if isinstance(given, pl.LazyFrame):
             return given.collect()
         if type(given).__module__.startswith("pandas"):  # column by column, which needs no pyarrow
-            return pl.DataFrame({str(name): _as_column(given[name].to_numpy()) for name in given.columns})
+            if type(given.columns).__name__ == "MultiIndex" or given.index.name or given.index.names[0]:
+                given = given.reset_index() if given.index.nlevels > 1 or given.index.name else given
+            return pl.DataFrame({str(column): _as_column(given[column]) for column in given.columns})
         return pl.DataFrame(given)
     except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
         what = f"{name}: a {type(given).__name__} cannot be read as one: {printable(str(error))}"
@@ -79,65 +110,10 @@ def _as_polars(given: Any, name: str) -> pl.DataFrame:
 
 
 def _as_column(values: Any) -> Any:
+    zone = getattr(getattr(values.dtype, "tz", None), "key", None) or getattr(values.dtype, "tz", None)
+    if zone is not None:
+        instants = pl.Series(values.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[us]"))
+        return instants.dt.replace_time_zone("UTC").dt.convert_time_zone(str(zone))
+    plain = values.to_numpy()
     # pandas keeps days in seconds, which polars does not know.
-    return values.astype("datetime64[us]") if values.dtype.kind == "M" else values
-
-
-def finish(frame: pl.DataFrame, shown: str, table: Table, first_row: int | None) -> pl.DataFrame:
-    """Values of one form: float64 numbers, dates, normal symbols."""
-    refuse_no_text(frame["symbol"], shown, "symbol")
-    changed = [normal_symbols(frame["symbol"].cast(pl.String)).alias("symbol")]
-    for name in frame.columns:
-        if _is_number(table, name):
-            numbers = to_numbers(frame[name], shown, name, first_row)
-            if plausible := table.fields[name].plausible:
-                numbers = numbers.set(~numbers.is_between(*plausible), None)
-            changed.append(numbers.alias(name))
-        elif name in table.fields and table.fields[name].type == pl.Date:
-            changed.append(to_dates(frame[name], shown, _shown_date(name), first_row).alias(name))
-        elif name != "symbol":
-            if frame[name].dtype.is_nested() or frame[name].dtype in (pl.Binary, pl.Object):
-                raise FileError(f"{shown}: column {name} holds {frame[name].dtype}", "text is expected")
-            changed.append(frame[name].cast(pl.String, strict=False).str.strip_chars().alias(name))
-    finished = frame.with_columns(changed)
-    if table.kept == "history":
-        _refuse_intraday(finished, frame[table.known], shown)
-    return finished.drop("clock", strict=False)
-
-
-def _refuse_intraday(frame: pl.DataFrame, stamps: pl.Series, shown: str) -> None:
-    """Daily bars only: several times of day for one symbol and day are intraday bars.
-
-    frame : with dates, and the time of day in ``clock`` where the file has it in a column of its own.
-    stamps : the session column as it was in the file.
-    """
-    if "clock" in frame.columns:
-        stamps = frame["clock"]
-        timed = stamps.n_unique() > 1
-    elif stamps.dtype == pl.String:
-        timed = bool((stamps.str.len_chars() > 10).any())
-    else:
-        timed = isinstance(stamps.dtype, pl.Datetime)
-    if not timed:
-        return
-    times = pl.DataFrame({"symbol": frame["symbol"], "session": frame["session"], "at": stamps}).drop_nulls()
-    several = times.group_by("symbol", "session").agg(pl.col("at").n_unique()).filter(pl.col("at") > 1)
-    if len(several):
-        first = several.sort("symbol", "session").row(0)
-        raise FileError(
-            f"{shown}: {first[2]} bars for {first[0]} on {first[1]}: intraday bars are not supported yet",
-            "give one bar a symbol and day",
-        )
-
-
-def note_ignored(names: Sequence[str], shown: str, notes: list[str]) -> None:
-    ignored = [name for name in names if plain(name) in IGNORED]
-    if ignored:
-        notes.append(
-            f"{shown}: column {', '.join(ignored)} is not used; prices come from open, high, low and close,"
-            " adjusted as --adjusted says"
-        )
-
-
-def _shown_date(name: str) -> str:
-    return "date" if name == "session" else name
+    return plain.astype("datetime64[us]") if plain.dtype.kind == "M" else plain

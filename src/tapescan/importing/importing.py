@@ -25,6 +25,8 @@ from tapescan.core.progress import Progress, silent
 from tapescan.core.settings import Adjustment
 from tapescan.importing.files import read_input
 from tapescan.importing.frames import Input, frame_input
+from tapescan.importing.gate import refuse_adjusted, refuse_other_days
+from tapescan.importing.readers import ReadAs
 from tapescan.market import calendar
 from tapescan.market.clock import session_of
 from tapescan.market.quality import CONFLICT
@@ -33,7 +35,7 @@ from tapescan.store.checking import check_rows, in_form
 from tapescan.tables.definition import Checked, Rules, Table, Whole
 from tapescan.tables.registry import all_tables
 
-__all__ = ["import_files", "import_frames"]
+__all__ = ["import_files", "import_frames", "look_at_files"]
 
 
 def import_files(
@@ -43,9 +45,10 @@ def import_files(
     adjusted: Adjustment = "none",
     adjusted_to: dt.date | None = None,
     sessions: Collection[dt.date] | pl.Series | None = None,
+    how: ReadAs | None = None,
     progress: Progress = silent,
 ) -> ImportReport:
-    """Import Parquet and CSV files, and folders of them, in one commit of bars.
+    """Import files, archives and folders of them, in one commit of bars.
 
     Each file holds rows of one table, told by its columns. A row stored already is skipped, one with other values
     replaces it (the old stays readable by `Store.at`), and a row that breaks a rule goes to the quarantine.
@@ -57,19 +60,33 @@ def import_files(
         dividends, the newest usable bar of the whole import, else the store's newest bar.
     sessions : the exchange's; bars of other days, and of days before the first and after the last of them, are
         refused. None is all up to today.
+    how : what a person says of files that do not say it themselves.
 
     Raises `FileError` or `OptionError` before anything is written, `StoreError` when it cannot be.
     """
     _check_adjustment(adjusted, adjusted_to)
     if not paths:
         raise OptionError("no file to import", "give Parquet or CSV files, or a folder of them")
-    total = len(paths) + 3
     started = time.perf_counter()
+    inputs = _read(paths, len(paths) + 3, how, progress)
+    return _import(store, inputs, adjusted, adjusted_to, sessions, progress, started)
+
+
+def look_at_files(
+    paths: Sequence[str | Path], *, how: ReadAs | None = None, progress: Progress = silent
+) -> list[Input]:
+    """What an import would take these files for; nothing is written. Raises `FileError` as the import would."""
+    if not paths:
+        raise OptionError("no file to import", "give files, or a folder of them")
+    return _read(paths, len(paths), how, progress)
+
+
+def _read(paths: Sequence[str | Path], total: int, how: ReadAs | None, progress: Progress) -> list[Input]:
     inputs = []
     for at, path in enumerate(paths):
         progress(at, total, f"reading {path}")
-        inputs.append(read_input(path, _files_read(at, total, str(path), progress)))
-    return _import(store, inputs, adjusted, adjusted_to, sessions, progress, started)
+        inputs.append(read_input(path, _files_read(at, total, str(path), progress), how))
+    return inputs
 
 
 def import_frames(
@@ -79,6 +96,7 @@ def import_frames(
     adjusted: Adjustment = "none",
     adjusted_to: dt.date | None = None,
     sessions: Collection[dt.date] | pl.Series | None = None,
+    how: ReadAs | None = None,
     progress: Progress = silent,
 ) -> ImportReport:
     """As `import_files`, from data frames: the same rules, the same refusals."""
@@ -87,7 +105,7 @@ def import_frames(
         raise OptionError("no frame to import", "give one with symbol, date, open, high, low, close, volume")
     started = time.perf_counter()
     names = ["the frame"] if len(frames) == 1 else [f"frame {number}" for number in range(1, len(frames) + 1)]
-    inputs = [frame_input(frame, name) for frame, name in zip(frames, names, strict=True)]
+    inputs = [frame_input(frame, name, how) for frame, name in zip(frames, names, strict=True)]
     return _import(store, inputs, adjusted, adjusted_to, sessions, progress, started)
 
 
@@ -108,7 +126,7 @@ def _import(
     started: float,
 ) -> ImportReport:
     total = len(inputs) + 3
-    report = ImportReport(files=len(inputs), notes=[note for given in inputs for note in given.notes])
+    report = ImportReport(files=len(inputs))
     progress(len(inputs), total, "checking")
     rules = Rules(_sessions_so_far() if sessions is None else sessions, keep="last")
     batch = _prepare(store, inputs, adjusted, adjusted_to, rules, report)
@@ -138,9 +156,12 @@ def _prepare(
 ) -> Batch:
     """All inputs' rows, checked; raises `FileError` for a path that holds no usable row of a table."""
     batch, newest = Batch(), None
+    refuse_other_days(store, inputs, rules.sessions)
+    refuse_adjusted(inputs, adjusted)
+    report.notes += [note for given in inputs for note in given.notes]
     # Bars first: what they are adjusted through is said of dividends, too.
     for table in sorted((one for one in all_tables() if one.in_files), key=lambda one: one.kept != "history"):
-        rows = _rows_of(table, inputs, report)
+        rows = _rows_of(table, inputs)
         if rows is None:
             continue
         checked = check_rows(table, rows, rules, report)
@@ -160,7 +181,7 @@ def _needs_last(table: Table, adjusted: Adjustment, adjusted_to: dt.date | None,
     return table.kept != "history" and adjusted != "none" and adjusted_to is None and not store.is_empty()
 
 
-def _rows_of(table: Table, inputs: Sequence[Input], report: ImportReport) -> pl.DataFrame | None:
+def _rows_of(table: Table, inputs: Sequence[Input]) -> pl.DataFrame | None:
     """The rows of all inputs, with ``given``, the input's number, and ``row``."""
     frames = []
     for number, one in enumerate(inputs):
@@ -168,23 +189,8 @@ def _rows_of(table: Table, inputs: Sequence[Input], report: ImportReport) -> pl.
         rows = one.frames.pop(table.name, None)
         if rows is None:
             continue
-        if "kind" in table.extras:
-            rows = _of_its_kind(table, rows, one.path, report)
         frames.append(rows.with_columns(given=pl.lit(number, dtype=pl.Int32)))
     return pl.concat(frames, how="diagonal_relaxed").with_row_index("row") if frames else None
-
-
-def _of_its_kind(table: Table, rows: pl.DataFrame, path: str, report: ImportReport) -> pl.DataFrame:
-    """Without the rows that a file itself calls something else than splits."""
-    if "kind" not in rows.columns:
-        return rows
-    other = pl.col("kind").str.to_lowercase().str.contains("split|forward|reverse").not_().fill_null(value=False)
-    if skipped := rows.filter(other).height:
-        report.notes.append(f"{path}: passed over {skipped:,} rows whose kind is not a split")
-    rows = rows.filter(~other).drop("kind")
-    if rows.is_empty():
-        raise FileError(f"{path}: none of its rows can be used", f"{table.name} need {table.value} above zero")
-    return rows
 
 
 def _one_usable_row(table: Table, inputs: Sequence[Input], rows: pl.DataFrame, checked: Checked) -> None:
@@ -199,7 +205,9 @@ def _one_usable_row(table: Table, inputs: Sequence[Input], rows: pl.DataFrame, c
         reason, count = mine["reason"].value_counts(sort=True).row(0)
         first = mine.filter(pl.col("reason") == reason).row(0, named=True)
         where = f"{first['symbol']} on {first[table.known]}" if table.known else first["symbol"]
-        others = refused.filter(pl.col("given") != number, *(pl.col(name) == first[name] for name in table.key))
+        others = refused.filter(
+            pl.col("given") != number, *(pl.col(name).eq_missing(first[name]) for name in table.key)
+        )
         against = f", against {others['source'][0]}" if reason == CONFLICT and len(others) else ""
         what = f"its {read[number]:,} bars" if table.kept == "history" else "its rows"
         raise FileError(

@@ -3,14 +3,20 @@
 A kernel never meets a bar that breaks ``low <= open, close <= high``, a price that is not a positive number,
 or two bars of one symbol and session: such bars are refused here, with their reason, and the store keeps them
 in its quarantine. A bar has the first reason that fits, in the order of `REASONS`.
+
+Prices that are a millionth apart are the same: vendors round, and keep them in four bytes. A high or low that lies so
+little inside the other prices is set to them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+
+from tapescan.market.spelling import is_dollar, is_symbol
 
 __all__ = [
     "BAR_COLUMNS",
@@ -19,14 +25,20 @@ __all__ = [
     "LOW_TOO_HIGH",
     "MISSING",
     "NOT_A_SESSION",
+    "NOT_DAILY",
+    "NOT_DOLLARS",
     "NOT_FINITE",
     "NOT_POSITIVE",
+    "NO_SYMBOL",
     "NO_VOLUME",
     "PRICES",
     "REASONS",
     "TOO_LARGE",
+    "CheckedBars",
     "check_bars",
+    "differ",
     "sort_bars",
+    "spacing",
 ]
 
 PRICES = ("open", "high", "low", "close")
@@ -35,6 +47,10 @@ BAR_COLUMNS = ("symbol", "session", *VALUES)
 
 #: The symbol, the session, a price or the volume is missing.
 MISSING = "missing value"
+#: What stands for the symbol is none: a note, a footer, unseen characters.
+NO_SYMBOL = "not a symbol"
+#: The source says that it is another currency.
+NOT_DOLLARS = "not in US dollars"
 #: A price or the volume is infinite or not a number.
 NOT_FINITE = "price or volume not finite"
 #: A price is zero or negative.
@@ -49,11 +65,15 @@ HIGH_TOO_LOW = "high below open or close"
 NO_VOLUME = "negative volume"
 #: The exchange was closed: a weekend, or a day that is not among the sessions given.
 NOT_A_SESSION = "not an exchange session"
+#: Bars of weeks, months or longer, by the distance between them.
+NOT_DAILY = "weekly or longer bars"
 #: The same symbol and session with different values: all are refused, since nobody can know which is right.
 CONFLICT = "conflicting duplicate"
 
 REASONS = (
     MISSING,
+    NO_SYMBOL,
+    NOT_DOLLARS,
     NOT_FINITE,
     NOT_POSITIVE,
     TOO_LARGE,
@@ -61,23 +81,44 @@ REASONS = (
     HIGH_TOO_LOW,
     NO_VOLUME,
     NOT_A_SESSION,
+    NOT_DAILY,
     CONFLICT,
 )
 
+#: Values this share apart, or less, are the same.
+SAME = 1e-6
 
-def check_bars(
-    bars: pl.DataFrame, sessions: Collection[object] | pl.Series | None = None
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Split bars into the good and the refused: ``(good, refused)``.
+#: Days between the bars of a symbol that is not daily: word, from, to.
+_LONGER = (("weekly", 6, 8), ("monthly", 26, 36), ("quarterly", 85, 97), ("yearly", 358, 372))
+#: So many distances at least, and this share of them, tell it.
+_TELLING, _MOSTLY = 4, 0.9
+
+
+class CheckedBars(NamedTuple):
+    """good : sorted by symbol and session, each pair once. refused : with ``reason``. twice : symbol and session of
+    bars that were there twice on their symbol's newest day, as of a running and of the final session."""
+
+    good: pl.DataFrame
+    refused: pl.DataFrame
+    twice: pl.DataFrame
+
+
+def differ(one: pl.Expr, other: pl.Expr) -> pl.Expr:
+    """Whether two numbers are more than rounding apart; null where one is missing."""
+    return (one - other).abs() > SAME * pl.max_horizontal(one.abs(), other.abs())
+
+
+def check_bars(bars: pl.DataFrame, sessions: Collection[object] | pl.Series | None = None) -> CheckedBars:
+    """Split bars into the good and the refused.
 
     bars : symbol (text), session (date), open, high, low, close, volume (float64), one row a symbol and
-        session, in any order; further columns are carried along and not looked at.
+        session, in any order; ``currency`` is looked at where it is there, further columns are carried along.
     sessions : the dates on which the exchange was open; a bar of any other day is refused, before the first
         of them and after the last too. None refuses weekends only.
 
-    good : the same columns, sorted by symbol and session, each pair once. Exact copies of a bar collapse to
-        one; their number is ``len(bars) - len(good) - len(refused)``.
-    refused : the same columns and ``reason``, in the order of ``bars``, duplicates last.
+    Copies of a bar collapse to one, the first; their number is ``len(bars) - len(good) - len(refused)``. Of two bars
+    of a symbol's newest day that of the larger volume is kept: the other is of a session that still ran.
+    The refused have the same columns and ``reason``, in the order of ``bars``, duplicates last.
     """
     reason = _reasons(bars, sessions)
     if reason is None:
@@ -86,12 +127,49 @@ def check_bars(
         judged = bars.with_columns(reason=reason)
         good = judged.filter(pl.col("reason").is_null()).drop("reason")
         refused = judged.filter(pl.col("reason").is_not_null())
-    good = sort_bars(good)
+    good = sort_bars(_within(good))
+    longer = spacing(good)
+    if len(longer):
+        other = pl.col("symbol").is_in(longer["symbol"].implode())
+        refused = pl.concat([refused, good.filter(other).with_columns(reason=pl.lit(NOT_DAILY))])
+        good = good.filter(~other)
     copies = _same_key_as_previous(good)
+    nothing = good.select("symbol", "session").clear()
     if not copies.any():
-        return good, refused
-    good, conflicting = _settle_duplicates(good, copies)
-    return good, pl.concat([refused, conflicting.with_columns(reason=pl.lit(CONFLICT))])
+        return CheckedBars(good, refused, nothing)
+    good, conflicting, twice = _settle_duplicates(good, copies)
+    refused = pl.concat([refused, conflicting.with_columns(reason=pl.lit(CONFLICT))])
+    return CheckedBars(good, refused, twice)
+
+
+def spacing(bars: pl.DataFrame) -> pl.DataFrame:
+    """symbol, word (weekly, monthly, quarterly, yearly) of those whose bars lie so far apart.
+
+    bars : symbol and session, sorted by these.
+    """
+    if len(bars) <= _TELLING:
+        return pl.DataFrame(schema={"symbol": pl.String, "word": pl.String})
+    begins = (bars["symbol"] != bars["symbol"].shift()).fill_null(value=True).to_numpy()
+    gap = np.diff(bars["session"].to_physical().to_numpy(), prepend=0)
+    gap[begins] = 0
+    begin = np.flatnonzero(begins)
+    number = np.add.reduceat(gap > 0, begin)
+    names, words = [], []
+    for word, low, high in _LONGER:
+        hits = np.add.reduceat((gap >= low) & (gap <= high), begin)
+        told = np.flatnonzero((number >= _TELLING) & (hits >= _MOSTLY * number))
+        names += bars["symbol"][begin[told]].to_list()
+        words += [word] * len(told)
+    return pl.DataFrame({"symbol": names, "word": words}, schema={"symbol": pl.String, "word": pl.String})
+
+
+def _within(good: pl.DataFrame) -> pl.DataFrame:
+    """With highs and lows that are not inside the other prices by a rounding."""
+    top, bottom = pl.max_horizontal("open", "close"), pl.min_horizontal("open", "close")
+    inside = good.select(((pl.col("low") > bottom) | (pl.col("high") < top)).any()).item() if len(good) else False
+    if not inside:
+        return good
+    return good.with_columns(low=pl.min_horizontal("low", bottom), high=pl.max_horizontal("high", top))
 
 
 def _reasons(bars: pl.DataFrame, sessions: Collection[object] | pl.Series | None) -> pl.Series | None:
@@ -104,13 +182,17 @@ def _reasons(bars: pl.DataFrame, sessions: Collection[object] | pl.Series | None
         closed = ~day.is_in(open_days.cast(pl.Date).unique().implode())
     top = pl.max_horizontal("open", "close")
     bottom = pl.min_horizontal("open", "close", "high")
+    symbols = bars["symbol"].unique().drop_nulls()
+    no_symbols = symbols.filter(~is_symbol(symbols))
     rules = {
         MISSING: pl.any_horizontal(pl.col(name).is_null() for name in BAR_COLUMNS),
+        **({NO_SYMBOL: pl.col("symbol").is_in(no_symbols.implode())} if len(no_symbols) else {}),
+        **({NOT_DOLLARS: ~is_dollar(pl.col("currency"))} if "currency" in bars.columns else {}),
         NOT_FINITE: ~pl.all_horizontal(pl.col(name).is_finite() for name in VALUES),
         NOT_POSITIVE: pl.any_horizontal(pl.col(name) <= 0.0 for name in PRICES),
         TOO_LARGE: pl.any_horizontal(*(pl.col(name) > 1e12 for name in PRICES), pl.col("volume") > 1e15),
-        LOW_TOO_HIGH: pl.col("low") > bottom,
-        HIGH_TOO_LOW: pl.col("high") < top,
+        LOW_TOO_HIGH: pl.col("low") > bottom * (1.0 + SAME),
+        HIGH_TOO_LOW: pl.col("high") < top * (1.0 - SAME),
         NO_VOLUME: pl.col("volume") < 0.0,
         NOT_A_SESSION: closed,
     }
@@ -124,14 +206,28 @@ def _reasons(bars: pl.DataFrame, sessions: Collection[object] | pl.Series | None
     return pl.Series("reason", [None], dtype=pl.String).extend_constant(None, len(bars) - 1).scatter(at, named)
 
 
-def _settle_duplicates(good: pl.DataFrame, copies: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Collapse exact copies in sorted bars; take out all bars of a pair whose values differ."""
+def _settle_duplicates(good: pl.DataFrame, copies: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Collapse copies in sorted bars; of a symbol's newest day keep the larger volume; take out all bars of another
+    pair whose values differ."""
     begins = ~copies
     group = begins.cast(pl.UInt32).cum_sum()
-    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in VALUES).fill_null(value=True)
-    differs = good.select((~same).alias("differs"))["differs"] & copies
-    conflicting = group.is_in(group.filter(differs).unique().implode()) if differs.any() else differs
-    return good.filter(begins & ~conflicting), good.filter(conflicting)
+    apart = pl.any_horizontal(differ(pl.col(name), pl.col(name).shift()) for name in VALUES).fill_null(value=False)
+    differs = good.select(apart.alias("differs"))["differs"] & copies
+    nothing = good.select("symbol", "session").clear()
+    if not differs.any():
+        return good.filter(begins), good.clear(), nothing
+    disputed = group.is_in(group.filter(differs).unique().implode())
+    rows = good.with_columns(group=group, place=pl.int_range(pl.len())).filter(disputed)
+    newest = good.filter(pl.col("symbol").is_in(rows["symbol"].unique().implode())).group_by("symbol")
+    rows = rows.join(newest.agg(newest=pl.col("session").max()), on="symbol", maintain_order="left")
+    largest = pl.col("volume") == pl.col("volume").max().over("group")
+    one = (largest.sum().over("group") == 1) & (pl.col("session") == pl.col("newest"))
+    kept = rows.filter(one & largest)
+    settled = rows.filter(one)
+    conflicting = disputed & ~group.is_in(settled["group"].unique().implode())
+    wanted = (begins & ~disputed).to_numpy().copy()
+    wanted[kept["place"].to_numpy()] = True
+    return good.filter(pl.Series(wanted)), good.filter(conflicting), kept.select("symbol", "session")
 
 
 def _same_key_as_previous(bars: pl.DataFrame) -> pl.Series:

@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import polars as pl
 
-__all__ = ["is_symbol", "normal_spelling", "spelling_key"]
+__all__ = ["is_dollar", "is_symbol", "normal_spelling", "spelling_key"]
+
+#: Companies whose letter is a share class, not a preferred's series, also behind an underscore: BRK_B.
+_CLASSED = (
+    "AKO|BBD|BF|BH|BIO|BRK|CBS|CIG|CRD|CWEN|EBR|FCE|GEF|GTN|HEI|HUB|HVT|JW|LEN|LGF|MKC|MOG|NYLD|PBR|RDS|STZ|TAP|UHAL"
+    "|VIA|WSO"
+)
 
 #: The longest symbol: an option-like name of a security that no exchange lists is longer.
 _LONGEST = 16
 #: Letters and digits in parts, between them one mark; ``^`` before an index (^GSPC) and after a preferred (ETI^).
-_PLAUSIBLE = r"^\^?[A-Za-z0-9]+(?:[.^/=-][A-Za-z0-9]+)*[\^#]?$"
+_PLAUSIBLE = r"^\^?[A-Za-z0-9]+(?:[.^/=_$-][A-Za-z0-9]+)*[\^#]?$"
 
 
 def is_symbol(symbol: pl.Series) -> pl.Series:
     """Whether each text can be a symbol, in ours or a vendor's spelling; a missing one cannot.
 
-    At most 16 characters: ASCII letters, of which there is at least one, digits, single marks ``. - / ^ =`` inside,
+    At most 16 characters: ASCII letters, of which there is at least one, digits, single marks ``. - / ^ = _ $`` inside,
     ``^`` or ``#`` (when issued) at the end, ``^`` at the beginning (an index). No blanks, so no sentence is one.
     """
     plausible = (
@@ -29,8 +35,17 @@ def is_symbol(symbol: pl.Series) -> pl.Series:
     return plausible.fill_null(value=False)
 
 
+#: How vendors write US dollars, lower case; cents and other countries' dollars are not.
+_DOLLARS = ("usd", "us$", "$", "us dollar", "us dollars", "u.s. dollar", "dollar", "dollars", "")
+
+
+def is_dollar(currency: pl.Expr) -> pl.Expr:
+    """Whether a currency is US dollars; one that is not said is."""
+    return currency.str.strip_chars().str.to_lowercase().is_in(_DOLLARS).fill_null(value=True)
+
+
 def normal_spelling(symbol: pl.Series) -> pl.Series:
-    """Our spelling of each symbol; what has no such marks stays as it is, letter case included."""
+    """Our spelling of each symbol, in upper case; what has no such marks stays as it is."""
     key = spelling_key(symbol)
     return key.str.replace_all("-", ".", literal=True)
 
@@ -39,8 +54,10 @@ def spelling_key(symbol: pl.Series) -> pl.Series:
     """One spelling for all vendors': ``-`` before a class, WS, U or R, and ``^`` before a preferred's series."""
     symbol = symbol.cast(pl.String).str.strip_chars()
     odd = symbol.filter(symbol.str.contains("[^A-Z]")).unique()
+    # Letters are upper case but for the p of a preferred: KIMpL.
+    upper = odd.str.replace(r"^([A-Z]+)p([A-Z]*)$", "$1^$2").str.to_uppercase()
     spelled = (
-        odd.str.replace(r"^([A-Z]+)p([A-Z]*)$", "$1^$2")
+        upper.str.replace(rf"^({_CLASSED})_([A-C])$", "$1-$2")
         .str.replace(r"^([A-Z]+)[-./ ]PR?[-. ]?([A-Z]?)$", "$1^$2")
         .str.replace_all(r"[_$]", "^")
         .str.replace_all(r"[./ +]", "-")

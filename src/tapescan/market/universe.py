@@ -19,7 +19,16 @@ import polars as pl
 
 from tapescan.market.spelling import spelling_key
 
-__all__ = ["COLUMNS", "SECTORS", "TYPES", "build_universe", "listing_numbers", "sector_name", "spelling_key"]
+__all__ = [
+    "COLUMNS",
+    "SECTORS",
+    "TYPES",
+    "build_universe",
+    "is_index",
+    "listing_numbers",
+    "sector_name",
+    "spelling_key",
+]
 
 #: Columns of the universe, all text; "" where nothing is known.
 COLUMNS = ("symbol", "name", "exchange", "sector", "industry", "country", "type")
@@ -51,6 +60,7 @@ TYPES = (
     "note",  # exchange-listed debt, and trust certificates of it
     "index",  # a market index itself, which nobody can buy
     "fund",  # closed-end and exchange-traded funds, exchange-traded notes
+    "test",  # an exchange's own symbols, with which it tries its machines
     "unknown",
 )
 
@@ -124,6 +134,7 @@ _TYPE_OF = {
     "preferred": "preferred",
     "preferred stock": "preferred",
     "note": "note",
+    "test": "test",
     "closed-end fund": "fund",
     "mutual fund": "fund",
 }
@@ -188,6 +199,9 @@ _FUND_NAME = (
     r"|\btax-(?:advantaged?|managed)\b|\bpremium income\b|\bdebt strategies\b|\bbond\b.*\btrust\b|\bglobal dividend\b"
 )
 
+#: Symbols that exchanges keep for tests, whatever is said of them.
+_TEST = r"^(?:Z[A-Z]ZZT|Z(?:TEST|TST|BZX|EXIT|IEXT|VV|XIET|VZZC)|[ACMNP]TEST(?:-[A-Z])?)$"
+
 _INDICES = ("SPX", "NDX", "IXIC", "COMP", "DJI", "DJIA", "RUT", "RUI", "RUA", "SOX", "NYA", "VIX", "MID", "OEX")
 _BENCHMARK_FUNDS = ("SPY", "QQQ", "IWM", "DIA", "VOO", "VTI", "IVV")
 
@@ -207,6 +221,11 @@ _FORM_SAYS = (
     ("common", r"^[A-Z]{4}[ABK]$"),
     ("fund", r"^[A-Z]{4}X$"),
 )
+
+
+def is_index(symbol: pl.Series) -> pl.Series:
+    """Whether each symbol is a market index, which has no volume and which nobody can buy."""
+    return symbol.is_in(list(_INDICES)) | symbol.str.starts_with("^").fill_null(value=False)
 
 
 def build_universe(listing: pl.DataFrame | None, symbols: Sequence[str]) -> pl.DataFrame:
@@ -277,10 +296,12 @@ def _type() -> pl.Expr:
     shares = by_name.is_in(["", "common"])
     bare = by_name.is_in(["", "common", "spac"]) & ~name.str.contains(_SHARES)
     return (
-        pl.when(code != "")
+        pl.when((code == "test") | pl.col("key").str.contains(_TEST))
+        .then(pl.lit("test"))
+        .when(code != "")
         .then(code)
         # Benchmarks are seldom in a listing of shares, and nobody trades an index.
-        .when((name == "") & pl.col("symbol").is_in(_INDICES))
+        .when((name == "") & (pl.col("symbol").is_in(_INDICES) | pl.col("symbol").str.starts_with("^")))
         .then(pl.lit("index"))
         .when((name == "") & pl.col("symbol").is_in(_BENCHMARK_FUNDS))
         .then(pl.lit("fund"))

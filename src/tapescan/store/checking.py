@@ -15,6 +15,7 @@ __all__ = ["check_rows", "in_form", "quarantined"]
 def check_rows(table: Table, rows: pl.DataFrame, rules: Rules, report: ImportReport) -> Checked:
     """Check rows as their table declares, and count them in the report."""
     checked = table.check(table, rows, rules)
+    report.notes += checked.notes
     reasons = dict(checked.refused["reason"].value_counts(sort=True).iter_rows())
     if table.kept == "history":
         good = checked.good

@@ -16,7 +16,7 @@ import polars as pl
 
 from tapescan.core.errors import StoreError
 from tapescan.core.progress import Progress, silent
-from tapescan.market.quality import BAR_COLUMNS, sort_bars
+from tapescan.market.quality import BAR_COLUMNS, differ, sort_bars
 from tapescan.store.checking import quarantined
 from tapescan.store.report import ImportReport
 from tapescan.store.table import PARTITION, Conflict, StoredTable, store_errors
@@ -224,7 +224,8 @@ def _status(bars: pl.DataFrame, stored: pl.DataFrame, first_come: bool) -> pl.Se
             maintain_order="left",
         )
     never = pl.lit(dt.date.min)
-    differs = pl.any_horizontal(pl.col(name) != pl.col(f"old_{name}") for name in _VALUES)
+    # What a vendor rounds otherwise is the same bar.
+    differs = pl.any_horizontal(differ(pl.col(name), pl.col(f"old_{name}")) for name in _VALUES)
     later = pl.any_horizontal(
         pl.col(name).fill_null(never) > pl.col(f"old_{name}").fill_null(never) for name in ("adjusted_to", "total_to")
     )

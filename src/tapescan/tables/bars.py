@@ -6,10 +6,12 @@ from collections.abc import Collection
 
 import polars as pl
 
+from tapescan.core.errors import FileError
 from tapescan.market.quality import BAR_COLUMNS, PRICES, check_bars
-from tapescan.tables.definition import Checked, Field, Rules, Table, Whole
+from tapescan.market.universe import is_index
+from tapescan.tables.definition import Checked, Field, File, Rules, Table, Whole
 from tapescan.tables.kinds import BARS
-from tapescan.tables.names import DATE, SYMBOL
+from tapescan.tables.names import CURRENCY, DATE, SYMBOL
 
 __all__ = ["BAR_FIELDS", "TABLE"]
 
@@ -22,8 +24,8 @@ BAR_FIELDS = {
     "open": Field(_FLOAT, "$", ("o", "openprice"), needed=True),
     "high": Field(_FLOAT, "$", ("h", "highprice"), needed=True),
     "low": Field(_FLOAT, "$", ("l", "lowprice"), needed=True),
-    "close": Field(_FLOAT, "$", ("c", "closeprice", "last"), needed=True),
-    "volume": Field(_FLOAT, "shares", ("vol", "v"), needed=True),
+    "close": Field(_FLOAT, "$", ("c", "closeprice", "closelast", "last", "lastprice", "price"), needed=True),
+    "volume": Field(_FLOAT, "shares", ("vol", "v", "totalvolume", "sharestraded"), needed=True),
 }
 #: What the store knows besides of a bar; `market.adjust` explains the two days.
 STAMPS = {
@@ -40,7 +42,70 @@ def _told(found: Collection[str]) -> bool:
 
 def _check(table: Table, rows: pl.DataFrame, rules: Rules) -> Checked:
     del table
-    return Checked(*check_bars(rows.with_columns(pl.col(BAR_COLUMNS[2:]).cast(pl.Float64)), rules.sessions))
+    good, refused, twice = check_bars(rows.with_columns(pl.col(BAR_COLUMNS[2:]).cast(pl.Float64)), rules.sessions)
+    return Checked(good, refused, _said_twice(twice))
+
+
+def _said_twice(twice: pl.DataFrame) -> tuple[str, ...]:
+    if twice.is_empty():
+        return ()
+    symbol, session = twice.row(0)
+    bars = "a bar was" if len(twice) == 1 else f"{len(twice):,} bars were"
+    return (
+        f"{bars} there twice on the newest day, as {symbol} on {session}: the one with the larger volume is kept, the"
+        " other is of a session that still ran",
+    )
+
+
+#: Words of a column that says how long a bar is. What is no day is refused, or gathered.
+_DAYS = ("d", "1d", "day", "1day", "daily", "1 day", "1440", "ohlcv-1d", "35", "86400", "")
+_LONGER = ("w", "1w", "week", "weekly", "m", "1mo", "mo", "month", "monthly", "q", "quarterly", "y", "yearly")
+
+
+def _prepare(rows: pl.DataFrame, file: File) -> pl.DataFrame:
+    """Daily bars alone, and a volume of zero for market indices, which have none."""
+    if "period" in rows.columns:
+        rows = _of_a_day(rows, file).drop("period")
+    if "fixed" in rows.columns:
+        rows = _from_fixed_point(rows).drop("fixed")
+    if "volume" in rows.columns and not rows["volume"].null_count():
+        return rows
+    index = is_index(rows["symbol"])
+    if "volume" not in rows.columns:
+        if not index.all():
+            other = rows["symbol"].filter(~index)[0]
+            raise FileError(
+                f"{file.shown}: no column for volume",
+                f"bars need it, but for those of a market index, and {other} is none",
+            )
+        return rows.with_columns(volume=pl.lit(0.0))
+    return rows.with_columns(volume=pl.when(index).then(pl.col("volume").fill_null(0.0)).otherwise("volume"))
+
+
+def _of_a_day(rows: pl.DataFrame, file: File) -> pl.DataFrame:
+    word = rows["period"].cast(pl.String).str.strip_chars().str.to_lowercase().fill_null("")
+    daily = word.is_in(_DAYS)
+    if daily.all():
+        return rows
+    others = word.filter(~daily).unique().sort()
+    longer = others.is_in(_LONGER)
+    if file.gather and not longer.any():
+        return rows
+    named = ", ".join(repr(one) for one in others.head(3))
+    if daily.any():
+        number = int((~daily).sum())
+        file.notes.append(f"{file.shown}: passed over {number:,} bars of another period than a day ({named})")
+        return rows.filter(daily)
+    hint = "give daily bars" if longer.any() else "give daily bars, or let it make some of these: --gather"
+    raise FileError(f"{file.shown}: its bars are not daily: their period is {named}", hint)
+
+
+def _from_fixed_point(rows: pl.DataFrame) -> pl.DataFrame:
+    """Databento's prices in billionths of a dollar as dollars; those with a point are dollars already."""
+    whole = rows.select(pl.all_horizontal((pl.col(PRICES) >= 1e5) | pl.col(PRICES).is_null()).all()).item()
+    if not whole:
+        return rows
+    return rows.with_columns(pl.when(pl.col(name) < 9.2e18).then(pl.col(name) / 1e9).alias(name) for name in PRICES)
 
 
 def _stamp(good: pl.DataFrame, whole: Whole) -> pl.DataFrame:
@@ -76,7 +141,14 @@ TABLE = Table(
     in_files=True,
     told=_told,
     # The time of day in a column of its own tells intraday bars.
-    extras={"clock": ("time",)},
+    extras={
+        "clock": ("time",),
+        "period": ("per", "period", "interval", "timeframe", "barsize", "rtype"),
+        "currency": CURRENCY,
+        "fixed": ("publisherid",),
+    },
+    instead={"volume": ()},
+    prepare=_prepare,
     check=_check,
     stamp=_stamp,
     beside="other_bars",

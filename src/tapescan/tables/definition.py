@@ -11,7 +11,7 @@ import polars as pl
 
 from tapescan.core.settings import Adjustment
 
-__all__ = ["Checked", "Field", "Kind", "Rules", "Span", "Table", "Whole", "check_keys", "stamp_nothing"]
+__all__ = ["Checked", "Field", "File", "Kind", "Rules", "Span", "Table", "Whole", "check_keys", "stamp_nothing"]
 
 #: How a vendor is asked for a kind of data: for the sessions that are missing; for a span of dates since it was asked
 #: the last time; for the statements of companies; for all there is.
@@ -37,6 +37,7 @@ class Field:
     plausible : inclusive range in files; what lies outside is taken as missing.
     compared : whether another value of it alone makes a row another one.
     cleared : an absent value takes the stored one away, where the row names its source.
+    ratio : whether files may write it as one number for another: ``4:1``, ``1-for-10``.
     """
 
     type: pl.DataType
@@ -47,6 +48,7 @@ class Field:
     plausible: tuple[float, float] | None = None
     compared: bool = True
     cleared: bool = False
+    ratio: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,12 @@ class Rules:
 
 @dataclass(frozen=True)
 class Checked:
-    """Rows after their check: the good ones, each key once, and the refused ones with their ``reason``."""
+    """Rows after their check: the good ones, each key once, the refused ones with their ``reason``, and what a person
+    should know of it."""
 
     good: pl.DataFrame
     refused: pl.DataFrame
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,8 +119,23 @@ class Whole:
     last: dt.date | None = None
 
 
+@dataclass(frozen=True)
+class File:
+    """The file, or frame, whose rows are made ready.
+
+    shown : its name in messages. notes : what a person should know, one line each. gather : whether intraday bars are
+    made daily ones.
+    """
+
+    shown: str
+    notes: list[str]
+    gather: bool = False
+
+
 Check: TypeAlias = Callable[["Table", pl.DataFrame, Rules], Checked]
 Stamp: TypeAlias = Callable[[pl.DataFrame, Whole], pl.DataFrame]
+#: Rows of a file in the table's columns and extras, made ready for the check.
+Prepare: TypeAlias = Callable[[pl.DataFrame, File], pl.DataFrame]
 #: Whether a file that has these of a table's columns is one of that table.
 Told: TypeAlias = Callable[[Collection[str]], bool]
 
@@ -127,6 +146,12 @@ def check_keys(table: Table, rows: pl.DataFrame, rules: Rules) -> Checked:
     refused = rows.filter(missing).with_columns(reason=pl.lit("missing value"))
     good = rows.filter(~missing).unique(list(table.key), keep=rules.keep, maintain_order=True).sort(table.key)
     return Checked(good, refused)
+
+
+def prepare_nothing(rows: pl.DataFrame, file: File) -> pl.DataFrame:
+    """For a table whose rows are ready as they stand."""
+    del file
+    return rows
 
 
 def stamp_nothing(good: pl.DataFrame, whole: Whole) -> pl.DataFrame:
@@ -146,7 +171,8 @@ class Table:
     scanned : whether a scan's result hangs on it. in_files : whether files may hold it.
     spans : whether a vendor's whole answer for a span of `known` takes out what it no longer has.
     beside : the table for what a second source says of a stored key. extras : columns of its files that are looked at
-    and not stored.
+    and not stored. instead : a needed column that a file need not have, and the extras of which `prepare` makes it.
+    carried : whether files of bars may have its value in a column; values there that say nothing, None for not.
     """
 
     name: str
@@ -163,6 +189,9 @@ class Table:
     in_files: bool = False
     told: Told | None = None
     extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    instead: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    carried: tuple[float, ...] | None = None
+    prepare: Prepare = prepare_nothing
     check: Check = check_keys
     stamp: Stamp = stamp_nothing
     spans: bool = False

@@ -7,7 +7,7 @@ import polars as pl
 from tapescan.tables.actions import check_actions
 from tapescan.tables.definition import Field, Table, Whole
 from tapescan.tables.kinds import ACTIONS
-from tapescan.tables.names import EX_DATE, SYMBOL
+from tapescan.tables.names import CURRENCY, EX_DATE, SYMBOL
 
 __all__ = ["TABLE"]
 
@@ -29,7 +29,10 @@ TABLE = Table(
         "amount": Field(
             pl.Float64(),
             "$ a share, in the share basis of adjusted_to",
-            ("dividend", "dividends", "cashamount", "dividendamount", "div"),
+            (
+                *("dividend", "dividends", "cashamount", "dividendamount", "div", "divcash", "exdividend"),
+                *("cashdividend", "dividendcash", "cashdividends", "dividendpershare", "dps"),
+            ),
             needed=True,
         ),
         "adjusted_to": Field(pl.Date(), "day through which splits are inside the amount", given=False),
@@ -45,6 +48,9 @@ TABLE = Table(
     scanned=True,
     in_files=True,
     told=lambda found: {"amount", "ex_date"} <= set(found),
+    # Two equal ones of a day, a regular and a special one, are told apart by their type.
+    extras={"kind": ("type", "dividendtype", "distributiontype"), "currency": CURRENCY},
+    carried=(0.0,),
     check=check_actions,
     stamp=_stamp,
     spans=True,

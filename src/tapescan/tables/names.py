@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["DATE", "EX_DATE", "SYMBOL"]
+__all__ = ["CURRENCY", "DATE", "EX_DATE", "SYMBOL"]
 
-SYMBOL = ("symbol", "ticker", "sym", "code", "instrument", "actsymbol")
-DATE = ("date", "session", "sessiondate", "tradedate", "datetime", "timestamp", "ts", "time", "day")
-EX_DATE = ("exdate", "exdividenddate", "executiondate", *DATE)
+SYMBOL = ("symbol", "ticker", "sym", "code", "instrument", "actsymbol", "instrumentcode", "tickersymbol")
+DATE = (
+    *("date", "session", "sessiondate", "tradedate", "tradingday", "tradingdate", "datetime", "timestamp", "ts"),
+    *("windowstart", "tsevent", "dtyyyymmdd", "pricedate", "quotedate", "dateutc", "begins", "beginsat", "time"),
+    *("day", "t"),
+)
+EX_DATE = ("exdate", "exdividenddate", "executiondate", "exeffdate", "exdivdate", "effectivedate", "splitdate", *DATE)
+CURRENCY = ("currency", "currencycode", "ccy", "currencyname", "tradingcurrency", "quotecurrency", "cashcurrency")

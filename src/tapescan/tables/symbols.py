@@ -4,13 +4,54 @@ from __future__ import annotations
 
 import polars as pl
 
-from tapescan.tables.definition import Field, Table
+from tapescan.market.spelling import is_dollar
+from tapescan.tables.definition import Field, File, Table
 from tapescan.tables.kinds import UNIVERSE
-from tapescan.tables.names import SYMBOL
+from tapescan.tables.names import CURRENCY, SYMBOL
 
 __all__ = ["TABLE"]
 
 _TEXT = pl.String()
+
+#: Listings of so many rows name some company above this value; one that names none counts in millions.
+_LISTED, _LARGEST = 50, 1e8
+#: No share's whole company changes hands in a day.
+_TURNED = 1.0
+
+
+def _prepare(rows: pl.DataFrame, file: File) -> pl.DataFrame:
+    """What the directory's marks say as a type; shares of other countries' exchanges left out; dollars."""
+    if "currency" in rows.columns:
+        foreign = rows.filter(~is_dollar(pl.col("currency")))
+        if len(foreign):
+            some = ", ".join(foreign["symbol"].drop_nulls().head(3))
+            file.notes.append(f"{file.shown}: passed over {len(foreign):,} listed in another currency ({some})")
+            rows = rows.filter(is_dollar(pl.col("currency")))
+    said = pl.col("type") if "type" in rows.columns else pl.lit(None, pl.String)
+    marks = [
+        pl.when(pl.col(name).str.to_uppercase() == "Y").then(pl.lit(word))
+        for name, word in (("test", "TEST"), ("etf", "ETF"), ("nextshares", "ETF"))
+        if name in rows.columns
+    ]
+    if marks:
+        rows = rows.with_columns(type=pl.coalesce(*marks, said))
+    if "market_cap" in rows.columns and (times := _unit(rows)) != 1.0:
+        file.notes.append(f"{file.shown}: its market values are in millions of dollars")
+        rows = rows.with_columns(pl.col("market_cap") * times)
+    return rows.drop("currency", "etf", "test", "nextshares", "price", "volume", strict=False)
+
+
+def _unit(rows: pl.DataFrame) -> float:
+    """Dollars that one unit of the file's market values is: told by what changes hands, or by the largest of many."""
+    if {"price", "volume"} <= set(rows.columns):
+        price, volume = (rows[name].cast(pl.Float64, strict=False) for name in ("price", "volume"))
+        turned = (price * volume / rows["market_cap"]).drop_nulls()
+        turned = turned.filter(turned.is_finite())
+        if len(turned):
+            return 1e6 if turned.median() > _TURNED else 1.0  # type: ignore[operator]
+    largest = rows["market_cap"].max()
+    return 1e6 if rows["market_cap"].count() >= _LISTED and largest < _LARGEST else 1.0  # type: ignore[operator]
+
 
 TABLE = Table(
     name="symbols",
@@ -29,7 +70,7 @@ TABLE = Table(
         "market_cap": Field(
             pl.Float64(),
             "$, as of `as_of`",
-            ("marketcap", "marketcapitalization", "mktcap"),
+            ("marketcap", "marketcapitalization", "mktcap", "marketvalue", "marketcapusd"),
             given=False,
             plausible=(0.0, 1e18),
         ),
@@ -47,5 +88,14 @@ TABLE = Table(
     offers=("universe",),
     scanned=True,
     in_files=True,
+    extras={
+        "etf": ("etf", "isetf"),
+        "test": ("testissue", "istest"),
+        "nextshares": ("nextshares",),
+        "currency": CURRENCY,
+        "price": ("price", "lastsale", "lastprice", "close"),
+        "volume": ("volume",),
+    },
+    prepare=_prepare,
     told=lambda found: "symbol" in found and any(name in found for name in ("name", "exchange", "sector")),
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tapescan.core.errors import FileError
-from tapescan.importing.formats import printable
+from tapescan.importing.texts import printable
 from tapescan.models.judging.unseen import Unseen
 from tapescan.models.registry.record import MODEL, JudgementRecord, Record, SummaryRecord, from_judgement
 from tapescan.models.report.charts import PLOTS

@@ -1,0 +1,39 @@
+"""Text of files: as a message can show it, and what stands for nothing."""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+from tapescan.core.errors import FileError
+
+__all__ = ["NO_VALUE", "place_of", "plain", "printable", "refuse_no_text"]
+
+#: What stands for "no value" among numbers and dates. Never applied to symbols: NA, NULL and TRUE are tickers.
+NO_VALUE = ("", "na", "n/a", "null", "none", "nan", "nat", "-", "--", "#n/a")
+
+
+def plain(name: str) -> str:
+    """A column name without case, spaces and punctuation, and without a number before it (``4. close``)."""
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"^\d+[a-z]?\.\s*", "", name.lower()))
+
+
+def printable(text: str, length: int = 200) -> str:
+    """Text of a file as a message can show it: on one line, without bytes that upset a terminal, and not endless."""
+    shown = "".join(c if c.isprintable() and c != "\ufffd" else " " for c in text[: 4 * length])
+    shown = " ".join(shown.split())
+    return shown if len(shown) <= length else shown[: length - 3] + "..."
+
+
+def place_of(at: int, first_row: int | None) -> str:
+    """A row's place. first_row : the file's line of the first value; None counts rows from 1."""
+    return f"row {at + 1}" if first_row is None else f"line {at + first_row}"
+
+
+def refuse_no_text(values: pl.Series, path: str, column: str) -> None:
+    """Raises `FileError` for a column that is no text."""
+    if values.dtype not in (pl.String, pl.Categorical, pl.Enum):
+        raise FileError(
+            f"{path}: column {printable(column)} holds {values.dtype}", "text is expected; write symbols as text"
+        )

@@ -1,0 +1,72 @@
+"""Names of files: the symbol that a vendor means, or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tapescan.core.errors import FileError, OptionError
+from tapescan.importing.importing import import_files
+from tapescan.importing.readers import read_as
+from tapescan.importing.symbols import file_symbol
+from tapescan.store import Store
+from tests.importing.files import HEADER, ROW, write
+
+NAMES = {
+    "AAPL.csv": "AAPL", "aapl.csv": "AAPL", "aapl.us.txt": "AAPL", "aapl.us.txt.gz": "AAPL", "AAPL.parquet": "AAPL",
+    "KIMpL.csv": "KIM^L", "KIM_L.csv": "KIM^L", "BRK_B.csv": "BRK.B", "BRK-B.csv": "BRK.B", "brk-b.us.txt": "BRK.B",
+    "BF.B.csv": "BF.B", "RAC-WS.csv": "RAC.WS", "^GSPC.csv": "^GSPC", "DATA.csv": "DATA", "A.csv": "A",
+    "daily_AAPL.csv": "AAPL", "daily_adjusted_AAPL.csv": "AAPL", "msft_us_d.csv": "MSFT", "brk-b_us_d.csv": "BRK.B",
+    "AAPL (1).csv": "AAPL", "AAPL - Copy.csv": "AAPL", "BATS_AAPL, 1D.csv": "AAPL", "NASDAQ_AAPL, 1D.csv": "AAPL",
+    "NYSE_BRK.B, 1D.csv": "BRK.B", "AAPL Historical Data.csv": "AAPL", "AAPL_2016-01-01_2025-07-09.csv": "AAPL",
+    "AAPL_full_1day_adjsplitdiv.txt": "AAPL", "AAPL_splits.csv": "AAPL", "AAPL-dividends.csv": "AAPL",
+    "vix_no_volume.csv": "VIX", "nan.us.txt": "NAN", "true.us.txt": "TRUE", "null.us.txt": "NULL",
+    "AAPL_1D.csv": "AAPL",
+    "AAPL_daily_prices.csv": "AAPL", "prices_AAPL.csv": "AAPL",
+}  # fmt: skip
+NONE = (
+    "HistoricalData_1752000000000.csv", "NASDAQ_20250709.csv", "yahoo_splits.csv", "nasdaq_dividends.csv",
+    "2025-07-07.csv.gz", "data.csv", "prices.csv", "bars.csv", "table.csv", "my portfolio.csv", "AAPL,MSFT.csv",
+    "export-2025.xlsx", "stock.csv", "download (3).csv", "1752000000.csv", "quotes_all.csv", "all_stocks_5yr.csv",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_tells_a_symbol(name: str) -> None:
+    assert file_symbol(name) == NAMES[name]
+
+
+@pytest.mark.parametrize("name", NONE)
+def test_a_name_that_tells_none(name: str) -> None:
+    assert file_symbol(name) is None
+
+
+def test_a_file_whose_name_is_no_symbol_is_refused_and_taken_when_it_is_said(store: Store, tmp_path: Path) -> None:
+    bare = (HEADER + ROW).replace("symbol,", "").replace("NA,", "")
+    path = write(tmp_path, "HistoricalData_1752000000000.csv", bare)
+    with pytest.raises(FileError, match=r"no column for symbol .*, and its name is no symbol; add a column symbol"):
+        import_files(store, [path])
+    import_files(store, [path], how=read_as(symbol="brk-b"))
+    assert store.known().bars()["symbol"].to_list() == ["BRK.B"]
+    with pytest.raises(OptionError, match="symbol: 'my shares of it' is no symbol"):
+        read_as(symbol="my shares of it")
+
+
+def test_a_folder_of_such_names(store: Store, tmp_path: Path) -> None:
+    bare = (HEADER + ROW).replace("symbol,", "").replace("NA,", "")
+    for name in ("daily_AAPL.csv", "msft_us_d.csv", "BRK_B.csv"):
+        write(tmp_path, f"in/{name}", bare)
+    import_files(store, [tmp_path / "in"])
+    assert store.known().bars()["symbol"].to_list() == ["AAPL", "BRK.B", "MSFT"]
+
+
+def test_symbols_in_columns_have_one_spelling_and_case(store: Store, tmp_path: Path) -> None:
+    written = ("aapl", "Aapl", "AAPL.US", "NASDAQ:AAPL", " AAPL ")
+    for symbol in written:
+        import_files(store, [write(tmp_path, "x.csv", HEADER + ROW.replace("NA", symbol, 1))])
+    assert store.known().bars()["symbol"].to_list() == ["AAPL"]
+    classes = ("BRK B", "BRK/B", "brk.b", "BRK_B", "BRK-B")
+    for symbol in classes:
+        import_files(store, [write(tmp_path, "x.csv", HEADER + ROW.replace("NA", symbol, 1))])
+    assert store.known().bars()["symbol"].to_list() == ["AAPL", "BRK.B"]
