@@ -90,6 +90,8 @@ def find_broken_keys(known: KnownStore) -> pl.DataFrame:
             continue
         # Of what changes a value has a row each time it changed, and two sources may say it.
         key = [*table.key, "source", table.known] if table.kept == "changes" else list(table.key)
+        if table.kept == "versions":
+            key.append(table.known)
         needed = pl.all_horizontal(pl.col(name).is_not_null() for name in table.key if name != "start")
         counted = known.scan(table.name).select(pl.len(), whole=needed.sum(), keys=pl.struct(key).n_unique())
         rows, whole, keys = counted.collect().row(0)

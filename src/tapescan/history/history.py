@@ -21,6 +21,7 @@ from tapescan.core.errors import InputError, OptionError, StoreError
 from tapescan.core.typing import Days
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.index import EQUAL_WEIGHTED, MARKET_SYMBOL, IndexOfAll, MarketIndex, own_index
+from tapescan.market.lives import of_their_life
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
 from tapescan.store import Store
 from tapescan.tables.registry import find_table, stored_tables
@@ -151,7 +152,8 @@ def _of_store(store: Store, end: dt.date | None) -> History:
     first, newest = _range(dated, end)
 
     def stamped(symbols: Sequence[str]) -> pl.DataFrame:
-        return sort_bars(known.stamped_bars(symbols=symbols).select(*BAR_COLUMNS, "adjusted_to", "total_to"))
+        bars = sort_bars(known.stamped_bars(symbols=symbols).select(*BAR_COLUMNS, "adjusted_to", "total_to"))
+        return of_their_life(bars, known.lives(bars))
 
     versions = {table.name: known.versions[table.name] for table in stored_tables() if table.name in known}
     about = {"store": versions, "end": str(newest)}

@@ -19,6 +19,7 @@ from tapescan.core.typing import Ints
 from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.dividends import dividend_rows
+from tapescan.market.funds import FUND_SESSIONS, funds_among
 from tapescan.market.index import MARKET_SYMBOL, MarketIndex, own_index
 from tapescan.market.panel import Panel, build_panel
 from tapescan.market.quality import check_bars
@@ -103,19 +104,60 @@ def market_of_store(
         raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
     known = store.known(as_of).at_newest_session()
     newest = known.newest_session
-    bars = known.bars(adjust=adjust, sessions=None if rows is None else int(rows * GAPS))
+    bars, lives = known.bars_and_lives(adjust=adjust, sessions=None if rows is None else int(rows * GAPS))
     panel = build_panel(bars, rows=rows, index=_market_index(bars, newest))
     # All that have a bar by then, also those whose newest one is too old to have been read.
-    dated = known.newest().select("symbol", "newest", "bars")
-    notes = (*_calendar_notes(newest, as_of), *_thin_notes(dated, newest))
+    dated = _of_this_life(known.newest().select("symbol", "newest", "bars"), bars, lives)
+    listing = known.read("symbols")
+    notes = (
+        *_calendar_notes(newest, as_of),
+        *_thin_notes(dated, newest),
+        *_life_notes(lives),
+        *_listing_notes(listing, newest),
+    )
     versions = {table.name: known.versions[table.name] for table in stored_tables() if _is_scanned(table, known)}
     provenance = {"store": versions, "adjust": adjust}
-    market = _market(panel, dated, known.read("symbols"), known.refused("bars")["symbol"], provenance, notes)
+    market = _market(panel, dated, listing, known.refused("bars")["symbol"], provenance, notes)
+    market = replace(market, universe=_with_funds(market, bars, known.sessions))
     market = replace(market, models=models_folder(store), adjust=adjust, store=store)
     if "dividends" in known:
         paid = dividend_rows(panel.symbols, known.read("dividends"), known.read("splits"), newest)
         market = replace(market, dividends=paid)
     return replace(market, fundamentals=_fundamentals(known, market)) if "facts" in known else market
+
+
+def _of_this_life(dated: pl.DataFrame, bars: pl.DataFrame, lives: pl.DataFrame) -> pl.DataFrame:
+    """With the number of bars since a symbol began anew."""
+    if lives.is_empty():
+        return dated
+    mine = bars.filter(pl.col("symbol").is_in(lives["symbol"].implode())).group_by("symbol").agg(own=pl.len())
+    counted = dated.join(mine, on="symbol", how="left", maintain_order="left")
+    return counted.with_columns(bars=pl.col("own").cast(pl.Int64).fill_null(pl.col("bars"))).drop("own")
+
+
+def _life_notes(lives: pl.DataFrame) -> tuple[str, ...]:
+    if lives.is_empty():
+        return ()
+    some = ", ".join(f"{symbol} on {day}" for symbol, day in lives.select("symbol", "begin").head(3).iter_rows())
+    more = f" and {len(lives) - 3} more" if len(lives) > 3 else ""
+    return (f"another company took over a ticker, whose history begins anew: {some}{more}",)
+
+
+#: A listing that is so many days younger than the session says little of that day.
+_LATER = dt.timedelta(days=7)
+
+
+def _listing_notes(listing: pl.DataFrame, newest: dt.date) -> tuple[str, ...]:
+    """That names, sectors and types are those of a later day, where the store has no others."""
+    since = pl.coalesce("known_from", "as_of")
+    later = listing.filter(since > newest + _LATER).select(since.min().alias("day"), number=pl.len())
+    day, number = later.row(0)
+    if not number:
+        return ()
+    return (
+        f"names, sectors and types of {number:,} of {len(listing):,} listed symbols are those of {day} or later: the"
+        " store has no listing of before",
+    )
 
 
 def _is_scanned(table: Table, known: KnownStore) -> bool:
@@ -229,6 +271,18 @@ def _market(
     )
     universe = universe.with_columns(sessions_behind=_sessions_behind(universe["newest"], as_of))
     return Market(panel, universe, provenance, notes)
+
+
+def _with_funds(market: Market, bars: pl.DataFrame, sessions: pl.Series) -> pl.DataFrame:
+    """The universe, in which what no listing names and what behaves as a fund is one."""
+    universe = market.universe
+    unknown = universe["symbol"].filter(universe["type"] == "unknown")
+    if unknown.is_empty():
+        return universe
+    index = bars.filter(pl.col("symbol") == MARKET_SYMBOL)["close"].tail(FUND_SESSIONS)
+    funds = unknown.filter(funds_among(unknown, bars, sessions, index if len(index) else None))
+    fund = pl.when((pl.col("type") == "unknown") & pl.col("symbol").is_in(funds.implode())).then(pl.lit("fund"))
+    return universe.with_columns(fund.otherwise("type").alias("type"))
 
 
 def _delisted(symbols: pl.Series, listing: pl.DataFrame) -> pl.Series:

@@ -48,7 +48,7 @@ def table_of(names: Sequence[str], path: str, *, symbol_elsewhere: bool) -> tupl
             "bars need symbol, date, open, high, low, close, volume",
         )
     missing = [name for name in table.needed if name not in columns and not _is_made(table, name, columns)]
-    if symbol_elsewhere and table.known and "symbol" in missing:
+    if symbol_elsewhere and table.dated and "symbol" in missing:
         missing.remove("symbol")
     if missing:
         raise FileError(

@@ -204,7 +204,7 @@ def _one_usable_row(table: Table, inputs: Sequence[Input], rows: pl.DataFrame, c
         mine = refused.filter(pl.col("given") == number)
         reason, count = mine["reason"].value_counts(sort=True).row(0)
         first = mine.filter(pl.col("reason") == reason).row(0, named=True)
-        where = f"{first['symbol']} on {first[table.known]}" if table.known else first["symbol"]
+        where = f"{first['symbol']} on {first[table.known]}" if table.dated else first["symbol"]
         others = refused.filter(
             pl.col("given") != number, *(pl.col(name).eq_missing(first[name]) for name in table.key)
         )

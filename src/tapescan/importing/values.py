@@ -118,7 +118,7 @@ class _Columns:
         if not (odd.any() or absent.any() or text.any()):
             return np.ones(len(odd), np.bool_)
         # A listing has rows of nothing but text; a row of all else has a number or a date.
-        none = (self._empty() & (odd | absent | text)) if self._table.known else odd | (self._empty() & absent)
+        none = (self._empty() & (odd | absent | text)) if self._table.dated else odd | (self._empty() & absent)
         told = none & (odd | text)
         if told.any():
             self._tell(told, notes)
@@ -131,7 +131,7 @@ class _Columns:
         for name, values in self.values.items():
             if is_number(self._table, name) or name in self.stamps:
                 empty &= values.is_null().to_numpy()
-            elif not self._table.known and name in self._table.fields and name not in ("symbol", "source"):
+            elif not self._table.dated and name in self._table.fields and name not in ("symbol", "source"):
                 empty &= (values.is_null() | (values == "")).to_numpy()
         return empty
 

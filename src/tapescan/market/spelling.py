@@ -26,8 +26,8 @@ _PLAUSIBLE = r"^\^?[A-Za-z0-9]+(?:[.^/=_$-][A-Za-z0-9]+)*[\^#]?$"
 def is_symbol(symbol: pl.Series) -> pl.Series:
     """Whether each text can be a symbol, in ours or a vendor's spelling; a missing one cannot.
 
-    At most 16 characters: ASCII letters, of which there is at least one, digits, single marks ``. - / ^ = _ $`` inside,
-    ``^`` or ``#`` (when issued) at the end, ``^`` at the beginning (an index). No blanks, so no sentence is one.
+    At most 16 characters: ASCII letters, of which there is at least one, digits, single marks ``. - / ^ = _ $``
+    inside, ``^`` or ``#`` (when issued) at the end, ``^`` at the beginning (an index). No blanks, so no sentence.
     """
     plausible = (
         symbol.str.contains(_PLAUSIBLE) & symbol.str.contains("[A-Za-z]") & (symbol.str.len_chars() <= _LONGEST)

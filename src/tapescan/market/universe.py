@@ -60,6 +60,7 @@ TYPES = (
     "note",  # exchange-listed debt, and trust certificates of it
     "index",  # a market index itself, which nobody can buy
     "fund",  # closed-end and exchange-traded funds, exchange-traded notes
+    "when-issued",  # what is not there yet: shares of a spin-off or after a split
     "test",  # an exchange's own symbols, with which it tries its machines
     "unknown",
 )
@@ -143,6 +144,7 @@ _TYPE_OF = {
 #: Income Fund Common Shares" is a fund, its "Series A Preferred Shares" are not; an "Acquisition Corp.
 #: Warrant" is a warrant before it is a blank-check company.
 _NAME_SAYS = (
+    ("when-issued", r"\bwhen[- ]?(?:issued|distributed)\b|\bex-distribution\b"),
     ("warrant", r"\bwarrants?\b|\bwts?\b|\(adw\)"),
     ("adr", r"\bamerican deposit[ao]ry\b"),
     # "Rights" belongs to companies' names too: only at the end, or as what is bought or received.
@@ -208,6 +210,7 @@ _BENCHMARK_FUNDS = ("SPY", "QQQ", "IWM", "DIA", "VOO", "VTI", "IVV")
 #: What the form of a symbol says, on the one spelling of ``spelling_key``. The fifth letter is Nasdaq's own
 #: rule; L, Z, G, H, I and others stand for preferreds and notes alike and say nothing here.
 _FORM_SAYS = (
+    ("when-issued", r"-WI$|#$"),
     ("preferred", r"\^"),
     ("warrant", r"-WS(?:-?[A-Z])?$"),
     ("right", r"-R$"),
@@ -293,6 +296,9 @@ def _type() -> pl.Expr:
     name, industry = pl.col("lower name"), pl.col("lower industry")
     code = pl.col("type").str.to_lowercase().replace_strict(_TYPE_OF, default="")
     by_name, by_form, by_industry = pl.col("by name"), pl.col("by form"), pl.col("by industry")
+    # A bank's name may hold the word, as "Bank Nova Scotia Halifax Pfd 3 Ordinary Shares" does.
+    plain_shares = name.str.contains(_ENDS_AS_SHARES) & ~name.str.contains(_OF_PREFERRED)
+    by_name = pl.when((by_name == "preferred") & plain_shares).then(pl.lit("common")).otherwise(by_name)
     shares = by_name.is_in(["", "common"])
     bare = by_name.is_in(["", "common", "spac"]) & ~name.str.contains(_SHARES)
     return (
@@ -324,6 +330,13 @@ def _type() -> pl.Expr:
         .alias("type")
     )
 
+
+#: A name that ends as that of plain shares, and one of preferreds all the same.
+_ENDS_AS_SHARES = r"\b(?:ordinary|common) (?:shares?|stock|shs)$"
+_OF_PREFERRED = (
+    r"\bpreferred (?:stock|shares?|securities|income|and)\b|\bdep(?:ositary)?\b"
+    r"|\b(?:each|representing|convertible|interest in)\b"
+)
 
 #: A name that says itself that the security is shares.
 _SHARES = r"\bcommon|\bordinary|\bshares?\b|\bstock\b"

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from tapescan.columns.factors import FACTORS
 from tapescan.columns.registry import sources_of
@@ -94,6 +95,7 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
             *_unknown_notes(section, request, unknown, shares),
             *model_notes(request.models, forecasts),
             *_screen_notes(request, matched),
+            *_unlisted_notes(section, frame["symbol"].head(coverage.ranked)),
         ),
         section=section,
         features=request.named,
@@ -120,6 +122,17 @@ def _unknown_notes(
         if asked:
             notes.append(f"{', '.join(asked)}: unknown for every symbol of this market, which holds no {what}")
     return tuple(notes)
+
+
+def _unlisted_notes(section: CrossSection, ranked: pl.Series) -> tuple[str, ...]:
+    """How many are ranked of which nobody knows whether they are shares at all."""
+    unknown = section.listed["symbol"].filter(section.listed["type"] == "unknown")
+    number = int(ranked.is_in(unknown.implode()).sum())
+    if not number:
+        return ()
+    what = "symbol is" if number == 1 else "symbols are"
+    hint = "`tapescan sync --what universe`, or import a listing"
+    return (f"{number:,} ranked {what} in no listing, and may be funds: {hint}",)
 
 
 def _excluded(section: CrossSection, request: Request) -> Texts:

@@ -46,7 +46,7 @@ def quarantined(table: Table, refused: pl.DataFrame) -> pl.DataFrame:
         shown = pl.col(table.value).cast(pl.String).fill_null("none")
         reason = pl.format(f"{{}}, {table.value} {{}}", reason, shown)
     rows = refused.with_columns(reason=reason, kind=pl.lit(table.name))
-    if table.known and table.known != "session":
+    if table.known in refused.columns and table.known != "session":
         rows = rows.with_columns(session=pl.col(table.known))
     place = find_table("quarantine")
     return in_form(place, rows).drop("imported_at")

@@ -20,6 +20,7 @@ from tapescan.market.quality import BAR_COLUMNS, differ, sort_bars
 from tapescan.store.checking import quarantined
 from tapescan.store.report import ImportReport
 from tapescan.store.table import PARTITION, Conflict, StoredTable, store_errors
+from tapescan.store.versions import store_versions
 from tapescan.tables.definition import Checked, Table
 from tapescan.tables.registry import all_tables, find_table, stored_tables
 
@@ -132,6 +133,8 @@ def _commit(
                 _store_history(found[table.name], report, progress, last)
             case "replace":
                 _store_keyed(opened, rows[table.name], report, last, batch.covers.get(table.name))
+            case "versions":
+                store_versions(opened, rows[table.name], report, last)
             case "changes":
                 _store_changes(opened, rows[table.name], report, last)
             case "append":

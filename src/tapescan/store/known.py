@@ -21,11 +21,20 @@ from tapescan.core.errors import OptionError, StoreError
 from tapescan.core.logging import logger
 from tapescan.core.settings import Adjustment
 from tapescan.market.adjust import adjust_bars
+from tapescan.market.lives import begun_anew, changed_companies, of_their_life
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
+from tapescan.market.renames import former_symbols, renamed, spans_of
 from tapescan.store.table import StoredTable, store_errors
+from tapescan.store.versions import version_of
+from tapescan.tables.definition import Table
 from tapescan.tables.registry import find_table
 
 __all__ = ["KnownStore"]
+
+
+def _is_renamed(table: Table) -> bool:
+    """Whether a table's rows are of a symbol on a day, so that they go with the company."""
+    return "symbol" in table.key and table.known in table.key and table.name != "renames"
 
 
 class KnownStore:
@@ -54,11 +63,23 @@ class KnownStore:
     # --- any table --------------------------------------------------------------------------------------
 
     def read(self, table: str) -> pl.DataFrame:
-        """The rows of a table that were known by the day; all of them where it has no history."""
+        """The rows of a table that were known by the day; all of them where it has no history.
+
+        Of a table of versions, each key's version of the day; the first one of a key that was not known yet.
+        """
         if table not in self:
             return find_table(table).empty()
+        if (declared := find_table(table)).kept == "versions":
+            with store_errors(self.path, f"read {table} of"):
+                return version_of(declared, self._open(table).read(), self.day)
         with store_errors(self.path, f"read {table} of"):
             return self.scan(table).collect()
+
+    def versions_of(self, table: str) -> pl.DataFrame:
+        """All versions of a table that were known by the day, those without a day among them."""
+        rows = self._open(table).read() if table in self else find_table(table).empty()
+        known = pl.col(find_table(table).known)
+        return rows if self.day is None else rows.filter((known <= self.day).fill_null(value=True))
 
     def scan(self, table: str, symbols: Sequence[str] | None = None) -> pl.LazyFrame:
         """As `read`, not collected. symbols : these alone. Files that hold none of the rows are not opened."""
@@ -73,10 +94,21 @@ class KnownStore:
             if self.since is not None:
                 files = files.filter(pl.col("last").fill_null(self.since) >= self.since)
                 wanted.append((day >= self.since).fill_null(value=True))
+        spans = self._spans if _is_renamed(opened.declared) else None
         if symbols is not None:
-            wanted.append(pl.col("symbol").is_in(list(symbols)))
+            stored = list(symbols) if spans is None else former_symbols(list(symbols), spans)
+            wanted.append(pl.col("symbol").is_in(stored))
         found = opened.scan(files)
-        return found.filter(*wanted) if wanted else found
+        found = found.filter(*wanted) if wanted else found
+        if spans is None or spans.is_empty():
+            return found
+        found = renamed(found, spans, known)
+        return found if symbols is None else found.filter(pl.col("symbol").is_in(list(symbols)))
+
+    @cached_property
+    def _spans(self) -> pl.DataFrame:
+        """How stored symbols are read, as known by the day."""
+        return spans_of(self.read("renames"))
 
     # --- bars -------------------------------------------------------------------------------------------
 
@@ -87,32 +119,50 @@ class KnownStore:
         sessions: int | None = None,
         symbols: Sequence[str] | None = None,
     ) -> pl.DataFrame:
-        """Bars: symbol, session, open, high, low, close, volume (float64), sorted by symbol and session.
+        """Bars: symbol, session, open, high, low, close, volume (float64), sorted by symbol and session; of each
+        symbol those of its newest life, and those that the company had under its former symbols.
 
         adjust : as `market.adjust` explains, with the splits and dividends of the day. sessions : the newest so many;
         None for all. symbols : these alone.
         Raises StoreError when the store holds no bars.
         """
+        return self.bars_and_lives(adjust=adjust, sessions=sessions, symbols=symbols)[0]
+
+    def bars_and_lives(
+        self,
+        *,
+        adjust: Adjustment = "splits",
+        sessions: int | None = None,
+        symbols: Sequence[str] | None = None,
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """As `bars`; and the symbols that another company had before, as `market.lives` gives them."""
         if adjust not in get_args(Adjustment):
             raise OptionError(f"adjust is {adjust!r}", f"give {', '.join(get_args(Adjustment))}", field="adjust")
         if self._open("bars").files().is_empty():
             raise StoreError(f"the store {self.path} holds no bars", "import some: tapescan import FILES")
         source = self if sessions is None else self._newest(sessions)
-        stamps = [] if adjust == "none" else ["adjusted_to", "total_to"]
         with store_errors(self.path, "read bars of"):
-            bars = sort_bars(source.scan("bars", symbols).select(*BAR_COLUMNS, *stamps).collect())
-        if adjust != "none" and len(bars):
-            known = self.day or self._open("bars").newest()  # of all bars stored, not only of those read
-            assert known is not None
+            bars = sort_bars(source.scan("bars", symbols).select(*BAR_COLUMNS, "adjusted_to", "total_to").collect())
+        known = self.day or self._open("bars").newest()  # of all bars stored, not only of those read
+        if bars.is_empty() or known is None:
+            return bars.select(BAR_COLUMNS), self.lives(bars)
+        lives = self.lives(bars)
+        bars = of_their_life(bars, lives)
+        if adjust != "none":
             paid = self.read("dividends") if adjust == "total" else find_table("dividends").empty()
             bars = adjust_bars(bars, self.read("splits"), paid, known, adjust)
-        return bars.select(BAR_COLUMNS)
+        return bars.select(BAR_COLUMNS), lives
 
     def stamped_bars(self, table: str = "bars", symbols: Sequence[str] | None = None) -> pl.DataFrame:
         """Bars as they were given, with adjusted_to, total_to and source; `other_bars` are those of second
         vendors."""
         with store_errors(self.path, "read bars of"):
             return self.scan(table, symbols).collect()
+
+    def lives(self, bars: pl.DataFrame) -> pl.DataFrame:
+        """Where symbols among these bars (as stored, sorted) began anew, as `market.lives.begun_anew` gives it."""
+        day = self.day or dt.date.max
+        return begun_anew(bars, self.read("splits"), day, changed_companies(self.versions_of("symbols")))
 
     @cached_property
     def sessions(self) -> pl.Series:

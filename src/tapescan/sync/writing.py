@@ -270,7 +270,7 @@ class Writer:
             self.report.notes.append(text)
             return
         today = session_of(self.state.clock())
-        gone = lost.with_columns(delisted=pl.lit(today, pl.Date)).select("symbol", "delisted", "source")
+        gone = lost.select("symbol", "source", delisted=pl.lit(today, pl.Date), as_of=pl.lit(today, pl.Date))
         self._add({"symbols": gone}, [])
         self.report.problems += [Problem("delisted", symbol=symbol) for symbol in gone["symbol"]]
 

@@ -22,9 +22,10 @@ Asked = Literal["sessions", "span", "companies", "whole"]
 #: - ``history``: in files by year; another value replaces the old one, which stays readable as a past version. Of two
 #:   vendors the first keeps its place, and what the other says goes to the table `beside`.
 #: - ``replace``: a small table, written as a whole; a value that is null says nothing and replaces nothing.
+#: - ``versions``: a row when it was first known, and one for each later change of it, whole; a past day sees its own.
 #: - ``changes``: a row when a value was first known, and one for each later change of it; none is ever replaced.
 #: - ``append``: rows are added, and never compared.
-Kept = Literal["history", "replace", "changes", "append"]
+Kept = Literal["history", "replace", "versions", "changes", "append"]
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,9 @@ def check_keys(table: Table, rows: pl.DataFrame, rules: Rules) -> Checked:
     """Refuses rows without their whole key; of several of one key, one counts."""
     missing = pl.any_horizontal(pl.col(name).is_null() for name in table.key)
     refused = rows.filter(missing).with_columns(reason=pl.lit("missing value"))
-    good = rows.filter(~missing).unique(list(table.key), keep=rules.keep, maintain_order=True).sort(table.key)
+    # Of a table of versions, two days of a key are two rows.
+    one = [*table.key, *(("as_of",) if table.kept == "versions" and "as_of" in rows.columns else ())]
+    good = rows.filter(~missing).unique(one, keep=rules.keep, maintain_order=True).sort(table.key)
     return Checked(good, refused)
 
 
@@ -212,6 +215,11 @@ class Table:
     def needed(self) -> tuple[str, ...]:
         """The columns that a file of it must have."""
         return tuple(name for name, one in self.fields.items() if one.needed)
+
+    @property
+    def dated(self) -> bool:
+        """Whether its rows, in files, have the day from which on they were known."""
+        return bool(self.known) and self.fields[self.known].needed
 
     def is_told_by(self, found: Collection[str]) -> bool:
         """Whether a file with these of its columns is one of this table."""

@@ -1,4 +1,4 @@
-"""The listing: what is known of each symbol today. It has no history."""
+"""The listing: what is known of each symbol, and from which day on."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _unit(rows: pl.DataFrame) -> float:
 
 TABLE = Table(
     name="symbols",
-    title="the listing: one row a symbol, as of today",
+    title="the listing, and what it was before",
     fields={
         "symbol": Field(_TEXT, "in the spelling of `market.spelling`", SYMBOL, needed=True),
         "name": Field(_TEXT, "of the security", ("company", "companyname", "securityname", "title")),
@@ -79,11 +79,18 @@ TABLE = Table(
         # Whoever names itself as the source of a listing knows that a symbol is listed.
         "delisted": Field(pl.Date(), "first day it was no longer listed; null where nobody said", cleared=True),
         "vendor_symbol": Field(_TEXT, "the vendor's own spelling"),
+        "identifier": Field(
+            _TEXT,
+            "of the company or security, which stays when the symbol changes: CIK, FIGI, ISIN or CUSIP",
+            ("cik", "compositefigi", "sharefigi", "figi", "isin", "cusip", "permaticker"),
+        ),
+        "known_from": Field(pl.Date(), "the day from which on this holds", given=False, compared=False),
         "source": Field(_TEXT, "the vendor or the file", given=False, compared=False),
     },
     key=("symbol",),
-    kept="replace",
+    kept="versions",
     order=30,
+    known="known_from",
     kind=UNIVERSE,
     offers=("universe",),
     scanned=True,

@@ -92,7 +92,7 @@ def _listed(found: list[Asset]) -> pl.DataFrame:
         }
     ).with_columns(
         # The list does not tell what kind of security it is: a fund looks like a share.
-        *(absent.alias(name) for name in ("sector", "industry", "country", "type")),
+        *(absent.alias(name) for name in ("sector", "industry", "country", "type", "identifier")),
         pl.lit(None, pl.Date).alias("delisted"),
     )
     return table.select(*schema_of("symbols")).unique("symbol", keep="first", maintain_order=True)

@@ -47,6 +47,7 @@ class _Ticker(msgspec.Struct, gc=False):
     type: str | None = None
     active: bool | None = None
     delisted: str | None = msgspec.field(default=None, name="delisted_utc")
+    cik: str | None = None
 
 
 class _Tickers(Page, gc=False):
@@ -142,10 +143,11 @@ def _listed(tickers: Sequence[_Ticker]) -> tuple[pl.DataFrame, tuple[Problem, ..
             "name": [row.name for row in tickers],
             "exchange": [row.exchange for row in tickers],
             "type": [row.type for row in tickers],
+            "identifier": [row.cik or None for row in tickers],
             "active": [row.delisted is None and row.active is not False for row in tickers],
             "last": [(row.delisted or "")[:10] for row in tickers],
         },
-        schema_overrides=dict.fromkeys(("vendor_symbol", "name", "exchange", "type", "last"), pl.String)
+        schema_overrides=dict.fromkeys(("vendor_symbol", "name", "exchange", "type", "identifier", "last"), pl.String)
         | {"active": pl.Boolean()},
     )
     nameless = rows["vendor_symbol"].is_null()

@@ -142,6 +142,7 @@ def _symbols(rows: pl.DataFrame) -> pl.DataFrame:
         pl.when(fund).then(pl.lit("ETF")).alias("type"),
         pl.lit(None, dtype=pl.Date).alias("delisted"),
         given.alias("vendor_symbol"),
+        absent.alias("identifier"),
     ).select(*schema_of("symbols"))
 
 
