@@ -36,16 +36,16 @@ def with_classes_summed(told: pl.DataFrame) -> pl.DataFrame:
         .group_by(*_DATED, *_FILING, maintain_order=True)
         .agg(pl.col("value").unique().sort(), pl.exclude("value").first())
     )
-    summed, before = [], None
-    seen: list[set[float]] = []
-    for at, (company, tag, end, values) in enumerate(filings.select(*_DATED, "value").iter_rows()):
-        if (company, tag, end) != before:
-            before, seen = (company, tag, end), []
-        own = set(values)
-        if not any(own < other for other in seen):
+    summed = []
+    seen: dict[tuple[object, ...], list[set[float]]] = {}
+    for at, (company, tag, end, periodic, values) in enumerate(
+        filings.select(*_DATED, "periodic", "value").iter_rows()
+    ):
+        own, earlier = set(values), seen.setdefault((company, tag, end, periodic), [])
+        if not any(own < other for other in earlier):
             # Notes round the numbers of a balance sheet; a cover page has them exactly.
             summed.append((at, _together(values, rounds=tag not in COVER_COUNTS)))
-        seen.append(own)
+        earlier.append(own)
     places, totals = [at for at, _ in summed], [total for _, total in summed]
     filings = filings[places].with_columns(value=pl.Series(totals, dtype=pl.Float64)).select(told.columns)
     rest = pl.concat(
