@@ -139,6 +139,68 @@ def test_companies_without_statements(put: Put) -> None:
     assert (before.newest, before.without["symbol"].to_list()) == (DAYS[20], ["S02", "S03"])
 
 
+def test_values_that_cannot_be_right_are_named(put: Put) -> None:
+    quarters = [
+        (dt.date(2023, month - 2, 1), dt.date(2023, month, last)) for month, last in ((6, 30), (9, 30), (12, 31))
+    ]
+    rows: list[dict[str, object]] = []
+    for company, count in (("0000000001", 1_000.0), ("0000000002", 50e6)):
+        for begin, end in quarters:
+            known = {"company": company, "end": end, "known_at": DAYS[20], "form": "10-Q", "source": "sec"}
+            rows += [
+                known | {"item": "net_income", "start": begin, "value": 2e7},
+                known | {"item": "eps", "start": begin, "value": 0.4},
+                known | {"item": "diluted_shares", "start": begin, "value": 50e6},
+                known | {"item": "assets", "start": None, "value": 1e9},
+            ]
+        rows.append(rows[-1] | {"item": "shares", "value": count, "end": quarters[-1][1]})
+    rows[-2] |= {"value": 1e6}  # the newest assets of the second
+    facts = pl.DataFrame(rows, schema_overrides={"start": pl.Date, "value": pl.Float64})
+    companies = pl.DataFrame({"symbol": ["S02", "S01"], "company": ["0000000002", "0000000001"]})
+    store = put("one", bars=clean_bars(), companies=companies, facts=facts)
+    found = examine(store)
+    of = found.statements.doubtful
+    assert of.select("symbol", "company", "item", "value", "against", "other").rows() == [
+        ("S01", "0000000001", "shares", 1_000.0, "the average of diluted shares", pytest.approx(50e6)),
+        ("S02", "0000000002", "assets", 1e6, "the period before", 1e9),
+    ]
+    assert set(of["end"]) == {quarters[-1][1]}
+    assert found.defects == {}  # the store has what was reported, and no scan uses it
+    at = found.lines().index("doubtful values in statements, not used: 2")
+    told = found.lines(1)
+    assert told[at + 1 : at + 3] == [
+        "  S01 (company 0000000001): shares of 2023-12-31 is 1,000, against the average of diluted shares, 5e+07",
+        "  and 1 more",
+    ]
+    assert found.to_dict(1)["statements"]["doubtful"]["count"] == 2
+    assert found.to_dict(1)["statements"]["doubtful"]["worst"][0]["symbol"] == "S01"
+    # Nothing of it was known before.
+    assert examine(store, DAYS[19]).statements.doubtful.is_empty()
+
+
+def test_a_recorded_split_is_no_doubt(put: Put) -> None:
+    counts = [(dt.date(2023, 9, 30), 50e6, dt.date(2023, 11, 6)), (dt.date(2023, 12, 31), 650e6, dt.date(2024, 2, 5))]
+    facts = pl.DataFrame(
+        [
+            {"company": "0000000001", "item": "shares", "end": end, "value": value, "filed": filed, "known_at": filed}
+            for end, value, filed in counts
+        ]
+    )
+    companies = pl.DataFrame({"symbol": ["S01"], "company": ["0000000001"]})
+    store = put("one", bars=clean_bars(), companies=companies, facts=facts)
+    assert len(examine(store).statements.doubtful) == 2
+    put("one", splits=actions("ratio", ("S01", dt.date(2024, 1, 16), 13.0)))
+    assert examine(store).statements.doubtful.is_empty()
+
+
+def test_statements_without_a_doubt(put: Put) -> None:
+    fact = {"company": "S01", "item": "revenue", "start": dt.date(2023, 10, 1), "end": dt.date(2023, 12, 31)}
+    facts = pl.DataFrame([{**fact, "value": 1.0, "known_at": DAYS[20]}])
+    assert (
+        "doubtful values in statements, not used: none" in examine(put("one", bars=clean_bars(), facts=facts)).lines()
+    )
+
+
 # --- as of a day, and how it is told ----------------------------------------------------------------------
 
 

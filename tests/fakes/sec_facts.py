@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from tests.fakes.statements import DURATIONS, INSTANTS, YEAR_TO_DATE_ONLY, Company, Filing, Statements
@@ -31,6 +32,7 @@ TAGS = {
     "cash": "CashAndCashEquivalentsAtCarryingValue",
     "inventory": "InventoryNet",
 }
+PROXY = "DEF 14A"
 _IFRS = {
     "revenue": "Revenue",
     "net_income": "ProfitLoss",
@@ -74,9 +76,12 @@ def company_facts(statements: Statements, company: Company) -> dict[str, Any]:
     """The document of ``companyfacts/CIK##########.json``; its dates are dates still."""
     facts: dict[str, Any] = {}
     newest: dict[tuple[str, str, str, str], dict[str, Any]] = {}
-    for filing in statements.filings(company):
+    for filing in (*statements.filings(company), *_proxies(statements, company)):
         period = "FY" if filing.number == 4 else f"Q{filing.number}"
-        for taxonomy, tag, unit, start, end, value in _values(statements, company, filing):
+        for taxonomy, tag, unit, start, end, told in _values(statements, company, filing):
+            if filing.form == PROXY and tag != "NetIncomeLoss":
+                continue
+            value = told // 1000 if filing.form == PROXY else told
             row = {
                 "end": end, "val": value, "accn": filing.accession, "fy": filing.year, "fp": period,
                 "form": filing.form, "filed": filing.filed,
@@ -87,7 +92,7 @@ def company_facts(statements: Statements, company: Company) -> dict[str, Any]:
                 tag, {"label": tag, "description": f"{tag}, in words.", "units": {}}
             )
             concept["units"].setdefault(unit, []).append(row)
-            if name := frame_name(start, end):
+            if filing.form != PROXY and (name := frame_name(start, end)):
                 newest[taxonomy, tag, unit, name] = row
     for (_, _, _, name), row in newest.items():
         row["frame"] = name  # only the fact that the frame holds carries its name
@@ -96,6 +101,21 @@ def company_facts(statements: Statements, company: Company) -> dict[str, Any]:
             for rows in concept["units"].values():
                 rows.sort(key=lambda row: (row["end"], row["filed"]))
     return {"cik": company.cik, "entityName": company.name, "facts": facts}
+
+
+def _proxies(statements: Statements, company: Company) -> list[Filing]:
+    """Of some companies a proxy after each annual report, which tells its net income once more, in thousands."""
+    annual = [filing for filing in statements.filings(company) if filing.form == "10-K" and company.place % 7 == 3]
+    proxies = [
+        replace(
+            filing,
+            filed=filing.filed + dt.timedelta(days=30),
+            form=PROXY,
+            accession=f"{filing.accession[:-6]}9{at:05d}",
+        )
+        for at, filing in enumerate(annual)
+    ]
+    return [proxy for proxy in proxies if proxy.filed <= statements.market.visible_until]
 
 
 def frame_facts(

@@ -48,7 +48,7 @@ def facts(*rows: tuple[object, ...], company: str = "0000000001") -> pl.DataFram
 
 def table(data: Iterable[Fact], company: str = "0000000001", sessions: bool = True) -> pl.DataFrame:
     """Rows of FACTS; with ``sessions`` known from the session after the filing, else as the facts say."""
-    rows = [(company, f.item, f.start, f.end, f.value, f.filed, f.known_at, "10-Q", "sec") for f in data]
+    rows = [(company, f.item, f.start, f.end, f.value, f.filed, f.known_at, f.form, "sec") for f in data]
     frame = pl.DataFrame(rows, schema=FACTS, orient="row")
     return frame.with_columns(known_at=known_from(frame["filed"])) if sessions and len(frame) else frame
 
@@ -109,8 +109,9 @@ def random_company(draw: st.DrawFn) -> list[Fact]:
         for _ in range(random.choice([1, 1, 1, 2])):
             known = filed + dt.timedelta(days=1)
             if (item, begin, end, known) not in {(f.item, f.start, f.end, f.known_at) for f in out}:
-                value = random.randint(-2000, 2000) / 4
-                out.append(Fact(item, begin, end, value, filed if dated else None, known))
+                value = random.randint(-2000, 2000) / 4 * (1000.0 if seldom() else 1.0)
+                form = random.choice(["DEF 14A", "8-K", None, "10-K/A"]) if seldom() else "10-Q"
+                out.append(Fact(item, begin, end, value, filed if dated else None, known, form))
             filed = shifted(filed, 30, 400)
 
     for _ in range(4):

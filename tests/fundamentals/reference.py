@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 TTM = (
     "revenue",
@@ -37,6 +38,11 @@ class Fact:
     value: float
     filed: dt.date | None
     known_at: dt.date
+    form: str | None = "10-Q"
+
+    @property
+    def periodic(self) -> bool:
+        return self.form is None or self.form.removesuffix("/A") in ("10-K", "10-KT", "10-Q", "10-QT", "20-F", "40-F")
 
     @property
     def days(self) -> int:
@@ -63,8 +69,8 @@ def newest_versions(facts: Sequence[Fact], as_of: dt.date) -> list[Fact]:
     return list(best.values())
 
 
-def _age(fact: Fact) -> tuple[dt.date, dt.date]:
-    return fact.known_at, fact.filed or dt.date.min
+def _age(fact: Fact) -> tuple[bool, dt.date, dt.date]:
+    return fact.periodic, fact.known_at, fact.filed or dt.date.min
 
 
 class Company:
@@ -96,7 +102,7 @@ class Company:
         chosen = [fact for fact in self._flows(item) if fact.end == end and low <= fact.days <= high]
         if not chosen:
             return None
-        fact = max(chosen, key=lambda fact: (fact.known_at, fact.start))
+        fact = max(chosen, key=lambda fact: (fact.periodic, fact.known_at, fact.start))
         return Value(end, fact.value, fact.known_at, derived=False)
 
     def _difference(self, item: str, end: dt.date) -> Value | None:
@@ -185,7 +191,7 @@ def in_share_basis(facts: Sequence[Fact], splits: Sequence[tuple[dt.date, float]
                     unclear = True
         if not unclear:
             value = fact.value / factor if fact.item == "eps" else fact.value * factor
-            out.append(Fact(fact.item, fact.start, fact.end, value, fact.filed, fact.known_at))
+            out.append(replace(fact, value=value))
     return out
 
 
@@ -193,7 +199,14 @@ def snapshot(
     facts: Sequence[Fact], as_of: dt.date, splits: Sequence[tuple[dt.date, float]] = ()
 ) -> dict[str, object] | None:
     """One company's row; None when it is left out."""
-    company = Company(in_share_basis(facts, splits, as_of), as_of)
+    from tests.fundamentals.doubting import doubts  # which is about facts of this module
+
+    known = [f for f in facts if (as_of - f.end).days <= (1440 if f.start else 940)]  # what a snapshot looks at
+    known = newest_versions(in_share_basis(known, splits, as_of), as_of)
+    for doubt in doubts(known):
+        known.remove(doubt.fact)
+        known += [] if doubt.replaced else [replace(doubt.fact, value=math.nan)]
+    company = Company(known, as_of)
     tables = (company.instants, company.quarters, company.ttm)
     ends = [e for i, e in company.instants if i == "assets"]
     ends += [e for table in tables[1:] for i, e in table if i in ("revenue", "net_income")]
@@ -205,6 +218,7 @@ def snapshot(
     used: list[Value] = []
 
     def put(name: str, value: Value | None) -> None:
+        value = None if value and math.isnan(value.value) else value
         row[name] = value.value if value else None
         used.extend([value] if value else [])
 

@@ -2,8 +2,8 @@
 
 `examine` reads a store once and gives a `Diagnosis`. Each finding is a frame with all its cases, the worst first;
 `findings` and `jumps` say how they are found. Defects are what makes a scan wrong or lame: sessions and bars that are
-missing, jumps that splits explain, vendors that disagree. Stale and seldom traded symbols, refused rows and missing
-statements are how markets are, and told for information.
+missing, jumps that splits explain, vendors that disagree. Stale and seldom traded symbols, refused rows, missing
+statements and values in them that no scan uses are how markets are, and told for information.
 """
 
 from __future__ import annotations
@@ -21,17 +21,16 @@ from tapescan.core.results import Result, plain
 from tapescan.doctor.findings import (
     COMPARED,
     DISAGREEMENTS,
-    STATEMENTS_WITHIN,
-    Statements,
     compare_sources,
     find_broken_keys,
     find_gaps,
     find_short_sessions,
     find_stale,
-    find_statements,
     missing_sessions,
 )
 from tapescan.doctor.jumps import VERDICTS, split_like_jumps, splits_recorded_twice
+from tapescan.doctor.statements import Statements, find_statements
+from tapescan.fundamentals.companies import FACTS_SINCE
 from tapescan.store import KnownStore, Store
 from tapescan.sync.sessions import sessions_fetched
 
@@ -92,7 +91,7 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
         told = {name: getattr(self, name) for name in self.__struct_fields__}
         worst = {name: _worst(value, top) for name, value in told.items() if isinstance(value, pl.DataFrame)}
         of = self.statements
-        statements = plain(of) | {"without": _worst(of.without, top)}
+        statements = plain(of) | {"without": _worst(of.without, top), "doubtful": _worst(of.doubtful, top)}
         whole = {name: _rows(told[name]) for name in ("compared", "quarantine")}
         return plain({"defects": self.defects, **told, **worst, "statements": statements, **whole})  # type: ignore[no-any-return]
 
@@ -190,14 +189,7 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
         lines += [
             f"  {row['kind']}: {row['reason']}: {row['rows']:,}" for row in self.quarantine.iter_rows(named=True)
         ]
-        of = self.statements
-        if of.newest is None:
-            return [*lines, "statements: none"]
-        lines.append(
-            f"statements: newest known on {of.newest}, {of.age:,} days ago; of {of.listed:,} listed common stocks"
-            f" {of.unmatched:,} have no known company, {len(of.without):,} have no statement of the last two years"
-        )
-        return lines + _some(of.without, top, lambda row: f"{row['symbol']} (company {row['company']})")
+        return lines + self.statements.lines(top)
 
 
 def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | None = None) -> Diagnosis:
@@ -228,7 +220,7 @@ def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | 
     del bars
     tell(3, 4, "comparing vendors")
     compared, disagreements = _compared(store, known, splits)
-    facts = known.facts(STATEMENTS_WITHIN)
+    facts = known.facts(FACTS_SINCE)
     return Diagnosis(
         store=store.path,
         first=sessions[0],
@@ -247,7 +239,7 @@ def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | 
         disagreements=disagreements,
         quarantine=_refused(known),
         keys=find_broken_keys(known),
-        statements=find_statements(listing, known.read("companies"), facts, newest),
+        statements=find_statements(listing, known.read("companies"), facts, splits, newest),
     )
 
 

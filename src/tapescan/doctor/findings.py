@@ -7,16 +7,13 @@ import datetime as dt
 import statistics
 from collections.abc import Mapping
 
-import msgspec
 import numpy as np
 import polars as pl
 
-from tapescan.core.results import Result
 from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.quality import PRICES
 from tapescan.market.spelling import spelling_key
-from tapescan.market.universe import build_universe
 from tapescan.store import KnownStore
 from tapescan.sync.checking import AROUND, SHORT, short_sessions
 from tapescan.tables.registry import stored_tables
@@ -24,13 +21,11 @@ from tapescan.tables.registry import stored_tables
 __all__ = [
     "COMPARED",
     "DISAGREEMENTS",
-    "Statements",
     "compare_sources",
     "find_broken_keys",
     "find_gaps",
     "find_short_sessions",
     "find_stale",
-    "find_statements",
     "missing_sessions",
 ]
 
@@ -45,9 +40,6 @@ WHOLE = 0.5
 
 #: Bars of the other vendor that are compared at once.
 AT_ONCE = 250_000
-
-#: Statements of a period that ended longer ago than this are none.
-STATEMENTS_WITHIN = dt.timedelta(days=2 * 366)
 
 #: One row a pair of sources. compared : bars of one symbol and session that both have. prices, volumes : bars that
 #: differ in them. whole : sessions that the other has as a whole; only_source, only_other : symbols that but one of
@@ -273,49 +265,3 @@ def _differing(pairs: pl.DataFrame) -> pl.DataFrame:
 
     bad = bad.with_columns(value=of(""), other_value=of("_other"), apart=of("_apart"))
     return bad.select(pl.col(name).cast(kind) for name, kind in DISAGREEMENTS.items())
-
-
-# --- statements -------------------------------------------------------------------------------------------
-
-
-class Statements(Result, msgspec.Struct, frozen=True, eq=False):
-    """Which listed common stocks have statements.
-
-    listed : common stocks in the listing. unmatched : of them, those whose company is not known. without : symbol
-    and company of those that have no statement of a period of the last two years. newest : the day on which the
-    newest fact became known, None when there is none. age : days from then.
-    """
-
-    listed: int
-    unmatched: int
-    without: pl.DataFrame
-    newest: dt.date | None
-    age: int | None
-
-
-def find_statements(
-    listing: pl.DataFrame, companies: pl.DataFrame, facts: pl.DataFrame, as_of: dt.date
-) -> Statements:
-    """`Statements` as of a day.
-
-    listing : as `build_universe` takes it, with delisted. companies : symbol, company. facts : company, known_at.
-    """
-    listing = listing.filter(pl.col("delisted").is_null() | (pl.col("delisted") > as_of))
-    universe = build_universe(listing, listing["symbol"].to_list())
-    common = universe.filter(type="common").select(
-        "symbol", key=spelling_key(universe.filter(type="common")["symbol"])
-    )
-    filed = facts["company"].unique()
-    # A source without company numbers files under symbols.
-    known = pl.concat([companies.select("symbol", "company"), pl.DataFrame({"symbol": filed, "company": filed})])
-    known = known.select("company", key=spelling_key(known["symbol"])).unique()
-    matched = common.join(known, on="key").with_columns(has=pl.col("company").is_in(filed.implode()))
-    one = matched.group_by("symbol").agg(pl.col("company").min(), pl.col("has").any())
-    newest: dt.date | None = facts["known_at"].max()  # type: ignore[assignment]
-    return Statements(
-        listed=len(common),
-        unmatched=len(common) - len(one),
-        without=one.filter(~pl.col("has")).select("symbol", "company").sort("symbol"),
-        newest=newest,
-        age=None if newest is None else (as_of - newest).days,
-    )

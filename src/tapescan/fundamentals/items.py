@@ -16,7 +16,18 @@ from typing import Literal
 
 import polars as pl
 
-__all__ = ["CONCEPTS", "ITEMS", "PER_SHARE", "SHARE_COUNTS", "SUMMABLE", "Concept", "Item"]
+__all__ = [
+    "CONCEPTS",
+    "COUNTED",
+    "COVER_COUNTS",
+    "ITEMS",
+    "PERIODIC",
+    "PER_SHARE",
+    "SHARE_COUNTS",
+    "SUMMABLE",
+    "Concept",
+    "Item",
+]
 
 Kind = Literal["duration", "instant"]
 
@@ -148,7 +159,15 @@ ITEMS: tuple[Item, ...] = (
         pl.coalesce("GrossProfit", _revenue() - _cost_of_revenue()),
     ),
     Item("operating_income", "duration", "USD", ("OperatingIncomeLoss",), (), pl.col("OperatingIncomeLoss")),
-    Item("net_income", "duration", "USD", ("NetIncomeLoss",), ("ProfitLoss",), _first("NetIncomeLoss", "ProfitLoss")),
+    Item(
+        "net_income",
+        "duration",
+        "USD",
+        ("NetIncomeLoss",),
+        # What is left to common shares is all that some companies with preferred ones tell.
+        ("ProfitLoss", "NetIncomeLossAvailableToCommonStockholdersBasic"),
+        _first("NetIncomeLoss", "ProfitLoss", "NetIncomeLossAvailableToCommonStockholdersBasic"),
+    ),
     Item(
         "eps",
         "duration",
@@ -231,6 +250,19 @@ ITEMS: tuple[Item, ...] = (
     ),
     Item("shares", "instant", "shares", _SHARES[:1], _SHARES[1:], _first(*_SHARES)),
     Item("inventory", "instant", "USD", ("InventoryNet",), (), pl.col("InventoryNet")),
+)
+
+#: Counts of shares on one day, of which a filing tells one a class.
+COUNTED: tuple[str, ...] = _SHARES
+#: Those of a cover page.
+COVER_COUNTS: tuple[str, ...] = _SHARES[:1]
+
+#: Forms that report a period as such: annual and quarterly reports, of a transition period too, and amendments.
+#: Of a period that one of them tells, no other form (a proxy, a prospectus, a current report) counts.
+PERIODIC: tuple[str, ...] = tuple(
+    form + amended
+    for form in ("10-K", "10-KT", "10-K405", "10-KT405", "10-KSB", "10-Q", "10-QT", "10-QSB", "20-F", "40-F")
+    for amended in ("", "/A")
 )
 
 #: Values a share: divided by a split's ratio. The sum of quarters is not exactly the year, since the number of

@@ -4,9 +4,12 @@ A company repeats a value in many filings: as itself, as the comparative of late
 counts is when a value of a period was first told and when it changed:
 
 1. `check_facts` refuses what cannot be used, each with its reason.
-2. A tag's value for a period is a list of versions by filing date; a repetition is no version.
-3. Whenever a tag of an item gets a new version, the item's rule (`items.ITEMS`) is worked out from the newest
-   versions of all its tags at that date. Where its value is not the one before, that is a row of `FACTS`.
+2. A filing that tells the shares of each class on its cover tells the sum (`fundamentals.classes`).
+3. A tag's value for a period is a list of versions by filing date; a repetition is no version. Periodic reports
+   and their amendments (`items.PERIODIC`) have one list, all other forms another.
+4. Whenever a tag of an item gets a new version, the item's rule (`items.ITEMS`) is worked out from the newest
+   versions of all its tags at that date: those of periodic reports alone; where these do not suffice, with other
+   forms for the tags that they lack. Where its value is not the one before, that is a row of `FACTS`.
 
 A fact is known from the session after its filing date: a filing can come after the close.
 """
@@ -14,13 +17,15 @@ A fact is known from the session after its filing date: a filing can come after 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
 from tapescan.core.errors import OptionError
 from tapescan.core.typing import Bools, Floats
-from tapescan.fundamentals.items import CONCEPTS, ITEMS, Item
+from tapescan.fundamentals.classes import with_classes_summed
+from tapescan.fundamentals.items import CONCEPTS, ITEMS, PERIODIC, Item
 from tapescan.market.calendar import sessions
 
 __all__ = ["FACTS", "RAW", "REFUSALS", "check_facts", "known_from", "observations", "observed"]
@@ -123,7 +128,12 @@ def observed(good: pl.DataFrame, source: str = "sec:facts", fetched: dt.date | N
     """As `observations`, of the usable facts that `check_facts` gave."""
     if fetched is None and good["filed"].has_nulls():
         raise OptionError("facts without a filing date", "give the date on which they were fetched")
-    told = good.with_columns(told=pl.col("filed").fill_null(pl.lit(fetched, dtype=pl.Date)))
+    told = good.with_columns(
+        told=pl.col("filed").fill_null(pl.lit(fetched, dtype=pl.Date)),
+        # Where the source tells no form it has values of periodic reports.
+        periodic=pl.col("form").is_in(PERIODIC).fill_null(value=True),
+    )
+    told = with_classes_summed(told)
     instant = pl.col("start").is_null()
     rows = [
         *_item_versions(_tag_versions(told.filter(instant)), "instant"),
@@ -155,11 +165,11 @@ def _tag_versions(told: pl.DataFrame) -> pl.DataFrame:
     Of several values filed on one day the last filing's counts (accession numbers ascend), and of several in one
     filing the larger: there is no better reason, but the answer must not depend on the order of the rows.
     """
-    facts = told.sort(*_PERIOD, "tag", "told", "accn", "value", nulls_last=False)
-    same_day = _repeats(facts, *_PERIOD, "tag", "told")
+    facts = told.sort(*_PERIOD, "tag", "periodic", "told", "accn", "value", nulls_last=False)
+    same_day = _repeats(facts, *_PERIOD, "tag", "periodic", "told")
     facts = facts.filter(~same_day.shift(-1, fill_value=False))
-    repeats = _repeats(facts, *_PERIOD, "tag", "value")
-    return facts.filter(~repeats).sort(*_PERIOD, "told", "accn", maintain_order=True)
+    repeats = _repeats(facts, *_PERIOD, "tag", "periodic", "value")
+    return facts.filter(~repeats).sort(*_PERIOD, "told", "periodic", "accn", maintain_order=True)
 
 
 def _repeats(frame: pl.DataFrame, *columns: str) -> pl.Series:
@@ -178,16 +188,22 @@ def _item_versions(versions: pl.DataFrame, kind: str) -> list[pl.DataFrame]:
     last = ~_repeats(versions, *_PERIOD, "told").shift(-1, fill_value=False)
     events = versions.filter(last)
     row = last.cum_sum().to_numpy() - last.to_numpy()
-    # ... and in it each tag's value at that date: told then, or carried on from an earlier one.
+    # ... and in it each tag's value at that date, of periodic reports and then of other forms: told then, or
+    # carried on from an earlier one.
     column = versions["tag"].replace_strict(tags, list(range(len(tags))), return_dtype=pl.Int64).to_numpy()
-    known = np.full((len(events), len(tags)), np.nan)
-    known[row, column] = versions["value"].to_numpy()
+    known = np.full((len(events), 2 * len(tags)), np.nan)
+    known[row, column + len(tags) * ~versions["periodic"].to_numpy()] = versions["value"].to_numpy()
     begins = ~_repeats(events, *_PERIOD)
     known = _carry(known, begins.to_numpy())
-    wide = events.drop("value", "tag").with_columns(
-        pl.Series("begins", begins), *(pl.Series(tag, known[:, at], nan_to_null=True) for at, tag in enumerate(tags))
-    )
-    return [_changes(wide, item) for item in items]
+    events = events.drop("value", "tag", "periodic").with_columns(pl.Series("begins", begins))
+    reported, other = known[:, : len(tags)], known[:, len(tags) :]
+    first = _with_tags(events, tags, reported)
+    second = _with_tags(events, tags, np.where(np.isnan(reported), other, reported))
+    return [_changes(first, second, item) for item in items]
+
+
+def _with_tags(events: pl.DataFrame, tags: Sequence[str], known: Floats) -> pl.DataFrame:
+    return events.with_columns(pl.Series(tag, known[:, at], nan_to_null=True) for at, tag in enumerate(tags))
 
 
 def _carry(known: Floats, begins: Bools) -> Floats:
@@ -198,9 +214,16 @@ def _carry(known: Floats, begins: Bools) -> Floats:
     return np.where(source >= first, np.take_along_axis(known, np.maximum(source, 0), axis=0), np.nan)
 
 
-def _changes(wide: pl.DataFrame, item: Item) -> pl.DataFrame:
-    """The rows on which this item gets a value, or another value than before."""
-    value = wide.select("begins", *_PERIOD, "filed", "told", "form", value=item.rule, item=pl.lit(item.name))
+def _changes(first: pl.DataFrame, second: pl.DataFrame, item: Item) -> pl.DataFrame:
+    """The rows on which this item gets a value, or another value than before.
+
+    first : tags as periodic reports told them. second : with those of other forms where they did not.
+    """
+    value = first.select(
+        *("begins", *_PERIOD, "filed", "told", "form"),
+        item=pl.lit(item.name),
+        value=first.select(value=item.rule)["value"].fill_null(second.select(value=item.rule)["value"]),
+    )
     before = pl.when(~pl.col("begins")).then(pl.col("value").shift())
     return _rows(value.filter(pl.col("value").is_not_null() & pl.col("value").ne_missing(before)))
 

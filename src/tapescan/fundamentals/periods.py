@@ -29,9 +29,20 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.typing import Bools, Floats, Ints
-from tapescan.fundamentals.items import ITEMS, SUMMABLE
+from tapescan.fundamentals.items import ITEMS, PERIODIC, SUMMABLE
 
-__all__ = ["DERIVED", "Series", "Values", "derive", "derive_series", "find_latest", "known_facts"]
+__all__ = [
+    "DERIVED",
+    "Newest",
+    "Series",
+    "Values",
+    "derive",
+    "derive_series",
+    "find_first",
+    "find_latest",
+    "known_facts",
+    "newest_versions",
+]
 
 
 #: What `derive` answers: one row a company, item and period. ``derived`` tells a difference or a sum.
@@ -47,7 +58,7 @@ DERIVED: dict[str, pl.DataType] = {
 
 NAMES = tuple(item.name for item in ITEMS)
 
-_READ = ("company", "item", "start", "end", "value", "filed", "known_at")
+_READ = ("company", "item", "start", "end", "value", "filed", "known_at", "form")
 
 QUARTER = (80, 100)
 YEAR = (350, 380)
@@ -59,6 +70,46 @@ JOINT = (-6, 6)
 #: A day is a number below 2**20 (days since 1970 and half of that), so series, start and end fit in 64 bits.
 DAY_BITS = 20
 DAY_ZERO = 1 << (DAY_BITS - 1)
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The version that counts of each fact, sorted by ``key`` = series << 40 | start << 20 | end, each key once.
+
+    A series is ``company code * len(NAMES) + item code``; days are days since 1970-01-01 plus `DAY_ZERO`, 0 for the
+    start of an instant. row : place among the facts that were given. periodic : told by a periodic report.
+    """
+
+    company: pl.Series
+    row: Ints
+    key: Ints
+    start: Ints
+    end: Ints
+    value: Floats
+    known: Ints
+    periodic: Bools
+
+    @property
+    def series(self) -> Ints:
+        return self.key >> (2 * DAY_BITS)
+
+    @property
+    def at_end(self) -> Ints:
+        """series << 20 | end."""
+        return (self.series << DAY_BITS) | self.end
+
+    def keep(self, kept: Bools) -> Newest:
+        """Those that are marked."""
+        return Newest(
+            self.company,
+            self.row[kept],
+            self.key[kept],
+            self.start[kept],
+            self.end[kept],
+            self.value[kept],
+            self.known[kept],
+            self.periodic[kept],
+        )
 
 
 @dataclass(frozen=True)
@@ -88,13 +139,13 @@ def derive(facts: pl.DataFrame, as_of: dt.date) -> pl.DataFrame:
     """Every quarter, trailing year and instant that was known on ``as_of``: rows of `DERIVED`, sorted.
 
     facts : rows of `observe.FACTS`, in any order; those with a later ``known_at`` count for nothing, and of
-        several versions of a period the newest known does.
+        several versions of a period the newest known of periodic reports does, else the newest known.
     period : "quarter", "ttm" (both end on ``period_end``) or "instant". ``known_at`` is the latest of the parts.
 
     Share counts and values per share are in the basis in which they were filed; `snapshot.snapshot` brings them
     to one basis first.
     """
-    series = derive_series(known_facts(facts, as_of))
+    series = derive_series(newest_versions(known_facts(facts, as_of)))
     parts = {"quarter": series.quarter, "ttm": series.ttm, "instant": series.instant}
     frames = [_frame(series.company, period, values) for period, values in parts.items()]
     return pl.concat(frames).sort("company", "item", "period", "period_end")
@@ -113,23 +164,38 @@ def known_facts(
     return facts.select(*_READ).filter(pl.col("known_at") <= as_of, recent, pl.col("item").is_in(items)).rechunk()
 
 
-def derive_series(facts: pl.DataFrame) -> Series:
-    """Quarters, trailing years and instants of facts as `known_facts` gives them."""
+def newest_versions(facts: pl.DataFrame) -> Newest:
+    """Of facts as `known_facts` gives them the version of each period and instant that counts."""
     company = facts["company"].unique().sort()
     code, item = _codes(facts["company"], company), _codes(facts["item"], pl.Series(NAMES))
     start, end = _days(facts["start"]), _days(facts["end"])
     known, filed = _days(facts["known_at"]), _days(facts["filed"])
     value = facts["value"].to_numpy()
-    # Of one period: the newest version known; on one day the later filed; a dated source before an undated one.
+    # A store of before holds what other forms told later. Where a vendor tells no form, it has periodic reports.
+    periodic = facts["form"].is_in(PERIODIC).fill_null(value=True).to_numpy()
+    # Of one period: a periodic report; the newest version known; on one day the later filed; a dated source before
+    # an undated one.
     key = ((code * len(NAMES) + item) << (2 * DAY_BITS)) | (start << DAY_BITS) | end
-    best = _winners(key, (known << DAY_BITS) | filed, value)
-    key, value, known, start, end = key[best], value[best], known[best], start[best], end[best]
+    row = _winners(key, (periodic.astype(np.int64) << (2 * DAY_BITS)) | (known << DAY_BITS) | filed, value)
+    return Newest(company, row, key[row], start[row], end[row], value[row], known[row], periodic[row])
+
+
+def derive_series(newest: Newest) -> Series:
+    """Quarters, trailing years and instants of the versions that count."""
+    start, end, value, known, at_end = newest.start, newest.end, newest.value, newest.known, newest.at_end
     # Sorted by key, instants (whose start is nothing) are sorted by their end within each series, each end once.
-    at_end = ((key >> (2 * DAY_BITS)) << DAY_BITS) | end
     points, periods = np.flatnonzero(start == 0), np.flatnonzero(start)
     instants = Values(at_end[points], value[points], known[points], np.zeros(len(points), np.bool_))
-    flows = _Flows(key[periods], at_end[periods], start[periods], end[periods], value[periods], known[periods])
-    adds = np.isin(item[best][periods], [NAMES.index(name) for name in SUMMABLE])
+    flows = _Flows(
+        newest.key[periods],
+        at_end[periods],
+        start[periods],
+        end[periods],
+        value[periods],
+        known[periods],
+        newest.periodic[periods],
+    )
+    adds = np.isin(newest.series[periods] % len(NAMES), [NAMES.index(name) for name in SUMMABLE])
     length = flows.end - flows.start
 
     quarters = _reported(flows, _within(length, QUARTER))
@@ -140,7 +206,7 @@ def derive_series(facts: pl.DataFrame) -> Series:
     ttm = _united(ttm, _four_quarters(quarters, ttm))
     to_date = adds & _within(length, (QUARTER[0], YEAR[0] - 1))
     ttm = _united(ttm, _rolled_years(flows, full, to_date & _lacks(ttm, flows.at_end)))
-    return Series(company, quarters, ttm, instants)
+    return Series(newest.company, quarters, ttm, instants)
 
 
 @dataclass(frozen=True)
@@ -153,6 +219,7 @@ class _Flows:
     end: Ints
     value: Floats
     known: Ints
+    periodic: Bools
 
 
 def _differences(flows: _Flows, chosen: Bools) -> Values:
@@ -229,6 +296,14 @@ def find_latest(keys: Ints, low: Ints, high: Ints) -> Ints:
     return np.where((at >= 0) & (keys[np.maximum(at, 0)] >= low), at, -1)
 
 
+def find_first(keys: Ints, low: Ints, high: Ints) -> Ints:
+    """For each pair the place of the first of the sorted ``keys`` from low to high, both included; -1 for none."""
+    if not len(keys):
+        return np.full(len(low), -1, np.int64)
+    at = np.minimum(np.searchsorted(keys, low, side="left"), len(keys) - 1)
+    return np.where((keys[at] >= low) & (keys[at] <= high), at, -1)
+
+
 def _winners(key: Ints, tie: Ints, value: Floats) -> Ints:
     """The rows with each key's highest tie, in the order of the keys.
 
@@ -247,9 +322,11 @@ def _winners(key: Ints, tie: Ints, value: Floats) -> Ints:
 
 
 def _reported(flows: _Flows, chosen: Bools) -> Values:
-    """The chosen periods by their end; of several that end on one day the newest known, then the shortest."""
+    """The chosen periods by their end; of several that end on one day those of periodic reports, of these the newest
+    known, then the shortest."""
     at = np.flatnonzero(chosen)
-    at = at[_winners(flows.at_end[at], (flows.known[at] << DAY_BITS) | flows.start[at], flows.value[at])]
+    rank = (flows.periodic[at].astype(np.int64) << (2 * DAY_BITS)) | (flows.known[at] << DAY_BITS) | flows.start[at]
+    at = at[_winners(flows.at_end[at], rank, flows.value[at])]
     return Values(flows.at_end[at], flows.value[at], flows.known[at], np.zeros(len(at), np.bool_))
 
 

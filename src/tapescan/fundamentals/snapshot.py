@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
 from tapescan.core.typing import Floats, Ints
+from tapescan.fundamentals.doubts import AGAINST, Doubts, find_doubts
 from tapescan.fundamentals.items import PER_SHARE, SHARE_COUNTS
 from tapescan.fundamentals.periods import (
     DAY_BITS,
     DAY_ZERO,
     NAMES,
+    Newest,
     Series,
     Values,
     derive_series,
+    find_first,
     find_latest,
     known_facts,
+    newest_versions,
 )
 
-__all__ = ["FIELDS", "SNAPSHOT", "STALE_AFTER", "in_share_basis", "snapshot"]
+__all__ = ["DOUBTFUL", "FIELDS", "SNAPSHOT", "STALE_AFTER", "doubtful_facts", "in_share_basis", "snapshot"]
 
 
 #: Sums of the trailing twelve months.
@@ -64,6 +69,20 @@ SNAPSHOT: dict[str, pl.DataType] = {
     **dict.fromkeys(FIELDS, pl.Float64()),
 }
 
+#: One row a fact that is not believed.
+DOUBTFUL: dict[str, pl.DataType] = {
+    "company": pl.String(),
+    "item": pl.String(),
+    "start": pl.Date(),
+    "end": pl.Date(),
+    "value": pl.Float64(),
+    "filed": pl.Date(),
+    "known_at": pl.Date(),
+    "form": pl.String(),
+    "against": pl.String(),
+    "other": pl.Float64(),
+}
+
 #: A company whose newest period ended more days ago than this has stopped reporting: a year and the time in
 #: which the next annual report is due.
 STALE_AFTER = 460
@@ -98,11 +117,16 @@ def snapshot(facts: pl.DataFrame, as_of: dt.date, splits: pl.DataFrame | None = 
     classes report one number a class), it and ``shares_1y`` are the average diluted number of the period.
     ``eps`` and ``eps_1y`` may be sums of quarters, which is approximate.
 
+    What `doubts.find_doubts` finds is unknown, and so is what it is a part of. A number of shares stays so until the
+    next one; only where it is at most a tenth of an average diluted number that is itself beyond doubt, the number
+    before or that average stands in, as where none is told.
+
     Companies whose newest period ended more than `STALE_AFTER` days before ``as_of`` are left out, and
     those of which no field is known.
     """
     known = known_facts(facts, as_of, _READ, as_of - _REACH, as_of - _BALANCE_REACH)
-    series = derive_series(in_share_basis(known, splits, as_of))
+    told = newest_versions(in_share_basis(known, splits, as_of))
+    series = derive_series(_without(told, find_doubts(told)))
     base = np.arange(len(series.company), dtype=np.int64) * len(NAMES)
     period_end = _period_end(series, base)
     values, newest = _fields(series, base, period_end)
@@ -117,6 +141,33 @@ def snapshot(facts: pl.DataFrame, as_of: dt.date, splits: pl.DataFrame | None = 
         schema=SNAPSHOT,
     )
     return rows.filter(pl.Series(fresh & (newest > 0)))
+
+
+def doubtful_facts(facts: pl.DataFrame, as_of: dt.date, splits: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The facts that a snapshot of a day does not believe: rows of `DOUBTFUL`, sorted by company, item and period.
+
+    facts, splits : as `snapshot` takes them. value, other : in the share basis of the day. against : what speaks
+    against the value (`doubts.AGAINST`), and ``other`` the value of that.
+    """
+    known = in_share_basis(known_facts(facts, as_of, _READ, as_of - _REACH, as_of - _BALANCE_REACH), splits, as_of)
+    newest = newest_versions(known)
+    found = find_doubts(newest)
+    rows = known[newest.row[found.place]].with_columns(
+        against=pl.Series([AGAINST[kind] for kind in found.against], dtype=pl.String),
+        other=pl.Series(found.other, nan_to_null=True),
+    )
+    return rows.select(pl.col(name).cast(kind) for name, kind in DOUBTFUL.items()).sort(
+        "company", "item", "end", "start"
+    )
+
+
+def _without(newest: Newest, found: Doubts) -> Newest:
+    """The facts without what is doubtful: its value is unknown (NaN), or it is as if it had not been told."""
+    value = newest.value.copy()
+    value[found.place] = np.nan
+    kept = np.ones(len(value), np.bool_)
+    kept[found.place[found.replaced]] = False
+    return replace(newest, value=value).keep(kept)
 
 
 def in_share_basis(facts: pl.DataFrame, splits: pl.DataFrame | None, as_of: dt.date) -> pl.DataFrame:
@@ -201,10 +252,11 @@ def _fields(series: Series, base: Ints, period_end: Ints) -> tuple[dict[str, Flo
 
     def take(field: str, values: Values, at: Ints) -> None:
         nonlocal newest
-        found = at >= 0
-        fields[field] = np.where(found, values.value[at], np.nan) if len(values.value) else np.full(len(at), np.nan)
-        if len(values.known):
-            newest = np.maximum(newest, np.where(found, values.known[at], 0))
+        if not len(values.value):
+            fields[field] = np.full(len(at), np.nan)
+            return
+        fields[field] = np.where(at >= 0, values.value[at], np.nan)
+        newest = np.maximum(newest, np.where(np.isnan(fields[field]), 0, values.known[at]))
 
     for suffix, back, slack in (("", 0, _LABEL), ("_1y", _ONE_YEAR, _YEAR_SLACK)):
         end = period_end - back
@@ -254,19 +306,11 @@ def _shares(series: Series, base: Ints, period_end: Ints) -> tuple[Values, Ints,
 def _nearest(keys: Ints, wanted: Ints, slack: int) -> Ints:
     """The place of the sorted key nearest to each wanted one, at most ``slack`` days away; -1 where there is none."""
     below = find_latest(keys, wanted - slack, wanted)
-    above = _first_between(keys, wanted, wanted + slack)
+    above = find_first(keys, wanted, wanted + slack)
     if not len(keys):
         return below
     nearer = (above >= 0) & ((below < 0) | (keys[above] - wanted <= wanted - keys[below]))
     return np.where(nearer, above, below)
-
-
-def _first_between(keys: Ints, low: Ints, high: Ints) -> Ints:
-    """For each pair the place of the first of the sorted ``keys`` from low to high, both included; -1 for none."""
-    if not len(keys):
-        return np.full(len(low), -1, np.int64)
-    at = np.minimum(np.searchsorted(keys, low, side="left"), len(keys) - 1)
-    return np.where((keys[at] >= low) & (keys[at] <= high), at, -1)
 
 
 def _dates(days: Ints) -> pl.Series:

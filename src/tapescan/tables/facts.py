@@ -27,7 +27,7 @@ TABLE = Table(
         "value": Field(pl.Float64(), "$, shares, or $ a share"),
         "filed": Field(pl.Date(), "when it was filed"),
         "known_at": Field(pl.Date(), "the session from which a scan may know it"),
-        "form": Field(pl.String(), "10-K, 10-Q ..."),
+        "form": Field(pl.String(), "10-K, 10-Q ...; of a period that one of these tells no other form counts"),
         "source": Field(pl.String(), "the vendor", given=False),
     },
     key=("company", "item", "start", "end"),

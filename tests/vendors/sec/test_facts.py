@@ -107,6 +107,21 @@ def test_a_correction_counts_from_the_session_after_its_filing(market: FakeMarke
     assert checked
 
 
+def test_a_proxy_never_replaces_what_the_annual_report_told(market: FakeMarket, archived: list[Batch]) -> None:
+    facts, checked = stored(archived), 0
+    for company in companies_of(market, "plain", "bank", "insurer"):
+        told = company_facts(market.statements, company)["facts"]["us-gaap"]["NetIncomeLoss"]["units"]["USD"]
+        proxies = [row for row in told if row["form"] == "DEF 14A" and (row["end"] - row["start"]).days > 300]
+        for row in proxies:
+            own = facts.filter(company=cik(company), item="net_income", start=row["start"], end=row["end"])
+            newest = own.sort("known_at").row(-1, named=True)
+            assert newest["form"] in ("10-K", "10-K/A")
+            assert company.restated >= 0 or newest["value"] // 1000 == row["val"]
+            checked += 1
+    assert checked > 50
+    assert "DEF 14A" not in set(facts["form"])
+
+
 def test_shares_and_earnings_per_share_come_in_todays_shares(market: FakeMarket, archived: list[Batch]) -> None:
     by_symbol = {row.symbol: f"{row.cik:010d}" for row in market.listing if row.cik}
     splits = pl.DataFrame(

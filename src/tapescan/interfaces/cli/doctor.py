@@ -25,7 +25,8 @@ def doctor(
     output_format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> int:
     """Examine a store: missing and short sessions, gaps, stale symbols, splits that prices and table disagree on,
-    vendors that disagree, what was refused, and missing statements. Exit code 1 when a defect was found."""
+    vendors that disagree, what was refused, missing statements and doubtful values in them. Exit code 1 when a defect
+    was found."""
     from tapescan import api
 
     if output_format not in ("text", "json"):
