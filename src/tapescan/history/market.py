@@ -61,8 +61,9 @@ class Market:
 
     universe : one row a requested symbol with the columns of `build_universe` and `listing_numbers`, newest (date of
         its newest bar), bars (how many it has in all), sessions_behind (sessions after its newest bar, null without
-        bars) and delisted (whether it no longer was listed); first the panel's symbols in the panel's order, then
-        those that are not in the panel, whose `absent` column says why (null for the panel's).
+        bars), delisted (whether it no longer was listed) and, where prices hold splits of later days, factor (by
+        which they are what was paid; null for 1); first the panel's symbols in the panel's order, then those that are
+        not in the panel, whose `absent` column says why (null for the panel's).
     provenance : where the data comes from. notes : lines for the reader.
     fundamentals : one row a symbol of the panel, in its order, as `companies.statement_rows` gives them; None for a
         market without statements. dividends : likewise, as `dividends.dividend_rows` gives them.
@@ -118,7 +119,12 @@ def market_of_store(
     versions = {table.name: known.versions[table.name] for table in stored_tables() if _is_scanned(table, known)}
     provenance = {"store": versions, "adjust": adjust}
     market = _market(panel, dated, listing, known.refused("bars")["symbol"], provenance, notes)
-    market = replace(market, universe=_with_funds(market, bars, known.sessions))
+    inside, through = known.splits_inside() if as_of is not None else (None, None)
+    universe = _with_funds(market, bars, known.sessions)
+    if inside is not None and through is not None:
+        universe = universe.join(inside, on="symbol", how="left", maintain_order="left")
+        market = replace(market, notes=(*market.notes, _basis_note(inside, through, newest)))
+    market = replace(market, universe=universe)
     market = replace(market, models=models_folder(store), adjust=adjust, store=store)
     if "dividends" in known:
         paid = dividend_rows(panel.symbols, known.read("dividends"), known.read("splits"), newest)
@@ -141,6 +147,13 @@ def _life_notes(lives: pl.DataFrame) -> tuple[str, ...]:
     some = ", ".join(f"{symbol} on {day}" for symbol, day in lives.select("symbol", "begin").head(3).iter_rows())
     more = f" and {len(lives) - 3} more" if len(lives) > 3 else ""
     return (f"another company took over a ticker, whose history begins anew: {some}{more}",)
+
+
+def _basis_note(inside: pl.DataFrame, through: dt.date, newest: dt.date) -> str:
+    """That price filters of a past day see prices that a vendor adjusted for what came later."""
+    undone = f"; for {len(inside):,} with recorded later splits they take what was paid" if len(inside) else ""
+    what = "price filters know later splits that are not recorded"
+    return f"prices of {newest} are adjusted through {through}: {what}{undone}"
 
 
 #: A listing that is so many days younger than the session says little of that day.

@@ -88,7 +88,9 @@ class CrossSection:
         """Why each symbol may not be ranked, the first reason that applies; empty for the eligible."""
         listed = self.listed
         stale = eligibility.stale(self.newest, (self.as_of - EPOCH).days)
-        close, traded = self.features["close"], self.features[eligibility.TRADED]
+        paid, traded = self.features["close"], self.features[eligibility.TRADED]
+        if "factor" in listed.columns:  # as it was paid, where a vendor's prices have later splits inside
+            paid = paid * listed["factor"].fill_null(1.0).to_numpy()
         return eligibility.first_reason(
             {
                 "index": np.array([symbol == self.index for symbol in self.symbols], dtype=bool),
@@ -98,7 +100,7 @@ class CrossSection:
                 **({"sector": eligibility.none_of(listed["sector"], filters.sectors)} if filters.sectors else {}),
                 "short_history": eligibility.short_history(listed["bars"].to_numpy(), filters.min_bars),
                 "untraded": eligibility.untraded(self.features[eligibility.WITHOUT_TRADE]),
-                "price": eligibility.off_price(close, filters.min_price, filters.max_price),
+                "price": eligibility.off_price(paid, filters.min_price, filters.max_price),
                 "illiquid": eligibility.illiquid(traded, filters.min_dollar_volume),
             }
         )

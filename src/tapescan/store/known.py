@@ -159,6 +159,23 @@ class KnownStore:
         with store_errors(self.path, "read bars of"):
             return self.scan(table, symbols).collect()
 
+    def splits_inside(self) -> tuple[pl.DataFrame, dt.date | None]:
+        """symbol, factor of those whose stored prices of the newest session have recorded splits of later days inside
+        them: times the factor they are what was paid. And the day through which any prices are adjusted beyond the
+        session; None where none are.
+        """
+        day = self.newest_session
+        newest = self.scan("bars").filter(pl.col("session") == day).select("symbol", "adjusted_to")
+        with store_errors(self.path, "read bars of"):
+            stamps = newest.filter(pl.col("adjusted_to") > day).collect()
+        through: dt.date | None = stamps["adjusted_to"].max()  # type: ignore[assignment]
+        nothing = pl.DataFrame(schema={"symbol": pl.String, "factor": pl.Float64})
+        if through is None:
+            return nothing, None
+        later = KnownStore(self.path, self.versions, None).read("splits").filter(pl.col("ex_date") > day)
+        inside = later.join(stamps, on="symbol").filter(pl.col("ex_date") <= pl.col("adjusted_to"))
+        return inside.group_by("symbol").agg(factor=pl.col("ratio").product()), through
+
     def lives(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Where symbols among these bars (as stored, sorted) began anew, as `market.lives.begun_anew` gives it."""
         day = self.day or dt.date.max
