@@ -1,4 +1,4 @@
-"""Suspect bars: those of a store, each with the bars around it, to be looked at; and planted ones on a simulated market.
+"""Suspect bars: those of a store, each with the bars around it; and planted ones on a simulated market.
 
 python benchmarks/suspects.py --store DIR [--as-of DATE] [--alone]
 python benchmarks/suspects.py --planted [--symbols 2600] [--sessions 400] [--share 0.02]
@@ -19,9 +19,9 @@ import polars as pl
 
 from tapescan.api import open_store
 from tapescan.core.dates import parse_date
-from tapescan.core.typing import Floats, Ints
+from tapescan.core.typing import Ints
 from tapescan.market.quality import BAR_COLUMNS, check_bars
-from tapescan.market.suspect import AFTER, BEFORE, FROZEN, find_suspects
+from tapescan.market.suspect import BEFORE, FROZEN, find_suspects
 from tapescan.simulation.market import simulate
 
 PRICES = ("open", "high", "low", "close")
@@ -49,9 +49,8 @@ def listed(store: str, as_of: str | None, *, alone: bool) -> None:
         say(f"\n{mark['reason']}: {mark['symbol']} {mark['session']}")
         for row in own[max(at - 2, 0) : at + 3].iter_rows(named=True):
             prices = " ".join(f"{row[name]:>10.5g}" for name in PRICES)
-            say(
-                f"  {'>' if row['session'] == mark['session'] else ' '} {row['session']} {prices} {row['volume']:>14,.0f}"
-            )
+            sign = ">" if row["session"] == mark["session"] else " "
+            say(f"  {sign} {row['session']} {prices} {row['volume']:>14,.0f}")
     if alone:
         told(bars, splits, found)
 
@@ -145,8 +144,9 @@ def trial(symbols: int, sessions: int, share: float) -> None:
     )
     for line in lines(table.sort("kind", "factor")):
         say(line)
-    large = what.filter((size >= 3.0))
-    say(f"factors of 3 and more: {large['reason'].is_not_null().mean():.2%} of {len(large):,} found")
+    large = what.filter(size >= 3.0)
+    share_found = 1.0 - large["reason"].null_count() / len(large)
+    say(f"factors of 3 and more: {share_found:.2%} of {len(large):,} found")
     again, repeats = frozen(bars, min(200, symbols // 4), 13)
     stuck = find_suspects(again)
     places = again.with_row_index("row").join(stuck.select("symbol", "session"), on=["symbol", "session"])["row"]

@@ -7,10 +7,10 @@ repeats one bar. Such a bar is kept and can be read; a scan does not rank a symb
 What is real is left alone, by what it does and an error does not: a crash or a halt's new price stays; a squeeze is
 traded, in shares and in dollars at once; a wild symbol has been wild before, and a wild day is wild for all symbols.
 
-A bar is judged by up to `BEFORE` bars before it and `AFTER` after it, of its own symbol, and by the range of the whole
-market on its day, so a verdict changes only while these come in. The newest bar has no other side: its open, high and
-low are still held against its own close; of its close only what is plainly impossible is said, and the next bar settles
-it.
+A bar is judged by up to `BEFORE` bars before it and `AFTER` after it, of its own symbol, and by the range of the
+whole market on its day, so a verdict changes only while these come in. The newest bar has no other side: its open,
+high and low are still held against its own close; of its close only what is plainly impossible is said, and the next
+bar settles it.
 
 Looking at the whole market costs a few comparisons a bar: what is costly is done for the bars that stand out by a
 factor from the close before them.
@@ -19,13 +19,14 @@ factor from the close before them.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
-from tapescan.core.typing import Array, Bools, Floats, Ints
+from tapescan.core.typing import Bools, Floats, Ints
+from tapescan.market.tape import CHUNK, Tape
 
 __all__ = ["AFTER", "BEFORE", "REASONS", "SUSPECTS", "find_suspects"]
 
@@ -81,14 +82,13 @@ LONGEST = 5
 NEAR_SPLIT, LEAST_SPLIT = "5d", 1.5
 #: A volume is off from all bars around by this factor, and from their middle by that one.
 VOLUME, VOLUME_MIDDLE = 100.0, 300.0
+#: The newest, which nothing confirms yet, is too high by this factor.
+VOLUME_ALONE = 1_000.0
 #: Of so many shares a session, for too many and too few: in a fund that hardly trades, one block is a thousand times
 #: the usual.
 LEAST_SHARES_MORE, LEAST_SHARES_LESS = 10_000.0, 1_000.0
 #: Identical bars that are no market.
 FROZEN = 15
-
-#: Bars compared at a time, so that they stay in a core's cache.
-_CHUNK = 1 << 15
 
 
 def find_suspects(bars: pl.DataFrame, splits: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -97,10 +97,10 @@ def find_suspects(bars: pl.DataFrame, splits: pl.DataFrame | None = None) -> pl.
     bars : symbol, session, open, high, low, close, volume, in one share basis, sorted by symbol and session.
     splits : symbol, ex_date, ratio, as known on the bars' day.
     """
-    tape = _Tape(bars)
-    moved, traded, same = tape.outstanding()
+    tape = Tape(bars)
+    moved, traded, same = _outstanding(tape)
     prices = _prices(tape, moved, splits)
-    found = {**_volumes(tape, traded), **_frozen(tape, same), **prices}
+    found = {**_volumes(tape, traded), **_frozen(same), **prices}
     rows = np.array(sorted(found), dtype=np.int64)
     if not len(rows):
         return pl.DataFrame(schema=SUSPECTS)
@@ -114,80 +114,33 @@ def find_suspects(bars: pl.DataFrame, splits: pl.DataFrame | None = None) -> pl.
     return judged.select(pl.col(name).cast(kind) for name, kind in SUSPECTS.items())
 
 
-class _Tape:
-    """The bars as arrays, one entry a bar. begin, end : of each symbol's run."""
+def _outstanding(tape: Tape) -> tuple[Ints, Ints, Ints]:
+    """Places of bars that differ by a factor from the close before; by hundreds from the volume before; not at all.
 
-    def __init__(self, bars: pl.DataFrame) -> None:
-        symbol = bars["symbol"]
-        other = (symbol != symbol.shift()).fill_null(value=True)
-        self.begin: Ints = other.arg_true().to_numpy().astype(np.int64)
-        self.end: Ints = np.append(self.begin[1:], len(bars))
-        self.symbols = symbol.gather(self.begin)
-        self.day = bars["session"].to_physical().to_numpy()
-        self.open, self.high, self.low, self.close, self.volume = (
-            bars[name].to_numpy() for name in ("open", "high", "low", "close", "volume")
+    A symbol's first bar is none of them.
+    """
+    found: tuple[list[Ints], ...] = ([], [], [])
+    for at in range(1, len(tape.close), CHUNK):
+        now, before = slice(at, at + CHUNK), slice(at - 1, at - 1 + CHUNK)
+        close, volume = tape.close[now], tape.volume[now]
+        was, shares = tape.close[before][: len(close)], tape.volume[before][: len(close)]
+        which = (
+            (tape.high[now] > FACTOR * was) | (tape.low[now] * FACTOR < was),
+            (volume > VOLUME * shares) | (volume * VOLUME < shares),
+            (close == was) & (volume == shares),
         )
+        for places, one in zip(found, which, strict=True):
+            places.append(np.flatnonzero(one) + at)
 
-    def run(self, rows: Ints) -> Ints:
-        return np.searchsorted(self.end, rows, side="right")
+    def joined(places: list[Ints]) -> Ints:
+        rows: Ints = np.concatenate([np.empty(0, np.int64), *places])
+        return rows[rows != tape.begin[tape.run(rows)]]
 
-    def newest(self, rows: Ints) -> Bools:
-        """Whether nothing of the symbol came after."""
-        last: Bools = rows == self.end[self.run(rows)] - 1
-        return last
-
-    def outstanding(self) -> tuple[Ints, Ints, Ints]:
-        """Places of bars that differ by a factor from the close before, and by hundreds from the volume before; and of
-        those that do not differ at all. A symbol's first bar is none of them."""
-        found: tuple[list[Ints], list[Ints], list[Ints]] = ([], [], [])
-        for at in range(1, len(self.close), _CHUNK):
-            now, before = slice(at, at + _CHUNK), slice(at - 1, at - 1 + _CHUNK)
-            close, volume = self.close[now], self.volume[now]
-            was, shares = self.close[before][: len(close)], self.volume[before][: len(close)]
-            moved = (self.high[now] > FACTOR * was) | (self.low[now] * FACTOR < was)
-            some = (volume > VOLUME * shares) | (volume * VOLUME < shares)
-            same = (close == was) & (volume == shares)
-            for rows, which in zip(found, (moved, some, same), strict=True):
-                rows.append(np.flatnonzero(which) + at)
-        nothing: Ints = np.empty(0, np.int64)
-        moved, some, same = (np.concatenate([nothing, *rows]) for rows in found)
-        moved, some, same = (rows[rows != self.begin[self.run(rows)]] for rows in (moved, some, same))
-        some = some[(self.volume[some] > 0.0) & (self.volume[some - 1] > 0.0)]
-        alike = [getattr(self, name) for name in ("open", "high", "low")]
-        same = same[np.all([values[same] == values[same - 1] for values in alike], axis=0)]
-        return moved, some, same[self.volume[same] > 0.0]
-
-    def window(self, values: Floats, rows: Ints, places: Sequence[int] | Ints) -> Floats:
-        """Values at places beside each row, ``(rows, places)``; NaN where its symbol has no bar."""
-        at = rows[:, None] + np.asarray(places)
-        run = self.run(rows)
-        inside = (at >= self.begin[run][:, None]) & (at < self.end[run][:, None])
-        return np.where(inside, values[np.where(inside, at, rows[:, None])], np.nan)
-
-    def ranges(self, rows: Ints, places: Sequence[int] | Ints) -> Floats:
-        """Logarithms of high over low, with the gap from the close before."""
-        high, low = self.window(self.high, rows, places), self.window(self.low, rows, places)
-        was = self.window(self.close, rows, np.asarray(places) - 1)
-        return np.log(np.fmax(high, was) / np.fmin(low, was))
-
-    def market_range(self, rows: Ints) -> Floats:
-        """How far the whole market ranged on the session of each row: the mean of (high - low) / close, at most 0.5 of
-        each symbol, without the row itself; 0 where fewer than 20 others traded."""
-        first = int(self.day.min())
-        wanted = np.zeros(int(self.day.max()) - first + 1, dtype=bool)
-        wanted[self.day[rows] - first] = True
-        total, number = np.zeros(len(wanted)), np.zeros(len(wanted))
-        for begin in range(0, len(self.day), _CHUNK):
-            day = self.day[begin : begin + _CHUNK] - first
-            at = np.flatnonzero(wanted[day])
-            day, at = day[at], at + begin
-            ranged = np.minimum((self.high[at] - self.low[at]) / self.close[at], 0.5)
-            total += np.bincount(day, weights=ranged, minlength=len(wanted))
-            number += np.bincount(day, minlength=len(wanted))
-        own = np.minimum((self.high[rows] - self.low[rows]) / self.close[rows], 0.5)
-        others = number[self.day[rows] - first] - 1
-        mean: Floats = (total[self.day[rows] - first] - own) / np.maximum(others, 1)
-        return np.where(others >= 20, mean, 0.0)
+    moved, traded, same = map(joined, found)
+    traded = traded[(tape.volume[traded] > 0.0) & (tape.volume[traded - 1] > 0.0)]
+    for values in (tape.open, tape.high, tape.low):
+        same = same[values[same] == values[same - 1]]
+    return moved, traded, same[tape.volume[same] > 0.0]
 
 
 @dataclass(frozen=True)
@@ -195,9 +148,9 @@ class _Seen:
     """What is seen of some bars; prices as logarithms of their ratio to the close before, one entry a bar.
 
     open, high, low, close : its own. after : the next open, NaN for the newest. level : the middle of the five closes
-    before, since the one close before may be the wrong one. usual : the usual range. third : the
-    third largest of those around. shares : volume over the usual. traded : the lesser of shares and dollars over their
-    usual, NaN without. dollars : usual, a session, NaN without volume.
+    before, since the last of them may be the wrong one. usual : the usual range. third : the third largest of those
+    around. shares : volume over the usual. traded : the lesser of shares and dollars over their usual. dollars :
+    usual, a session. The last three are NaN for what has no volume.
     """
 
     rows: Ints
@@ -214,7 +167,7 @@ class _Seen:
     dollars: Floats
 
     def take(self, which: Bools) -> _Seen:
-        return _Seen(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+        return replace(self, **{name: getattr(self, name)[which] for name in self.__dataclass_fields__})
 
     @property
     def newest(self) -> Bools:
@@ -237,12 +190,12 @@ class _Seen:
         }
 
 
-def _seen(tape: _Tape, rows: Ints) -> _Seen:
+def _seen(tape: Tape, rows: Ints) -> _Seen:
     before = tape.close[rows - 1]
-    own = [np.log(values[rows] / before) for values in (tape.open, tape.high, tape.low, tape.close)]
+    names, later = ("open", "high", "low", "close"), ("level", "usual", "third", "shares", "traded", "dollars")
+    own = {name: np.log(getattr(tape, name)[rows] / before) for name in names}
     after = np.log(tape.window(tape.open, rows, [1])[:, 0] / before)
-    empty = np.zeros(len(rows))
-    seen = _Seen(rows, *own, after, *(empty,) * 6)
+    seen = _Seen(rows=rows, after=after, **own, **dict.fromkeys(later, np.zeros(len(rows))))
     # The windows are for the few that lie outside both sides by a factor.
     far = np.max(list(seen.outside().values()), axis=0, initial=-np.inf) >= np.log(FACTOR)
     seen = seen.take(far)
@@ -255,19 +208,18 @@ def _seen(tape: _Tape, rows: Ints) -> _Seen:
     dollars = _middle(volume * tape.window(tape.close, rows, range(-BEFORE, 0)))
     shares = tape.volume[rows] / _middle(volume)
     with_volume = np.where(dollars > 0.0, 1.0, np.nan)
-    largest = np.sort(np.nan_to_num(around), axis=1)[:, -3]
-    return _Seen(
-        *(getattr(seen, name) for name in ("rows", "open", "high", "low", "close", "after")),
+    return replace(
+        seen,
         level=_level(tape, rows),
         usual=np.maximum(_middle(around), LEAST_RANGE),
-        third=largest,
+        third=np.sort(np.nan_to_num(around), axis=1)[:, -3],
         shares=shares * with_volume,
         traded=np.minimum(shares, tape.volume[rows] * tape.close[rows] / dollars) * with_volume,
         dollars=dollars * with_volume,
     )
 
 
-def _level(tape: _Tape, rows: Ints) -> Floats:
+def _level(tape: Tape, rows: Ints) -> Floats:
     """The middle of the five closes before, as a logarithm of its ratio to the last of them."""
     return _middle(np.log(tape.window(tape.close, rows, range(-5, 0)) / tape.close[rows - 1][:, None]))
 
@@ -283,7 +235,7 @@ def _middle(values: Floats) -> Floats:
 # --- prices ---------------------------------------------------------------------------------------------------
 
 
-def _prices(tape: _Tape, rows: Ints, splits: pl.DataFrame | None) -> dict[int, str]:
+def _prices(tape: Tape, rows: Ints, splits: pl.DataFrame | None) -> dict[int, str]:
     with np.errstate(divide="ignore", invalid="ignore"):
         seen = _seen(tape, rows)
         outside = seen.outside()
@@ -312,14 +264,15 @@ def _stands_out(seen: _Seen, usual: Floats, off: Floats, reason: str) -> Bools:
         any_factor &= (price == seen.high) | (price == seen.low) | (off >= np.log(3.0))
     large = (off >= np.log(LARGE)) & (off >= RANGES_LARGE * usual) & (off >= OVER_LARGEST_LARGE * seen.third)
     large &= ~(back > BACK_LARGE * off)
-    both = ordinary & (any_factor | large)
+    both: Bools = ordinary & (any_factor | large)
     if reason not in ("bar", "close"):
         return both
     alone = large & (off >= RANGES_ALONE * usual) & ~(seen.shares >= TRADED_ALONE)
-    return np.where(seen.newest, alone, both)
+    found: Bools = np.where(seen.newest, alone, both)
+    return found
 
 
-def _together(tape: _Tape, rows: Ints) -> dict[int, str]:
+def _together(tape: Tape, rows: Ints) -> dict[int, str]:
     """Two and more whole bars that are off together: the price leaves at an open and comes back at an open."""
     rows = rows[np.abs(np.log(tape.open[rows] / tape.close[rows - 1])) >= np.log(2.0)]
     if not len(rows):
@@ -353,7 +306,7 @@ def _together(tape: _Tape, rows: Ints) -> dict[int, str]:
     return found
 
 
-def _on_split_days(tape: _Tape, rows: Ints, splits: pl.DataFrame | None) -> dict[int, str]:
+def _on_split_days(tape: Tape, rows: Ints, splits: pl.DataFrame | None) -> dict[int, str]:
     """Bars of which some price is off by the ratio of a split near it, while another, or the bars around, are not."""
     if splits is None or splits.is_empty() or not len(rows):
         return {}
@@ -373,32 +326,26 @@ def _on_split_days(tape: _Tape, rows: Ints, splits: pl.DataFrame | None) -> dict
     after = np.log(tape.window(tape.open, rows, [1])[:, 0] / before)
     moved = np.abs(np.abs(own) - step) <= np.minimum(0.25, step / 3.0)
     stayed = np.abs(own) <= np.minimum(0.25, step / 3.0)
-    half = moved.any(axis=0) & stayed.any(axis=0) & (moved | stayed | _between(own)).all(axis=0)
+    # Opens and closes have to be in one basis or the other; a high or low may lie anywhere.
+    half = moved.any(axis=0) & stayed.any(axis=0) & (moved | stayed)[[0, 3]].all(axis=0)
     whole = moved.all(axis=0) & ~np.isnan(after)
     back = ~(np.abs(after) > step / 3.0)
     found: Bools = (half | whole) & back & (step >= np.log(LEAST_SPLIT))
     return dict.fromkeys(rows[found].tolist(), "split day")
 
 
-def _between(own: Floats) -> Bools:
-    """Whether a high or low lies where nothing speaks against it: opens and closes have to be in one basis or the
-    other."""
-    free = np.zeros(own.shape, dtype=bool)
-    free[1:3] = True
-    return free
-
-
 # --- volumes and feeds ----------------------------------------------------------------------------------------
 
 
-def _volumes(tape: _Tape, rows: Ints) -> dict[int, str]:
+def _volumes(tape: Tape, rows: Ints) -> dict[int, str]:
     around = tape.window(tape.volume, rows, np.r_[-BEFORE:0, 1:AFTER])
     known = (~np.isnan(around)).sum(axis=1) >= LEAST
     rows, around = rows[known], around[known]
     volume, middle = tape.volume[rows], _middle(around)
     if not len(rows):
         return {}
-    more = (volume >= VOLUME * np.nanmax(around, axis=1)) & (volume >= VOLUME_MIDDLE * middle)
+    factor = np.where(tape.newest(rows), VOLUME_ALONE, VOLUME)
+    more = (volume >= factor * np.nanmax(around, axis=1)) & (volume >= VOLUME_MIDDLE * middle)
     less = (volume * VOLUME <= np.nanmin(around, axis=1)) & (volume * VOLUME_MIDDLE <= middle)
     # Where so much is traded, the price moves; where next to nothing is, there is one price.
     calm = tape.ranges(rows, [0])[:, 0] <= 3.0 * _middle(tape.ranges(rows, range(-BEFORE, 0)))
@@ -408,10 +355,10 @@ def _volumes(tape: _Tape, rows: Ints) -> dict[int, str]:
     return dict.fromkeys(rows[found].tolist(), "volume")
 
 
-def _frozen(tape: _Tape, same: Ints) -> dict[int, str]:
+def _frozen(same: Ints) -> dict[int, str]:
     """same : places of bars that repeat the one before, ascending."""
     begins = np.flatnonzero(np.diff(same, prepend=-2) != 1)
     length = np.diff(begins, append=len(same))
     long = length >= FROZEN - 1
-    spans: list[Array] = [same[at : at + many] for at, many in zip(begins[long], length[long], strict=True)]
+    spans: list[Ints] = [same[at : at + many] for at, many in zip(begins[long], length[long], strict=True)]
     return dict.fromkeys(np.concatenate(spans).tolist(), "frozen") if spans else {}
