@@ -21,6 +21,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -28,7 +29,7 @@ import polars as pl
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.market.tape import CHUNK, Tape
 
-__all__ = ["AFTER", "BEFORE", "REASONS", "SUSPECTS", "find_suspects"]
+__all__ = ["AFTER", "BEFORE", "REASONS", "SUSPECTS", "find_suspects", "in_words"]
 
 #: Every reason in words: a bar has the first that fits.
 REASONS: Mapping[str, str] = {
@@ -114,6 +115,16 @@ def find_suspects(bars: pl.DataFrame, splits: pl.DataFrame | None = None) -> pl.
     return judged.select(pl.col(name).cast(kind) for name, kind in SUSPECTS.items())
 
 
+def in_words(mark: Mapping[str, Any]) -> str:
+    """A row of `SUSPECTS` as one line for a person."""
+    prices = ", ".join(f"{name} {mark[name]:.6g}" for name in ("open", "high", "low", "close"))
+    around = f"{mark['close_before']:.6g} before"
+    if mark["open_after"] is not None:
+        around += f", {mark['open_after']:.6g} after"
+    why = REASONS[mark["reason"]]
+    return f"{mark['symbol']} {mark['session']}: {why} ({prices}, volume {mark['volume']:,.0f}; {around})"
+
+
 def _outstanding(tape: Tape) -> tuple[Ints, Ints, Ints]:
     """Places of bars that differ by a factor from the close before; by hundreds from the volume before; not at all.
 
@@ -134,7 +145,8 @@ def _outstanding(tape: Tape) -> tuple[Ints, Ints, Ints]:
 
     def joined(places: list[Ints]) -> Ints:
         rows: Ints = np.concatenate([np.empty(0, np.int64), *places])
-        return rows[rows != tape.begin[tape.run(rows)]]
+        later: Ints = rows[rows != tape.begin[tape.run(rows)]]
+        return later
 
     moved, traded, same = map(joined, found)
     traded = traded[(tape.volume[traded] > 0.0) & (tape.volume[traded - 1] > 0.0)]
