@@ -36,7 +36,7 @@ def market(symbols: int = 40, seed: int = 5, wild: float = 0.01, traded: float =
     )
 
 
-def planted(bars: pl.DataFrame, at: int | slice = AT, symbol: str = SYMBOL, **factors: float) -> pl.DataFrame:
+def planted(bars: pl.DataFrame, at: int | slice = AT, symbol: str = SYMBOL, /, **factors: float) -> pl.DataFrame:
     """With columns of a symbol's bars multiplied on one day, or some; high and low then hold open and close."""
     days = [DAYS[at]] if isinstance(at, int) else DAYS[at]
     here = (pl.col("symbol") == symbol) & pl.col("session").is_in(days)
@@ -51,7 +51,8 @@ def planted(bars: pl.DataFrame, at: int | slice = AT, symbol: str = SYMBOL, **fa
 
 
 def marks(bars: pl.DataFrame, splits: pl.DataFrame | None = None) -> list[tuple[str, dt.date, str]]:
-    return find_suspects(bars, splits).select("symbol", "session", "reason").rows()
+    found: list[tuple[str, dt.date, str]] = find_suspects(bars, splits).select("symbol", "session", "reason").rows()
+    return found
 
 
 def whole(factor: float) -> dict[str, float]:
@@ -269,7 +270,7 @@ def test_a_close_that_is_twice_the_open_may_be_news_until_it_comes_back() -> Non
 
 def everything() -> pl.DataFrame:
     """One of each kind, and of what is real, at several places."""
-    bars = planted(repeated(market(), FROZEN), symbol="S09", close=30.0)
+    bars = planted(repeated(market(), FROZEN), AT, "S09", close=30.0)
     for number, factors in enumerate(
         ({"open": 0.1}, {"high": 9.0}, {"low": 0.05}, whole(100.0), {"volume": 1e3}, {"volume": 1e-4}, whole(0.3))
     ):
@@ -299,7 +300,7 @@ def test_scale_does_not_matter() -> None:
 
 
 def test_small_markets_are_judged() -> None:
-    one = planted(market(1), symbol="S00", close=20.0)
+    one = planted(market(1), AT, "S00", close=20.0)
     assert marks(one) == [("S00", DAYS[AT], "close")]
     assert find_suspects(one.head(1)).schema == find_suspects(one.head(0)).schema == pl.Schema(SUSPECTS)
     assert marks(one.head(4)) == []
