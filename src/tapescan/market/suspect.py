@@ -65,7 +65,7 @@ BEFORE, AFTER, LEAST_BEFORE, LEAST = 20, 6, 5, 10
 FACTOR, LARGE = 1.5, 5.0
 #: So many usual ranges a price lies outside: of any factor, of a large one.
 RANGES, RANGES_LARGE = 10.0, 5.0
-#: So many times as far as the third largest of the ranges around: two may be wrong themselves.
+#: So many times as far as the fifth largest of the ranges around: a wrong bar makes two of them.
 OVER_LARGEST, OVER_LARGEST_LARGE = 1.5, 1.2
 #: The price after comes back to that before within this part of the way.
 BACK, BACK_LARGE = 0.5, 0.25
@@ -160,8 +160,8 @@ class _Seen:
     """What is seen of some bars; prices as logarithms of their ratio to the close before, one entry a bar.
 
     open, high, low, close : its own. after : the next open, NaN for the newest. level : the middle of the five closes
-    before, since the last of them may be the wrong one. usual : the usual range. third : the third largest of those
-    around. shares : volume over the usual. traded : the lesser of shares and dollars over their usual. dollars :
+    before, since the last of them may be the wrong one. usual : the usual range. largest : of those around, the
+    fifth. shares : volume over the usual. traded : the lesser of shares and dollars over their usual. dollars :
     usual, a session. The last three are NaN for what has no volume.
     """
 
@@ -173,7 +173,7 @@ class _Seen:
     after: Floats
     level: Floats
     usual: Floats
-    third: Floats
+    largest: Floats
     shares: Floats
     traded: Floats
     dollars: Floats
@@ -204,7 +204,7 @@ class _Seen:
 
 def _seen(tape: Tape, rows: Ints) -> _Seen:
     before = tape.close[rows - 1]
-    names, later = ("open", "high", "low", "close"), ("level", "usual", "third", "shares", "traded", "dollars")
+    names, later = ("open", "high", "low", "close"), ("level", "usual", "largest", "shares", "traded", "dollars")
     own = {name: np.log(getattr(tape, name)[rows] / before) for name in names}
     after = np.log(tape.window(tape.open, rows, [1])[:, 0] / before)
     seen = _Seen(rows=rows, after=after, **own, **dict.fromkeys(later, np.zeros(len(rows))))
@@ -224,7 +224,7 @@ def _seen(tape: Tape, rows: Ints) -> _Seen:
         seen,
         level=_level(tape, rows),
         usual=np.maximum(_middle(around), LEAST_RANGE),
-        third=np.sort(np.nan_to_num(around), axis=1)[:, -3],
+        largest=np.sort(np.nan_to_num(around), axis=1)[:, -5],
         shares=shares * with_volume,
         traded=np.minimum(shares, tape.volume[rows] * tape.close[rows] / dollars) * with_volume,
         dollars=dollars * with_volume,
@@ -268,13 +268,13 @@ def _stands_out(seen: _Seen, usual: Floats, off: Floats, reason: str) -> Bools:
     ordinary = ~(seen.traded >= TRADED)
     back = np.fmax(np.abs(seen.after), np.abs(seen.level))
     thin = seen.dollars < LEAST_DOLLARS
-    any_factor = (off >= np.log(FACTOR)) & (off >= RANGES * usual) & (off >= OVER_LARGEST * seen.third)
+    any_factor = (off >= np.log(FACTOR)) & (off >= RANGES * usual) & (off >= OVER_LARGEST * seen.largest)
     any_factor &= ~(back > BACK * off) & ~thin
     if reason in ("open", "close"):
         # A real price has others near it; a wrong one is the bar's extreme.
         price = seen.open if reason == "open" else seen.close
         any_factor &= (price == seen.high) | (price == seen.low) | (off >= np.log(3.0))
-    large = (off >= np.log(LARGE)) & (off >= RANGES_LARGE * usual) & (off >= OVER_LARGEST_LARGE * seen.third)
+    large = (off >= np.log(LARGE)) & (off >= RANGES_LARGE * usual) & (off >= OVER_LARGEST_LARGE * seen.largest)
     large &= ~(back > BACK_LARGE * off)
     both: Bools = ordinary & (any_factor | large)
     if reason not in ("bar", "close"):
@@ -291,7 +291,7 @@ def _together(tape: Tape, rows: Ints) -> dict[int, str]:
         return {}
     around = tape.ranges(rows, np.r_[-BEFORE:0])
     usual = np.maximum(_middle(around), LEAST_RANGE)
-    third = np.sort(np.nan_to_num(around), axis=1)[:, -3]
+    largest = np.sort(np.nan_to_num(around), axis=1)[:, -5]
     before = tape.close[rows - 1][:, None]
     opens = np.log(tape.window(tape.open, rows, range(LONGEST + 1)) / before)
     closes = np.log(tape.window(tape.close, rows, range(LONGEST + 1)) / before)
@@ -311,7 +311,7 @@ def _together(tape: Tape, rows: Ints) -> dict[int, str]:
         steady = np.ptp(closes[:, :length], axis=1) <= BACK_LARGE * off
         later = _middle(np.log(tape.window(tape.close, rows, range(length, length + 5)) / before))
         back = np.max(np.abs([opens[:, length], later, level]), axis=0) <= BACK_LARGE * off
-        far = (off >= np.log(2.0)) & (off >= RANGES * usual) & (off >= OVER_LARGEST * third)
+        far = (off >= np.log(2.0)) & (off >= RANGES * usual) & (off >= OVER_LARGEST * largest)
         ordinary = ~(traded[:, :length].max(axis=1) >= TRADED) & ~(_middle(dollars) < LEAST_DOLLARS)
         for row in rows[known & far & steady & back & ordinary].tolist():
             found |= dict.fromkeys(range(row, row + length), "bar")
@@ -357,10 +357,17 @@ def _volumes(tape: Tape, rows: Ints) -> dict[int, str]:
     if not len(rows):
         return {}
     factor = np.where(tape.newest(rows), VOLUME_ALONE, VOLUME)
-    more = (volume >= factor * np.nanmax(around, axis=1)) & (volume >= VOLUME_MIDDLE * middle)
-    less = (volume * VOLUME <= np.nanmin(around, axis=1)) & (volume * VOLUME_MIDDLE <= middle)
-    # Where so much is traded, the price moves; where next to nothing is, there is one price.
-    calm = tape.ranges(rows, [0])[:, 0] <= 3.0 * _middle(tape.ranges(rows, range(-BEFORE, 0)))
+    # The second largest and smallest: another one around may be wrong, or a day without a trade.
+    second = (
+        np.sort(np.nan_to_num(around), axis=1)[:, -2],
+        np.sort(np.where(np.isnan(around), np.inf, around), axis=1)[:, 1],
+    )
+    more = (volume >= factor * second[0]) & (volume >= VOLUME_MIDDLE * middle)
+    less = (volume * VOLUME <= second[1]) & (volume * VOLUME_MIDDLE <= middle)
+    # Where so much is traded, the price moves, or more is traded the day after; where next to nothing is, there is one price.
+    usual = _middle(tape.ranges(rows, range(-BEFORE, 0)))
+    after = np.nan_to_num(tape.window(tape.volume, rows, [1])[:, 0])
+    calm = (tape.ranges(rows, [0])[:, 0] <= 3.0 * usual) & (volume >= VOLUME * after)
     more &= calm & (middle >= LEAST_SHARES_MORE)
     less &= (tape.high[rows] > tape.low[rows]) & (middle >= LEAST_SHARES_LESS)
     found = more | less
