@@ -364,7 +364,8 @@ def _volumes(tape: Tape, rows: Ints) -> dict[int, str]:
     )
     more = (volume >= factor * second[0]) & (volume >= VOLUME_MIDDLE * middle)
     less = (volume * VOLUME <= second[1]) & (volume * VOLUME_MIDDLE <= middle)
-    # Where so much is traded, the price moves, or more is traded the day after; where next to nothing is, there is one price.
+    # Where so much is traded, the price moves, or much is traded the day after, too; where next to nothing is traded,
+    # there is one price.
     usual = _middle(tape.ranges(rows, range(-BEFORE, 0)))
     after = np.nan_to_num(tape.window(tape.volume, rows, [1])[:, 0])
     calm = (tape.ranges(rows, [0])[:, 0] <= 3.0 * usual) & (volume >= VOLUME * after)
