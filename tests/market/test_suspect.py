@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -127,6 +128,12 @@ def test_the_row_of_a_mark() -> None:
     assert row["behind"] == len(DAYS) - 1 - AT
     assert REASONS[row["reason"]] in in_words(row)
     assert in_words(row).startswith(f"{SYMBOL} {DAYS[AT]}: ")
+
+
+def test_the_guide_names_every_reason() -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "guides" / "own-data.md").read_text(encoding="utf-8")
+    table = guide.partition("### Suspect bars")[2].partition("## In Python")[0]
+    assert [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")][2:] == list(REASONS)
 
 
 # --- what is real -------------------------------------------------------------------------------------------------
