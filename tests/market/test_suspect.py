@@ -63,7 +63,7 @@ def whole(factor: float) -> dict[str, float]:
 # --- what is wrong ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("factor", [0.01, 1.0 / 15.0, 0.2, 0.5, 2.0, 5.0, 20.0, 100.0])
+@pytest.mark.parametrize("factor", [0.01, 1.0 / 15.0, 0.2, 0.5, 1.6, 2.0, 5.0, 20.0, 100.0])
 @pytest.mark.parametrize("reason", ["close", "open", "bar"])
 def test_a_price_off_by_a_factor_from_both_sides(reason: str, factor: float) -> None:
     factors = whole(factor) if reason == "bar" else {reason: factor}

@@ -62,7 +62,7 @@ SUSPECTS: dict[str, pl.DataType] = {
 #: Bars looked at on either side, and how many must be there: before it, and in all.
 BEFORE, AFTER, LEAST_BEFORE, LEAST = 20, 6, 5, 10
 #: The factor from which on a price is looked at, and the one from which on it is hardly ever real.
-FACTOR, LARGE = 1.5, 5.0
+FACTOR, LARGE = 1.4, 5.0
 #: So many usual ranges a price lies outside: of any factor, of a large one.
 RANGES, RANGES_LARGE = 10.0, 5.0
 #: So many times as far as the fifth largest of the ranges around: a wrong bar makes two of them.
