@@ -23,6 +23,7 @@ def test_the_public_names_are_these() -> None:
         "Store",
         "TapescanError",
         "__version__",
+        "accept_bars",
         "all_columns",
         "compute_features",
         "examine_store",

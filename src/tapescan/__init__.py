@@ -13,6 +13,7 @@ from tapescan.version import __version__
 
 if TYPE_CHECKING:
     from tapescan.api import (
+        accept_bars,
         compute_features,
         examine_store,
         explain_symbol,
@@ -68,6 +69,7 @@ __all__ = [
     "Store",
     "TapescanError",
     "__version__",
+    "accept_bars",
     "all_columns",
     "compute_features",
     "examine_store",

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tapescan.sync.planning import Planned
 
 __all__ = [
+    "accept_bars",
     "compute_features",
     "examine_store",
     "explain_symbol",
@@ -163,8 +164,9 @@ def import_bars(
     from tapescan.importing.importing import import_frames
 
     through = parse_date(adjusted_to, "adjusted_to")
-    place = open_store(store, made=False)
-    return import_frames(place, frames, adjusted=adjusted, adjusted_to=through, progress=progress)
+    return import_frames(
+        open_store(store, made=False), frames, adjusted=adjusted, adjusted_to=through, progress=progress
+    )
 
 
 def sync_store(
@@ -236,6 +238,13 @@ def examine_store(store: Place = None, *, as_of: Day = None, progress: Progress 
     return examine(open_store(store), parse_date(as_of, "as_of"), progress=progress)
 
 
+def accept_bars(bars: Sequence[tuple[str, dt.date | str]], store: Place = None) -> pl.DataFrame:
+    """Take suspect bars, each its symbol and session, as real; as `tapescan.doctor.accepting.accept_bars` says."""
+    from tapescan.doctor.accepting import accept_bars as accept
+
+    return accept(open_store(store), bars)
+
+
 # --- scans ----------------------------------------------------------------------------------------------------
 
 
@@ -284,14 +293,8 @@ def scan_market(
 
     opened = _opened(data)
     named, ranked_by, said = chosen_screens(screens, profile)
-    request = prepare(
-        ranked_by,
-        where=where,
-        rank_by=rank_by,
-        features=shown_columns(features),
-        models=chosen_models(opened, models, device),
-        screens=named,
-    )
+    shown, trained = shown_columns(features), chosen_models(opened, models, device)
+    request = prepare(ranked_by, where=where, rank_by=rank_by, features=shown, models=trained, screens=named)
     begin = time.perf_counter()
     market = ready(opened, as_of, request, adjust, progress)
     prepared = time.perf_counter() - begin
@@ -395,9 +398,8 @@ def _opened(data: Data) -> Any:
 def _profile(profile: str | Profile | None) -> Profile:
     from tapescan.scan.profile import load_profile
 
-    if profile is None or isinstance(profile, str):
-        return load_profile(profile or setting("profile"))
-    return profile
+    given = profile or setting("profile")
+    return load_profile(given) if isinstance(given, str) else given
 
 
 # --- models ---------------------------------------------------------------------------------------------------

@@ -2,14 +2,13 @@
 
 `examine` reads a store once and gives a `Diagnosis`. Each finding is a frame with all its cases, the worst first;
 `findings` and `jumps` say how they are found. Defects are what makes a scan wrong or lame: sessions and bars that are
-missing, jumps that splits explain, vendors that disagree. Stale and seldom traded symbols, refused rows, missing
-statements and values in them that no scan uses are how markets are, and told for information.
+missing, jumps that splits explain, suspect bars, vendors that disagree. Stale and seldom traded symbols, refused
+rows, missing statements and values in them that no scan uses are how markets are, and told for information.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -30,8 +29,21 @@ from tapescan.doctor.findings import (
 )
 from tapescan.doctor.jumps import VERDICTS, split_like_jumps, splits_recorded_twice
 from tapescan.doctor.statements import Statements, find_statements
+from tapescan.doctor.words import (
+    count_of,
+    disagreement,
+    jump,
+    noun,
+    ratio_of,
+    rows_of,
+    sessions_of,
+    some_of,
+    worst,
+)
 from tapescan.fundamentals.companies import FACTS_SINCE
+from tapescan.market.suspect import in_words
 from tapescan.store import KnownStore, Store
+from tapescan.store.accepted import suspect_bars
 from tapescan.sync.sessions import sessions_fetched
 
 __all__ = ["Diagnosis", "examine"]
@@ -49,6 +61,7 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
     gaps : symbol, start, end, sessions. seldom : symbol, bars, sessions.
     stale : symbol, newest, behind, listing; delisted symbols among them.
     jumps : as `jumps.JUMPS`. twice : symbol, ex_date, again, ratio of splits that are recorded on two days.
+    suspects : as `market.suspect.SUSPECTS`, without those that were accepted.
     compared, disagreements : as `findings.COMPARED` and `findings.DISAGREEMENTS`.
     quarantine : kind, reason, rows. keys : as `findings.find_broken_keys`.
     """
@@ -66,6 +79,7 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
     stale: pl.DataFrame
     jumps: pl.DataFrame
     twice: pl.DataFrame
+    suspects: pl.DataFrame
     compared: pl.DataFrame
     disagreements: pl.DataFrame
     quarantine: pl.DataFrame
@@ -81,6 +95,7 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
             "gaps": len(self.gaps),
             "split-like jumps": len(self.jumps),
             "splits recorded twice": len(self.twice),
+            "suspect bars": len(self.suspects),
             "disagreements": len(self.disagreements),
             "broken keys": len(self.keys),
         }
@@ -89,11 +104,11 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
     def to_dict(self, top: int = 5) -> dict[str, Any]:
         """For JSON: counts, and the ``top`` worst cases of each finding; dates as text."""
         told = {name: getattr(self, name) for name in self.__struct_fields__}
-        worst = {name: _worst(value, top) for name, value in told.items() if isinstance(value, pl.DataFrame)}
+        some = {name: worst(value, top) for name, value in told.items() if isinstance(value, pl.DataFrame)}
         of = self.statements
-        statements = plain(of) | {"without": _worst(of.without, top), "doubtful": _worst(of.doubtful, top)}
-        whole = {name: _rows(told[name]) for name in ("compared", "quarantine")}
-        return plain({"defects": self.defects, **told, **worst, "statements": statements, **whole})  # type: ignore[no-any-return]
+        statements = plain(of) | {"without": worst(of.without, top), "doubtful": worst(of.doubtful, top)}
+        whole = {name: rows_of(told[name]) for name in ("compared", "quarantine")}
+        return plain({"defects": self.defects, **told, **some, "statements": statements, **whole})  # type: ignore[no-any-return]
 
     def lines(self, top: int = 5) -> list[str]:
         """One page for a person, with the ``top`` worst cases of each finding."""
@@ -102,20 +117,21 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
             *self._sessions(top),
             *self._gaps(top),
             *self._jumps(top),
+            *self._suspects(top),
             *self._vendors(top),
             *self._stale(top),
             *self._others(top),
         ]
-        defects = ", ".join(f"{count:,} {_noun(name, count)}" for name, count in self.defects.items())
+        defects = ", ".join(f"{count:,} {noun(name, count)}" for name, count in self.defects.items())
         return [head, *told, f"DEFECTS: {defects}" if defects else "no defects"]
 
     def _sessions(self, top: int) -> list[str]:
         lines = [
-            f"missing sessions: {_count(self.missing)}",
-            *_some(self.missing, top, lambda row: f"{row['session']}"),
+            f"missing sessions: {count_of(self.missing)}",
+            *some_of(self.missing, top, lambda row: f"{row['session']}"),
         ]
-        lines.append(f"short sessions: {_count(self.short)}")
-        return lines + _some(
+        lines.append(f"short sessions: {count_of(self.short)}")
+        return lines + some_of(
             self.short, top, lambda row: f"{row['session']}: {row['symbols']:,} symbols, {row['usual']:,} around it"
         )
 
@@ -128,41 +144,51 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
         )
 
         def told(row: dict[str, Any]) -> str:
-            return f"{row['symbol']}: {row['start']} to {row['end']}, {_sessions(row['sessions'])}"
+            return f"{row['symbol']}: {row['start']} to {row['end']}, {sessions_of(row['sessions'])}"
 
         known = f" (not looked for on {self.whole:,} sessions that a vendor gave as a whole)" if self.whole else ""
-        return [f"gaps: {_count(self.gaps)}{more}{known}", *_some(self.gaps, top, told)]
+        return [f"gaps: {count_of(self.gaps)}{more}{known}", *some_of(self.gaps, top, told)]
 
     def _jumps(self, top: int) -> list[str]:
-        lines = [f"split-like jumps: {_count(self.jumps)}"]
+        lines = [f"split-like jumps: {count_of(self.jumps)}"]
         for verdict, text in VERDICTS.items():
             rows = self.jumps.filter(verdict=verdict)
             if len(rows):
-                lines += [f"  {text}: {len(rows):,}", *(f"  {line}" for line in _some(rows, top, _jump))]
-        lines.append(f"splits recorded twice: {_count(self.twice)}")
-        return lines + _some(
+                lines += [f"  {text}: {len(rows):,}", *(f"  {line}" for line in some_of(rows, top, jump))]
+        lines.append(f"splits recorded twice: {count_of(self.twice)}")
+        return lines + some_of(
             self.twice,
             top,
-            lambda row: f"{row['symbol']}: {_ratio(row['ratio'])} on {row['ex_date']} and on {row['again']}",
+            lambda row: f"{row['symbol']}: {ratio_of(row['ratio'])} on {row['ex_date']} and on {row['again']}",
         )
+
+    def _suspects(self, top: int) -> list[str]:
+        lines = [f"suspect bars: {count_of(self.suspects)}"]
+        for (reason,), rows in self.suspects.group_by("reason", maintain_order=True):
+            lines += [f"  {reason}: {len(rows):,}", *(f"  {line}" for line in some_of(rows, top, in_words))]
+        if len(self.suspects):
+            lines.append(
+                "  a corrected bar replaces a wrong one; `tapescan doctor --accept SYMBOL DATE` takes a right one"
+            )
+        return lines
 
     def _vendors(self, top: int) -> list[str]:
         if self.compared.is_empty():
             return ["disagreements: no bars of a second vendor to compare with"]
-        lines = [f"disagreements: {_count(self.disagreements)}"]
+        lines = [f"disagreements: {count_of(self.disagreements)}"]
         for row in self.compared.iter_rows(named=True):
             lines.append(
-                f"  {row['source']} and {row['other']}: {row['compared']:,} bars of {_sessions(row['sessions'])}"
+                f"  {row['source']} and {row['other']}: {row['compared']:,} bars of {sessions_of(row['sessions'])}"
                 f" compared, {row['agreeing']:,} agree, {row['prices']:,} differ in price,"
                 f" {row['volumes']:,} in volume"
             )
             if row["whole"]:
                 lines.append(
-                    f"    on {_sessions(row['whole'])} that both have whole, {row['only_source']:,} symbols only"
+                    f"    on {sessions_of(row['whole'])} that both have whole, {row['only_source']:,} symbols only"
                     f" from {row['source']}, {row['only_other']:,} only from {row['other']}"
                 )
             mine = self.disagreements.filter(source=row["source"], other=row["other"])
-            lines += [f"  {line}" for line in _some(mine, top, _disagreement)]
+            lines += [f"  {line}" for line in some_of(mine, top, disagreement)]
         return lines
 
     def _stale(self, top: int) -> list[str]:
@@ -170,18 +196,18 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
         listed = late.filter(listing="listed").height
 
         def told(row: dict[str, Any]) -> str:
-            return f"{row['symbol']}: {row['newest']}, {_sessions(row['behind'])} behind"
+            return f"{row['symbol']}: {row['newest']}, {sessions_of(row['behind'])} behind"
 
         lines = [f"stale symbols: {len(late):,} ({listed:,} listed, {len(late) - listed:,} not in the listing)"]
-        lines += _some(late, top, told)
+        lines += some_of(late, top, told)
         lines.append(f"delisted symbols: {len(self.stale) - len(late):,}")
-        lines.append(f"trade seldom: {_count(self.seldom)}")
-        return lines + _some(
-            self.seldom, top, lambda row: f"{row['symbol']}: {row['bars']:,} bars in {_sessions(row['sessions'])}"
+        lines.append(f"trade seldom: {count_of(self.seldom)}")
+        return lines + some_of(
+            self.seldom, top, lambda row: f"{row['symbol']}: {row['bars']:,} bars in {sessions_of(row['sessions'])}"
         )
 
     def _others(self, top: int) -> list[str]:
-        lines = [f"tables with broken keys: {_count(self.keys)}"]
+        lines = [f"tables with broken keys: {count_of(self.keys)}"]
         lines += [
             f"  {table}: {rows:,} rows without their whole key, or of one key" for table, rows in self.keys.rows()
         ]
@@ -213,9 +239,10 @@ def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | 
     gaps, seldom = find_gaps(bars, sessions.filter(~sessions.is_in([*short["session"], *whole])))
     last = bars.group_by("symbol").agg(newest=pl.col("session").max())
     listing = known.read("symbols")
-    tell(2, 4, "looking for splits")
+    tell(2, 4, "looking for splits and suspect bars")
     splits = known.read("splits")
     jumps = _without_dividends(known, split_like_jumps(bars, splits))
+    suspects = suspect_bars(known, bars).sort("reason", "symbol", "session")
     number = len(bars)
     del bars
     tell(3, 4, "comparing vendors")
@@ -235,6 +262,7 @@ def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | 
         stale=find_stale(last, listing, sessions),
         jumps=jumps,
         twice=splits_recorded_twice(splits),
+        suspects=suspects,
         compared=compared,
         disagreements=disagreements,
         quarantine=_refused(known),
@@ -272,55 +300,3 @@ def _refused(known: KnownStore) -> pl.DataFrame:
     reason = pl.col("reason").str.replace(r"^\w+: (.*), \w+ \S+$", "$1")
     rows = known.read("quarantine").group_by("kind", reason).agg(rows=pl.len().cast(pl.Int64))
     return rows.sort("rows", "kind", "reason", descending=[True, False, False])
-
-
-# --- words ------------------------------------------------------------------------------------------------
-
-
-def _worst(frame: pl.DataFrame, top: int) -> dict[str, Any]:
-    return {"count": len(frame), "worst": _rows(frame.head(top))}
-
-
-def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    return frame.with_columns(pl.col(pl.Date).cast(pl.String)).to_dicts()
-
-
-def _count(frame: pl.DataFrame) -> str:
-    return f"{len(frame):,}" if len(frame) else "none"
-
-
-def _some(frame: pl.DataFrame, top: int, told: Callable[[dict[str, Any]], str]) -> list[str]:
-    lines = [f"  {told(row)}" for row in frame.head(top).iter_rows(named=True)]
-    return [*lines, f"  and {len(frame) - top:,} more"] if len(frame) > top else lines
-
-
-def _sessions(number: int) -> str:
-    return f"{number:,} session{'' if number == 1 else 's'}"
-
-
-def _noun(name: str, count: int) -> str:
-    """A finding's name, which is plural, for one case."""
-    if count != 1:
-        return name
-    return name.replace("splits", "split") if name.startswith("splits") else name.removesuffix("s")
-
-
-def _ratio(ratio: float) -> str:
-    """New shares for old ones, as boards say it."""
-    return f"{ratio:.4g} for 1" if ratio >= 1.0 else f"1 for {1.0 / ratio:.4g}"
-
-
-def _jump(row: dict[str, Any]) -> str:
-    recorded = f", recorded on {row['recorded']} as {_ratio(row['recorded_ratio'])}" if row["recorded"] else ""
-    return (
-        f"{row['symbol']} {row['session']}: {row['close_before']:.4g} to {row['open']:.4g} at the open,"
-        f" {row['close']:.4g} at the close, as {_ratio(row['ratio'])}{recorded}"
-    )
-
-
-def _disagreement(row: dict[str, Any]) -> str:
-    digits = ",.0f" if row["field"] == "volume" else ".6g"
-    return (
-        f"{row['symbol']} {row['session']}: {row['field']} {row['value']:{digits}} and {row['other_value']:{digits}},"
-        f" {100.0 * row['apart']:.1f} % apart"
-    )

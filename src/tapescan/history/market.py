@@ -23,9 +23,11 @@ from tapescan.market.funds import FUND_SESSIONS, funds_among
 from tapescan.market.index import MARKET_SYMBOL, MarketIndex, own_index
 from tapescan.market.panel import Panel, build_panel
 from tapescan.market.quality import check_bars
+from tapescan.market.suspect import BEFORE, SUSPECTS, find_suspects
 from tapescan.market.universe import build_universe, listing_numbers, spelling_key
 from tapescan.simulation.market import SimulatedMarket, simulate
 from tapescan.store import KnownStore, Store
+from tapescan.store.accepted import suspect_bars
 from tapescan.store.table import is_remote
 from tapescan.tables.definition import Table
 from tapescan.tables.registry import stored_tables
@@ -68,6 +70,7 @@ class Market:
     fundamentals : one row a symbol of the panel, in its order, as `companies.statement_rows` gives them; None for a
         market without statements. dividends : likewise, as `dividends.dividend_rows` gives them.
     models : the folder where models trained on this market lie, if there are any; None for a market without one.
+    suspects : its suspect bars that nobody accepted, as `market.suspect.SUSPECTS`.
     adjust : what its prices are adjusted for. store : the one that it was read from; None for a market of none.
     """
 
@@ -77,6 +80,7 @@ class Market:
     notes: tuple[str, ...] = ()
     fundamentals: pl.DataFrame | None = None
     dividends: pl.DataFrame | None = None
+    suspects: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUSPECTS))
     models: Path | None = None
     adjust: Adjustment = "splits"
     store: Store | None = None
@@ -86,6 +90,10 @@ class Market:
         """The places of the panel's symbols in the order of their names; kept for the next scan."""
         symbols = self.panel.symbols
         return np.array(sorted(range(len(symbols)), key=symbols.__getitem__), dtype=np.int64)
+
+    def suspects_within(self, rows: int | None) -> pl.DataFrame:
+        """The suspect ones among the newest so many bars of each symbol; among all for None."""
+        return self.suspects if rows is None else self.suspects.filter(pl.col("behind") < rows)
 
     def __repr__(self) -> str:
         """Short: a notebook shows it for every cell that ends with a market."""
@@ -105,7 +113,9 @@ def market_of_store(
         raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
     known = store.known(as_of).at_newest_session()
     newest = known.newest_session
-    bars, lives = known.bars_and_lives(adjust=adjust, sessions=None if rows is None else int(rows * GAPS))
+    # What is judged has to have its neighbours, too.
+    sessions = None if rows is None else int(rows * GAPS) + BEFORE
+    bars, lives = known.bars_and_lives(adjust=adjust, sessions=sessions)
     panel = build_panel(bars, rows=rows, index=_market_index(bars, newest))
     # All that have a bar by then, also those whose newest one is too old to have been read.
     dated = _of_this_life(known.newest().select("symbol", "newest", "bars"), bars, lives)
@@ -124,8 +134,10 @@ def market_of_store(
     if inside is not None and through is not None:
         universe = universe.join(inside, on="symbol", how="left", maintain_order="left")
         market = replace(market, notes=(*market.notes, _basis_note(inside, through, newest)))
-    market = replace(market, universe=universe)
-    market = replace(market, models=models_folder(store), adjust=adjust, store=store)
+    suspects = suspect_bars(known, bars)
+    market = replace(
+        market, universe=universe, models=models_folder(store), adjust=adjust, store=store, suspects=suspects
+    )
     if "dividends" in known:
         paid = dividend_rows(panel.symbols, known.read("dividends"), known.read("splits"), newest)
         market = replace(market, dividends=paid)
@@ -234,7 +246,8 @@ def market_of_simulated(
     paid = dividend_rows(
         panel.symbols, simulated.dividends.with_columns(adjusted_to="ex_date"), simulated.splits, newest
     )
-    return replace(market, adjust=adjust, dividends=paid)
+    suspects = find_suspects(good, simulated.splits.filter(pl.col("ex_date") <= newest))
+    return replace(market, adjust=adjust, dividends=paid, suspects=suspects)
 
 
 def _fundamentals(known: KnownStore, market: Market) -> pl.DataFrame | None:

@@ -50,6 +50,7 @@ REASONS = {
     "type": "its type of security is not in the profile",
     "sector": "its sector is not in the profile",
     "short_history": "fewer bars than the profile asks for",
+    "suspect": "a bar that its columns read is suspect",
     "untraded": "it has not traded in 21 sessions",
     "price": "its close is outside the profile's price range",
     "illiquid": "its mean dollar volume is below the profile's least",

@@ -25,8 +25,10 @@ from tapescan.features.plan import Plan
 from tapescan.history.market import Market
 from tapescan.market import eligibility
 from tapescan.market.calendar import EPOCH
+from tapescan.market.gather import MOST_SESSIONS
 from tapescan.market.index import market_return
 from tapescan.market.regime import Regime, market_regime
+from tapescan.market.suspect import in_words
 from tapescan.scan.clock import Clock
 from tapescan.scan.profile import Filters
 from tapescan.screen.earlier import Look, latest_with, look_back
@@ -41,6 +43,7 @@ class CrossSection:
 
     as_of : the session. symbols : of the panel, in its order, which is that of all arrays.
     universe : one row a requested symbol, as in `Market`: the panel's first, then those that are not in it.
+    suspects : the suspect bars among those that the columns were made of, as `market.suspect.SUSPECTS`.
     features : what the plan asks for. terms : what expressions ask of earlier bars.
     facts : one row a symbol of the panel, by the source of columns that they are of: statements, dividends.
     regime : the market's. index : the name of the market index. index_returns : its return over each of
@@ -54,6 +57,7 @@ class CrossSection:
     symbols: tuple[str, ...]
     newest: Days
     universe: pl.DataFrame
+    suspects: pl.DataFrame
     features: Features
     terms: Mapping[Earlier, Array]
     facts: Mapping[str, pl.DataFrame]
@@ -99,6 +103,7 @@ class CrossSection:
                 "type": eligibility.none_of(listed["type"], filters.types),
                 **({"sector": eligibility.none_of(listed["sector"], filters.sectors)} if filters.sectors else {}),
                 "short_history": eligibility.short_history(listed["bars"].to_numpy(), filters.min_bars),
+                "suspect": self.listed["symbol"].is_in(self.suspects["symbol"].implode()).to_numpy(),
                 "untraded": eligibility.untraded(self.features[eligibility.WITHOUT_TRADE]),
                 "price": eligibility.off_price(paid, filters.min_price, filters.max_price),
                 "illiquid": eligibility.illiquid(traded, filters.min_dollar_volume),
@@ -149,6 +154,18 @@ def history(plan: Plan, looks: Sequence[Look]) -> int | None:
     return None if None in needed else max(one for one in needed if one is not None)
 
 
+def _reach(rows: int | None, looks: Sequence[Look]) -> int | None:
+    """How many bars of each symbol are read, weekly and monthly looks with their sessions; None for all."""
+    longer = [None if look.rows is None else look.rows * MOST_SESSIONS[look.frame] for look in looks if look.frame]
+    return None if rows is None or None in longer else max(rows, *(one for one in longer if one is not None), 0)
+
+
+def _index_notes(index: str, suspects: pl.DataFrame) -> tuple[str, ...]:
+    """What a reader should know of the index that all others are measured against."""
+    own = suspects.filter(pl.col("symbol") == index)
+    return tuple(f"the market index has a suspect bar: {in_words(row)}" for row in own.iter_rows(named=True))
+
+
 def observe(market: Market, plan: Plan, looks: Sequence[Look] = (), engine: Engine | None = None) -> CrossSection:
     """The cross-section of the market's newest session.
 
@@ -167,6 +184,7 @@ def observe(market: Market, plan: Plan, looks: Sequence[Look] = (), engine: Engi
     for look in looks:
         if look.frame:
             terms |= clock.time("longer bars", partial(look_back, market.panel, look, engine))
+    suspects = market.suspects_within(_reach(rows, looks))
     facts = {"statements": market.fundamentals, "dividends": market.dividends}
     regime = clock.time("regime", lambda: market_regime(panel.index, panel.as_of))
     return CrossSection(
@@ -174,6 +192,7 @@ def observe(market: Market, plan: Plan, looks: Sequence[Look] = (), engine: Engi
         symbols=panel.symbols,
         newest=panel.newest,
         universe=market.universe,
+        suspects=suspects,
         features=features,
         terms=terms,
         facts={name: rows for name, rows in facts.items() if rows is not None},
@@ -183,6 +202,10 @@ def observe(market: Market, plan: Plan, looks: Sequence[Look] = (), engine: Engi
         order=market.by_symbol,
         adjust=market.adjust,
         provenance=market.provenance,
-        notes=(*market.notes, *(note for look in looks if (note := look.note(panel.as_of)))),
+        notes=(
+            *market.notes,
+            *(note for look in looks if (note := look.note(panel.as_of))),
+            *_index_notes(panel.index.name, suspects),
+        ),
         timings=clock.seconds,
     )

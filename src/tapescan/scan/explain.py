@@ -16,6 +16,7 @@ from tapescan.core.results import Result, plain
 from tapescan.core.typing import Floats
 from tapescan.features.cross import percentile
 from tapescan.market.eligibility import REASONS
+from tapescan.market.suspect import in_words
 from tapescan.market.universe import spelling_key
 from tapescan.scan.cross_section import CrossSection
 from tapescan.scan.factors import factor_columns
@@ -77,7 +78,8 @@ class Statements(Result, msgspec.Struct, frozen=True):
 class Explanation(Result, msgspec.Struct, frozen=True, eq=False):
     """row : the symbol's row of the scan's frame. factors : in the order of their weight.
     votes : the technical rating's votes: name and +1, 0, -1 or None. dropped : why it was not ranked, in words;
-    empty if it was. statements : None when none of its company are known. forecasts : one a model."""
+    empty if it was. suspects : its suspect bars among those read, each in words, by its session. statements : None
+    when none of its company are known. forecasts : one a model."""
 
     symbol: str
     row: dict[str, Any]
@@ -87,6 +89,7 @@ class Explanation(Result, msgspec.Struct, frozen=True, eq=False):
     scan: ScanResult
     statements: Statements | None = None
     forecasts: tuple[ForecastView, ...] = ()
+    suspects: dict[dt.date, str] = msgspec.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values; of the scan only what is not its rows."""
@@ -115,7 +118,18 @@ def explain(result: ScanResult, symbol: str) -> Explanation:
         views, votes = _views(values, found, result), _votes(values)
         forecasts = tuple(_forecast(one, symbol, at) for one in result.forecasts)
     dropped = REASONS.get(found["dropped"], "")
-    return Explanation(symbol, found, views, votes, dropped, result, _statements(section, symbol), forecasts)
+    marked = section.suspects.filter(pl.col("symbol") == symbol)
+    return Explanation(
+        symbol,
+        found,
+        views,
+        votes,
+        dropped,
+        result,
+        _statements(section, symbol),
+        forecasts,
+        {row["session"]: in_words(row) for row in marked.iter_rows(named=True)},
+    )
 
 
 def _values(section: CrossSection, at: int) -> dict[str, Floats]:

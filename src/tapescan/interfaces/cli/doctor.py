@@ -17,20 +17,29 @@ DEFECTS = 1
 
 
 def doctor(
+    days: Annotated[list[str] | None, typer.Argument(metavar="[DATE]...", help="The days of --accept.")] = None,
     store: Annotated[str, typer.Option(help="Folder or URL of the store.")] = "",
     as_of: Annotated[
         str, typer.Option(metavar="DATE", help="Examine it as it was known at the close of this day.")
     ] = "",
     top: Annotated[int, typer.Option(min=1, max=1_000_000, help="Examples to give of each finding.")] = 5,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SYMBOL DATE", help="Take this suspect bar as real, until it is corrected; may be repeated."
+        ),
+    ] = None,
     output_format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> int:
     """Examine a store: missing and short sessions, gaps, stale symbols, splits that prices and table disagree on,
-    vendors that disagree, what was refused, missing statements and doubtful values in them. Exit code 1 when a defect
-    was found."""
+    suspect bars, vendors that disagree, what was refused, missing statements and doubtful values in them. Exit code 1
+    when a defect was found."""
     from tapescan import api
 
     if output_format not in ("text", "json"):
         raise OptionError(f"--format {output_format!r}", "expected text or json")
+    if accept or days:
+        return _accept(accept or [], days or [], store)
     with progress_line() as progress:
         found = api.examine_store(store or None, as_of=as_of or None, progress=progress)
     if output_format == "json":
@@ -38,3 +47,16 @@ def doctor(
     else:
         output().print("\n".join(found.lines(top)), markup=False, soft_wrap=True)
     return DEFECTS if found.defects else 0
+
+
+def _accept(symbols: list[str], days: list[str], store: str) -> int:
+    """Take bars as real; a day belongs to each symbol, in their order."""
+    from tapescan import api
+
+    if len(symbols) != len(days):
+        raise OptionError(
+            f"--accept {' '.join([*symbols, *days])}", "give a symbol and a day: --accept GSAT 2025-02-11"
+        )
+    for row in api.accept_bars(list(zip(symbols, days, strict=True)), store or None).iter_rows(named=True):
+        output().print(f"taken as real: {row['symbol']} {row['session']}, until it is corrected", markup=False)
+    return 0

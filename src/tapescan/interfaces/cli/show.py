@@ -23,9 +23,12 @@ from tapescan.interfaces.cli.scan import (
 )
 
 if TYPE_CHECKING:  # imported, it would load all kernels before the command line is even checked
-    from tapescan.scan.explain import ForecastView, Statements
+    from tapescan.scan.explain import Explanation, ForecastView, Statements
 
 __all__ = ["show"]
+
+#: Suspect bars of one symbol that are shown.
+MOST_SUSPECTS = 5
 
 
 def show(
@@ -59,6 +62,7 @@ def show(
     coverage = found.scan.coverage
     if found.dropped:
         console.print(f"{found.scan.as_of}: not ranked: {found.dropped}", style="yellow", markup=False)
+        _suspects(console, found)
         if not found.factors:
             return
     else:
@@ -87,6 +91,22 @@ def show(
             f"Plan: {row['side']} {row['shares']:,} shares at {_price(row['entry'])} (${row['dollars']:,.0f}), "
             f"stop {_price(row['stop'])} (risk ${row['risk']:,.0f}), target {_price(row['target'])} "
             f"({abs(row['target'] - row['entry']) / risk:.1f} times the risk); size limited by {row['limit']}"
+        )
+
+
+def _suspects(console: Console, found: Explanation) -> None:
+    """The suspect bars, and what to do about them."""
+    for line in [*found.suspects.values()][:MOST_SUSPECTS]:
+        console.print(line, markup=False, soft_wrap=True)
+    if len(found.suspects) > MOST_SUSPECTS:
+        console.print(f"and {len(found.suspects) - MOST_SUSPECTS} more; `tapescan doctor` names all")
+    if found.suspects:
+        day = next(iter(found.suspects))
+        console.print(
+            "A corrected bar, imported, replaces a wrong one; a right one is taken as real by "
+            f"`tapescan doctor --accept {found.symbol} {day}`",
+            markup=False,
+            soft_wrap=True,
         )
 
 

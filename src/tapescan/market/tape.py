@@ -1,0 +1,79 @@
+"""The bars of a market in one row after another, to look at some of them with what is around them.
+
+`Panel` is for what looks at all bars of all symbols; a `Tape` is for what looks at few, wherever they lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from tapescan.core.typing import Bools, Floats, Ints
+
+__all__ = ["CHUNK", "Tape"]
+
+#: Bars looked at in one go, so that they stay in a core's cache.
+CHUNK = 1 << 15
+
+
+class Tape:
+    """The bars as arrays, one entry a bar. begin, end : of each symbol's run. symbols : theirs.
+
+    bars : symbol, session, open, high, low, close, volume, sorted by symbol and session.
+    """
+
+    def __init__(self, bars: pl.DataFrame) -> None:
+        symbol = bars["symbol"]
+        other = (symbol != symbol.shift()).fill_null(value=True)
+        self.begin: Ints = other.arg_true().to_numpy().astype(np.int64)
+        self.end: Ints = np.append(self.begin[1:], len(bars))
+        self.symbols = symbol.gather(self.begin)
+        self.day = bars["session"].to_physical().to_numpy()
+        self.open, self.high, self.low, self.close, self.volume = (
+            bars[name].to_numpy() for name in ("open", "high", "low", "close", "volume")
+        )
+
+    def run(self, rows: Ints) -> Ints:
+        """The number of each row's symbol."""
+        return np.searchsorted(self.end, rows, side="right")
+
+    def newest(self, rows: Ints) -> Bools:
+        """Whether nothing of the symbol came after."""
+        last: Bools = rows == self.end[self.run(rows)] - 1
+        return last
+
+    def window(self, values: Floats, rows: Ints, places: Sequence[int] | Ints) -> Floats:
+        """Values at places beside each row, ``(rows, places)``; NaN where its symbol has no bar."""
+        at = rows[:, None] + np.asarray(places)
+        run = self.run(rows)
+        inside = (at >= self.begin[run][:, None]) & (at < self.end[run][:, None])
+        return np.where(inside, values[np.where(inside, at, rows[:, None])], np.nan)
+
+    def ranges(self, rows: Ints, places: Sequence[int] | Ints) -> Floats:
+        """Logarithms of high over low, with the gap from the close before."""
+        high, low = self.window(self.high, rows, places), self.window(self.low, rows, places)
+        was = self.window(self.close, rows, np.asarray(places) - 1)
+        return np.log(np.fmax(high, was) / np.fmin(low, was))
+
+    def market_range(self, rows: Ints) -> Floats:
+        """How far the whole market ranged on the session of each row: the mean of (high - low) / close.
+
+        A symbol counts for 0.5 at most, and the row itself does not; 0 where fewer than 20 others traded.
+        """
+        first = int(self.day.min())
+        wanted = np.zeros(int(self.day.max()) - first + 1, dtype=bool)
+        wanted[self.day[rows] - first] = True
+        total, number = np.zeros(len(wanted)), np.zeros(len(wanted))
+        for begin in range(0, len(self.day), CHUNK):
+            day = self.day[begin : begin + CHUNK] - first
+            at = np.flatnonzero(wanted[day])
+            day, at = day[at], at + begin
+            ranged = np.minimum((self.high[at] - self.low[at]) / self.close[at], 0.5)
+            total += np.bincount(day, weights=ranged, minlength=len(wanted))
+            number += np.bincount(day, minlength=len(wanted))
+        own = np.minimum((self.high[rows] - self.low[rows]) / self.close[rows], 0.5)
+        others = number[self.day[rows] - first] - 1
+        mean: Floats = (total[self.day[rows] - first] - own) / np.maximum(others, 1)
+        return np.where(others >= 20, mean, 0.0)

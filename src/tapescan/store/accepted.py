@@ -1,0 +1,33 @@
+"""Suspect bars of a store, but for those that a person took as real."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from tapescan.market.quality import BAR_COLUMNS
+from tapescan.market.suspect import find_suspects
+from tapescan.store.known import KnownStore
+
+__all__ = ["stored_of", "suspect_bars"]
+
+
+def suspect_bars(known: KnownStore, bars: pl.DataFrame) -> pl.DataFrame:
+    """The suspect ones among bars of a store, as `market.suspect.SUSPECTS`, without those that were accepted.
+
+    bars : as `known.bars` gives them. A bar that was accepted and has other values since is suspect again.
+    """
+    found = find_suspects(bars, known.read("splits"))
+    if found.is_empty() or "accepted" not in known:
+        return found
+    accepted = known.read("accepted").join(found, on=["symbol", "session"], how="semi")
+    if accepted.is_empty():
+        return found
+    real = stored_of(known, accepted).join(accepted, on=list(BAR_COLUMNS), how="semi")
+    return found.join(real, on=["symbol", "session"], how="anti", maintain_order="left")
+
+
+def stored_of(known: KnownStore, bars: pl.DataFrame) -> pl.DataFrame:
+    """Bars by symbol and session as they are stored: before any adjustment."""
+    rows = known.scan("bars", bars["symbol"].unique().to_list())
+    days = pl.col("session").is_in(bars["session"].unique().to_list())
+    return rows.filter(days).select(BAR_COLUMNS).collect().join(bars, on=["symbol", "session"], how="semi")
