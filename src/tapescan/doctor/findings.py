@@ -27,6 +27,7 @@ __all__ = [
     "Statements",
     "compare_sources",
     "find_broken_keys",
+    "find_copies",
     "find_gaps",
     "find_short_sessions",
     "find_stale",
@@ -45,6 +46,9 @@ WHOLE = 0.5
 
 #: Bars of the other vendor that are compared at once.
 AT_ONCE = 250_000
+
+#: Sessions on which two symbols have one bar before they are one share.
+COPIED = 15
 
 #: Statements of a period that ended longer ago than this are none.
 STATEMENTS_WITHIN = dt.timedelta(days=2 * 366)
@@ -289,6 +293,25 @@ class Statements(Result, msgspec.Struct, frozen=True, eq=False):
     without: pl.DataFrame
     newest: dt.date | None
     age: int | None
+
+
+def find_copies(bars: pl.DataFrame) -> pl.DataFrame:
+    """Two symbols with the same bars to the last digit, volume included, on `COPIED` sessions or more.
+
+    It is one share under two names, or one symbol's bars given for another's.
+
+    Returns symbol, other, first, last (sessions), sessions (how many), the longest first.
+    """
+    values = ("session", "open", "high", "low", "close", "volume")
+    traded = bars.filter(pl.col("volume") > 0.0)
+    # Few bars share a hash; only those are compared.
+    some = traded.filter(pl.Series(traded.select(pl.struct(values).hash()).to_series().is_duplicated()))
+    pairs = some.join(some.rename({"symbol": "other"}), on=list(values)).filter(pl.col("symbol") < pl.col("other"))
+    day = pl.col("session")
+    found = pairs.group_by("symbol", "other").agg(first=day.min(), last=day.max(), sessions=pl.len().cast(pl.Int64))
+    return found.filter(pl.col("sessions") >= COPIED).sort(
+        "sessions", "symbol", "other", descending=[True, False, False]
+    )
 
 
 def find_statements(
