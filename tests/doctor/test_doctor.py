@@ -94,6 +94,41 @@ def test_a_small_dividend_explains_nothing(put: Put) -> None:
     assert found.defects == {"split-like jumps": 1}
 
 
+# --- suspect bars, and bars of another symbol -------------------------------------------------------------
+
+
+def test_suspect_bars_by_reason(put: Put) -> None:
+    bars = clean_bars().with_columns(changed("S01", 40, volume=5_000.0)).with_columns(changed("S02", 50, low=0.05))
+    found = examine(put("one", bars=bars))
+    assert found.suspects.select("symbol", "session", "reason").rows() == [
+        ("S02", DAYS[50], "low"),
+        ("S01", DAYS[40], "volume"),
+    ]
+    assert found.defects == {"suspect bars": 2}
+    lines = found.lines()
+    at = lines.index("suspect bars: 2")
+    assert (lines[at + 1], lines[at + 3]) == ("  low: 1", "  volume: 1")
+    assert lines[at + 2].startswith(f"    S02 {DAYS[50]}: its low lies many usual ranges below")
+    assert "--accept" in lines[at + 5]
+    assert json.loads(json.dumps(found.to_dict()))["suspects"]["worst"][0]["session"] == str(DAYS[50])
+
+
+@pytest.mark.parametrize(("sessions", "copies"), [(14, 0), (15, 1)])
+def test_two_symbols_with_the_same_bars(put: Put, sessions: int, copies: int) -> None:
+    mine = clean_bars().filter(symbol="S01").tail(sessions).with_columns(symbol=pl.lit("COPY"))
+    found = examine(put("one", bars=pl.concat([clean_bars(), mine])))
+    assert len(found.copies) == copies
+    if copies:
+        assert found.copies.rows() == [("COPY", "S01", DAYS[-sessions], DAYS[-1], sessions)]
+        assert f"  COPY and S01: the same bars on 15 sessions, {DAYS[-sessions]} to {DAYS[-1]}" in found.lines()
+
+
+def test_bars_without_a_trade_are_nobodys_copy(put: Put) -> None:
+    still = clean_bars().filter(symbol="S01").with_columns(volume=pl.lit(0.0))
+    both = pl.concat([still.with_columns(symbol=pl.lit(name)) for name in ("X1", "X2")])
+    assert examine(put("one", bars=pl.concat([clean_bars(), both]))).copies.is_empty()
+
+
 # --- what is told for information -------------------------------------------------------------------------
 
 

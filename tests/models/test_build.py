@@ -164,7 +164,9 @@ def test_filters_are_of_the_day_and_not_of_today(tmp_path: Path) -> None:
     quoted = pl.when(before).then(2.0).otherwise(20.0)
     fallen = pl.when(before).then(50.0).otherwise(2.0)
     price = pl.when(pl.col("symbol") == "S001").then(quoted).otherwise(fallen)
-    flat = bars.with_columns(open=price, high=price * 1.01, low=price * 0.99, close=price, volume=pl.lit(1e7))
+    # Prices that stand still are traded all the same; with one volume, too, it would be a frozen feed.
+    volume = 1e7 + pl.col("session").to_physical() % 7
+    flat = bars.with_columns(open=price, high=price * 1.01, low=price * 0.99, close=price, volume=volume)
     splits = pl.DataFrame({"symbol": ["S001"], "ex_date": [split], "ratio": [0.1]})
     store = store_of(tmp_path / "store", {"bars": flat, "splits": splits})
     samples = build_samples(store, every=1, filters=Universe(min_bars=100), features=["ret_5"])

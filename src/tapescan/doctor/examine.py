@@ -22,6 +22,7 @@ from tapescan.doctor.findings import (
     DISAGREEMENTS,
     compare_sources,
     find_broken_keys,
+    find_copies,
     find_gaps,
     find_short_sessions,
     find_stale,
@@ -62,6 +63,7 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
     stale : symbol, newest, behind, listing; delisted symbols among them.
     jumps : as `jumps.JUMPS`. twice : symbol, ex_date, again, ratio of splits that are recorded on two days.
     suspects : as `market.suspect.SUSPECTS`, without those that were accepted.
+    copies : as `findings.find_copies`.
     compared, disagreements : as `findings.COMPARED` and `findings.DISAGREEMENTS`.
     quarantine : kind, reason, rows. keys : as `findings.find_broken_keys`.
     """
@@ -80,6 +82,7 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
     jumps: pl.DataFrame
     twice: pl.DataFrame
     suspects: pl.DataFrame
+    copies: pl.DataFrame
     compared: pl.DataFrame
     disagreements: pl.DataFrame
     quarantine: pl.DataFrame
@@ -96,6 +99,7 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
             "split-like jumps": len(self.jumps),
             "splits recorded twice": len(self.twice),
             "suspect bars": len(self.suspects),
+            "copied symbols": len(self.copies),
             "disagreements": len(self.disagreements),
             "broken keys": len(self.keys),
         }
@@ -170,7 +174,15 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
             lines.append(
                 "  a corrected bar replaces a wrong one; `tapescan doctor --accept SYMBOL DATE` takes a right one"
             )
-        return lines
+        lines.append(f"copied symbols: {count_of(self.copies)}")
+        return lines + some_of(
+            self.copies,
+            top,
+            lambda row: (
+                f"{row['symbol']} and {row['other']}: the same bars on {sessions_of(row['sessions'])},"
+                f" {row['first']} to {row['last']}"
+            ),
+        )
 
     def _vendors(self, top: int) -> list[str]:
         if self.compared.is_empty():
@@ -243,6 +255,7 @@ def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | 
     splits = known.read("splits")
     jumps = _without_dividends(known, split_like_jumps(bars, splits))
     suspects = suspect_bars(known, bars).sort("reason", "symbol", "session")
+    copies = find_copies(bars)
     number = len(bars)
     del bars
     tell(3, 4, "comparing vendors")
@@ -263,6 +276,7 @@ def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | 
         jumps=jumps,
         twice=splits_recorded_twice(splits),
         suspects=suspects,
+        copies=copies,
         compared=compared,
         disagreements=disagreements,
         quarantine=_refused(known),

@@ -23,6 +23,7 @@ __all__ = [
     "DISAGREEMENTS",
     "compare_sources",
     "find_broken_keys",
+    "find_copies",
     "find_gaps",
     "find_short_sessions",
     "find_stale",
@@ -40,6 +41,9 @@ WHOLE = 0.5
 
 #: Bars of the other vendor that are compared at once.
 AT_ONCE = 250_000
+
+#: Sessions on which two symbols have one bar before they are one share.
+COPIED = 15
 
 #: One row a pair of sources. compared : bars of one symbol and session that both have. prices, volumes : bars that
 #: differ in them. whole : sessions that the other has as a whole; only_source, only_other : symbols that but one of
@@ -265,3 +269,25 @@ def _differing(pairs: pl.DataFrame) -> pl.DataFrame:
 
     bad = bad.with_columns(value=of(""), other_value=of("_other"), apart=of("_apart"))
     return bad.select(pl.col(name).cast(kind) for name, kind in DISAGREEMENTS.items())
+
+
+# --- copies -----------------------------------------------------------------------------------------------
+
+
+def find_copies(bars: pl.DataFrame) -> pl.DataFrame:
+    """Two symbols with the same bars to the last digit, volume included, on `COPIED` sessions or more.
+
+    It is one share under two names, or one symbol's bars given for another's.
+
+    Returns symbol, other, first, last (sessions), sessions (how many), the longest first.
+    """
+    values = ("session", "open", "high", "low", "close", "volume")
+    traded = bars.filter(pl.col("volume") > 0.0)
+    # Few bars share a hash; only those are compared.
+    some = traded.filter(pl.Series(traded.select(pl.struct(values).hash()).to_series().is_duplicated()))
+    pairs = some.join(some.rename({"symbol": "other"}), on=list(values)).filter(pl.col("symbol") < pl.col("other"))
+    day = pl.col("session")
+    found = pairs.group_by("symbol", "other").agg(first=day.min(), last=day.max(), sessions=pl.len().cast(pl.Int64))
+    return found.filter(pl.col("sessions") >= COPIED).sort(
+        "sessions", "symbol", "other", descending=[True, False, False]
+    )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -23,7 +24,10 @@ from tapescan.market.adjust import adjust_bars
 from tapescan.market.index import EQUAL_WEIGHTED, MARKET_SYMBOL, IndexOfAll, MarketIndex, own_index
 from tapescan.market.lives import of_their_life
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
+from tapescan.market.suspect import find_suspects
+from tapescan.market.tape import session_ranges
 from tapescan.store import Store
+from tapescan.store.accepted import suspect_bars
 from tapescan.tables.registry import find_table, stored_tables
 
 __all__ = ["Basis", "History", "days", "history_of", "market_index"]
@@ -54,6 +58,8 @@ class History:
     settled : the newest session of most of the market, with which labels end: what a few symbols have beyond it (a
         sync that was not done) does not mean that all others stopped trading.
     splits : symbol, ex_date, ratio, up to the end. listing : as the store has it; None for none.
+    suspects(bars) : the suspect ones among bars of some symbols in one share basis, as `market.suspect.SUSPECTS`,
+        judged by all bars up to the end.
     stamped(symbols) : bars as stored, with adjusted_to and total_to, sorted by symbol and session.
     """
 
@@ -64,6 +70,7 @@ class History:
     splits: pl.DataFrame
     listing: pl.DataFrame | None
     provenance: Mapping[str, Any]
+    suspects: Callable[[pl.DataFrame], pl.DataFrame]
     stamped: Callable[[Sequence[str]], pl.DataFrame]
 
     def bars(self, symbols: Sequence[str]) -> pl.DataFrame:
@@ -155,9 +162,17 @@ def _of_store(store: Store, end: dt.date | None) -> History:
         bars = sort_bars(known.stamped_bars(symbols=symbols).select(*BAR_COLUMNS, "adjusted_to", "total_to"))
         return of_their_life(bars, known.lives(bars))
 
+    @cache
+    def ranges() -> pl.DataFrame:
+        return session_ranges(known.scan("bars"))
+
+    def suspects(bars: pl.DataFrame) -> pl.DataFrame:
+        return suspect_bars(known, bars, ranges())
+
+    splits, listing = known.read("splits"), known.read("symbols")
     versions = {table.name: known.versions[table.name] for table in stored_tables() if table.name in known}
     about = {"store": versions, "end": str(newest)}
-    return History(dated, first, newest, _settled(dated), known.read("splits"), known.read("symbols"), about, stamped)
+    return History(dated, first, newest, _settled(dated), splits, listing, about, suspects, stamped)
 
 
 def _of_frame(bars: pl.DataFrame, end: dt.date | None) -> History:
@@ -174,8 +189,12 @@ def _of_frame(bars: pl.DataFrame, end: dt.date | None) -> History:
         some = bars.filter(pl.col("symbol").is_in(list(symbols)))
         return some.with_columns(adjusted_to="session", total_to=pl.lit(None, pl.Date))
 
-    no_splits = find_table("splits").empty()
-    return History(known, first, newest, _settled(known), no_splits, None, {"end": str(newest)}, stamped)
+    ranges, no_splits = session_ranges(bars.lazy()), find_table("splits").empty()
+
+    def suspects(some: pl.DataFrame) -> pl.DataFrame:
+        return find_suspects(some, None, ranges)
+
+    return History(known, first, newest, _settled(known), no_splits, None, {"end": str(newest)}, suspects, stamped)
 
 
 def _range(known: pl.DataFrame, end: dt.date | None) -> tuple[dt.date, dt.date]:

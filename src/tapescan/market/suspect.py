@@ -92,13 +92,16 @@ LEAST_SHARES_MORE, LEAST_SHARES_LESS = 10_000.0, 1_000.0
 FROZEN = 15
 
 
-def find_suspects(bars: pl.DataFrame, splits: pl.DataFrame | None = None) -> pl.DataFrame:
+def find_suspects(
+    bars: pl.DataFrame, splits: pl.DataFrame | None = None, ranges: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """The suspect bars of a market, as `SUSPECTS`, by symbol and session.
 
     bars : symbol, session, open, high, low, close, volume, in one share basis, sorted by symbol and session.
-    splits : symbol, ex_date, ratio, as known on the bars' day.
+    splits : symbol, ex_date, ratio, as known on the bars' day. ranges : `tape.session_ranges` of the whole market,
+    where these are bars of some of its symbols.
     """
-    tape = Tape(bars)
+    tape = Tape(bars, ranges)
     moved, traded, same = _outstanding(tape)
     prices = _prices(tape, moved, splits)
     found = {**_volumes(tape, traded), **_frozen(same), **prices}

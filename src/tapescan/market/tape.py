@@ -10,21 +10,25 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from tapescan.core.typing import Bools, Floats, Ints
+from tapescan.core.typing import Bools, Days, Floats, Ints
 
-__all__ = ["CHUNK", "Tape"]
+__all__ = ["CHUNK", "Tape", "session_ranges"]
 
 #: Bars looked at in one go, so that they stay in a core's cache.
 CHUNK = 1 << 15
+#: What one symbol counts at most in the range of the market, which so many others must have a bar of.
+MOST_RANGE, LEAST_OTHERS = 0.5, 20
 
 
 class Tape:
     """The bars as arrays, one entry a bar. begin, end : of each symbol's run. symbols : theirs.
 
-    bars : symbol, session, open, high, low, close, volume, sorted by symbol and session.
+    bars : symbol, session, open, high, low, close, volume, sorted by symbol and session. ranges : of the whole
+    market, as `session_ranges` gives them, where these are some of its bars.
     """
 
-    def __init__(self, bars: pl.DataFrame) -> None:
+    def __init__(self, bars: pl.DataFrame, ranges: pl.DataFrame | None = None) -> None:
+        self.market = ranges
         symbol = bars["symbol"]
         other = (symbol != symbol.shift()).fill_null(value=True)
         self.begin: Ints = other.arg_true().to_numpy().astype(np.int64)
@@ -62,18 +66,35 @@ class Tape:
 
         A symbol counts for 0.5 at most, and the row itself does not; 0 where fewer than 20 others traded.
         """
+        own = np.minimum((self.high[rows] - self.low[rows]) / self.close[rows], MOST_RANGE)
+        total, number = self._whole_market(self.day[rows])
+        mean: Floats = (total - own) / np.maximum(number - 1, 1)
+        return np.where(number > LEAST_OTHERS, mean, 0.0)
+
+    def _whole_market(self, days: Days) -> tuple[Floats, Floats]:
+        """Of the session of each row: the sum of all ranges, and how many there are."""
+        if self.market is not None:
+            asked = pl.DataFrame({"session": pl.Series(days).cast(pl.Date)})
+            found = asked.join(self.market, on="session", how="left", maintain_order="left").fill_null(0.0)
+            return found["total"].to_numpy(), found["number"].to_numpy().astype(np.float64)
         first = int(self.day.min())
         wanted = np.zeros(int(self.day.max()) - first + 1, dtype=bool)
-        wanted[self.day[rows] - first] = True
+        wanted[days - first] = True
         total, number = np.zeros(len(wanted)), np.zeros(len(wanted))
         for begin in range(0, len(self.day), CHUNK):
             day = self.day[begin : begin + CHUNK] - first
             at = np.flatnonzero(wanted[day])
             day, at = day[at], at + begin
-            ranged = np.minimum((self.high[at] - self.low[at]) / self.close[at], 0.5)
+            ranged = np.minimum((self.high[at] - self.low[at]) / self.close[at], MOST_RANGE)
             total += np.bincount(day, weights=ranged, minlength=len(wanted))
             number += np.bincount(day, minlength=len(wanted))
-        own = np.minimum((self.high[rows] - self.low[rows]) / self.close[rows], 0.5)
-        others = number[self.day[rows] - first] - 1
-        mean: Floats = (total[self.day[rows] - first] - own) / np.maximum(others, 1)
-        return np.where(others >= 20, mean, 0.0)
+        return total[days - first], number[days - first]
+
+
+def session_ranges(bars: pl.LazyFrame) -> pl.DataFrame:
+    """How far a market ranged on each session: session, total (of (high - low) / close, at most 0.5 each), number.
+
+    bars : of all symbols, in any share basis.
+    """
+    ranged = ((pl.col("high") - pl.col("low")) / pl.col("close")).clip(upper_bound=MOST_RANGE)
+    return bars.group_by("session").agg(total=ranged.sum(), number=pl.len()).collect(engine="streaming")

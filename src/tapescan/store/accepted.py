@@ -11,12 +11,13 @@ from tapescan.store.known import KnownStore
 __all__ = ["stored_of", "suspect_bars"]
 
 
-def suspect_bars(known: KnownStore, bars: pl.DataFrame) -> pl.DataFrame:
+def suspect_bars(known: KnownStore, bars: pl.DataFrame, ranges: pl.DataFrame | None = None) -> pl.DataFrame:
     """The suspect ones among bars of a store, as `market.suspect.SUSPECTS`, without those that were accepted.
 
-    bars : as `known.bars` gives them. A bar that was accepted and has other values since is suspect again.
+    bars : as `known.bars` gives them. ranges : as `find_suspects` takes them. A bar that was accepted and has other
+    values since is suspect again.
     """
-    found = find_suspects(bars, known.read("splits"))
+    found = find_suspects(bars, known.read("splits"), ranges)
     if found.is_empty() or "accepted" not in known:
         return found
     accepted = known.read("accepted").join(found, on=["symbol", "session"], how="semi")

@@ -42,19 +42,24 @@ class Job:
 
 class Piece(NamedTuple):
     """panel : of one block. within : ``(lanes, 2)``, of each lane the first day sampled and the first no longer.
-    slot : where the samples go."""
+    suspect : ``(2, n)``, row and lane of each suspect bar. slot : where the samples go."""
 
     job: Job
     panel: Panel
     within: Ints
+    suspect: Ints
     slot: Slot
 
 
 def block_samples(piece: Piece) -> Run | None:
     """Write the samples of one block as a run; None where there is none."""
-    job, panel, within, slot = piece
+    job, panel, within, suspect, slot = piece
     (block,) = panel.blocks
-    due = _due(job, block) & (block.session >= within[:, 0]) & (block.session < within[:, 1])
+    wrong = np.zeros(block.close.shape, dtype=bool)
+    wrong[suspect[0], suspect[1]] = True
+    reach = block.rows if job.plan.rows is None else job.plan.rows
+    due = _due(job, block) & ~_among(wrong, reach - 1, 0)
+    due &= (block.session >= within[:, 0]) & (block.session < within[:, 1])
     row, lane = np.nonzero(due & ~off_price(block.close, job.filters.min_price))
     if not row.size:
         return None
@@ -73,10 +78,22 @@ def block_samples(piece: Piece) -> Run | None:
     samples["dollar_volume"] = traded[row, lane]
     for at, horizon in enumerate(job.horizons):
         returns = forward_returns(block, horizon, job.sessions, job.end)
+        returns[_among(wrong, -1, horizon + 1)] = np.nan
         samples["forward"][:, at] = returns[row, lane]
     for at in range(len(job.names)):
         samples["values"][:, at] = as_inputs(values[at][row, lane])
     return slot.write(samples)
+
+
+def _among(marked: Bools, before: int, after: int) -> Bools:
+    """Where one is marked from so many rows before on to so many after, ``(rows, lanes)``; -1 before: after alone."""
+    if not marked.any():
+        return marked
+    rows = np.arange(len(marked))
+    count = np.concatenate([np.zeros((1, marked.shape[1]), np.int64), marked.cumsum(axis=0)])
+    upto, since = np.minimum(rows + after + 1, len(marked)), np.minimum(np.maximum(rows - before, 0), len(marked))
+    among: Bools = count[upto] > count[since]
+    return among
 
 
 def _due(job: Job, block: Block) -> Bools:

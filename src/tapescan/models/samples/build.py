@@ -8,6 +8,9 @@ a scan as of D would have seen:
   file's basis; features have no scale of their own, but the filter on the price has);
 - the filters on price, dollar volume and number of bars as of D.
 
+What reads a suspect bar (`market.suspect`) is no sample, and what is bought or sold on one has no label. These alone
+are judged by all bars up to the end.
+
 The types of securities are those of the listing, which has no history: today's. Features are measured against the
 market's index as in a scan: SPY where the source has it (a feature that needs it is NaN before its history), else the
 equal-weighted index of all symbols.
@@ -200,17 +203,23 @@ def _fill(runs: Runs, job: Job, data: History, market: MarketIndex, chunk: int, 
     for at in range(0, total, chunk):
         some = symbols[at : at + chunk]
         for basis in data.bases(some):
-            for run in engine.map(block_samples, _pieces(runs, job, basis, market)):
+            for run in engine.map(block_samples, _pieces(runs, job, basis, market, data.suspects(basis.bars))):
                 if run is not None:
                     runs.add(run)
         progress(at + len(some), total, what)
 
 
-def _pieces(runs: Runs, job: Job, basis: Basis, market: MarketIndex) -> list[Piece]:
+def _pieces(runs: Runs, job: Job, basis: Basis, market: MarketIndex, suspects: pl.DataFrame) -> list[Piece]:
     """One a block of the bars, the longest first."""
     panel = build_panel(basis.bars, lanes=LANES, index=market)
     within = np.array([basis.sessions[symbol] for symbol in panel.symbols])
-    return [
-        Piece(job, replace(panel, blocks=(block,)), within[block.offset : block.offset + block.lanes], runs.slot())
-        for block in panel.blocks
-    ]
+    place = {symbol: at for at, symbol in enumerate(panel.symbols)}
+    wrong = np.array([(place[symbol], behind) for symbol, behind in suspects.select("symbol", "behind").iter_rows()])
+    wrong = wrong.reshape(-1, 2).astype(np.int64)
+    pieces = []
+    for block in panel.blocks:
+        lanes = slice(block.offset, block.offset + block.lanes)
+        own = wrong[(wrong[:, 0] >= lanes.start) & (wrong[:, 0] < lanes.stop)]
+        at = np.stack([block.rows - 1 - own[:, 1], own[:, 0] - block.offset])
+        pieces.append(Piece(job, replace(panel, blocks=(block,)), within[lanes], at, runs.slot()))
+    return pieces
