@@ -15,8 +15,9 @@ from tapescan.core.progress import Progress, silent
 from tapescan.store.committing import Batch, append_alone, commit_batch
 from tapescan.store.fetched import Fetched, Step, add_rows, done_fetches, settle
 from tapescan.store.known import KnownStore
+from tapescan.store.log import local_version
 from tapescan.store.report import ImportReport
-from tapescan.store.table import StoredTable, is_remote, local_version, store_errors
+from tapescan.store.table import StoredTable, is_remote, store_errors
 from tapescan.tables.definition import Table
 from tapescan.tables.registry import find_table, stored_tables
 
@@ -198,7 +199,7 @@ class Store:
     def _newest_version(self, table: Table) -> int | None:
         if is_remote(self.path):
             return self._open(table.name).version
-        return local_version(f"{self.path}/{table.name}")
+        return local_version(self.path, table.name)
 
     def _open(self, name: str) -> StoredTable:
         if self._pinned is None:
