@@ -7,6 +7,7 @@ number of rows are compared. Files at a URL are left to the server's own checks,
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
 import re
@@ -20,7 +21,7 @@ import polars as pl
 from tapescan.core.errors import StoreError
 from tapescan.store.log import digest_of
 
-__all__ = ["check_files", "checksum_in", "damage_of", "file_digest", "name_with", "part_of"]
+__all__ = ["bad_checkpoints", "check_files", "checksum_in", "damage_of", "file_digest", "name_with", "unreadable"]
 
 _NAMED = re.compile(r"part-(\d{5})-.*-x([0-9a-f]{32})\.parquet")
 #: Enough to keep a disk busy; the digest itself takes 5 ms for 60 MB.
@@ -39,12 +40,6 @@ def checksum_in(name: str) -> str | None:
     """Of a file's bytes, from its name; None for a file of another writer or an older version."""
     found = _NAMED.fullmatch(name.rsplit("/", 1)[-1])
     return found[2] if found else None
-
-
-def part_of(name: str) -> int:
-    """Its number in what was written at once."""
-    found = _NAMED.fullmatch(name.rsplit("/", 1)[-1])
-    return int(found[1]) if found else 0
 
 
 def damage_of(path: str, size: int | None, rows: int | None) -> str | None:
@@ -108,3 +103,30 @@ def _rows(path: str) -> int | None:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):  # polars panics over odd footers
         return None
     return count
+
+
+def bad_checkpoints(path: str) -> list[tuple[Path, str]]:
+    """The files of a local table's checkpoints that are damaged, and how."""
+    log, found = Path(path, "_delta_log"), list[tuple[Path, str]]()
+    for file in sorted(log.glob("*.checkpoint*.parquet")):
+        if (what := unreadable(str(file), None)) is not None:
+            found.append((file, what))
+    pointer = log / "_last_checkpoint"
+    if pointer.exists():
+        try:
+            named = json.loads(pointer.read_bytes())
+            whole = isinstance(named, dict) and any(log.glob(f"{int(named['version']):020}.checkpoint*.parquet"))
+        except (ValueError, KeyError, TypeError):
+            whole = False
+        if not whole:
+            found.append((pointer, "is torn, or names a checkpoint that is not there"))
+    return found
+
+
+def unreadable(file: str, rows: int | None) -> str | None:
+    """Why a file cannot be read to its end, or has not so many rows; None when it can."""
+    try:
+        found = pl.scan_parquet(file, hive_partitioning=False, glob=False).collect()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        return f"cannot be read ({' '.join(str(error).split())[:80]})"
+    return None if rows is None or len(found) == rows else f"has {len(found):,} rows and not {rows:,}"

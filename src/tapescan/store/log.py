@@ -39,12 +39,14 @@ __all__ = [
     "log_versions",
     "newest_whole",
     "note_done",
+    "note_is_damaged",
     "noted",
     "put_aside",
     "read_commit",
     "state_digest",
     "sync_file",
     "sync_folder",
+    "way_back",
     "without_torn",
 ]
 
@@ -161,6 +163,14 @@ def newest_whole(path: str) -> tuple[int | None, list[int]]:
     return None, torn
 
 
+def way_back(store: str) -> str:
+    """What to do about a damaged log."""
+    return (
+        f"restore it from a backup, or `tapescan doctor --repair --store {store}` goes on with what is whole and says"
+        " what is lost"
+    )
+
+
 def local_version(store: str, table: str) -> int | None:
     """The newest version of a table of a local store; None when it is not there. Reads names and a few small files,
     no Delta Lake.
@@ -174,18 +184,14 @@ def local_version(store: str, table: str) -> int | None:
         return newest
     if newest is None or newest < done.version:
         newest, torn = newest_whole(path)  # a writer may have noted its commit between the two looks
-    way_back = (
-        f"restore it from a backup, or `tapescan doctor --repair --store {store}` goes on with what is there and says"
-        f" what is lost"
-    )
     if newest is None or newest < done.version:
         what = "is damaged" if done.version in torn else "is gone"
         file = commit_file(path, done.version)
         if newest is None and not torn:
             raise StoreError(
-                f"the table {table} of the store {store} is gone ({path}, version {done.version})", way_back
+                f"{path} is gone: the store had a table {table} (version {done.version})", way_back(store)
             )
-        raise StoreError(f"{file} {what}: the commit {done.version} of the table {table} was done", way_back)
+        raise StoreError(f"{file} {what}: the commit {done.version} of the table {table} was done", way_back(store))
     if newest == done.version:
         with contextlib.suppress(FileNotFoundError):  # a checkpoint alone: its commit file was cleaned away
             commit = read_commit(path, newest)
@@ -193,7 +199,7 @@ def local_version(store: str, table: str) -> int | None:
                 raise StoreError(
                     f"{commit_file(path, newest)} is damaged: it is not the commit {newest} of the table {table} that"
                     f" was done",
-                    way_back,
+                    way_back(store),
                 )
     return newest
 
@@ -226,6 +232,11 @@ def noted(store: str, table: str) -> Noted | None:
     if len(words) != 3 or digest_of(" ".join(words[:2]).encode()) != words[2]:
         return None
     return Noted(int(words[0]), words[1])
+
+
+def note_is_damaged(store: str, table: str) -> bool:
+    """Whether there is a note that does not say what it was written to say."""
+    return Path(store, NOTES, table).exists() and noted(store, table) is None
 
 
 def forget(store: str, table: str) -> None:

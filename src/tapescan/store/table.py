@@ -11,14 +11,15 @@ import contextlib
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tapescan.core.errors import StoreError
 from tapescan.core.logging import logger
-from tapescan.store.files import check_files
-from tapescan.store.log import commit_file, local_version, read_commit, state_digest
+from tapescan.store.files import bad_checkpoints, check_files
+from tapescan.store.log import commit_file, local_version, log_versions, read_commit, state_digest, way_back
 from tapescan.tables.definition import Table
 
 if TYPE_CHECKING:
@@ -93,13 +94,17 @@ class StoredTable:
             if version is None:
                 return None
         from deltalake import DeltaTable
-        from deltalake.exceptions import TableNotFoundError
+        from deltalake.exceptions import DeltaError, TableNotFoundError
 
         with store_errors(self.store, f"read table {self.name} of"):
             try:
                 return DeltaTable(self.path, version=version)
             except TableNotFoundError:
                 return None
+            except DeltaError as error:
+                if self.is_local and (file := _damaged_log_file(self.path, version)) is not None:
+                    raise StoreError(f"{file} of the table {self.name} is damaged", way_back(self.store)) from error
+                raise
 
     @property
     def version(self) -> int | None:
@@ -151,8 +156,7 @@ class StoredTable:
             raise StoreError(
                 f"the log of the table {self.name} of the store {self.store} is damaged: version {version} does not"
                 f" have the files that {commit_file(self.path, version).name} says",
-                f"restore {self.path}/_delta_log from a backup, or `tapescan doctor --repair --store {self.store}`"
-                " goes back to the newest version that is whole and says what is lost",
+                way_back(self.store),
             )
 
     def files(self) -> pl.DataFrame:
@@ -237,3 +241,11 @@ class StoredTable:
             len(gone),
         )
         commit_files(self, gone, parts, reached, changes=changes)
+
+
+def _damaged_log_file(path: str, version: int | None) -> Path | None:
+    """The file for which a local table cannot be opened."""
+    for one in log_versions(path)[0]:
+        if (version is None or one <= version) and read_commit(path, one) is None:
+            return commit_file(path, one)
+    return next((file for file, _ in bad_checkpoints(path)), None)

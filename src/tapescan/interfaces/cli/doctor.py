@@ -23,6 +23,10 @@ def doctor(
     ] = "",
     top: Annotated[int, typer.Option(min=1, max=1_000_000, help="Examples to give of each finding.")] = 5,
     output_format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    verify: Annotated[bool, typer.Option("--verify", help="Read every byte instead; name damaged files.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Go on with what is whole; say what is put aside and lost. Then verify.")
+    ] = False,
 ) -> int:
     """Examine a store: missing and short sessions, gaps, stale symbols, splits that prices and table disagree on,
     vendors that disagree, what was refused, and missing statements. Exit code 1 when a defect was found."""
@@ -30,6 +34,8 @@ def doctor(
 
     if output_format not in ("text", "json"):
         raise OptionError(f"--format {output_format!r}", "expected text or json")
+    if verify or repair:
+        return _files(store, output_format, repair=repair)
     with progress_line() as progress:
         found = api.examine_store(store or None, as_of=as_of or None, progress=progress)
     if output_format == "json":
@@ -37,3 +43,20 @@ def doctor(
     else:
         output().print("\n".join(found.lines(top)), markup=False, soft_wrap=True)
     return DEFECTS if found.defects else 0
+
+
+def _files(store: str, output_format: str, *, repair: bool) -> int:
+    """The store's files instead of its data."""
+    from tapescan import api
+
+    opened = api.open_store(store or None, made=False)
+    with progress_line() as progress:
+        done = opened.repair(progress) if repair else []
+        damaged = opened.verify(progress)
+    if output_format == "json":
+        typer.echo(json.dumps({"repaired": done, "damaged": [one.to_dict() for one in damaged]}, indent=2))
+    else:
+        lines = [*done, *map(str, damaged)]
+        lines.append(f"DAMAGED: {len(damaged):,} files" if damaged else "every file is as it was written")
+        output().print("\n".join(lines), markup=False, soft_wrap=True)
+    return DEFECTS if damaged else 0
