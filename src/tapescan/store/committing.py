@@ -86,6 +86,8 @@ def commit_batch(
     first_come : a stored row of another source keeps its place; the new one goes to the table `beside`.
     reached : a run and its step, which become true with the last commit; it is made even when no row is new.
     """
+    for table in stored_tables():
+        StoredTable(store, table)  # each that was there is there, before anything is written
     for attempt in range(ATTEMPTS):
         try:
             progress(1, 2, "comparing with the store")
