@@ -22,7 +22,7 @@ from tests.conftest import random_bars
 
 BARS = random_bars(symbols=60, sessions=250, seed=6).select(BAR_COLUMNS)
 NOTHING = dt.timedelta(0)
-KILLS = 16
+KILLS = 20
 
 #: The child waits to be told, so that kills fall into the work and not into its start.
 CHILD = """
@@ -169,7 +169,7 @@ def test_a_kill_at_any_moment_of_a_compact_does_no_harm(tmp_path: Path, monkeypa
 
     seconds = child(tmp_path / "timed", None)
     untouched = 0
-    for number, moment in enumerate(np.random.default_rng(2).uniform(0.0, seconds, KILLS)):
+    for number, moment in enumerate(np.random.default_rng(2).uniform(0.0, 2.0 * seconds, KILLS)):
         store = Store(tmp_path / f"killed{number}")
         child(Path(store.path), float(moment))
         assert store.known().bars(adjust="none").equals(BARS), f"kill {number} after {moment:.3f} s"

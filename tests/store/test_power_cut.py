@@ -172,7 +172,9 @@ def test_a_torn_checkpoint_is_put_aside(world: dict[str, Path], tmp_path: Path, 
     else:
         assert same(contents(store), new)  # it only says where to begin
     assert len(Store(store).verify()) == 1
-    assert len(Store(store).repair()) == 1
+    deeds = Store(store).repair()
+    assert all("the commits say the same" in deed for deed in deeds)
+    assert len(deeds) >= 1
     assert same(contents(store), new)
     assert Store(store).verify() == []
 

@@ -76,14 +76,14 @@ def _verify_table(store: str, table: Table) -> list[Damage]:
     try:
         version = local_version(store, table.name)
     except StoreError as error:
-        return [*found, Damage(table.name, path, f"is not as it was: {error}")]
+        return found or [Damage(table.name, path, f"is not as it was: {error}")]
     if version is None:
         return found
     try:
         opened = StoredTable(store, table, version)
         files = opened.files()
     except StoreError as error:
-        return [*found, Damage(table.name, path, f"has a damaged log: {error}")]
+        return found or [Damage(table.name, path, f"has a damaged log: {error}")]
     for file, size, rows in files.select("path", "size", "rows").iter_rows():
         what = damage_of(file, size, rows)
         if what is None and checksum_in(file) is None:
@@ -158,9 +158,12 @@ def _repair_table(store: str, table: Table) -> list[str]:
     if note_is_damaged(store, table.name):
         deeds.append(f"{table.name}: the note of what was done is damaged: written anew")
     if log_versions(path)[0][:1] == [0]:  # the commits say all that a checkpoint does
-        for checkpoint, what in bad_checkpoints(path):
-            put_aside(path, checkpoint)
-            deeds.append(f"{table.name}: {checkpoint.name} {what}: put aside; the commits themselves say the same")
+        while bad := bad_checkpoints(path):  # what named one that is gone is wrong next
+            for checkpoint, what in bad:
+                put_aside(path, checkpoint)
+                deeds.append(
+                    f"{table.name}: {checkpoint.name} {what}: put aside; the commits themselves say the same"
+                )
     deeds += _whole_log(store, table)
     if newest_whole(path)[0] is None:
         done = noted(store, table.name)
@@ -190,7 +193,9 @@ def _whole_log(store: str, table: Table) -> list[str]:
         else:
             try:
                 _ = StoredTable(store, table, version).listed
-            except StoreError:
+            except StoreError as error:
+                if isinstance(error.__cause__, OSError):
+                    raise  # it cannot be read now, which says nothing of what is in it
                 deeds.append(_without_commit(path, table, version, "not what was committed"))
             else:
                 break
