@@ -161,9 +161,7 @@ def _repair_table(store: str, table: Table) -> list[str]:
         while bad := bad_checkpoints(path):  # what named one that is gone is wrong next
             for checkpoint, what in bad:
                 put_aside(path, checkpoint)
-                deeds.append(
-                    f"{table.name}: {checkpoint.name} {what}: put aside; the commits themselves say the same"
-                )
+                deeds.append(f"{table.name}: {checkpoint.name} {what}: put aside; the commits say the same")
     deeds += _whole_log(store, table)
     if newest_whole(path)[0] is None:
         done = noted(store, table.name)
