@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -107,7 +108,9 @@ def test_a_store_whose_log_has_no_statistics_is_read_right(store: Store, tmp_pat
     entries = [json.loads(line) for line in log.read_text().splitlines()]
     for entry in entries:
         entry.get("add", {}).pop("stats", None)
+        entry.get("commitInfo", {}).pop("tapescan", None)
     log.write_text("\n".join(map(json.dumps, entries)))
+    shutil.rmtree(Path(store.path, "_tables"))  # as a store of another writer
     assert store._open("bars").files()["rows"].null_count() == 2
     assert not store.is_empty()
     assert store.known().newest()["bars"].sum() == len(gone)
@@ -115,8 +118,13 @@ def test_a_store_whose_log_has_no_statistics_is_read_right(store: Store, tmp_pat
     # The newest session is that of all bars, not only of those that are read.
     half = gone.filter(symbol="S001")["close"] / 2
     assert store.known().bars(symbols=["S001"])["close"].equals(half)
-    for path in Path(store.path, "bars").rglob("*.parquet"):
-        pl.read_parquet(path).clear().write_parquet(path)
+    for add in (entry["add"] for entry in entries if "add" in entry):
+        path = Path(store.path, "bars", add["path"])
+        add["path"] = add["path"].replace("part-", "other-")
+        empty = Path(store.path, "bars", add["path"])
+        pl.read_parquet(path).clear().write_parquet(empty)
+        add["size"] = empty.stat().st_size
+    log.write_text("\n".join(map(json.dumps, entries)))
     assert store.is_empty()
 
 
@@ -335,17 +343,17 @@ def test_a_version_that_never_was_is_one_clear_line(full: Store) -> None:
 def test_a_damaged_store_is_one_clear_line(full: Store, tmp_path: Path) -> None:
     data = next(Path(full.path, "bars").rglob("year=2022/*.parquet"))
     data.write_bytes(data.read_bytes()[:100])
-    with pytest.raises(StoreError, match="cannot read bars of the store") as caught:
+    with pytest.raises(StoreError, match=f"{data.name} of the table bars is damaged") as caught:
         full.known().bars()
     assert "\n" not in str(caught.value)
     data.unlink()
-    with pytest.raises(StoreError, match="cannot read bars"):
+    with pytest.raises(StoreError, match=f"{data.name} of the table bars is gone"):
         full.known().bars()
-    with pytest.raises(StoreError, match="cannot read bars"):
+    with pytest.raises(StoreError, match=f"{data.name} of the table bars is gone"):
         import_files(full, [tmp_path / "bars.parquet"])
     log = next(Path(full.path, "bars", "_delta_log").glob("*.json"))
     log.write_text("{broken")
-    with pytest.raises(StoreError, match="cannot read table bars of"):
+    with pytest.raises(StoreError, match=f"{log.name} is damaged"):
         full.known().bars()
 
 

@@ -21,6 +21,7 @@ from tapescan.store.checking import quarantined
 from tapescan.store.report import ImportReport
 from tapescan.store.table import PARTITION, Conflict, StoredTable, store_errors
 from tapescan.store.versions import store_versions
+from tapescan.store.writing import FILE_BYTES
 from tapescan.tables.definition import Checked, Table
 from tapescan.tables.registry import all_tables, find_table, stored_tables
 
@@ -28,8 +29,10 @@ __all__ = ["ATTEMPTS", "Batch", "Cover", "append_alone", "commit_batch", "repeat
 
 #: Times that an import compares again after another one committed first.
 ATTEMPTS = 12
-#: A year in more files than this is written as one again, so that small daily imports keep reading fast.
+#: When a year has so many small files, what is added to it is merged with them, so that small daily imports keep
+#: reading fast. A file of half the usual size is small no more, so that no row is merged again and again.
 MOST_FILES = 16
+_SMALL = FILE_BYTES // 2
 
 _VALUES = BAR_COLUMNS[2:]
 
@@ -84,6 +87,8 @@ def commit_batch(
     first_come : a stored row of another source keeps its place; the new one goes to the table `beside`.
     reached : a run and its step, which become true with the last commit; it is made even when no row is new.
     """
+    for table in stored_tables():
+        StoredTable(store, table)  # each that was there is there, before anything is written
     for attempt in range(ATTEMPTS):
         try:
             progress(1, 2, "comparing with the store")
@@ -130,7 +135,7 @@ def _commit(
         opened, last = StoredTable(store, table), reached if table.name == main else None
         match table.kept:
             case "history":
-                _store_history(found[table.name], report, progress, last)
+                _store_history(found[table.name], progress, last)
             case "replace":
                 _store_keyed(opened, rows[table.name], report, last, batch.covers.get(table.name))
             case "versions":
@@ -144,21 +149,22 @@ def _commit(
 
 @dataclass(frozen=True)
 class _Found:
-    """What to do with a history. table : as it was when its rows were compared. rows : to commit. whole : they
-    replace the partitions of ``predicate``. beside : of another source than the stored ones."""
+    """What to do with a history. table : as it was when its rows were compared. rows : to commit, further to what is
+    stored. gone : files that go, by their paths in the table. merged : the rows in their place. beside : of another
+    source than the stored ones."""
 
     table: StoredTable
     rows: pl.DataFrame
-    whole: bool = False
-    predicate: str | None = None
+    gone: Sequence[str] = ()
+    merged: pl.DataFrame | None = None
     beside: pl.DataFrame | None = None
 
 
 def _compare_bars(table: StoredTable, bars: pl.DataFrame, report: ImportReport, first_come: bool) -> _Found:
     """The rows to commit, and how.
 
-    When no stored bar changes, these are the new bars alone, to be appended. Otherwise they are the whole
-    of every year that gets a row, so that one commit both takes out the old rows and brings the new ones.
+    New bars are appended. The files that hold a bar that changes are written anew, in the same commit, and so are
+    a year's small files when they are many.
     """
     nothing = table.declared.empty()
     if bars.is_empty():
@@ -184,26 +190,56 @@ def _compare_bars(table: StoredTable, bars: pl.DataFrame, report: ImportReport, 
     changing = bars.filter(~status.is_in(["unchanged", "beside"]))
     if changing.is_empty():
         return _Found(table, nothing, beside=beside)
-    years = changing["session"].dt.year().unique().sort().to_list()
-    mine = files.filter(pl.col(PARTITION).is_in(years))
-    crowded = mine[PARTITION].value_counts()["count"].max() or 0
-    if not report.replaced and not report.restamped and crowded < MOST_FILES:  # type: ignore[operator]
+    changed = changing.filter(status.filter(~status.is_in(["unchanged", "beside"])).is_in(["replaced", "restamped"]))
+    touched = _touched(table, overlapping, changed)
+    small = _crowding(files, changing["session"].dt.year().unique())
+    fresh = changing.join(changed, on=["symbol", "session"], how="anti", maintain_order="left")
+    if len(small):
+        changed, fresh = changing, nothing
+    gone = files.filter(pl.col("path").is_in(pl.concat([touched, small]).unique().implode()))
+    if gone.is_empty():
         return _Found(table, changing, beside=beside)
     with store_errors(table.store, "read bars of"):
-        kept = table.scan(mine).collect()
-    kept = kept.join(changing, on=["symbol", "session"], how="anti", maintain_order="left")
-    whole = sort_bars(pl.concat([kept, changing]))
-    return _Found(table, whole, True, f"{PARTITION} IN ({', '.join(map(str, years))})", beside)
+        kept = table.scan(gone).collect()
+    kept = kept.join(changed, on=["symbol", "session"], how="anti", maintain_order="left")
+    return _Found(table, fresh, _in_table(table, gone), sort_bars(pl.concat([kept, changed])), beside)
 
 
-def _store_history(found: _Found, report: ImportReport, progress: Progress, reached: tuple[str, int] | None) -> None:
-    del report
-    if len(found.rows):
-        progress(2, 2, f"writing {len(found.rows):,} bars")
-        if found.whole:
-            found.table.replace(found.rows, found.predicate, reached)
-        else:
-            found.table.append(found.rows, reached)
+def _touched(table: StoredTable, files: pl.DataFrame, changed: pl.DataFrame) -> pl.Series:
+    """The paths of the files that hold a bar that changes."""
+    if changed.is_empty():
+        return files["path"].clear()
+    days = changed["session"]
+    with store_errors(table.store, "read bars of"):
+        found = (
+            table.scan(files, named="path")
+            .select("symbol", "session", "path")
+            .filter(
+                pl.col("symbol").is_in(changed["symbol"].unique().implode()),
+                pl.col("session").is_between(days.min(), days.max()),
+            )
+            .join(changed.lazy().select("symbol", "session"), on=["symbol", "session"], how="semi")
+            .select(pl.col("path").unique())
+            .collect()
+        )
+    return found["path"]
+
+
+def _crowding(files: pl.DataFrame, years: pl.Series) -> pl.Series:
+    """The paths of the small files of the years that have too many of them."""
+    small = files.filter(pl.col(PARTITION).is_in(years.implode()), pl.col("size") < _SMALL)
+    return small.filter(pl.len().over(PARTITION) >= MOST_FILES)["path"]
+
+
+def _in_table(table: StoredTable, files: pl.DataFrame) -> list[str]:
+    return files["path"].str.strip_prefix(table.path + "/").to_list()
+
+
+def _store_history(found: _Found, progress: Progress, reached: tuple[str, int] | None) -> None:
+    parts = [rows for rows in (found.merged, found.rows) if rows is not None and len(rows)]
+    if parts:
+        progress(2, 2, f"writing {sum(map(len, parts)):,} bars")
+        found.table.exchange(found.gone, parts, reached)
     elif reached is not None:
         found.table.append(found.rows, reached)
 

@@ -13,10 +13,13 @@ import polars as pl
 from tapescan.core.errors import StoreError
 from tapescan.core.progress import Progress, silent
 from tapescan.store.committing import Batch, append_alone, commit_batch
+from tapescan.store.compacting import Compaction, compact
 from tapescan.store.fetched import Fetched, Step, add_rows, done_fetches, settle
 from tapescan.store.known import KnownStore
+from tapescan.store.log import local_version
 from tapescan.store.report import ImportReport
-from tapescan.store.table import StoredTable, is_remote, local_version, store_errors
+from tapescan.store.table import StoredTable, is_remote, store_errors
+from tapescan.store.upkeep import Damage, repair, verify
 from tapescan.tables.definition import Table
 from tapescan.tables.registry import find_table, stored_tables
 
@@ -186,6 +189,27 @@ class Store:
         row = {"learner": learner, "horizon": horizon, "configuration": configuration, "chosen": chosen}
         self._append("trials", {"at": dt.datetime.now(dt.UTC), **row})
 
+    # --- upkeep ---------------------------------------------------------------------------------------
+
+    def verify(self, progress: Progress = silent) -> list[Damage]:
+        """Read every byte of it; what is damaged. Raises StoreError where no store is."""
+        self._must_be_there()
+        return verify(self.path, progress)
+
+    def repair(self, progress: Progress = silent) -> list[str]:
+        """Go on with what is whole, put aside what is not; what was done and what is lost, a line each."""
+        self._must_be_newest()
+        self._must_be_there()
+        return repair(self.path, progress)
+
+    def compact(self, keep: dt.timedelta, *, apply: bool, progress: Progress = silent) -> list[Compaction]:
+        """Merge small files and drop those that only versions older than ``keep`` need; see `store.compacting`.
+
+        apply : do it; else say what would be done.
+        """
+        self._must_be_newest()
+        return compact(self.path, keep, apply=apply, progress=progress)
+
     def _append(self, name: str, row: dict[str, object]) -> None:
         """Add a row to a table that only grows; others may do so at the same time."""
         self._must_be_newest()
@@ -195,10 +219,15 @@ class Store:
         if self._pinned is not None:
             raise StoreError(f"{self!r} is a past version", "write to the store itself")
 
+    def _must_be_there(self) -> None:
+        """Of a damaged store no version may be known."""
+        if not is_remote(self.path) and not Path(self.path).is_dir():
+            raise StoreError(f"there is no store at {self.path}", "check the path")
+
     def _newest_version(self, table: Table) -> int | None:
         if is_remote(self.path):
             return self._open(table.name).version
-        return local_version(f"{self.path}/{table.name}")
+        return local_version(self.path, table.name)
 
     def _open(self, name: str) -> StoredTable:
         if self._pinned is None:

@@ -9,36 +9,35 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tapescan.core.errors import StoreError
 from tapescan.core.logging import logger
+from tapescan.store.files import bad_checkpoints, check_files
+from tapescan.store.log import commit_file, local_version, log_versions, read_commit, state_digest, way_back
 from tapescan.tables.definition import Table
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-__all__ = ["PARTITION", "Conflict", "StoredTable", "is_remote", "local_version", "store_errors"]
+__all__ = ["PARTITION", "Conflict", "StoredTable", "is_remote", "store_errors"]
 
 #: The column by which a table with a history is partitioned; it stands in the paths alone.
 PARTITION = "year"
 
-#: LZ4 reads twice as fast as Zstandard here, for a fifth more bytes (3.1 million bars: 0.05 s and 55 MB
-#: against 0.10 s and 46 MB). Row groups are small enough to skip most of a year when few symbols are read.
-_COMPRESSION: Literal["LZ4_RAW"] = "LZ4_RAW"
-_ROW_GROUP = 128 * 1024
-
-#: History is the point of the store: the log is kept for ten years, not Delta's thirty days.
-_CONFIGURATION = {"delta.logRetentionDuration": "interval 3650 days"}
-
-_FILES = {"path": pl.String, "rows": pl.Int64, "first": pl.Date, "last": pl.Date, "year": pl.Int32}
-
-_LOG_FILE = re.compile(r"(\d{20})\.(?:json|checkpoint.*\.parquet)")
+_FILES = {
+    "path": pl.String,
+    "size": pl.Int64,
+    "rows": pl.Int64,
+    "first": pl.Date,
+    "last": pl.Date,
+    "year": pl.Int32,
+}
 
 
 class Conflict(Exception):  # noqa: N818 (not an error: the import compares again and retries)
@@ -57,13 +56,15 @@ def store_errors(path: str, action: str) -> Iterator[None]:
 
     try:
         yield
-    except (DeltaError, OSError, pl.exceptions.PolarsError) as error:
+    # A file that is damaged in a way that nobody foresaw makes polars panic, which is no Exception.
+    except (DeltaError, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = " ".join(str(error).split())
         reason = reason if len(reason) <= 240 else reason[:240] + " ..."
         hint = (
             "check the address, the credentials in the environment and the network"
             if is_remote(path)
-            else "check that the folder exists, is writable and has free space, and that its files are whole"
+            else "check that the folder exists, is writable and has free space; `tapescan doctor --verify` names"
+            " files that are not whole, `--repair` goes on without them"
         )
         raise StoreError(f"cannot {action} the store {path}: {reason}", hint) from error
 
@@ -80,75 +81,123 @@ class StoredTable:
         self.name = declared.name
         self.schema = declared.schema
         self.path = f"{store.rstrip('/')}/{declared.name}"
-        self._delta = None if absent else self._open(version)
+        self.delta = None if absent else self._open(version)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it lies in a folder."""
+        return not is_remote(self.store)
 
     def _open(self, version: int | None) -> DeltaTable | None:
-        if not is_remote(self.store) and local_version(self.path) is None:
-            return None
+        if self.is_local and version is None:
+            version = local_version(self.store, self.name)
+            if version is None:
+                return None
         from deltalake import DeltaTable
-        from deltalake.exceptions import TableNotFoundError
+        from deltalake.exceptions import DeltaError, TableNotFoundError
 
         with store_errors(self.store, f"read table {self.name} of"):
             try:
                 return DeltaTable(self.path, version=version)
             except TableNotFoundError:
                 return None
+            except DeltaError as error:
+                if self.is_local and (file := _damaged_log_file(self.path, version)) is not None:
+                    raise StoreError(f"{file} of the table {self.name} is damaged", way_back(self.store)) from error
+                raise
 
     @property
     def version(self) -> int | None:
         """The Delta version; None when the table is not there."""
-        return None if self._delta is None else self._delta.version()
+        return None if self.delta is None else self.delta.version()
 
     @property
     def identity(self) -> str:
         """The number that Delta Lake gave the table when it was made; empty when the table is not there."""
-        return "" if self._delta is None else str(self._delta.metadata().id)
+        return "" if self.delta is None else str(self.delta.metadata().id)
 
-    def files(self) -> pl.DataFrame:
-        """One row a data file: path (absolute, or a URL), rows, first and last day of `known`, and year; null where
-        the log does not say."""
-        if self._delta is None:
+    @cached_property
+    def listed(self) -> pl.DataFrame:
+        """As `files`, paths in the table.
+
+        Raises StoreError when they are not those that the commit of this version says it left.
+        """
+        if self.delta is None:
             return pl.DataFrame(schema=_FILES)
         with store_errors(self.store, f"read table {self.name} of"):
-            found = pl.DataFrame(self._delta.get_add_actions(flatten=True))
+            found = pl.DataFrame(self.delta.get_add_actions(flatten=True))
         # Delta's names of the statistics of a data file; a file written by others may have none.
         known = self.declared.known
         names = {
+            "path": "path",
+            "size_bytes": "size",
             "num_records": "rows",
             f"min.{known}": "first",
             f"max.{known}": "last",
             f"partition.{PARTITION}": "year",
         }
-        return found.select(
-            (pl.lit(self.path + "/") + pl.col("path")).alias("path"),
-            *(
-                (pl.col(old) if old in found.columns else pl.lit(None)).cast(_FILES[new]).alias(new)
-                for old, new in names.items()
-            ),
-        )
+        files = found.select(
+            (pl.col(old) if old in found.columns else pl.lit(None)).cast(_FILES[new]).alias(new)
+            for old, new in names.items()
+        ).sort("path")
+        if self.is_local:
+            self._check_listed(files)
+        return files
 
-    def scan(self, files: pl.DataFrame | None = None) -> pl.LazyFrame:
-        """The rows of some or all of its files, without a partition column, in the files' order."""
-        paths = (self.files() if files is None else files)["path"].to_list()
+    def _check_listed(self, files: pl.DataFrame) -> None:
+        version = self.version
+        assert version is not None
+        try:
+            commit = read_commit(self.path, version)
+        except FileNotFoundError:  # a checkpoint stands for it
+            return
+        said = commit.seal.get("state") if commit is not None else None
+        if commit is None or (said is not None and said != state_digest(files)):
+            raise StoreError(
+                f"the log of the table {self.name} of the store {self.store} is damaged: version {version} does not"
+                f" have the files that {commit_file(self.path, version).name} says",
+                way_back(self.store),
+            )
+
+    def files(self) -> pl.DataFrame:
+        """One row a data file: path (absolute, or a URL), size (bytes), rows, first and last day of `known`, year;
+        what the log does not say is null."""
+        return self.listed.with_columns(path=pl.lit(self.path + "/") + pl.col("path"))
+
+    def scan(self, files: pl.DataFrame | None = None, *, named: str | None = None) -> pl.LazyFrame:
+        """The rows of some or all of its files, without a partition column, in the files' order.
+
+        named : a column of the path of each row's file, to be added.
+        Raises StoreError for a file that is not as it was written (in a folder).
+        """
+        asked = self.files() if files is None else files
+        paths = asked["path"].to_list()
         if not paths:
-            return pl.LazyFrame(schema=self.schema)
+            return pl.LazyFrame(schema=self.schema if named is None else self.schema | {named: pl.String()})
+        if self.is_local:
+            check_files(self.store, self.name, asked)
         if self.declared.kept != "history":  # what an older file lacks reads as null
             found = pl.scan_parquet(
-                paths, hive_partitioning=False, glob=False, schema=pl.Schema(self.schema), missing_columns="insert"
+                paths,
+                hive_partitioning=False,
+                glob=False,
+                schema=pl.Schema(self.schema),
+                missing_columns="insert",
+                include_file_paths=named,
             )
         else:
-            found = pl.scan_parquet(paths, hive_partitioning=False, glob=False)
-        return found.select(self.schema.keys())
+            found = pl.scan_parquet(paths, hive_partitioning=False, glob=False, include_file_paths=named)
+        return found.select(*self.schema, *([] if named is None else [named]))
 
     def reached(self, run: str) -> int:
         """The last step that a run committed here, -1 when none: part of the commits themselves."""
         with store_errors(self.store, f"read table {self.name} of"):
-            found = None if self._delta is None else self._delta.transaction_version(run)
+            found = None if self.delta is None else self.delta.transaction_version(run)
         return -1 if found is None else found
 
     def read(self) -> pl.DataFrame:
         """All rows, without a partition column."""
-        if self._delta is None:
+        if self.delta is None:
             return pl.DataFrame(schema=self.schema)
         with store_errors(self.store, f"read table {self.name} of"):
             return self.scan().collect()
@@ -166,89 +215,37 @@ class StoredTable:
 
         reached : a run and its step, which become true with this commit (a Delta application transaction).
         """
-        self._commit(rows, "append", None, reached)
+        self.exchange([], [rows], reached)
 
-    def replace(
-        self, rows: pl.DataFrame, predicate: str | None = None, reached: tuple[str, int] | None = None
-    ) -> None:
-        """Commit rows in place of all rows, or of those of the partitions in ``predicate``."""
-        self._commit(rows, "overwrite", predicate, reached)
+    def replace(self, rows: pl.DataFrame, reached: tuple[str, int] | None = None) -> None:
+        """Commit rows in place of all rows."""
+        self.exchange(self.listed["path"].to_list(), [rows], reached)
 
-    def _growing(self, mode: Literal["append", "overwrite"]) -> Literal["merge", "overwrite"] | None:
-        """How a table of an older version gets the columns that were declared since; None when it has them all."""
-        if self._delta is None or {field.name for field in self._delta.schema().fields}.issuperset(self.schema):
-            return None
-        return "overwrite" if mode == "overwrite" else "merge"
-
-    def _commit(
+    def exchange(
         self,
-        rows: pl.DataFrame,
-        mode: Literal["append", "overwrite"],
-        predicate: str | None,
-        reached: tuple[str, int] | None,
+        gone: Sequence[str],
+        parts: Sequence[pl.DataFrame],
+        reached: tuple[str, int] | None = None,
+        *,
+        changes: bool = True,
     ) -> None:
-        from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
-        from deltalake.exceptions import CommitFailedError, DeltaError
+        """Commit rows in place of those of some files. gone : their paths in the table. parts : frames of rows, each
+        written into files of its own. changes : whether the rows differ from those in the files that go."""
+        from tapescan.store.writing import commit_files
 
-        history = self.declared.kept == "history"
-        rows = rows.select(pl.col(name).cast(kind) for name, kind in self.schema.items())
-        if history:
-            rows = rows.with_columns(pl.col(self.declared.known).dt.year().alias(PARTITION))
         logger.debug(
-            "committing %s rows to %s of %s (%s)", f"{len(rows):,}", self.name, self.store, predicate or mode
+            "committing %s rows to %s of %s, in place of %s files",
+            f"{sum(map(len, parts)):,}",
+            self.name,
+            self.store,
+            len(gone),
         )
-        written = WriterProperties(compression=_COMPRESSION, max_row_group_size=_ROW_GROUP)
-        strict = CommitProperties(
-            max_commit_retries=0, app_transactions=None if reached is None else [Transaction(*reached)]
-        )
-        grown = None if history else self._growing(mode)
-        with store_errors(self.store, f"write table {self.name} of"):
-            try:
-                if self._delta is None:
-                    write_deltalake(
-                        self.path,
-                        rows,
-                        mode="error",
-                        partition_by=[PARTITION] if history else None,
-                        configuration=_CONFIGURATION,
-                        writer_properties=written,
-                        commit_properties=strict,
-                    )
-                elif predicate is None:
-                    write_deltalake(
-                        self._delta,
-                        rows,
-                        mode=mode,
-                        schema_mode=grown,
-                        writer_properties=written,
-                        commit_properties=strict,
-                    )
-                else:
-                    write_deltalake(
-                        self._delta,
-                        rows,
-                        mode="overwrite",
-                        predicate=predicate,
-                        writer_properties=written,
-                        commit_properties=strict,
-                    )
-            except CommitFailedError as error:
-                if StoredTable(self.store, self.declared).version == self.version:
-                    raise  # nobody was first: the commit itself cannot be written
-                raise Conflict(self.name) from error
-            except DeltaError as error:
-                if self._delta is None and "already exists" in str(error):
-                    raise Conflict(self.name) from error
-                raise
+        commit_files(self, gone, parts, reached, changes=changes)
 
 
-def local_version(path: str) -> int | None:
-    """The newest version of a local table, from the names in its log alone; None when there is none."""
-    try:
-        names = [entry.name for entry in Path(path.removeprefix("file://"), "_delta_log").iterdir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise StoreError(f"cannot read the store at {path}: {error}", "check its permissions") from error
-    found = [int(match[1]) for name in names if (match := _LOG_FILE.fullmatch(name))]
-    return max(found, default=None)
+def _damaged_log_file(path: str, version: int | None) -> Path | None:
+    """The file for which a local table cannot be opened."""
+    for one in log_versions(path)[0]:
+        if (version is None or one <= version) and read_commit(path, one) is None:
+            return commit_file(path, one)
+    return next((file for file, _ in bad_checkpoints(path)), None)

@@ -30,6 +30,10 @@ def doctor(
         ),
     ] = None,
     output_format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    verify: Annotated[bool, typer.Option("--verify", help="Read every byte instead; name damaged files.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Go on with what is whole; say what is put aside and lost. Then verify.")
+    ] = False,
 ) -> int:
     """Examine a store: missing and short sessions, gaps, stale symbols, splits that prices and table disagree on,
     suspect bars, vendors that disagree, what was refused, missing statements and doubtful values in them. Exit code 1
@@ -40,6 +44,8 @@ def doctor(
         raise OptionError(f"--format {output_format!r}", "expected text or json")
     if accept or days:
         return _accept(accept or [], days or [], store)
+    if verify or repair:
+        return _files(store, output_format, repair=repair)
     with progress_line() as progress:
         found = api.examine_store(store or None, as_of=as_of or None, progress=progress)
     if output_format == "json":
@@ -60,3 +66,20 @@ def _accept(symbols: list[str], days: list[str], store: str) -> int:
     for row in api.accept_bars(list(zip(symbols, days, strict=True)), store or None).iter_rows(named=True):
         output().print(f"taken as real: {row['symbol']} {row['session']}, until it is corrected", markup=False)
     return 0
+
+
+def _files(store: str, output_format: str, *, repair: bool) -> int:
+    """The store's files instead of its data."""
+    from tapescan import api
+
+    opened = api.open_store(store or None, made=False)
+    with progress_line() as progress:
+        done = opened.repair(progress) if repair else []
+        damaged = opened.verify(progress)
+    if output_format == "json":
+        typer.echo(json.dumps({"repaired": done, "damaged": [one.to_dict() for one in damaged]}, indent=2))
+    else:
+        lines = [*done, *map(str, damaged)]
+        lines.append(f"DAMAGED: {len(damaged):,} files" if damaged else "every file is as it was written")
+        output().print("\n".join(lines), markup=False, soft_wrap=True)
+    return DEFECTS if damaged else 0

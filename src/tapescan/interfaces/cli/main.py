@@ -19,6 +19,7 @@ from tapescan.core.logging import show_log
 from tapescan.interfaces.cli import (
     bench,
     columns,
+    compact,
     doctor,
     imports,
     indicators,
@@ -69,6 +70,7 @@ app.command("import")(imports.import_files)
 app.command("sync")(sync.sync)
 app.command("vendors")(sync.vendors)
 app.command("doctor")(doctor.doctor)
+app.command("compact")(compact.compact)
 app.command("train")(train.train)
 app.command("evaluate")(train.evaluate)
 app.command("models")(train.models)
