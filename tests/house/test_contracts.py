@@ -54,7 +54,7 @@ class Plant:
 PLANTS = {
     "aiohttp in a model": Plant("models/planted.py", "import aiohttp", "aiohttp", NETWORK),
     "aiohttp in a vendor, past the link": Plant("vendors/planted.py", "import aiohttp", "aiohttp", NETWORK),
-    "a socket in the front door": Plant("api.py", "import socket", "socket", NETWORK),
+    "a socket in the front door": Plant("api/stores.py", "import socket", "socket", NETWORK),
     "xgboost in a new package": Plant("web/__init__.py", "import xgboost", "xgboost", LEARNERS),
     "xgboost in scan": Plant("scan/planted.py", "import xgboost", "xgboost", LEARNERS),
     "the network in a kernel's file": Plant(
@@ -65,7 +65,7 @@ PLANTS = {
     ),
     "numba in scan": Plant("scan/planted.py", "import numba", "numba", NUMBA),
     "deltalake in sync": Plant("sync/planted.py", "import deltalake", "deltalake", DELTA),
-    "typer in the front door": Plant("api.py", "import typer", "typer", CONSOLE),
+    "typer in the front door": Plant("api/stores.py", "import typer", "typer", CONSOLE),
     "rich in the store": Plant("store/planted.py", "import rich", "rich", CONSOLE),
     "exchange_calendars in scan": Plant(
         "scan/planted.py", "import exchange_calendars", "exchange_calendars", CALENDAR

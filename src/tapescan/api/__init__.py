@@ -1,0 +1,48 @@
+"""The front door: every use case once. The command line, notebooks and whatever else there is call these and no more.
+
+    import tapescan
+
+    tapescan.import_bars(frame, store="market")      # or import_files([...]), or sync_store(...)
+    result = tapescan.scan_market("market", where="rsi_2 < 10 AND close > sma_200")
+    result.ranked                                    # a polars frame, best first
+    tapescan.scan_market(tapescan.load_market("market"))  # loaded once, to scan again and again
+
+An argument that is None is what the settings say (``tapescan.toml``, ``TAPESCAN_*``). What cannot be used raises an
+error of `tapescan.core.errors` before any work; its ``field`` names the argument.
+"""
+
+from __future__ import annotations
+
+from tapescan.api.places import Data, Day, Place, open_store
+from tapescan.api.scans import compute_features, explain_symbol, load_market, record_scan, scan_market
+from tapescan.api.stores import (
+    accept_bars,
+    examine_store,
+    import_bars,
+    import_files,
+    look_at_files,
+    plan_sync,
+    sync_store,
+)
+from tapescan.api.training import judge_stored, train_models
+
+__all__ = [
+    "Data",
+    "Day",
+    "Place",
+    "accept_bars",
+    "compute_features",
+    "examine_store",
+    "explain_symbol",
+    "import_bars",
+    "import_files",
+    "judge_stored",
+    "load_market",
+    "look_at_files",
+    "open_store",
+    "plan_sync",
+    "record_scan",
+    "scan_market",
+    "sync_store",
+    "train_models",
+]

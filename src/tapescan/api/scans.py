@@ -1,0 +1,179 @@
+"""Use cases of a market: scan, explain, load, compute."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+import polars as pl
+
+from tapescan.api.places import Data, Day, Place, open_store
+from tapescan.core.progress import Progress, silent
+from tapescan.core.settings import Adjustment, Device, setting
+
+if TYPE_CHECKING:
+    from tapescan.history.market import Market
+    from tapescan.models.forecast import Models
+    from tapescan.scan.explain import Explanation
+    from tapescan.scan.named import NamedScreen
+    from tapescan.scan.profile import Profile
+    from tapescan.scan.result import ScanResult
+
+__all__ = ["compute_features", "explain_symbol", "load_market", "record_scan", "scan_market"]
+
+
+def scan_market(
+    data: Data = None,
+    *,
+    as_of: Day = None,
+    profile: str | Profile | None = None,
+    screens: Sequence[str | NamedScreen] | str = (),
+    where: str | None = None,
+    rank_by: str | None = None,
+    features: Sequence[str] | str = (),
+    adjust: Adjustment | None = None,
+    models: Models | str | Path | Literal[False] | None = None,
+    device: Device | None = None,
+    changes: bool = False,
+    since: Day = None,
+    progress: Progress = silent,
+) -> ScanResult:
+    """Rank the whole market.
+
+    Args:
+        data: What holds the market; see `Data`.
+        as_of: The last session whose knowledge counts; the newest when None. Not with a loaded market.
+        profile: Its name, a TOML file, or a `Profile`; that of the screens when None.
+        screens: Named screens, by name, file or as `load_screen` gives them; who satisfies one of them is ranked.
+        where: Condition over any column (docs/guides/screens.md).
+        rank_by: A column or an expression, with ``asc`` or ``desc``; the screen's or profile's own order when None.
+        features: Further columns, each a name or ``name = expression``; ``"all"`` for every default feature.
+        adjust: ``splits``, ``total`` (dividends too) or ``none``. Not with a loaded market.
+        models: Folder of trained models, or what `models.forecast.load_models` made of it; False for none; None for
+            the folder that the settings name, else the store's own.
+        device: ``cuda`` lets a GPU make the forecasts of models from a folder, where there is one.
+        changes: Say who is new and who is gone since the last recorded scan that asked the same.
+        since: Or since this earlier day. Not with a loaded market.
+        progress: Told how far it is.
+
+    Returns:
+        Every requested symbol, ranked or dropped for a reason; coverage, regime, timings, provenance.
+    """
+    from tapescan.scan.changes import found_changes
+    from tapescan.scan.named import chosen_screens
+    from tapescan.scan.opening import chosen_models, ready
+    from tapescan.scan.pipeline import run
+    from tapescan.scan.request import prepare, shown_columns
+
+    opened = _opened(data)
+    named, ranked_by, said = chosen_screens(screens, profile)
+    shown, trained = shown_columns(features), chosen_models(opened, models, device)
+    request = prepare(ranked_by, where=where, rank_by=rank_by, features=shown, models=trained, screens=named)
+    begin = time.perf_counter()
+    market = ready(opened, as_of, request, adjust, progress)
+    prepared = time.perf_counter() - begin
+    result = run(market, request)
+    timings, notes = {"prepare": prepared, **result.timings}, (*said, *result.notes)
+    told = found_changes(result, opened, request, since, adjust, progress) if changes or since else None
+    return msgspec.structs.replace(result, timings=timings, notes=notes, changes=told)
+
+
+def record_scan(result: ScanResult, store: Place = None, *, rows: int = 20) -> None:
+    """Keep a scan in the store's scan history.
+
+    Args:
+        result: Of a scan of a store; OptionError for another.
+        store: That store.
+        rows: How many of its best rows are kept whole; of all others the symbol is.
+    """
+    from tapescan.scan.changes import as_record
+
+    profile, document = result.provenance["profile"]["name"], as_record(result, rows)
+    open_store(store).record_scan(result.as_of, profile, document)
+
+
+def explain_symbol(
+    symbol: str,
+    data: Data = None,
+    *,
+    as_of: Day = None,
+    profile: str | Profile | None = None,
+    adjust: Adjustment | None = None,
+    models: Models | str | Path | Literal[False] | None = None,
+    device: Device | None = None,
+    progress: Progress = silent,
+) -> Explanation:
+    """Scan, and explain one symbol: its rank, what each factor saw, and the trade.
+
+    Args:
+        symbol: In any usual spelling: ``BRK.B``, ``BRK-B``.
+
+    The others as in `scan_market`.
+
+    Raises:
+        OptionError: The market has no such symbol.
+    """
+    from tapescan.scan.explain import explain
+    from tapescan.scan.opening import chosen_models, ready
+    from tapescan.scan.pipeline import run
+    from tapescan.scan.request import prepare
+
+    opened = _opened(data)
+    request = prepare(_profile(profile), models=chosen_models(opened, models, device))
+    return explain(run(ready(opened, as_of, request, adjust, progress), request), symbol)
+
+
+def load_market(
+    data: Data = None, *, as_of: Day = None, adjust: Adjustment | None = None, progress: Progress = silent
+) -> Market:
+    """A market with all its history, to scan again and again. Arguments as in `scan_market`."""
+    from tapescan.scan.opening import ready
+
+    return ready(_opened(data), as_of, None, adjust, progress)
+
+
+def compute_features(
+    data: Data = None,
+    names: Sequence[str] | str = "all",
+    *,
+    as_of: Day = None,
+    adjust: Adjustment | None = None,
+    progress: Progress = silent,
+) -> pl.DataFrame:
+    """The newest value of each feature of each symbol asked for.
+
+    Args:
+        data: What holds the market; see `Data`.
+        names: Feature names, as ``rsi_14``; ``"all"`` for the default list.
+        as_of, adjust, progress: As in `scan_market`.
+
+    Returns:
+        ``symbol`` and one column a feature; null where there is no value.
+    """
+    from tapescan.features.compute import latest
+    from tapescan.features.plan import default_features, plan_features
+    from tapescan.scan.opening import ready
+
+    plan = plan_features(default_features() if names == "all" else (names,) if isinstance(names, str) else names)
+    market = ready(_opened(data), as_of, plan, adjust, progress)
+    frame = latest(market.panel.last(plan.rows), plan).frame(market.panel.symbols)
+    return market.universe.select("symbol").join(frame, on="symbol", how="left", maintain_order="left")
+
+
+def _opened(data: Data) -> Any:
+    """What holds the market."""
+    if data is None:
+        from tapescan.history.market import EMBEDDED
+
+        return open_store() if setting("store") else EMBEDDED
+    return open_store(data) if isinstance(data, str | Path) else data
+
+
+def _profile(profile: str | Profile | None) -> Profile:
+    from tapescan.scan.profile import load_profile
+
+    given = profile or setting("profile")
+    return load_profile(given) if isinstance(given, str) else given
