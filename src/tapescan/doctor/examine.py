@@ -28,7 +28,6 @@ from tapescan.doctor.findings import (
     find_stale,
     missing_sessions,
 )
-from tapescan.doctor.jumps import VERDICTS, split_like_jumps, splits_recorded_twice
 from tapescan.doctor.statements import Statements, find_statements
 from tapescan.doctor.words import (
     count_of,
@@ -42,6 +41,7 @@ from tapescan.doctor.words import (
     worst,
 )
 from tapescan.fundamentals.companies import FACTS_SINCE
+from tapescan.market.jumps import VERDICTS, split_like_jumps, splits_recorded_twice
 from tapescan.market.suspect import in_words
 from tapescan.store import KnownStore, Store
 from tapescan.store.accepted import suspect_bars

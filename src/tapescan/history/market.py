@@ -21,6 +21,7 @@ from tapescan.market.adjust import adjust_bars
 from tapescan.market.dividends import dividend_rows
 from tapescan.market.funds import FUND_SESSIONS, funds_among
 from tapescan.market.index import MARKET_SYMBOL, MarketIndex, own_index
+from tapescan.market.jumps import misfit_note
 from tapescan.market.panel import Panel, build_panel
 from tapescan.market.quality import check_bars
 from tapescan.market.suspect import BEFORE, SUSPECTS, find_suspects
@@ -125,6 +126,7 @@ def market_of_store(
         *_thin_notes(dated, newest),
         *_life_notes(lives),
         *_listing_notes(listing, newest),
+        *(misfit_note(bars, known.read("splits")) if adjust != "none" else ()),
     )
     versions = {table.name: known.versions[table.name] for table in stored_tables() if _is_scanned(table, known)}
     provenance = {"store": versions, "adjust": adjust}

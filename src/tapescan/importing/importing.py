@@ -28,12 +28,14 @@ from tapescan.importing.frames import Input, frame_input
 from tapescan.importing.gate import refuse_adjusted, refuse_other_days
 from tapescan.importing.readers import ReadAs
 from tapescan.market import calendar
+from tapescan.market.adjust import adjust_bars
 from tapescan.market.clock import session_of
-from tapescan.market.quality import CONFLICT
+from tapescan.market.jumps import misfit_note
+from tapescan.market.quality import CONFLICT, sort_bars
 from tapescan.store import Batch, ImportReport, Store
 from tapescan.store.checking import check_rows, in_form
 from tapescan.tables.definition import Checked, Rules, Table, Whole
-from tapescan.tables.registry import all_tables
+from tapescan.tables.registry import all_tables, find_table
 
 __all__ = ["import_files", "import_frames", "look_at_files"]
 
@@ -130,6 +132,7 @@ def _import(
     progress(len(inputs), total, "checking")
     rules = Rules(_sessions_so_far() if sessions is None else sessions, keep="last")
     batch = _prepare(store, inputs, adjusted, adjusted_to, rules, report)
+    report.notes += _misfits(store, batch)
     store.commit(batch, report, lambda step, _steps, what: progress(len(inputs) + step, total, what))
     progress(total, total, "done")
     report.seconds = time.perf_counter() - started
@@ -175,6 +178,27 @@ def _prepare(
         batch.rows[table.name] = in_form(table, good)
         batch.refuse(table, checked)
     return batch
+
+
+def _misfits(store: Store, batch: Batch) -> tuple[str, ...]:
+    """That splits and prices, of this import and of the store, do not fit together."""
+    known = store.known() if store.exists() else None
+    splits, bars = batch.rows.get("splits"), batch.rows.get("bars")
+    if known is not None and bars is None and splits is not None and not store.is_empty():
+        bars = sort_bars(known.stamped_bars(symbols=splits["symbol"].unique().to_list()))
+    recorded = [
+        one.select("symbol", "ex_date", "ratio")
+        for one in (splits, known.read("splits") if known else None)
+        if one is not None
+    ]
+    if bars is None or not recorded:
+        return ()
+    together = pl.concat(recorded).unique(["symbol", "ex_date"], keep="first", maintain_order=True)
+    bars = bars.filter(pl.col("symbol").is_in(together["symbol"].unique().implode()))
+    if bars.is_empty():
+        return ()
+    nothing = find_table("dividends").empty()
+    return misfit_note(adjust_bars(bars, together, nothing, dt.date.max), together)
 
 
 def _needs_last(table: Table, adjusted: Adjustment, adjusted_to: dt.date | None, store: Store) -> bool:

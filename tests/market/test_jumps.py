@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tapescan.doctor.jumps import JUMPS, split_like_jumps, splits_recorded_twice
 from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
+from tapescan.market.jumps import JUMPS, split_like_jumps, splits_recorded_twice
 from tapescan.simulation.market import SimulatedMarket, simulate
 from tests.conftest import REAL, SHARED
 

@@ -20,8 +20,9 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.typing import Floats, Ints
+from tapescan.market.tape import Tape
 
-__all__ = ["JUMPS", "VERDICTS", "split_like_jumps", "splits_recorded_twice"]
+__all__ = ["JUMPS", "VERDICTS", "misfit_note", "split_like_jumps", "splits_recorded_twice"]
 
 
 #: What a jump says of the table of splits.
@@ -72,8 +73,8 @@ def split_like_jumps(bars: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
 
     bars : split-adjusted, sorted by symbol and session. splits : symbol, ex_date, ratio, as known on the bars' day.
     """
-    tape = _Tape(bars)
-    move = tape.moves()
+    tape = Tape(bars)
+    move = _moves(tape)
     near, split = _near_splits(tape, splits)
     wide = np.flatnonzero(np.abs(move) >= LEAST)
     moved = np.abs(move[near]) >= LEAST_NEAR
@@ -100,6 +101,28 @@ def split_like_jumps(bars: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def misfit_note(bars: pl.DataFrame, splits: pl.DataFrame) -> tuple[str, ...]:
+    """One line on recorded splits that the prices do not show as they are recorded; none where all fit.
+
+    bars : split-adjusted, of any symbols, sorted by symbol and session. splits : as in `split_like_jumps`.
+    """
+    mine = bars.filter(pl.col("symbol").is_in(splits["symbol"].unique().implode()))
+    if mine.is_empty():
+        return ()
+    found = split_like_jumps(mine, splits).filter(pl.col("verdict") != "not_recorded")
+    if found.is_empty():
+        return ()
+    shown = [
+        f"{symbol} {session} {open_ / before - 1.0:+,.0%}"
+        for symbol, session, before, open_ in found.select("symbol", "session", "close_before", "open").head(3).rows()
+    ]
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    what = "a recorded split does" if len(found) == 1 else f"{len(found):,} recorded splits do"
+    return (
+        f"{what} not fit the prices, as on another day or applied twice: {', '.join(shown)}{more}; `tapescan doctor`",
+    )
+
+
 def splits_recorded_twice(splits: pl.DataFrame) -> pl.DataFrame:
     """symbol, ex_date, again (the second date, at most five days later), ratio: applied to raw prices, both count."""
     rows = splits.sort("symbol", "ex_date")
@@ -113,27 +136,12 @@ def splits_recorded_twice(splits: pl.DataFrame) -> pl.DataFrame:
 # --- what is looked at ------------------------------------------------------------------------------------
 
 
-class _Tape:
-    """The bars as arrays, one entry a bar. run : the number of the symbol's run; begin, end : of each run."""
-
-    def __init__(self, bars: pl.DataFrame) -> None:
-        runs = bars["symbol"].rle().struct.unnest()
-        length = runs["len"].to_numpy().astype(np.int64)
-        self.end: Ints = np.cumsum(length)
-        self.begin: Ints = self.end - length
-        self.run: Ints = np.repeat(np.arange(len(length)), length)
-        self.symbols = runs["value"]
-        self.day = bars["session"].to_physical().to_numpy()
-        self.open, self.high, self.low, self.close, self.volume = (
-            bars[name].to_numpy() for name in ("open", "high", "low", "close", "volume")
-        )
-
-    def moves(self) -> Floats:
-        """Log return of the close since the symbol's bar before; 0 for its first."""
-        logs = np.log(self.close)
-        move: Floats = np.diff(logs, prepend=logs[:1])
-        move[self.begin] = 0.0
-        return move
+def _moves(tape: Tape) -> Floats:
+    """Log return of the close since the symbol's bar before; 0 for its first."""
+    logs = np.log(tape.close)
+    move: Floats = np.diff(logs, prepend=logs[:1])
+    move[tape.begin] = 0.0
+    return move
 
 
 @dataclass(frozen=True)
@@ -160,9 +168,10 @@ class _Seen:
     since: Ints
 
     @classmethod
-    def of(cls, tape: _Tape, move: Floats, rows: Ints) -> _Seen:
+    def of(cls, tape: Tape, move: Floats, rows: Ints) -> _Seen:
         place = rows[:, None] + np.arange(-BEFORE, AFTER + 1)
-        inside = (place >= tape.begin[tape.run[rows]][:, None]) & (place < tape.end[tape.run[rows]][:, None])
+        run = tape.run(rows)
+        inside = (place >= tape.begin[run][:, None]) & (place < tape.end[run][:, None])
         place = np.where(inside, place, rows[:, None])
 
         def window(values: Floats) -> Floats:
@@ -256,7 +265,7 @@ def _recorded(seen: _Seen, rows: Ints, splits: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _near_splits(tape: _Tape, splits: pl.DataFrame) -> tuple[Ints, Ints]:
+def _near_splits(tape: Tape, splits: pl.DataFrame) -> tuple[Ints, Ints]:
     """Pairs of a bar and a split of its symbol within `NEAR` bars: places in the bars and in the splits."""
     codes = pl.DataFrame({"symbol": tape.symbols}).with_row_index("run")
     which = splits.select("symbol", "ex_date").with_row_index("split").join(codes, on="symbol")
