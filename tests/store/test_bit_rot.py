@@ -64,6 +64,7 @@ def test_nothing_that_is_removed_or_cut_reads_as_none(store: Path, tmp_path: Pat
 @pytest.mark.parametrize("table", ["splits", "dividends", "symbols", "bars"])
 def test_a_removed_table_is_named_until_it_is_given_up(copy: Path, table: str, inside: str) -> None:
     shutil.rmtree(copy / table / inside)
+    commits = sorted(copy.rglob("*.json"))
     files = copy.parent / "new"
     files.mkdir()
     pl.DataFrame({"symbol": ["S1"], "ex_date": ["2024-01-03"], "ratio": [3.0]}).write_parquet(files / "s.parquet")
@@ -71,6 +72,7 @@ def test_a_removed_table_is_named_until_it_is_given_up(copy: Path, table: str, i
     for use in (lambda: read_all(copy), lambda: import_files(Store(copy), [files / "s.parquet"])):
         with pytest.raises(StoreError, match=gone):
             use()
+    assert sorted(copy.rglob("*.json")) == commits  # not of other tables either
     deeds = Store(copy).repair()
     assert any(deed.startswith(f"{table}: the table is gone") for deed in deeds)
     assert table not in Store(copy).versions()
@@ -94,6 +96,17 @@ def test_a_damaged_file_deep_in_a_table_is_taken_out_and_its_rows_said(copy: Pat
     bars.write_parquet(tmp_path / "again.parquet")
     import_files(Store(copy), [tmp_path / "again.parquet"])
     assert Store(copy).known().bars(adjust="none").equals(pl.concat([bars, more]).sort("symbol", "session"))
+
+
+def test_a_past_commit_that_says_otherwise_is_an_error(copy: Path) -> None:
+    """Its newest commit is whole, and knows which files the table had then."""
+    log = Path(copy, "bars", "_delta_log", f"{0:020}.json")
+    said = log.read_text()
+    count = said.index("numRecords") + len('numRecords\\":')
+    log.write_text(said[:count] + str((int(said[count]) + 1) % 10) + said[count + 1 :])
+    with pytest.raises(StoreError, match=r"the log of the table bars of the store .* is damaged.*doctor --repair"):
+        read_all(copy)
+    assert [one.table for one in Store(copy).verify()] == ["bars"]
 
 
 def test_files_of_an_older_version_are_held_to_size_and_rows(copy: Path, tmp_path: Path) -> None:

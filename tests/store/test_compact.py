@@ -168,17 +168,15 @@ def test_a_kill_at_any_moment_of_a_compact_does_no_harm(tmp_path: Path, monkeypa
         return taken
 
     seconds = child(tmp_path / "timed", None)
-    untouched = 0
-    for number, moment in enumerate(np.random.default_rng(2).uniform(0.0, 2.0 * seconds, KILLS)):
+    moments = np.random.default_rng(2).uniform(0.0, 1.5 * seconds, KILLS).tolist()
+    for number, moment in enumerate(moments):
         store = Store(tmp_path / f"killed{number}")
-        child(Path(store.path), float(moment))
+        child(Path(store.path), moment)
         assert store.known().bars(adjust="none").equals(BARS), f"kill {number} after {moment:.3f} s"
         assert store.verify() == []
-        untouched += store.versions() == Store(start).versions()
         store.compact(NOTHING, apply=True)
         assert store.known().bars(adjust="none").equals(BARS)
         shutil.rmtree(store.path)
-    assert 0 < untouched < KILLS
 
 
 def test_the_command_says_what_it_would_do_and_does_it_when_told(daily: Store) -> None:

@@ -115,7 +115,7 @@ def test_a_torn_commit_that_was_done_is_an_error_until_it_is_repaired(
 def test_a_torn_data_file_is_named_and_its_commit_undone(
     world: dict[str, Path], tmp_path: Path, table: str, how: str
 ) -> None:
-    new, store = contents(world["new"]), tmp_path / "store"
+    old, new, store = contents(world["old"]), contents(world["new"]), tmp_path / "store"
     shutil.copytree(world["new"], store)
     torn = newest_data(store, table)
     cut(torn, how)
@@ -124,6 +124,7 @@ def test_a_torn_data_file_is_named_and_its_commit_undone(
     assert torn.name in " ".join(map(str, Store(store).verify()))
     assert torn.name in " ".join(Store(store).repair())
     assert Store(store).verify() == []
+    assert same(contents(store), old, table)
     assert same(contents(store), new, *(other for other in TABLES if other != table))
     import_files(Store(store), sorted(world["second"].glob("*.parquet")))
     assert same(contents(store), new)
