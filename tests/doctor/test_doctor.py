@@ -17,7 +17,7 @@ from tapescan.doctor.examine import Diagnosis, examine
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.simulation.market import simulate
 from tapescan.store import Store
-from tests.doctor.planted import DAYS, Put, actions, changed, clean_bars, no, put_into, split_raw
+from tests.doctor.planted import DAYS, PRICES, Put, actions, changed, clean_bars, no, put_into, split_raw
 
 # --- nothing, and nothing to examine ----------------------------------------------------------------------
 
@@ -111,6 +111,15 @@ def test_suspect_bars_by_reason(put: Put) -> None:
     assert lines[at + 2].startswith(f"    S02 {DAYS[50]}: its low lies many usual ranges below")
     assert "--accept" in lines[at + 5]
     assert json.loads(json.dumps(found.to_dict()))["suspects"]["worst"][0]["session"] == str(DAYS[50])
+
+
+def test_a_wrong_bar_on_the_day_of_a_split_is_no_split_on_another_day(put: Put) -> None:
+    """In prices that a vendor had adjusted, but for this one bar."""
+    day, factors = DAYS[50], dict.fromkeys(PRICES, 1.0 / 15.0)
+    bars = clean_bars().with_columns(changed("S01", 50, **factors)).with_columns(adjusted_to=pl.lit(DAYS[-1]))
+    found = examine(put("one", bars=bars, splits=actions("ratio", ("S01", day, 1.0 / 15.0))))
+    assert found.suspects.select("symbol", "session", "reason").rows() == [("S01", day, "split day")]
+    assert found.defects == {"suspect bars": 1}
 
 
 @pytest.mark.parametrize(("sessions", "copies"), [(14, 0), (15, 1)])

@@ -108,6 +108,7 @@ def repeated(bars: pl.DataFrame, times: int) -> pl.DataFrame:
 
 
 def test_a_frozen_feed() -> None:
+    assert FROZEN == 15
     assert marks(repeated(market(), FROZEN - 1)) == []
     assert marks(repeated(market(), FROZEN)) == [(SYMBOL, day, "frozen") for day in DAYS[AT + 1 : AT + FROZEN]]
 

@@ -4,6 +4,7 @@ the bar as real, and a correction voids both."""
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,7 @@ import pytest
 import tapescan
 from tapescan.core.errors import OptionError, StoreError
 from tapescan.features.plan import plan_features
+from tapescan.history.market import market_of_store
 from tapescan.importing.importing import import_frames
 from tapescan.market.eligibility import TRADED, WITHOUT_TRADE
 from tapescan.scan.cross_section import observe
@@ -102,8 +104,16 @@ def test_a_loaded_market_says_the_same(faulty: Store) -> None:
     assert loaded.suspects.select("symbol", "session", "reason").rows() == [(SYMBOL, DAY, "close")]
 
 
+def test_a_scan_that_reads_few_bars_reads_their_neighbours(faulty: Store) -> None:
+    few = market_of_store(faulty, DAYS[-38], rows=4)
+    assert len(few.panel.blocks[0].close) == 4
+    assert few.suspects_within(4).select("symbol", "session").rows() == [(SYMBOL, DAY)]
+
+
 def test_the_simulated_market_is_judged_too() -> None:
     assert tapescan.load_market(MARKET).suspects.is_empty()
+    marked = tapescan.load_market(replace(MARKET, bars=wrong())).suspects
+    assert marked.select("symbol", "session", "reason").rows() == [(SYMBOL, DAY, "close")]
 
 
 def test_an_explanation_names_the_bar_and_what_to_do(faulty: Store) -> None:

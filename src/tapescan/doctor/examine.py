@@ -253,8 +253,11 @@ def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | 
     listing = known.read("symbols")
     tell(2, 4, "looking for splits and suspect bars")
     splits = known.read("splits")
-    jumps = _without_dividends(known, split_like_jumps(bars, splits))
     suspects = suspect_bars(known, bars).sort("reason", "symbol", "session")
+    # A wrong bar jumps twice, and is told once.
+    sound = bars.join(suspects, on=["symbol", "session"], how="anti", maintain_order="left")
+    jumps = _without_dividends(known, split_like_jumps(sound, splits))
+    del sound
     copies = find_copies(bars)
     number = len(bars)
     del bars
