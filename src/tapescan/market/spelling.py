@@ -9,7 +9,24 @@ from __future__ import annotations
 
 import polars as pl
 
-__all__ = ["normal_spelling", "spelling_key"]
+__all__ = ["is_symbol", "normal_spelling", "spelling_key"]
+
+#: The longest symbol: an option-like name of a security that no exchange lists is longer.
+_LONGEST = 16
+#: Letters and digits in parts, between them one mark; ``^`` before an index (^GSPC) and after a preferred (ETI^).
+_PLAUSIBLE = r"^\^?[A-Za-z0-9]+(?:[.^/=-][A-Za-z0-9]+)*[\^#]?$"
+
+
+def is_symbol(symbol: pl.Series) -> pl.Series:
+    """Whether each text can be a symbol, in ours or a vendor's spelling; a missing one cannot.
+
+    At most 16 characters: ASCII letters, of which there is at least one, digits, single marks ``. - / ^ =`` inside,
+    ``^`` or ``#`` (when issued) at the end, ``^`` at the beginning (an index). No blanks, so no sentence is one.
+    """
+    plausible = (
+        symbol.str.contains(_PLAUSIBLE) & symbol.str.contains("[A-Za-z]") & (symbol.str.len_chars() <= _LONGEST)
+    )
+    return plausible.fill_null(value=False)
 
 
 def normal_spelling(symbol: pl.Series) -> pl.Series:
