@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -25,18 +27,50 @@ def user_cache() -> Path:
 
 
 def write_at_once(path: Path, content: bytes) -> None:
-    """A kill leaves the old file or the new one. Raises FileError when it cannot be written."""
-    # Not by tempfile, whose files are for their owner alone.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    """A kill, a full disk or a power cut leaves the old file or the new one; its permissions stay.
+
+    A link's target is replaced, not the link. What is no file (``/dev/stdout``, a pipe), and a file in a folder that
+    takes no new one, is written where it is.
+    Raises FileError when it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        place = path.resolve()
+        if place.exists() and not (place.is_file() and os.access(place.parent, os.W_OK)):
+            place.write_bytes(content)
+            return
+        _replace(place, content)
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+        said = (error.strerror if isinstance(error, OSError) else None) or error
+        raise FileError(f"{path}: {said}", "check the folder and the room on its disk") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    # Not by tempfile, whose files are for their owner alone.
+    temporary = path.with_name(f".tapescan-{secrets.token_hex(8)}")
+    try:
         with temporary.open("xb") as file:
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileNotFoundError):
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
         temporary.replace(path)
-    except OSError as error:
+        _sync_folder(path.parent)
+    except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise FileError(f"{path}: {error.strerror or error}", "check the folder") from error
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """The folder's new entry on the disk; where a file system cannot say so, it need not."""
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 @contextmanager

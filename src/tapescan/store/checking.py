@@ -5,16 +5,33 @@ from __future__ import annotations
 
 import polars as pl
 
+from tapescan.core.text import clean_text
+from tapescan.market.spelling import is_symbol
 from tapescan.store.report import ImportReport
 from tapescan.tables.definition import Checked, Rules, Table
 from tapescan.tables.registry import find_table
 
-__all__ = ["check_rows", "in_form", "quarantined"]
+__all__ = ["NO_SYMBOL", "check_rows", "in_form", "quarantined"]
+
+#: The reason of a row whose symbol no exchange would take.
+NO_SYMBOL = "not a symbol"
+#: So much of a refused row's symbol is kept.
+_SHOWN = 40
 
 
 def check_rows(table: Table, rows: pl.DataFrame, rules: Rules, report: ImportReport) -> Checked:
-    """Check rows as their table declares, and count them in the report."""
-    checked = table.check(table, rows, rules)
+    """Check rows as their table declares, and count them in the report.
+
+    Texts come in without what a terminal obeys and nobody sees, and a row whose symbol can be none is refused.
+    """
+    texts = [name for name, one in table.fields.items() if one.type == pl.String and name in rows.columns]
+    named = "symbol" in texts and table.kept != "history"  # bars have a check of their own, and many rows
+    strange = rows["symbol"].is_not_null() & ~is_symbol(rows["symbol"]) if named else pl.Series([False])
+    refused = rows.filter(strange).with_columns(reason=pl.lit(NO_SYMBOL)) if strange.any() else None
+    rows = rows.with_columns(clean_text(rows[name]) for name in texts if name not in ("symbol", "source"))
+    checked = table.check(table, rows if refused is None else rows.filter(~strange), rules)
+    if refused is not None:
+        checked = Checked(checked.good, pl.concat([refused, checked.refused], how="diagonal_relaxed"))
     reasons = dict(checked.refused["reason"].value_counts(sort=True).iter_rows())
     if table.kept == "history":
         good = checked.good
@@ -45,6 +62,8 @@ def quarantined(table: Table, refused: pl.DataFrame) -> pl.DataFrame:
         shown = pl.col(table.value).cast(pl.String).fill_null("none")
         reason = pl.format(f"{{}}, {table.value} {{}}", reason, shown)
     rows = refused.with_columns(reason=reason, kind=pl.lit(table.name))
+    if "symbol" in rows.columns:
+        rows = rows.with_columns(clean_text(rows["symbol"]).str.slice(0, _SHOWN))
     if table.known and table.known != "session":
         rows = rows.with_columns(session=pl.col(table.known))
     place = find_table("quarantine")

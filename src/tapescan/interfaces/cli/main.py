@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 
 from tapescan.core.errors import TapescanError
 from tapescan.core.logging import show_log
+from tapescan.core.text import printable
 from tapescan.interfaces.cli import (
     bench,
     columns,
@@ -30,6 +31,7 @@ from tapescan.interfaces.cli import (
     sync,
     train,
 )
+from tapescan.interfaces.cli.console import heed_sizes
 from tapescan.version import __version__
 
 __all__ = ["app", "main"]
@@ -88,6 +90,7 @@ def main() -> None:
         # A terminal that cannot show a character shows a question mark; it is no reason to fail.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    heed_sizes()
     try:
         code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
         sys.stdout.flush()
@@ -121,7 +124,7 @@ def _option(field: str) -> str:
 
 
 def _fail(line: str) -> NoReturn:
-    sys.stderr.write(f"tapescan: {' '.join(line.split())}\n")
+    sys.stderr.write(f"tapescan: {printable(line, 4000)}\n")
     raise SystemExit(2) from None
 
 
