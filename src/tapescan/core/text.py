@@ -12,7 +12,9 @@ import unicodedata
 
 import polars as pl
 
-__all__ = ["as_cells", "ascii_json", "clean_text", "printable", "shown_lines"]
+from tapescan.core.errors import OptionError
+
+__all__ = ["as_cells", "ascii_json", "clean_text", "printable", "refuse_broken", "shown_lines"]
 
 #: What nobody sees: control and format characters, line and paragraph separators, what no font knows.
 _UNSEEN = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}]"
@@ -37,6 +39,17 @@ def printable(text: str, length: int = 1000) -> str:
     """A text as a message can show it: on one line, without what nobody sees, and not endless."""
     shown = " ".join("".join(" " if _unseen(c) else c for c in text[: 4 * length]).split())
     return shown if len(shown) <= length else shown[: length - 3] + "..."
+
+
+def refuse_broken(text: str, name: str) -> None:
+    """Raises OptionError for a text that no UTF-8 can say: bytes of another encoding, as a terminal may give them.
+
+    name : the argument that it is the value of.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise OptionError(f"{text[:100]!a} is no text in UTF-8", "write it in UTF-8", field=name) from None
 
 
 def shown_lines(text: str) -> str:

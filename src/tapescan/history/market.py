@@ -101,7 +101,8 @@ def market_of_store(
     """
     if store.is_empty():
         raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
-    known = store.known(as_of).at_newest_session()
+    asked = store.known(as_of)
+    known = asked.at_newest_session()
     newest = known.newest_session
     bars = known.bars(adjust=adjust, sessions=None if rows is None else int(rows * GAPS))
     panel = build_panel(bars, rows=rows, index=_market_index(bars, newest))
@@ -110,7 +111,9 @@ def market_of_store(
     notes = (*_calendar_notes(newest, as_of), *_thin_notes(dated, newest))
     versions = {table.name: known.versions[table.name] for table in stored_tables() if _is_scanned(table, known)}
     provenance = {"store": versions, "adjust": adjust}
-    market = _market(panel, dated, known.read("symbols"), known.refused("bars")["symbol"], provenance, notes)
+    # Also those refused on a day after the newest bar, where no day was named: nobody who was given vanishes.
+    refused = asked.refused("bars")["symbol"]
+    market = _market(panel, dated, known.read("symbols"), refused, provenance, notes)
     market = replace(market, models=models_folder(store), adjust=adjust, store=store)
     if "dividends" in known:
         paid = dividend_rows(panel.symbols, known.read("dividends"), known.read("splits"), newest)

@@ -20,6 +20,7 @@ import polars as pl
 
 from tapescan.core.errors import FileError
 from tapescan.core.progress import Progress
+from tapescan.core.text import refuse_broken
 from tapescan.importing.formats import (
     file_symbol,
     other_symbol,
@@ -120,6 +121,8 @@ def _files_under(root: Path, notes: list[str]) -> list[Path]:
         files += [file for file in here if _is_known(file) and file.is_file()]
     if tables:
         notes.append(f"{root}: passed over {tables} tables of a store in this folder")
+    for file in files:
+        refuse_broken(str(file), "")
     return sorted(files)
 
 

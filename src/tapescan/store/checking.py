@@ -6,15 +6,18 @@ from __future__ import annotations
 import polars as pl
 
 from tapescan.core.text import clean_text
+from tapescan.market.quality import NOT_A_SESSION
 from tapescan.market.spelling import is_symbol
 from tapescan.store.report import ImportReport
 from tapescan.tables.definition import Checked, Rules, Table
 from tapescan.tables.registry import find_table
 
-__all__ = ["NO_SYMBOL", "check_rows", "in_form", "quarantined"]
+__all__ = ["NO_SYMBOL", "TOO_LATE", "check_rows", "in_form", "quarantined"]
 
 #: The reason of a row whose symbol no exchange would take.
 NO_SYMBOL = "not a symbol"
+#: The reason of a bar whose session has not been, as far as the clock of this machine knows.
+TOO_LATE = "later than today by the clock"
 #: So much of a refused row's symbol is kept.
 _SHOWN = 40
 
@@ -32,6 +35,7 @@ def check_rows(table: Table, rows: pl.DataFrame, rules: Rules, report: ImportRep
     checked = table.check(table, rows if refused is None else rows.filter(~strange), rules)
     if refused is not None:
         checked = Checked(checked.good, pl.concat([refused, checked.refused], how="diagonal_relaxed"))
+    checked = _too_late(table, checked, rules)
     reasons = dict(checked.refused["reason"].value_counts(sort=True).iter_rows())
     if table.kept == "history":
         good = checked.good
@@ -43,6 +47,18 @@ def check_rows(table: Table, rows: pl.DataFrame, rules: Rules, report: ImportRep
     else:
         report.refused |= {f"{table.name}: {reason}": count for reason, count in reasons.items()}
     return checked
+
+
+def _too_late(table: Table, checked: Checked, rules: Rules) -> Checked:
+    """Of bars that are of no session: those of weekdays after the last one known, which may be good and the clock
+    wrong."""
+    if table.kept != "history" or rules.sessions is None or not (checked.refused["reason"] == NOT_A_SESSION).any():
+        return checked
+    day = pl.col(table.known)
+    last = pl.Series(rules.sessions, dtype=pl.Date).max()
+    late = (pl.col("reason") == NOT_A_SESSION) & (day > last) & (day.dt.weekday() <= 5)
+    reason = pl.when(late).then(pl.lit(TOO_LATE)).otherwise("reason")
+    return Checked(checked.good, checked.refused.with_columns(reason=reason))
 
 
 def in_form(table: Table, rows: pl.DataFrame) -> pl.DataFrame:

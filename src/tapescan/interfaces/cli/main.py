@@ -16,7 +16,7 @@ from typer.exceptions import TyperException
 
 from tapescan.core.errors import TapescanError
 from tapescan.core.logging import show_log
-from tapescan.core.text import printable
+from tapescan.core.text import printable, refuse_broken
 from tapescan.interfaces.cli import (
     bench,
     columns,
@@ -92,6 +92,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     heed_sizes()
     try:
+        _refuse_broken()
         code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
         sys.stdout.flush()
     except TapescanError as error:
@@ -112,6 +113,15 @@ def main() -> None:
     sys.stderr.flush()
     # All is written: taking a gigabyte of arrays and machine code apart piece by piece would only cost time.
     os._exit(code if isinstance(code, int) else 0)
+
+
+def _refuse_broken() -> None:
+    """Raises OptionError for an argument or a setting's variable in another encoding than UTF-8."""
+    for word in sys.argv[1:]:
+        refuse_broken(word, "")
+    for name, text in os.environ.items():
+        if name.startswith("TAPESCAN_"):
+            refuse_broken(text, "")
 
 
 #: Arguments of the Python API that have another name here.
