@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tapescan.core.errors import FileError
-from tapescan.core.files import write_at_once
+from tapescan.core.files import scratch_folder, write_at_once
 from tests.commands import run
 
 
@@ -48,7 +50,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> Non
 import resource, signal, sys
 from pathlib import Path
 from tapescan.core.errors import FileError
-from tapescan.core.files import write_at_once
+from tapescan.core.files import scratch_folder, write_at_once
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
 try:
@@ -60,3 +62,35 @@ except FileError as error:
     assert "list.csv: File too large; check the folder and the room on its disk" in done.stdout, done.stderr
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_taken_away_and_nothing_else(tmp_path: Path) -> None:
+    code = """
+import sys, time
+from pathlib import Path
+from tapescan.core.files import scratch_folder
+with scratch_folder(Path(sys.argv[1])) as folder:
+    (folder / "column.npy").write_bytes(b"x" * 1000)
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    (tmp_path / "tapescan-scratch-mine").mkdir()
+    (tmp_path / "tapescan-other").mkdir()
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killed,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as working,
+    ):
+        assert killed.stdout is not None
+        assert working.stdout is not None
+        left, held = Path(killed.stdout.readline().strip()), Path(working.stdout.readline().strip())
+        killed.kill()
+        killed.wait()
+        assert left.is_dir()
+        with scratch_folder(tmp_path) as own:
+            assert own.is_dir()
+            assert not left.exists()
+            assert held.is_dir()
+        working.communicate()
+    assert not own.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tapescan-other", "tapescan-scratch-mine"]

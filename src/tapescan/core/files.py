@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -13,7 +15,7 @@ from pathlib import Path
 from tapescan.core.errors import FileError
 from tapescan.core.settings import setting
 
-__all__ = ["held_alone", "user_cache", "write_at_once"]
+__all__ = ["held_alone", "scratch_folder", "user_cache", "write_at_once"]
 
 
 def user_cache() -> Path:
@@ -85,3 +87,33 @@ def held_alone(folder: Path) -> Iterator[None]:
         except OSError as error:
             raise FileError(f"{path}: cannot be locked: {error.strerror or error}", "check the folder") from error
         yield
+
+
+#: Temporary folders of ours, and the file in each that its process holds.
+_SCRATCH, _HELD = "tapescan-scratch-", ".held"
+
+
+@contextmanager
+def scratch_folder(place: Path | None = None) -> Iterator[Path]:
+    """A temporary folder, in the usual place for such or in another; gone at the end.
+
+    A process that is killed leaves its own behind: the next one that needs a folder there takes it away. Raises
+    OSError when it cannot be made.
+    """
+    parent = Path(tempfile.gettempdir()) if place is None else place
+    for left in parent.glob(f"{_SCRATCH}*"):
+        with suppress(OSError):
+            _take_away(left)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=parent) as name, Path(name, _HELD).open("xb") as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        yield Path(name)
+
+
+def _take_away(left: Path) -> None:
+    """A folder of this user's that no process holds any more."""
+    found = left.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        return
+    with (left / _HELD).open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(left, ignore_errors=True)

@@ -19,6 +19,7 @@ from typing import BinaryIO, cast
 import polars as pl
 
 from tapescan.core.errors import FileError
+from tapescan.core.forks import begin_work
 from tapescan.core.progress import Progress
 from tapescan.core.text import refuse_broken
 from tapescan.importing.formats import (
@@ -59,6 +60,7 @@ def read_input(path: str | Path, progress: Progress | None = None) -> Input:
     progress : told of the files read.
     Raises `FileError` naming the file, the place in it, what was expected and what to do.
     """
+    begin_work()
     root = Path(path)
     if not root.exists():
         raise FileError(f"{path}: no such file or folder", "check the path")

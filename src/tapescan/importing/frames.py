@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from tapescan.core.errors import FileError
+from tapescan.core.forks import begin_work
 from tapescan.importing.formats import (
     IGNORED,
     normal_symbols,
@@ -53,6 +54,7 @@ def frame_input(given: Any, name: str = "the frame") -> Input:
 
     given : polars, or anything that Arrow can read, as a pandas frame. Raises FileError for what cannot be used.
     """
+    begin_work()
     frame = _as_polars(given, name)
     columns = list(frame.columns)
     table, found = table_of(columns, name, symbol_from_name=False)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import polars as pl
 
 from tapescan.core.errors import StoreError
+from tapescan.core.forks import begin_work
 from tapescan.core.logging import logger
 from tapescan.tables.definition import Table
 
@@ -85,6 +86,7 @@ class StoredTable:
     def _open(self, version: int | None) -> DeltaTable | None:
         if not is_remote(self.store) and local_version(self.path) is None:
             return None
+        begin_work()
         from deltalake import DeltaTable
         from deltalake.exceptions import TableNotFoundError
 
