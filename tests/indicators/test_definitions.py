@@ -182,11 +182,9 @@ def hostile() -> Panel:
 @pytest.mark.parametrize("indicator", registry.values(), ids=list(registry))
 def test_values_of_the_worst_bars_stay_in_the_declared_range(indicator: Indicator, hostile: Panel) -> None:
     rng = np.random.default_rng(3)
+    bounds = [(one.default, int(one.low), int(min(one.high, 320)) + 1) for one in indicator.parameters]
     drawn = [
-        tuple(
-            int(rng.integers(one.low, min(one.high, 320) + 1)) if isinstance(one.default, int) else one.default
-            for one in indicator.parameters
-        )
+        tuple(int(rng.integers(low, high)) if isinstance(own, int) else own for own, low, high in bounds)
         for _ in range(4)
     ]
     # The share of a bar in a hundred rounds up for these.

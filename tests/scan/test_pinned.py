@@ -10,6 +10,7 @@ import pytest
 from tapescan.api import scan_market
 from tapescan.history import market as history
 from tapescan.importing.importing import import_frames
+from tapescan.market.panel import build_panel
 from tapescan.store import Store
 from tests.conftest import random_bars
 
@@ -47,12 +48,11 @@ def test_what_is_committed_while_a_scan_reads_changes_nothing_of_it(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = scan_market(store)
-    built = history.build_panel
 
     def interrupted(*arguments: object, **more: object) -> object:
         # The bars have been read; the listing, the splits and what was refused have not.
         correct(store)
-        return built(*arguments, **more)  # type: ignore[arg-type]
+        return build_panel(*arguments, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(history, "build_panel", interrupted)
     beside = scan_market(store)

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tapescan.store import Fetched, Step, Store
+from tapescan.store import Fetched, Step, Store, committing
 from tapescan.store import fetched as fetched_module
 from tests.sync.vendor import FRIDAY, NOW, WEEK, bars_of
 
@@ -43,7 +43,7 @@ class TestMemory:
     ) -> None:
         """Between its fetches and its data: a settling by somebody else leaves them, and its data make them count."""
         other = Fetched(f"bars/{WEEK[0]}", "bars", dt.datetime.now(dt.UTC), 1, 20)
-        committed = fetched_module.commit_batch
+        committed = committing.commit_batch
 
         def settled(*arguments: Any, **more: Any) -> None:
             monkeypatch.setattr(fetched_module, "commit_batch", committed)

@@ -105,6 +105,11 @@ def setting(name: str) -> Any:
     return filed[name] if name in filed else getattr(Settings(), name)
 
 
+def given_variables() -> dict[str, str]:
+    """Our variables that are set, of settings, vendors and keys alike."""
+    return {name: text for name, text in os.environ.items() if name.startswith("TAPESCAN_")}
+
+
 def vendor_variable(vendor: str, name: str, part: str = "") -> str:
     """The variable of a vendor's setting, of VENDOR_SETTINGS."""
     return "_".join(["TAPESCAN", vendor.upper(), *([part.upper()] if part else []), name.upper()])

@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 
 from tapescan.core.errors import TapescanError
 from tapescan.core.logging import show_log
+from tapescan.core.settings import given_variables
 from tapescan.core.text import printable, refuse_broken
 from tapescan.interfaces.cli import (
     bench,
@@ -117,11 +118,8 @@ def main() -> None:
 
 def _refuse_broken() -> None:
     """Raises OptionError for an argument or a setting's variable in another encoding than UTF-8."""
-    for word in sys.argv[1:]:
-        refuse_broken(word, "")
-    for name, text in os.environ.items():
-        if name.startswith("TAPESCAN_"):
-            refuse_broken(text, "")
+    for text in (*sys.argv[1:], *given_variables().values()):
+        refuse_broken(text, "")
 
 
 #: Arguments of the Python API that have another name here.
