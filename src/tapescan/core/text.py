@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from tapescan.core.errors import OptionError
+
+if TYPE_CHECKING:  # a shell that completes a name does not wait for it
+    import polars as pl
 
 __all__ = ["as_cells", "ascii_json", "clean_text", "printable", "refuse_broken", "shown_lines"]
 
@@ -71,6 +73,8 @@ def _escaped(character: str) -> str:
 
 def as_cells(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame for a CSV file: a text that a spreadsheet would compute has a quotation mark (') before it."""
+    import polars as pl
+
     texts = [name for name, kind in frame.schema.items() if kind == pl.String]
     changed = []
     for name in texts:
