@@ -39,7 +39,7 @@ def test_what_is_no_file_is_written_where_it_is(tmp_path: Path) -> None:
     write_at_once(pipe, b"through")
     assert os.read(reader, 100) == b"through"
     os.close(reader)
-    with pytest.raises(FileError, match="/dev/full: No space left on device"):
+    with pytest.raises(FileError, match="/dev/full: cannot be written: No space left on device"):
         write_at_once(Path("/dev/full"), b"content")
 
 
@@ -59,7 +59,7 @@ except FileError as error:
     print(error)
 """
     done = run("-c", code, str(path))
-    assert "list.csv: File too large; check the folder and the room on its disk" in done.stdout, done.stderr
+    assert "list.csv: cannot be written: File too large; check the folder and the room on its disk" in done.stdout, done.stderr
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -44,7 +44,7 @@ def write_at_once(path: Path, content: bytes) -> None:
         _replace(place, content)
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
         said = (error.strerror if isinstance(error, OSError) else None) or error
-        raise FileError(f"{path}: {said}", "check the folder and the room on its disk") from error
+        raise FileError(f"{path}: cannot be written: {said}", "check the folder and the room on its disk") from error
 
 
 def _replace(path: Path, content: bytes) -> None:
