@@ -59,7 +59,8 @@ except FileError as error:
     print(error)
 """
     done = run("-c", code, str(path))
-    assert "list.csv: cannot be written: File too large; check the folder and the room on its disk" in done.stdout, done.stderr
+    told = "list.csv: cannot be written: File too large; check the folder and the room on its disk"
+    assert told in done.stdout, done.stderr
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
