@@ -127,7 +127,7 @@ def test_a_frame_is_imported_by_the_rules_of_files(tmp_path: Path) -> None:
     ("change", "refused"),
     [
         ({"session": dt.date(2022, 12, 26)}, "not an exchange session"),  # the day after Christmas, a Monday
-        ({"session": dt.date.today() + dt.timedelta(days=400)}, "not an exchange session"),
+        ({"session": dt.date(2099, 1, 6)}, "later than today by the clock"),
         ({"close": -1.0}, "price not positive"),
         ({"low": 1e9}, "low above open, close or high"),
     ],

@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tapescan.core.errors import FileError, OptionError
 from tapescan.importing.importing import import_files
-from tapescan.market.quality import CONFLICT, NOT_A_SESSION, NOT_POSITIVE
+from tapescan.market.quality import CONFLICT, NOT_POSITIVE
 from tapescan.store import Store
+from tapescan.store.checking import TOO_LATE
+from tests.conftest import random_bars
 from tests.importing.files import HEADER
 
 WEEK = [dt.date(2024, 3, day) for day in (4, 5, 6, 7, 8)]
@@ -86,7 +89,7 @@ def test_a_refused_bar_does_not_say_how_far_its_file_is_adjusted(store: Store, t
         fresh = Store(tmp_path / str(number))
         import_files(fresh, [path], adjusted="splits", sessions=sessions)
         assert stamps(fresh) == [WEEK[2]] * 3
-        assert fresh.known().read("quarantine")["reason"].to_list() == [NOT_A_SESSION if sessions else NOT_POSITIVE]
+        assert fresh.known().read("quarantine")["reason"].to_list() == [TOO_LATE if sessions else NOT_POSITIVE]
         split = actions(tmp_path, "splits.csv", "ratio", ("A", WEEK[4], 2.0))
         import_files(fresh, [split, bars(tmp_path, "b.csv", [WEEK[4]], "B")])
         assert fresh.known().bars(symbols=["A"])["close"].to_list() == [5.0] * 3
@@ -180,3 +183,21 @@ def test_what_is_refused_is_told_apart_by_kind(store: Store, tmp_path: Path) -> 
     assert store.known(WEEK[3]).read("quarantine")["symbol"].to_list() == ["C"]
     with pytest.raises(OptionError, match=r"no table is called 'symbol'; did you mean symbols\?"):
         store.known().refused("symbol")
+
+
+def test_good_bars_of_a_machine_whose_clock_is_wrong_are_not_called_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market = random_bars(symbols=3, sessions=60, seed=2)
+    path = tmp_path / "bars.parquet"
+    market.write_parquet(path)
+    today = market["session"].unique().sort()[-6]
+    late = market.filter(pl.col("session") > today).height
+    store = Store(tmp_path / "store")
+    with monkeypatch.context() as clock:
+        clock.setattr("tapescan.importing.importing.session_of", lambda _: today)
+        report = import_files(store, [path])
+    assert report.refused == {TOO_LATE: late}
+    assert f"{late} bars are later than {today}, today by this machine's clock" in report.notes[0]
+    again = import_files(store, [path])
+    assert (again.new, again.refused, again.notes) == (late, {}, [])

@@ -3,6 +3,8 @@ indicator needs no new test, only facts (and a NumPy reference where TA-Lib has 
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import polars as pl
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from tapescan.features.compute import latest, replay
 from tapescan.features.plan import Plan, plan_features
 from tapescan.indicators import Indicator, registry
+from tapescan.market import calendar
 from tapescan.market.index import MarketIndex
 from tapescan.market.panel import Panel, build_panel
 from tests.conftest import REAL
@@ -138,12 +141,68 @@ def test_appending_bars_never_changes_the_past(
 def test_values_stay_in_the_declared_range(
     indicator: Indicator, values: tuple[float, ...], market_panel: Panel
 ) -> None:
-    for _, found in replay(market_panel, plan_of(indicator, values)):
-        assert not np.isinf(found).any()
+    assert_in_range(indicator, values, market_panel)
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Panel:
+    """Legal bars at their worst: closes at the end of their range, only rises, only falls, flat, and prices from
+    1e-12 to 1e12 from one bar to the next."""
+    rng = np.random.default_rng(7)
+    session = pl.Series(calendar.sessions(dt.date(2020, 1, 1), dt.date(2021, 12, 31))).cast(pl.Date)
+    rows = len(session)
+    walk = 10.0 * np.exp(np.cumsum(rng.normal(0.0, 0.02, (8, rows)), axis=1)).round(4)
+    rise = 10.0 * np.cumprod(1.0 + 0.01 * rng.random(rows))
+    quiet = np.full(rows, 7.1)
+    lanes = {
+        f"END{at}": (one, one * 1.01, one * 0.99, one * rng.choice([0.99, 1.01], rows)) for at, one in enumerate(walk)
+    }
+    lanes |= {"RISE": (rise,) * 4, "FALL": (rise[::-1],) * 4, "FLAT": (quiet,) * 4}
+    lanes |= {"STEP": (np.where(np.arange(rows) % 50 < 25, 7.1, 7.2),) * 4}
+    lanes |= {f"WIDE{at}": tuple(10.0 ** rng.uniform(-12.0, 12.0, (4, rows))) for at in range(4)}
+    lanes |= {f"END-{at}": tuple(10.0 ** rng.choice([-12.0, 0.0, 12.0], (4, rows))) for at in range(4)}
+    lanes |= {"LOW": (quiet, quiet, np.where(np.arange(rows) == 400, 1e-12, quiet), quiet)}
+    frames = [
+        pl.DataFrame(
+            {
+                "symbol": symbol,
+                "session": session,
+                "open": prices[0],
+                "high": np.maximum.reduce(prices),
+                "low": np.minimum.reduce(prices),
+                "close": prices[3],
+                "volume": rng.choice([0.0, 1.0, 1e6, 1e15], rows),
+            }
+        )
+        for symbol, prices in lanes.items()
+    ]
+    return build_panel(pl.concat(frames))
+
+
+@pytest.mark.parametrize("indicator", registry.values(), ids=list(registry))
+def test_values_of_the_worst_bars_stay_in_the_declared_range(indicator: Indicator, hostile: Panel) -> None:
+    rng = np.random.default_rng(3)
+    bounds = [(one.default, int(one.low), int(min(one.high, 320)) + 1) for one in indicator.parameters]
+    drawn = [
+        tuple(int(rng.integers(low, high)) if isinstance(own, int) else own for own, low, high in bounds)
+        for _ in range(4)
+    ]
+    # The share of a bar in a hundred rounds up for these.
+    odd = tuple(
+        302 if isinstance(one.default, int) and one.high >= 302 else one.default for one in indicator.parameters
+    )
+    own = indicator.defaults or (tuple(one.default for one in indicator.parameters),)
+    for values in dict.fromkeys((*own, odd, *drawn)):
+        assert_in_range(indicator, values, hostile)
+
+
+def assert_in_range(indicator: Indicator, values: tuple[float, ...], panel: Panel) -> None:
+    """Not by one unit in the last place beyond what is declared, and finite."""
+    for _, found in replay(panel, plan_of(indicator, values)):
+        assert not np.isinf(found).any(), values
         for output, column in zip(indicator.outputs, found, strict=True):
-            slack = 1e-9 * max(abs(output.low or 0.0), abs(output.high or 0.0))
-            assert output.low is None or np.nanmin(column, initial=np.inf) >= output.low - slack
-            assert output.high is None or np.nanmax(column, initial=-np.inf) <= output.high + slack
+            assert output.low is None or np.nanmin(column, initial=np.inf) >= output.low, values
+            assert output.high is None or np.nanmax(column, initial=-np.inf) <= output.high, values
 
 
 @cases

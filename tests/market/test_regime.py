@@ -48,3 +48,44 @@ def test_sessions_after_the_scan_do_not_count() -> None:
     later = np.concatenate([changes, np.full(100, -0.05)])
     assert market_regime(index(later), 399) == market_regime(index(changes), 399)
     assert market_return(index(later), 399, 21) == pytest.approx(market_return(index(changes), 399, 21))
+
+
+def changes_with(below: int) -> NDArray[np.float64]:
+    """272 changes, so 252 readings of 21 sessions, of which exactly so many lie below the newest."""
+    for seed in range(50):
+        drawn = np.random.default_rng(seed).normal(0.0, 0.01, 272)
+        for scale in np.geomspace(0.2, 3.0, 150):
+            changes = np.concatenate([drawn[:-21], scale * drawn[-21:]])
+            readings = np.lib.stride_tricks.sliding_window_view(changes, 21).std(axis=1, ddof=1)
+            if int((readings < readings[-1]).sum()) == below:
+                return changes
+    raise AssertionError(f"no index with {below} readings below the newest")
+
+
+def of_logs(changes: NDArray[np.float64]) -> MarketIndex:
+    return MarketIndex("SPY", np.arange(len(changes) + 1, dtype=np.int32), 100.0 * np.exp(np.cumsum([0.0, *changes])))
+
+
+@pytest.mark.parametrize(
+    ("below", "volatility"), [(83, "calm"), (84, "normal"), (226, "normal"), (227, "stressed"), (251, "stressed")]
+)
+def test_the_newest_reading_among_those_of_a_year(below: int, volatility: str) -> None:
+    """Calm: less than a third of the year's 252 readings lie below it. Stressed: nine tenths do."""
+    changes = changes_with(below)
+    assert market_regime(of_logs(changes), 272).volatility == volatility
+    # What lies more than a year back does not count, however wild or quiet it was.
+    for older in (0.0001, 0.2):
+        long = np.concatenate([np.resize([older, -older], 400), changes])
+        assert market_regime(of_logs(long), 672).volatility == volatility
+
+
+def test_the_volatility_is_a_years() -> None:
+    changes = np.random.default_rng(2).normal(0.0, 0.01, 300)
+    found = market_regime(of_logs(changes), 300)
+    assert found.realised == pytest.approx(changes[-21:].std(ddof=1) * np.sqrt(252.0))
+
+
+@pytest.mark.parametrize(("count", "known"), [(82, False), (83, True)])
+def test_63_readings_are_needed(count: int, known: bool) -> None:
+    changes = np.random.default_rng(3).normal(0.0, 0.01, count)
+    assert (market_regime(of_logs(changes), count).volatility != "unknown") == known

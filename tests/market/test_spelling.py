@@ -12,8 +12,9 @@ SYMBOLS = (
     "88339P101", "AAM.U", "BF.B.WS", "A" * 16,
 )  # fmt: skip
 OTHERS = (
-    "", " ", "A B", " A", "A ", "A" * 17, "A\x1b[31mZ", "A\n", "A\tB", "\u202eAAPL", "A\u200b", "\u0410APL",
-    "A..B", ".A", "^",
+    "", " ", "A B", " A", "A ", "A" * 17, "A\x1b[31mZ", "A\n", "A\tB", "\u202eAAPL", "A\u200b", "\u0410APL", "A..B",
+    ".A",
+    "^",
     "^^A", "=A", "=cmd|calc", "+A", "-A", "@A", "2024-01-02", "12.5", "7", "A:B", "A,B", "A|B", "A;B", 'A"', "A'",
     "A(1)", "File Creation Time: 0821", "A/", "../A", "A\x00",
 )  # fmt: skip

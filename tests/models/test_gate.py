@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from tapescan.core.errors import LeakError
 from tapescan.models.judging.gate import LEAK, check_leak, gate, shrunken_icir
 from tapescan.models.judging.judgement import Judgement
+from tapescan.models.judging.significance import mean_and_error
 from tests.models.records import Record, lasting_record, record
 
 
@@ -156,3 +159,25 @@ def test_a_leak_stops_everything() -> None:
     check_leak(made.judge())
     with pytest.raises(LeakError, match=r"rank IC of 0\.\d\d out of sample over 40 dates"):
         check_leak(record(40, 60, signal=0.3, seed=1).judge())
+
+
+@pytest.mark.parametrize(("rank_ic", "leaks"), [(0.149, False), (0.15, False), (0.151, True), (-0.5, False)])
+def test_a_rank_ic_above_fifteen_hundredths_is_a_leak(rank_ic: float, leaks: bool) -> None:
+    judged = record(40, 60, seed=1).judge()
+    judged = replace(judged, summary=replace(judged.summary, rank_ic=rank_ic))
+    with pytest.raises(LeakError) if leaks else nullcontext():
+        check_leak(judged)
+
+
+@pytest.mark.parametrize(("t", "counts"), [(0.98, False), (1.02, True)])
+def test_the_lead_over_each_baseline_has_a_t_above_one(t: float, counts: bool) -> None:
+    made = record(120, 100, signal=0.08, seed=2)
+    own = made.judge()
+    ahead = own.per_date.rank_ic
+    # A baseline whose rank ICs lie below the model's by noise whose t is known.
+    noise = np.random.default_rng(5).normal(size=len(ahead))
+    lead = noise - noise.mean() + t * mean_and_error(noise, own.overlap).error
+    close = replace(own, per_date=replace(own.per_date, rank_ic=ahead - 1e-3 * lead))
+    found = gate(own, {**baselines(made, 2), "ridge": close})
+    assert found.numbers["lead_t_ridge"] == pytest.approx(t)
+    assert (found.weight > 0.0) == counts

@@ -79,6 +79,34 @@ def test_all_requests_wait_when_one_is_told_to() -> None:
     asyncio.run(inside())
 
 
+@pytest.mark.parametrize("status", [BUSY, "503 Busy"])
+def test_a_request_that_was_never_refused_waits_too(status: str) -> None:
+    """``Retry-After`` holds for all requests of the vendor: one made just after the refusal leaves no earlier."""
+    sent = answer(b"", "Retry-After: 0.6", status=status)
+
+    async def inside() -> None:
+        at: dict[str, float] = {}
+
+        def note(number: int, _writer: asyncio.StreamWriter) -> bytes:
+            at[f"request {number}"] = time.monotonic()
+            return GOOD if number else sent
+
+        async with raw(note) as server, linked(server.url, pace=Pace(0, 1.0, concurrency=8)) as link:
+            first = asyncio.create_task(link.get("/rows", ROWS))
+            while not at:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)  # it has been answered
+            begun = time.monotonic()
+            await link.get("/rows", ROWS)
+            assert time.monotonic() - begun >= 0.4
+            await first
+        others = [moment for name, moment in at.items() if name != "request 0"]
+        assert len(others) == 2
+        assert min(others) - at["request 0"] >= 0.55
+
+    asyncio.run(inside())
+
+
 def test_a_vendor_that_asks_for_hours_is_left_for_this_run() -> None:
     sent = answer(b"", "Retry-After: 7200", status=BUSY)
 

@@ -57,6 +57,29 @@ def test_a_regime_scales_the_risk() -> None:
     assert plan_one(risk=Risk(max_position=1.0), scale=0.5).shares[0] == 125
 
 
+@pytest.mark.parametrize("long", [True, False])
+def test_a_share_without_a_range_has_no_plan(*, long: bool) -> None:
+    for close in (10.0, 10.001, 10.009, 0.50005):
+        plan = plan_one(long=long, close=close, atr_14=0.0, swing_low_10=close, swing_high_10=close)
+        assert np.isnan(plan.target[0])
+        assert plan.limit[0] == ""
+
+
+@given(
+    close=st.floats(0.01, 50.0),
+    atr=st.floats(1e-12, 0.02),
+    reward=st.sampled_from([0.1, 1.0, 2.0]),
+    long=st.booleans(),
+)
+def test_a_target_never_lies_on_the_wrong_side_of_its_entry(
+    close: float, atr: float, reward: float, *, long: bool
+) -> None:
+    risk = Risk(reward_to_risk=reward)
+    plan = plan_one(long=long, risk=risk, close=close, atr_14=atr, swing_low_10=close, swing_high_10=close)
+    way = 1.0 if long else -1.0
+    assert np.isnan(plan.target[0]) or way * plan.target[0] > way * plan.entry[0] > way * plan.stop[0]
+
+
 @pytest.mark.parametrize("missing", ["atr_14", "swing_low_10", "close"])
 def test_no_plan_without_its_inputs(missing: str) -> None:
     plan = plan_one(**{missing: float("nan")})  # type: ignore[arg-type]

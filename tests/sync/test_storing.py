@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import polars as pl
 import pytest
 
-from tapescan.store import Fetched, Step, Store
+from tapescan.store import Fetched, Step, Store, committing
+from tapescan.store import fetched as fetched_module
 from tests.sync.vendor import FRIDAY, NOW, WEEK, bars_of
 
 
@@ -35,6 +37,42 @@ class TestMemory:
         store.add({"bars": bars_of(FRIDAY).clear()}, "massive", step=Step("run", 0), fetched=[fetched])
         assert store.fetches()["key"].to_list() == ["bars/x"]
         assert store.is_empty()
+
+    def test_what_another_sync_has_under_way_is_not_forgotten(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Between its fetches and its data: a settling by somebody else leaves them, and its data make them count."""
+        other = Fetched(f"bars/{WEEK[0]}", "bars", dt.datetime.now(dt.UTC), 1, 20)
+        committed = committing.commit_batch
+
+        def settled(*arguments: Any, **more: Any) -> None:
+            monkeypatch.setattr(fetched_module, "commit_batch", committed)
+            self._add(store)
+            store.settle()
+            committed(*arguments, **more)
+
+        monkeypatch.setattr(fetched_module, "commit_batch", settled)
+        store.add({"bars": bars_of(WEEK[0])}, "massive", step=Step("other", 0), fetched=[other])
+        assert sorted(store.fetches()["key"]) == sorted([f"bars/{WEEK[0]}", f"bars/{FRIDAY}"])
+
+    def test_what_was_cut_off_long_ago_is_forgotten(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        now = dt.datetime.now(dt.UTC)
+        ages = {"young": dt.timedelta(hours=5), "old": dt.timedelta(hours=7)}
+
+        def killed(*_args: object, **_more: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as kill:
+            kill.setattr(fetched_module, "commit_batch", killed)
+            for name, age in ages.items():
+                fetched = Fetched(f"bars/{name}", "bars", now - age, 1, 20)
+                with pytest.raises(KeyboardInterrupt):
+                    store.add({"bars": bars_of(WEEK[0])}, "massive", step=Step(name, 0), fetched=[fetched])
+        self._add(store)
+        store.settle()
+        kept = store._open("fetches").read()
+        assert sorted(kept["key"]) == sorted(["bars/young", f"bars/{FRIDAY}"])
+        assert store.fetches()["key"].to_list() == [f"bars/{FRIDAY}"]
 
     @staticmethod
     def _add(store: Store) -> None:

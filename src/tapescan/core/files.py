@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import secrets
+import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -11,7 +15,7 @@ from pathlib import Path
 from tapescan.core.errors import FileError
 from tapescan.core.settings import setting
 
-__all__ = ["held_alone", "user_cache", "write_at_once"]
+__all__ = ["held_alone", "scratch_folder", "user_cache", "write_at_once"]
 
 
 def user_cache() -> Path:
@@ -25,18 +29,50 @@ def user_cache() -> Path:
 
 
 def write_at_once(path: Path, content: bytes) -> None:
-    """A kill leaves the old file or the new one. Raises FileError when it cannot be written."""
-    # Not by tempfile, whose files are for their owner alone.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    """A kill, a full disk or a power cut leaves the old file or the new one; its permissions stay.
+
+    A link's target is replaced, not the link. What is no file (``/dev/stdout``, a pipe), and a file in a folder that
+    takes no new one, is written where it is.
+    Raises FileError when it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        place = path.resolve()
+        if place.exists() and not (place.is_file() and os.access(place.parent, os.W_OK)):
+            place.write_bytes(content)
+            return
+        _replace(place, content)
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+        said = (error.strerror if isinstance(error, OSError) else None) or error
+        raise FileError(f"{path}: cannot be written: {said}", "check the folder and the room on its disk") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    # Not by tempfile, whose files are for their owner alone.
+    temporary = path.with_name(f".tapescan-{secrets.token_hex(8)}")
+    try:
         with temporary.open("xb") as file:
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileNotFoundError):
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
         temporary.replace(path)
-    except OSError as error:
+        _sync_folder(path.parent)
+    except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise FileError(f"{path}: {error.strerror or error}", "check the folder") from error
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """The folder's new entry on the disk; where a file system cannot say so, it need not."""
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 @contextmanager
@@ -51,3 +87,33 @@ def held_alone(folder: Path) -> Iterator[None]:
         except OSError as error:
             raise FileError(f"{path}: cannot be locked: {error.strerror or error}", "check the folder") from error
         yield
+
+
+#: Temporary folders of ours, and the file in each that its process holds.
+_SCRATCH, _HELD = "tapescan-scratch-", ".held"
+
+
+@contextmanager
+def scratch_folder(place: Path | None = None) -> Iterator[Path]:
+    """A temporary folder, in the usual place for such or in another; gone at the end.
+
+    A process that is killed leaves its own behind: the next one that needs a folder there takes it away. Raises
+    OSError when it cannot be made.
+    """
+    parent = Path(tempfile.gettempdir()) if place is None else place
+    for left in parent.glob(f"{_SCRATCH}*"):
+        with suppress(OSError):
+            _take_away(left)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=parent) as name, Path(name, _HELD).open("xb") as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        yield Path(name)
+
+
+def _take_away(left: Path) -> None:
+    """A folder of this user's that no process holds any more."""
+    found = left.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        return
+    with (left / _HELD).open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(left, ignore_errors=True)

@@ -9,13 +9,13 @@ variables or in a file of their own (`vendors.keys`), never in ``tapescan.toml``
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 
 from tapescan.core.errors import FileError, OptionError, nearest
+from tapescan.core.toml import read_toml
 
 __all__ = [
     "Adjustment",
@@ -105,6 +105,11 @@ def setting(name: str) -> Any:
     return filed[name] if name in filed else getattr(Settings(), name)
 
 
+def given_variables() -> dict[str, str]:
+    """Our variables that are set, of settings, vendors and keys alike."""
+    return {name: text for name, text in os.environ.items() if name.startswith("TAPESCAN_")}
+
+
 def vendor_variable(vendor: str, name: str, part: str = "") -> str:
     """The variable of a vendor's setting, of VENDOR_SETTINGS."""
     return "_".join(["TAPESCAN", vendor.upper(), *([part.upper()] if part else []), name.upper()])
@@ -123,18 +128,19 @@ def from_environment(name: str) -> str:
 def _filed(folder: Path) -> dict[str, Any]:
     """What the settings file says."""
     path = folder / SETTINGS_FILE
+    hint = f"it may set {', '.join(Settings.__struct_fields__)}"
     try:
-        text = path.read_text(encoding="utf-8")
+        values = read_toml(path)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return {}
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise FileError(f"{path}: {error}", "make it a readable TOML file, or take it away") from error
+    except ValueError as error:
+        raise FileError(f"{path}: {error}", hint) from error
     try:
-        values = tomllib.loads(text)
         msgspec.convert(values, Settings)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
-        hint = f"it may set {', '.join(Settings.__struct_fields__)}"
-        raise FileError(f"{path}: {error}", _odd_name(values) or hint if "values" in locals() else hint) from error
+    except msgspec.ValidationError as error:
+        raise FileError(f"{path}: {error}", _odd_name(values) or hint) from error
     return {name: _placed(name, value) for name, value in values.items()}
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 from typing import TypeVar
 
+from tapescan.core.forks import begin_work
 from tapescan.core.machine import threads
 from tapescan.core.typing import Floats
 
@@ -26,6 +27,7 @@ class Threads:
 
     def map(self, function: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
         """As `seam.Engine.map`."""
+        begin_work()
         workers = self.workers or threads()
         if workers == 1 or len(pieces) < 2:
             return [function(piece) for piece in pieces]
@@ -35,6 +37,7 @@ class Threads:
         self, function: Callable[[Piece, Floats], None], pieces: Sequence[Piece], into: Sequence[Floats]
     ) -> None:
         """As `seam.Engine.fill`."""
+        begin_work()
         workers = self.workers or threads()
         if workers == 1 or len(pieces) < 2:
             for piece, out in zip(pieces, into, strict=True):

@@ -84,6 +84,10 @@ class Plan:
         return max((-slot for step in self.steps for slot in step.slots if slot < 0), default=0)
 
 
+#: A parameter's value of more digits is none.
+_MOST_DIGITS = 30
+
+
 def plan_features(names: Iterable[str]) -> Plan:
     """The plan for these features; a name given twice counts once.
 
@@ -153,7 +157,10 @@ def _bind(name: str, found: Indicator, index: int, value: Number) -> Number:
 
 def _number(text: str) -> Number | None:
     whole, point, fraction = text.partition("p")
-    if not whole.isascii() or not whole.isdigit() or (point and not (fraction.isascii() and fraction.isdigit())):
+    digits = whole + fraction
+    if len(digits) > _MOST_DIGITS or not whole or (point and not fraction):
+        return None
+    if not (digits.isascii() and digits.isdigit()):
         return None
     return float(f"{whole}.{fraction}") if point else int(whole)
 

@@ -6,19 +6,22 @@ half of what is missing and leaves it in the cache on disk.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tapescan import indicators
-from tapescan.core.jit import cached_kernels
+from tapescan.core.jit import cached_kernels, keeps_kernels
 from tapescan.core.machine import threads
 from tapescan.core.progress import Progress
 from tapescan.features.plan import Plan
 from tapescan.indicators import Indicator, registry
 
-__all__ = ["compile_kernels", "warm_up"]
+__all__ = ["compile_beside", "compile_kernels", "warm_up"]
 
 #: What progress calls it.
 COMPILING = "compiling kernels, once"
@@ -36,21 +39,18 @@ def warm_up(plan: Plan, progress: Progress | None = None) -> int:
     needed = tuple(dict.fromkeys(step.indicator.name for step in plan.steps if step.indicator.name not in _ready))
     if not needed:
         return 0
-    on_disk = cached_kernels(Path(indicators.__file__).parent)
+    package = Path(indicators.__file__).parent
+    on_disk = cached_kernels(package)
     missing = [name for name in needed if name not in on_disk]
     mine, theirs = missing, list[str]()
-    helper: subprocess.Popen[bytes] | None = None
-    if len(missing) > 8 and threads() > 1:
+    if len(missing) > 8 and threads() > 1 and keeps_kernels(package):
         mine, theirs = missing[::2], missing[1::2]
-        code = f"from tapescan.features.warm import compile_kernels; compile_kernels({theirs!r})"
-        helper = subprocess.Popen([sys.executable, "-P", "-c", code], stdout=subprocess.DEVNULL)  # noqa: S603
-    for done, name in enumerate(mine):
-        if progress:
-            progress(done * len(missing) // len(mine), len(missing), COMPILING)
-        _compile(registry[name])
-    if helper is not None:
-        # A helper that failed is no error: what it left out compiles here, in the loop below.
-        helper.wait()
+    with _helper(theirs) as helped:
+        for done, name in enumerate(mine):
+            if progress:
+                progress(done * len(missing) // len(mine), len(missing), COMPILING)
+            _compile(registry[name])
+        helped()
     for name in needed:
         if name not in mine:
             _compile(registry[name])
@@ -60,6 +60,37 @@ def warm_up(plan: Plan, progress: Progress | None = None) -> int:
     return len(missing)
 
 
+@contextmanager
+def _helper(names: list[str]) -> Iterator[Callable[[], object]]:
+    """A process that compiles these meanwhile, and what waits for its end. It does not outlive this one.
+
+    One that fails is no error: what it left out compiles here.
+    """
+    if not names:
+        yield lambda: None
+        return
+    code = f"from tapescan.features.warm import compile_beside; compile_beside({names!r})"
+    nothing = subprocess.DEVNULL
+    command = [sys.executable, "-P", "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=nothing, stderr=nothing) as helper:  # noqa: S603
+        try:
+            yield helper.wait
+        finally:
+            helper.kill()
+
+
+def compile_beside(names: Iterable[str]) -> None:
+    """As `compile_kernels`, for a process that ends with the one that started it: when its standard input does."""
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    compile_kernels(names)
+    os._exit(0)
+
+
 def compile_kernels(names: Iterable[str]) -> None:
     """Compile these kernels and leave them on disk."""
     for name in names:
@@ -67,4 +98,5 @@ def compile_kernels(names: Iterable[str]) -> None:
 
 
 def _compile(one: Indicator) -> None:
-    one.kernel.compile(one.signature)
+    if hasattr(one.kernel, "compile"):  # it has none with NUMBA_DISABLE_JIT
+        one.kernel.compile(one.signature)

@@ -112,7 +112,8 @@ def market_of_store(
     """
     if store.is_empty():
         raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
-    known = store.known(as_of).at_newest_session()
+    asked = store.known(as_of)
+    known = asked.at_newest_session()
     newest = known.newest_session
     # What is judged has to have its neighbours, too.
     sessions = None if rows is None else int(rows * GAPS) + BEFORE
@@ -130,7 +131,9 @@ def market_of_store(
     )
     versions = {table.name: known.versions[table.name] for table in stored_tables() if _is_scanned(table, known)}
     provenance = {"store": versions, "adjust": adjust}
-    market = _market(panel, dated, listing, known.refused("bars")["symbol"], provenance, notes)
+    # Also those refused on a day after the newest bar, where no day was named: nobody who was given vanishes.
+    refused = asked.refused("bars")["symbol"]
+    market = _market(panel, dated, listing, refused, provenance, notes)
     inside, through = known.splits_inside() if as_of is not None else (None, None)
     universe = _with_funds(market, bars, known.sessions)
     if inside is not None and through is not None:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from tapescan.core.errors import FileError
-from tapescan.importing.texts import plain, printable
+from tapescan.core.text import printable
+from tapescan.importing.texts import plain
 from tapescan.tables.definition import Table
 from tapescan.tables.registry import all_tables
 

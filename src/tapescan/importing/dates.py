@@ -17,8 +17,9 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.errors import FileError, OptionError
+from tapescan.core.text import printable
 from tapescan.core.typing import Ints
-from tapescan.importing.texts import NO_VALUE, place_of, printable
+from tapescan.importing.texts import NO_VALUE, place_of
 from tapescan.market import calendar
 from tapescan.market.clock import NEW_YORK
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from tapescan.core.errors import FileError
-from tapescan.importing.texts import plain, printable
+from tapescan.core.text import printable
+from tapescan.importing.texts import plain
 
 __all__ = ["records_of"]
 

@@ -14,7 +14,9 @@ from pathlib import Path
 import polars as pl
 
 from tapescan.core.errors import FileError
+from tapescan.core.forks import begin_work
 from tapescan.core.progress import Progress
+from tapescan.core.text import refuse_broken
 from tapescan.importing.columns import carried_by, note_ignored, numeric, table_of
 from tapescan.importing.frames import Input, Taken
 from tapescan.importing.layout import HINT_TEXT, Layout
@@ -46,6 +48,7 @@ def read_input(path: str | Path, progress: Progress | None = None, how: ReadAs |
     progress : told of the files read. how : what a person says of them.
     Raises `FileError` naming the file, the place in it, what was expected and what to do.
     """
+    begin_work()
     root = Path(path)
     how = how or ReadAs()
     if not root.exists():
@@ -123,6 +126,8 @@ def _files_under(root: Path, notes: list[str]) -> list[Path]:
         files += [file for file in here if _is_known(file) and file.is_file()]
     if tables:
         notes.append(f"{root}: passed over {tables} tables of a store in this folder")
+    for file in files:
+        refuse_broken(str(file), "")
     return sorted(files)
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import polars as pl
 
 from tapescan.core.errors import FileError
+from tapescan.core.forks import begin_work
+from tapescan.core.text import printable
 from tapescan.importing.columns import carried_by, note_ignored, table_of
 from tapescan.importing.readers import ReadAs
 from tapescan.importing.symbols import other_symbol, refuse_two_symbols
-from tapescan.importing.texts import printable
 from tapescan.importing.values import Source, finish
 
 __all__ = ["Input", "Taken", "frame_input"]
@@ -64,6 +65,7 @@ def frame_input(given: Any, name: str = "the frame", how: ReadAs | None = None) 
 
     given : polars, or anything that Arrow can read, as a pandas frame. Raises FileError for what cannot be used.
     """
+    begin_work()
     how = how or ReadAs()
     frame = _as_polars(given, name)
     columns = list(frame.columns)

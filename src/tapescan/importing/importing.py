@@ -33,7 +33,7 @@ from tapescan.market.clock import session_of
 from tapescan.market.jumps import misfit_note
 from tapescan.market.quality import CONFLICT, sort_bars
 from tapescan.store import Batch, ImportReport, Store
-from tapescan.store.checking import check_rows, in_form
+from tapescan.store.checking import TOO_LATE, check_rows, in_form
 from tapescan.tables.definition import Checked, Rules, Table, Whole
 from tapescan.tables.registry import all_tables, find_table
 
@@ -133,6 +133,9 @@ def _import(
     rules = Rules(_sessions_so_far() if sessions is None else sessions, keep="last")
     batch = _prepare(store, inputs, adjusted, adjusted_to, rules, report)
     report.notes += _misfits(store, batch)
+    if late := report.refused.get(TOO_LATE):
+        clock = f"{session_of(dt.datetime.now(dt.UTC))}, today by this machine's clock"
+        report.notes.append(f"{late:,} bars are later than {clock}: if it is wrong, set it and import again")
     store.commit(batch, report, lambda step, _steps, what: progress(len(inputs) + step, total, what))
     progress(total, total, "done")
     report.seconds = time.perf_counter() - started

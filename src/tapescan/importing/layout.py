@@ -17,8 +17,9 @@ from functools import lru_cache
 import polars as pl
 
 from tapescan.core.errors import FileError, OptionError
+from tapescan.core.text import printable
 from tapescan.importing.numbers import tells_decimal_comma
-from tapescan.importing.texts import plain, printable
+from tapescan.importing.texts import plain
 from tapescan.tables.registry import all_tables
 
 __all__ = ["HINT_TEXT", "Layout", "decoded", "layout_of"]

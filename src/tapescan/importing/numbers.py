@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.errors import FileError
+from tapescan.core.text import printable
 from tapescan.core.typing import Ints
-from tapescan.importing.texts import NO_VALUE, place_of, printable
+from tapescan.importing.texts import NO_VALUE, place_of
 
 __all__ = ["numbers_of", "ratios_of", "refuse_wrong", "tells_decimal_comma"]
 

@@ -17,12 +17,12 @@ import polars as pl
 
 from tapescan.core.errors import FileError, OptionError
 from tapescan.core.machine import free_memory
+from tapescan.core.text import printable
 from tapescan.importing.dates import check_date_format
 from tapescan.importing.documents import records_of
 from tapescan.importing.layout import HINT_TEXT, Layout, decoded, layout_of
 from tapescan.importing.members import HEAD, Member, unreadable
 from tapescan.importing.symbols import is_no_symbol, normal_symbols
-from tapescan.importing.texts import printable
 
 __all__ = ["UNREADABLE", "ReadAs", "Reader", "open_reader", "read_as"]
 

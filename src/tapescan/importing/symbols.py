@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from tapescan.core.errors import FileError
-from tapescan.importing.texts import place_of, plain, printable, refuse_no_text
+from tapescan.core.text import printable
+from tapescan.importing.texts import place_of, plain, refuse_no_text
 from tapescan.market.spelling import is_symbol, normal_spelling
 from tapescan.tables.names import SYMBOL
 

@@ -7,8 +7,9 @@ import re
 import polars as pl
 
 from tapescan.core.errors import FileError
+from tapescan.core.text import printable
 
-__all__ = ["NO_VALUE", "place_of", "plain", "printable", "refuse_no_text"]
+__all__ = ["NO_VALUE", "place_of", "plain", "refuse_no_text"]
 
 #: What stands for "no value" among numbers and dates. Never applied to symbols: NA, NULL and TRUE are tickers.
 NO_VALUE = ("", "na", "n/a", "null", "none", "nan", "nat", "-", "--", "#n/a")
@@ -17,13 +18,6 @@ NO_VALUE = ("", "na", "n/a", "null", "none", "nan", "nat", "-", "--", "#n/a")
 def plain(name: str) -> str:
     """A column name without case, spaces and punctuation, and without a number before it (``4. close``)."""
     return re.sub(r"[^a-z0-9]", "", re.sub(r"^\d+[a-z]?\.\s*", "", name.lower()))
-
-
-def printable(text: str, length: int = 200) -> str:
-    """Text of a file as a message can show it: on one line, without bytes that upset a terminal, and not endless."""
-    shown = "".join(c if c.isprintable() and c != "\ufffd" else " " for c in text[: 4 * length])
-    shown = " ".join(shown.split())
-    return shown if len(shown) <= length else shown[: length - 3] + "..."
 
 
 def place_of(at: int, first_row: int | None) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.errors import FileError
+from tapescan.core.text import printable
 from tapescan.core.typing import Bools, Ints
 from tapescan.importing.columns import is_number
 from tapescan.importing.daily import daily_bars
@@ -20,7 +21,7 @@ from tapescan.importing.dates import DateReading, Stamps, stamps_of
 from tapescan.importing.numbers import numbers_of, ratios_of, refuse_wrong
 from tapescan.importing.readers import ReadAs
 from tapescan.importing.symbols import is_no_symbol, normal_symbols
-from tapescan.importing.texts import place_of, printable, refuse_no_text
+from tapescan.importing.texts import place_of, refuse_no_text
 from tapescan.tables.definition import Field, File, Table
 from tapescan.tables.registry import find_table
 

@@ -310,6 +310,7 @@ def tsi(close, first, start, out, slow, fast):
         if t >= start:
             for j in range(lanes):
                 value = 100.0 * change_fast[j] / size_fast[j] if size_fast[j] > 0.0 else 0.0
+                value = max(min(value, 100.0), -100.0)
                 out[t - start, j] = value if t - first[j] >= slow + fast - 1 else np.nan
 
 

@@ -1,4 +1,7 @@
-"""Oscillators: where the price stands within its recent range, or how one-sided its moves were."""
+"""Oscillators: where the price stands within its recent range, or how one-sided its moves were.
+
+A division by a hundredth of the range rounds, so what stands at its end is held to 100.
+"""
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -100,7 +103,7 @@ def stochrsi(close, first, start, out_k, out_d, period, fastk, fastd):
         for j in range(lanes):
             spread = highest[j] - lowest[j]
             flat = spread <= 1e-14 * (highest[j] + lowest[j])
-            fast[t - begin_k, j] = 0.0 if flat else (index[t - begin, j] - lowest[j]) / (spread / 100.0)
+            fast[t - begin_k, j] = 0.0 if flat else min((index[t - begin, j] - lowest[j]) / (spread / 100.0), 100.0)
             lowest[j] = np.inf
             highest[j] = -np.inf
             smoothed[j] = 0.0
@@ -146,7 +149,7 @@ def stoch(high, low, close, first, start, out_k, out_d, fastk, slowk, slowd):
         for j in range(lanes):
             spread = highest[j] - lowest[j]
             flat = spread <= 1e-14 * (highest[j] + lowest[j])
-            fast[t - begin, j] = 0.0 if flat else (close[t, j] - lowest[j]) / (spread / 100.0)
+            fast[t - begin, j] = 0.0 if flat else min((close[t, j] - lowest[j]) / (spread / 100.0), 100.0)
             lowest[j] = np.inf
             highest[j] = -np.inf
             smoothed[j] = 0.0
@@ -160,8 +163,8 @@ def stoch(high, low, close, first, start, out_k, out_d, fastk, slowk, slowd):
                     smoothed[j] += slow[i - begin_k, j] / slowd
             for j in range(lanes):
                 valued = t - first[j] >= fastk + slowk + slowd - 3
-                out_k[t - start, j] = slow[t - begin_k, j] if valued else np.nan
-                out_d[t - start, j] = smoothed[j] if valued else np.nan
+                out_k[t - start, j] = min(slow[t - begin_k, j], 100.0) if valued else np.nan
+                out_d[t - start, j] = min(smoothed[j], 100.0) if valued else np.nan
 
 
 @indicator(
@@ -192,7 +195,7 @@ def stochf(high, low, close, first, start, out_k, out_d, fastk, fastd):
         for j in range(lanes):
             spread = highest[j] - lowest[j]
             flat = spread <= 1e-14 * (highest[j] + lowest[j])
-            fast[t - begin, j] = 0.0 if flat else (close[t, j] - lowest[j]) / (spread / 100.0)
+            fast[t - begin, j] = 0.0 if flat else min((close[t, j] - lowest[j]) / (spread / 100.0), 100.0)
             lowest[j] = np.inf
             highest[j] = -np.inf
             smoothed[j] = 0.0
@@ -229,7 +232,7 @@ def willr(high, low, close, first, start, out, period):
                 highest[j] = max(highest[j], high[i, j])
         for j in range(lanes):
             spread = (highest[j] - lowest[j]) / -100.0
-            value = (highest[j] - close[t, j]) / spread if spread != 0.0 else 0.0
+            value = max((highest[j] - close[t, j]) / spread, -100.0) if spread != 0.0 else 0.0
             out[t - start, j] = value if t - first[j] >= period - 1 else np.nan
             lowest[j] = np.inf
             highest[j] = -np.inf

@@ -48,7 +48,7 @@ def adx(high, low, first, start, out, period):
             plus[j], minus[j] = p, m
         if t >= start:
             for j in range(lanes):
-                out[t - start, j] = 100.0 * mean[j] if t - first[j] >= 2 * period - 1 else np.nan
+                out[t - start, j] = min(100.0 * mean[j], 100.0) if t - first[j] >= 2 * period - 1 else np.nan
 
 
 @indicator(
@@ -81,7 +81,7 @@ def dx(high, low, first, start, out, period):
         if t >= start:
             for j in range(lanes):
                 both = plus[j] + minus[j]
-                value = 100.0 * abs(plus[j] - minus[j]) / both if both > 0.0 else 0.0
+                value = min(100.0 * abs(plus[j] - minus[j]) / both, 100.0) if both > 0.0 else 0.0
                 out[t - start, j] = value if t - first[j] >= period else np.nan
 
 
@@ -187,9 +187,10 @@ def aroon(high, low, first, start, up, down, oscillator, period):
                 low_row[j] = row if new_low else low_row[j]
         for j in range(lanes):
             ready = t - first[j] >= period
-            up[t - start, j] = share * (period - (t - high_row[j])) if ready else np.nan
-            down[t - start, j] = share * (period - (t - low_row[j])) if ready else np.nan
-            oscillator[t - start, j] = share * (high_row[j] - low_row[j]) if ready else np.nan
+            between = share * (high_row[j] - low_row[j])
+            up[t - start, j] = min(share * (period - (t - high_row[j])), 100.0) if ready else np.nan
+            down[t - start, j] = min(share * (period - (t - low_row[j])), 100.0) if ready else np.nan
+            oscillator[t - start, j] = max(min(between, 100.0), -100.0) if ready else np.nan
 
 
 @indicator(

@@ -12,6 +12,9 @@ from tapescan.indicators.definition import Output, Period, indicator, wilder
 
 ANNUAL = (Output("", "ratio", 0),)
 
+#: Beyond this z, a price 2,000 times another, 1 - z has lost its digits, and ln(a / b) is taken of each price.
+FAR = 0.999
+
 
 @indicator(
     title="True range",
@@ -219,6 +222,8 @@ def parkinson(high, low, first, start, out, period):
         for j in range(lanes):
             if abs(z[j]) > 1 / 9:
                 logs[j] = math.log((1.0 + z[j]) / (1.0 - z[j]))
+            if abs(z[j]) > FAR:
+                logs[j] = math.log(high[t, j]) - math.log(low[t, j])
         for j in range(lanes):
             squares[t - begin, j] = logs[j] * logs[j]
         if t >= start:
@@ -264,6 +269,10 @@ def garman_klass(open, high, low, close, first, start, out, period):  # noqa: A0
         for j in range(2 * lanes):
             if abs(z[j]) > 1 / 9:
                 logs[j] = math.log((1.0 + z[j]) / (1.0 - z[j]))
+            if abs(z[j]) > FAR:
+                i = j % lanes
+                over, under = (high[t, i], low[t, i]) if j < lanes else (close[t, i], open[t, i])
+                logs[j] = math.log(over) - math.log(under)
         for j in range(lanes):
             variance[t - begin, j] = 0.5 * logs[j] * logs[j] - weight * logs[lanes + j] * logs[lanes + j]
         if t >= start:
@@ -317,6 +326,12 @@ def yang_zhang(open, high, low, close, first, start, out, period):  # noqa: A002
         for j in range(4 * lanes):
             if abs(z[j]) > 1 / 9:
                 logs[j] = math.log((1.0 + z[j]) / (1.0 - z[j]))
+            if abs(z[j]) > FAR:
+                i = j % lanes
+                over = open[t, i] if j < lanes else close[t, i]
+                over = high[t, i] if j // lanes == 2 else (low[t, i] if j // lanes == 3 else over)
+                under = open[t, i] if j >= lanes else close[t - 1, i]
+                logs[j] = math.log(over) - math.log(under)
         for j in range(lanes):
             c, u, d = logs[lanes + j], logs[2 * lanes + j], logs[3 * lanes + j]
             gap[t - begin, j] = logs[j]

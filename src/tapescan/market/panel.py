@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tapescan.core.forks import begin_work
 from tapescan.core.typing import Days, Floats, Ints
 from tapescan.market.index import MarketIndex, equal_weighted
 
@@ -124,6 +125,7 @@ def build_panel(
     rows : newest bars to keep of each symbol; None keeps all.
     index : the one to measure against; the equal-weighted index of these bars when None.
     """
+    begin_work()
     if bars.is_empty():
         raise ValueError("a panel needs at least one bar")
     bars = bars.select(

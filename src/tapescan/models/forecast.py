@@ -17,6 +17,7 @@ from tapescan.models.judging.significance import freedom, least_t
 from tapescan.models.learners import find_learner
 from tapescan.models.learners.seam import Fitted, Learner
 from tapescan.models.registry.cards import Card, Refused, Stored, read_cards
+from tapescan.models.registry.known import is_known
 from tapescan.models.registry.trials import StoreTrials
 from tapescan.models.samples.inputs import as_inputs
 from tapescan.store import Store
@@ -115,8 +116,8 @@ def load_models(
     """The models of a folder that fit their cards and this code; none for no folder.
 
     store : the one whose market is looked at; None for a market that comes from none. own : the folder is the store's
-    own, where a model that learnt from another store is refused; in a folder that somebody named it is used, with a
-    note. What was tried on another store since cannot be counted here.
+    own, where a model that learnt from another store, or that this user did not train here, is refused; in a folder
+    that somebody named it is used, with a note. What was tried on another store since cannot be counted here.
     horizons : these alone; empty for all. device : ``cuda`` for a GPU, where there is one.
     """
     if folder is None:
@@ -127,10 +128,12 @@ def load_models(
     identity = store.identity if store is not None else ""
     strange = [one.card.name for one in stored if one.card.store != identity]
     notes = []
-    if strange and own:
-        why = "it learnt from another store; name the folder with --models to use it all the same"
-        refused += [Refused(name, why) for name in strange]
-        stored = [one for one in stored if one.card.name not in strange]
+    if own:
+        all_the_same = "name the folder with --models to use it all the same"
+        foreign = [one.card.name for one in stored if not is_known(one.card.seal) and one.card.name not in strange]
+        refused += [Refused(name, f"it learnt from another store; {all_the_same}") for name in strange]
+        refused += [Refused(name, f"it was not trained here; {all_the_same}") for name in foreign]
+        stored = [one for one in stored if one.card.name not in (*strange, *foreign)]
     elif strange:
         notes.append(f"learnt from another store than this market's: {', '.join(strange)}")
     trials, note = _trials(store)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+from tapescan.core.text import printable
+
 __all__ = ["cell", "fixed"]
 
 NONE = "-"
@@ -23,7 +25,7 @@ def cell(value: float | str | dt.date | None) -> str:
     if value is None:
         return NONE
     if not isinstance(value, int | float):
-        return str(value)
+        return printable(str(value), 100)
     for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
         if abs(value) >= size:
             return f"{value / size:.2f}{letter}"

@@ -13,6 +13,7 @@ import polars as pl
 from tapescan.columns.factors import AVERAGES, FACTORS, OSCILLATORS, points_column, value_column
 from tapescan.core.errors import OptionError, nearest
 from tapescan.core.results import Result, plain
+from tapescan.core.text import refuse_broken
 from tapescan.core.typing import Floats
 from tapescan.features.cross import percentile
 from tapescan.market.eligibility import REASONS
@@ -99,6 +100,7 @@ class Explanation(Result, msgspec.Struct, frozen=True, eq=False):
 
 def explain(result: ScanResult, symbol: str) -> Explanation:
     """One symbol of a scan. Raises OptionError for a symbol that was not asked for."""
+    refuse_broken(symbol, "symbol")
     own = result.frame.filter(pl.col("symbol") == symbol)
     if own.is_empty():
         # aapl and BRK-B are found as well: the only share of that spelling.

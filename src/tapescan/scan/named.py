@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tomllib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -19,6 +18,7 @@ import msgspec
 
 from tapescan.core.errors import OptionError, ScreenError, nearest
 from tapescan.core.settings import setting
+from tapescan.core.toml import read_toml
 from tapescan.scan.profile import Profile, load_profile
 
 __all__ = ["NamedScreen", "chosen_screens", "load_screen", "screen_files"]
@@ -106,18 +106,14 @@ def chosen_screens(
 
 def _parse(path: Path) -> NamedScreen:
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise ScreenError(f"{path} is larger than {LARGEST:,} bytes", "it is no screen", field="screen")
-        screen = msgspec.convert(tomllib.loads(content.decode("utf-8")), NamedScreen)
+        screen = msgspec.convert(read_toml(path), NamedScreen)
     except OSError as error:
         raise ScreenError(f"{path}: {error.strerror or error}", "name a file, or a screen", field="screen") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ScreenError(f"{path}: {error}", "correct the TOML there", field="screen") from error
     except msgspec.ValidationError as error:
         hint = f"a screen may set {', '.join(NamedScreen.__struct_fields__)}"
         raise ScreenError(f"{path}: {error}", hint, field="screen") from error
+    except ValueError as error:
+        raise ScreenError(f"{path}: {error}", "correct the TOML there", field="screen") from error
     for field in NamedScreen.__struct_fields__:
         # What is shown on terminals holds nothing that commands them.
         if not "".join(getattr(screen, field)).replace("\n", " ").isprintable():

@@ -10,7 +10,6 @@ import hashlib
 import itertools
 import math
 import os
-import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
@@ -20,6 +19,7 @@ import msgspec
 from tapescan.columns.factors import FACTORS
 from tapescan.core.errors import ProfileError, nearest
 from tapescan.core.settings import setting
+from tapescan.core.toml import read_toml
 
 __all__ = [
     "DEFAULT_PROFILE",
@@ -94,7 +94,7 @@ class Filters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_price: Annotated[float, msgspec.Meta(ge=0.0)] = 1.0
     max_price: Positive = 1e9
     min_dollar_volume: Annotated[float, msgspec.Meta(ge=0.0)] = 1e6
-    min_bars: Annotated[int, msgspec.Meta(ge=1)] = 63
+    min_bars: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 63
     types: tuple[str, ...] = ("common", "adr", "unknown")
     sectors: tuple[str, ...] = ()
     where: str = ""
@@ -185,11 +185,13 @@ def _parse(path: Path, where: str) -> Profile:
     from tapescan.market.universe import SECTORS, TYPES, sector_name
 
     try:
-        profile = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Profile)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProfileError(f"profile {where}: {error}", "correct the TOML there") from error
+        profile = msgspec.convert(read_toml(path), Profile)
     except msgspec.ValidationError as error:
         raise ProfileError(f"profile {where}: {error}", "docs/reference/profiles.md lists every setting") from error
+    except OSError as error:
+        raise ProfileError(f"profile {where}: {error.strerror or error}", "make it a readable file") from error
+    except ValueError as error:
+        raise ProfileError(f"profile {where}: {error}", "correct the TOML there") from error
     if not any(profile.weights.factors().values()):
         raise ProfileError(f"profile {where}: all weights are 0", "give at least one factor a weight")
     filters = profile.filters

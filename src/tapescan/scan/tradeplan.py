@@ -71,8 +71,10 @@ def plan_trades(
     stop = _to_tick(entry - way * distance, tick, up=~long)
     distance = way * (entry - stop)
     target = _to_tick(entry + way * risk.reward_to_risk * distance, tick, up=~long)
-    # A stop at or below zero, or a short's target there, cannot be placed; nor can a plan without a range.
-    possible = eligible & (distance > 0.0) & (stop > 0.0) & (target > 0.0)
+    # A stop at or below zero, or a short's target there, cannot be placed; nor can a plan without a range, or one
+    # whose target is rounded to where it gains nothing.
+    gains = way * (target - entry) > 0.0
+    possible = eligible & (atr > 0.0) & (distance > 0.0) & gains & (stop > 0.0) & (target > 0.0)
 
     caps = np.array(
         [

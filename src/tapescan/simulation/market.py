@@ -24,6 +24,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tapescan.core.errors import OptionError
+from tapescan.core.forks import begin_work
 from tapescan.core.typing import Floats, Ints
 from tapescan.market import calendar
 from tapescan.simulation.names import GROUP, Traits, group_order, group_traits, listing_of, stream
@@ -136,6 +137,7 @@ def simulate(
 
     threads : workers over groups of symbols; all processors when None. Does not change the result.
     """
+    begin_work()
     if symbols < 1 or sessions < 1 or seed < 0:
         raise OptionError(
             f"cannot simulate {symbols} symbols x {sessions} sessions with seed {seed}",

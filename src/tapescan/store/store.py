@@ -12,6 +12,7 @@ import polars as pl
 
 from tapescan.core.errors import StoreError
 from tapescan.core.progress import Progress, silent
+from tapescan.core.text import refuse_broken
 from tapescan.store.committing import Batch, append_alone, commit_batch
 from tapescan.store.compacting import Compaction, compact
 from tapescan.store.fetched import Fetched, Step, add_rows, done_fetches, settle
@@ -42,6 +43,7 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         text = str(path)
+        refuse_broken(text, "store")
         # Relative paths mean the folder they meant when the store was opened.
         self.path = text if is_remote(text) else str(Path(text.removeprefix("file://")).expanduser().absolute())
         if not is_remote(text) and (odd := _UNADDRESSABLE.search(self.path)):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tapescan.core.errors import StoreError
+from tapescan.core.forks import begin_work
 from tapescan.core.logging import logger
 from tapescan.store.files import bad_checkpoints, check_files
 from tapescan.store.log import commit_file, local_version, log_versions, read_commit, state_digest, way_back
@@ -89,6 +90,7 @@ class StoredTable:
         return not is_remote(self.store)
 
     def _open(self, version: int | None) -> DeltaTable | None:
+        begin_work()
         if self.is_local and version is None:
             version = local_version(self.store, self.name)
             if version is None:

@@ -10,6 +10,7 @@ import polars as pl
 
 from tapescan.core.dates import parse_date
 from tapescan.core.errors import OptionError
+from tapescan.core.text import refuse_broken
 from tapescan.market import calendar
 from tapescan.market.clock import ready_at, session_of
 from tapescan.market.spelling import normal_spelling
@@ -60,9 +61,20 @@ def wishes_of(
     if compare and replace:
         raise OptionError("excludes --replace", "give one of them", field="compare")
     kinds = tuple(what) or (("bars",) if compare else usual_kinds())
+    for symbol in symbols:
+        refuse_broken(symbol, "symbols")
     named = tuple(dict.fromkeys(normal_spelling(pl.Series(list(symbols), dtype=pl.String))))
-    first, last = parse_date(start, "start"), parse_date(end, "end")
+    first, last = _asked_day(start, "start"), _asked_day(end, "end")
     return Wishes(kinds, first, last, named, via, compare=compare, replace=replace, again=again)
+
+
+def _asked_day(day: dt.date | str | None, name: str) -> dt.date | None:
+    """Raises OptionError for a day of which no vendor and no calendar has anything."""
+    found = parse_date(day, name)
+    if found is not None and not calendar.EARLIEST <= found <= calendar.LATEST:
+        hint = f"give a date from {calendar.EARLIEST} to {calendar.LATEST}"
+        raise OptionError(f"no calendar for {found}", hint, field=name)
+    return found
 
 
 def last_ready_session(now: dt.datetime) -> dt.date:

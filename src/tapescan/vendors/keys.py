@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ import platformdirs
 
 from tapescan.core.errors import FileError, OptionError, VendorError
 from tapescan.core.settings import from_environment, setting
+from tapescan.core.toml import read_toml
 from tapescan.vendors.seam import KeyName
 
 __all__ = ["Key", "find_keys", "key_file", "required_keys"]
@@ -100,10 +100,10 @@ def _filed() -> Mapping[str, str]:
     if status.st_uid != os.getuid():
         raise FileError(f"{path}: the file with the keys is not yours", "make it yours, or unset TAPESCAN_KEYS")
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = read_toml(path)
     except OSError as error:
         raise FileError(f"{path}: {error.strerror or error}", "it holds keys; make it readable by you") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+    except ValueError:
         # Without the cause: its text may quote a line, and a line may hold a key.
         raise FileError(f"{path}: not a TOML file", 'write lines as NAME = "key"') from None
     if odd := next((name for name, value in values.items() if not isinstance(value, str)), None):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from tapescan.features.plan import default_features
-from tests.commands import one_line, tapescan
+from tests.commands import one_line, run, tapescan
 from tests.conftest import random_bars
 
 __all__ = ["one_line", "tapescan"]
@@ -43,6 +44,67 @@ def test_scan_as_json_is_one_object(store: Path) -> None:
     assert [row["rank"] for row in found["rows"]] == [1, 2, 3, 4, 5]
     assert {"rank", "symbol", "score"} <= set(found["rows"][0])
     assert found["provenance"]["data"]["store"]["bars"] >= 0
+
+
+@pytest.fixture(scope="module")
+def hostile(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store whose listing came with names that a terminal or a spreadsheet would obey."""
+    folder = tmp_path_factory.mktemp("hostile")
+    bars = pl.read_parquet(store.parent / "bars.parquet")
+    bars.write_parquet(folder / "bars.parquet")
+    symbols = bars["symbol"].unique(maintain_order=True)
+    names = ["=cmd|' /C calc'!A0", "\x1b[31mRed\x1b]0;title\x07", "\u202eeviL", "@SUM(A1)"] * 15
+    listing = pl.DataFrame({"symbol": symbols, "name": names, "exchange": "NYSE", "sector": "+1"})
+    strange = listing.head(1).with_columns(symbol=pl.lit("A\x1b[31mZ"))
+    listing.vstack(strange).write_parquet(folder / "listing.parquet")
+    paths = [str(folder / name) for name in ("bars.parquet", "listing.parquet")]
+    done = tapescan("import", *paths, "--store", str(folder / "store"))
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    return folder / "store"
+
+
+def test_no_name_of_a_listing_reaches_the_terminal_as_a_command(hostile: Path) -> None:
+    for words in (("scan",), ("scan", "--format", "json"), ("show", "S001"), ("doctor",)):
+        done = tapescan(*words, "--store", str(hostile), width=200)
+        said = done.stdout + done.stderr
+        assert not [c for c in said if not c.isprintable() and c != "\n"], words
+    assert "[31mRed" in tapescan("scan", "--store", str(hostile), "--top", "60", width=250).stdout
+
+
+def test_no_cell_of_csv_is_computed_by_a_spreadsheet(hostile: Path) -> None:
+    done = tapescan("scan", "--store", str(hostile), "--format", "csv", "--features", "rsi_14")
+    frame = pl.read_csv(done.stdout.encode())
+    texts = [text for name in frame.columns for text in frame[name].drop_nulls() if isinstance(text, str)]
+    assert "'=cmd|' /C calc'!A0" in texts
+    assert {text for text in texts if text.startswith(("=", "+", "-", "@", "\t", "\r"))} <= {"+1"}  # a number
+    assert frame["rsi_14"].dtype == pl.Float64
+
+
+@pytest.mark.parametrize("columns", ["0", "-1", "1", "", "wide", "\u00b2", "9" * 30])
+def test_a_width_that_is_none_is_no_width(store: Path, columns: str) -> None:
+    variables = {name: text for name, text in os.environ.items() if not name.startswith("TAPESCAN_")}
+    cache = {"TAPESCAN_CACHE": os.environ["TAPESCAN_CACHE"]} if "TAPESCAN_CACHE" in os.environ else {}
+    done = run("scan", "--store", str(store), "--top", "3", variables={**variables, **cache, "COLUMNS": columns})
+    assert done.returncode == 0, done.stderr
+    assert "symbol" in done.stdout
+
+
+def test_a_full_disk_leaves_the_old_file(store: Path, tmp_path: Path) -> None:
+    code = """
+import resource, signal, sys
+from tapescan.interfaces.cli.main import main
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))
+main()
+"""
+    for ending in ("csv", "json", "parquet", "txt"):
+        path = tmp_path / f"list.{ending}"
+        path.write_text("old")
+        done = run("-c", code, "scan", "--store", str(store), "--output", str(path))
+        assert "list." in one_line(done)
+        assert path.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 @pytest.mark.parametrize("width", [60, 80, 95, 110, 140, 200])

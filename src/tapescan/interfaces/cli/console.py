@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich import progress as rich_progress
 from rich.console import Console
@@ -14,15 +16,23 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from tapescan.core.progress import Progress
+from tapescan.core.text import shown_lines
 
-__all__ = ["PLAIN_WIDTH", "errors", "notes", "output", "progress_line"]
+__all__ = ["PLAIN_WIDTH", "errors", "heed_sizes", "kept_output", "notes", "output", "progress_line"]
 
 
 #: Columns of a text that goes to a file or a pipe, unless COLUMNS says otherwise.
 PLAIN_WIDTH = 160
 
 
-class _Output(Console):
+class _Clean(Console):
+    """Text of files and vendors reaches no terminal with what a terminal obeys."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(shown_lines(text), **options)
+
+
+class _Output(_Clean):
     def on_broken_pipe(self) -> None:
         # rich would exit with code 1; a reader that has seen enough is no failure.
         raise BrokenPipeError
@@ -48,7 +58,21 @@ class _Count(MofNCompleteColumn):
 
 def errors() -> Console:
     """Progress and notes go to standard error, so that a pipe holds only results."""
-    return Console(stderr=True, highlight=False)
+    return _Clean(stderr=True, highlight=False)
+
+
+def kept_output() -> tuple[Console, io.StringIO]:
+    """A console for a file, and what was printed to it."""
+    text = io.StringIO()
+    return _Clean(file=text, width=PLAIN_WIDTH, highlight=False), text
+
+
+def heed_sizes() -> None:
+    """COLUMNS and LINES that are no size of a terminal say nothing: a table without room would be no table."""
+    for name, least in (("COLUMNS", 20), ("LINES", 1)):
+        said = os.environ.get(name, "")
+        if not (said.isascii() and said.isdigit() and least <= int(said[:9]) <= 10_000):
+            os.environ.pop(name, None)
 
 
 def notes(lines: tuple[str, ...]) -> None:

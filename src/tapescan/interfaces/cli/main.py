@@ -16,6 +16,8 @@ from typer.exceptions import TyperException
 
 from tapescan.core.errors import TapescanError
 from tapescan.core.logging import show_log
+from tapescan.core.settings import given_variables
+from tapescan.core.text import printable, refuse_broken
 from tapescan.interfaces.cli import (
     bench,
     columns,
@@ -31,6 +33,7 @@ from tapescan.interfaces.cli import (
     sync,
     train,
 )
+from tapescan.interfaces.cli.console import heed_sizes
 from tapescan.version import __version__
 
 __all__ = ["app", "main"]
@@ -90,7 +93,9 @@ def main() -> None:
         # A terminal that cannot show a character shows a question mark; it is no reason to fail.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    heed_sizes()
     try:
+        _refuse_broken()
         code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
         sys.stdout.flush()
     except TapescanError as error:
@@ -113,6 +118,12 @@ def main() -> None:
     os._exit(code if isinstance(code, int) else 0)
 
 
+def _refuse_broken() -> None:
+    """Raises OptionError for an argument or a setting's variable in another encoding than UTF-8."""
+    for text in (*sys.argv[1:], *given_variables().values()):
+        refuse_broken(text, "")
+
+
 #: Arguments of the Python API that have another name here.
 OPTIONS = {"start": "--from", "end": "--to", "symbol": "SYMBOL"}
 
@@ -123,7 +134,7 @@ def _option(field: str) -> str:
 
 
 def _fail(line: str) -> NoReturn:
-    sys.stderr.write(f"tapescan: {' '.join(line.split())}\n")
+    sys.stderr.write(f"tapescan: {printable(line, 4000)}\n")
     raise SystemExit(2) from None
 
 

@@ -13,9 +13,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from tapescan.core.errors import FileError, OptionError
+from tapescan.core.files import write_at_once
 from tapescan.core.settings import Settings, load_settings
+from tapescan.core.text import as_cells, ascii_json
 from tapescan.interfaces.cli.complete import column_lists, column_names, profile_names, screen_names
-from tapescan.interfaces.cli.console import PLAIN_WIDTH, errors, notes, output, progress_line
+from tapescan.interfaces.cli.console import errors, kept_output, notes, output, progress_line
 from tapescan.interfaces.cli.stores import existing_store
 from tapescan.interfaces.cli.table import result_table
 
@@ -131,13 +133,16 @@ def scan(
         _show(result, rows or settings.top, output_file)
     elif output_format == "parquet":
         assert output_file is not None
-        _rows(result, rows).write_parquet(output_file)
+        content = io.BytesIO()
+        _rows(result, rows).write_parquet(content)
+        write_at_once(output_file, content.getvalue())
     else:
-        text = result.to_json(rows) + "\n" if output_format == "json" else _rows(result, rows).write_csv()
+        as_json = output_format == "json"
+        text = ascii_json(result.to_json(rows)) + "\n" if as_json else as_cells(_rows(result, rows)).write_csv()
         if output_file is None:
             typer.echo(text, nl=False)
         else:
-            output_file.write_text(text, encoding="utf-8")
+            write_at_once(output_file, text.encode())
     if output_file is not None:
         errors().print(f"written to {output_file}", markup=False, soft_wrap=True)
 
@@ -240,7 +245,7 @@ def _check_writable(path: Path) -> None:
 
 
 def _show(result: ScanResult, top: int, path: Path | None) -> None:
-    console = output() if path is None else Console(file=io.StringIO(), width=PLAIN_WIDTH, highlight=False)
+    console, kept = (output(), None) if path is None else kept_output()
     data = result.provenance["data"]
     market = "SIMULATED market" if "simulated" in data else "market"
     console.print(
@@ -268,6 +273,5 @@ def _show(result: ScanResult, top: int, path: Path | None) -> None:
         style="dim",
         soft_wrap=True,
     )
-    if path is not None:
-        assert isinstance(console.file, io.StringIO)
-        path.write_text(console.file.getvalue(), encoding="utf-8")
+    if path is not None and kept is not None:
+        write_at_once(path, kept.getvalue().encode())

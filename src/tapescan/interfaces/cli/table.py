@@ -10,6 +10,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from tapescan.core.text import printable
 from tapescan.scan.cells import cell, fixed
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _candidates(result: ScanResult, rows: Sequence[dict[str, Any]]) -> list[_Col
         return _Column(title, title, tuple(fixed(row[key], digits) for row in rows))
 
     def texts(key: str, title: str, width: int = 100) -> _Column:
-        return _Column(title, title, tuple(str(row[key] or "")[:width].strip() for row in rows), left=True)
+        return _Column(title, title, tuple(printable(row[key] or "")[:width].strip() for row in rows), left=True)
 
     wanted: list[_Column | tuple[_Column, ...]] = [
         _Column("rank", "#", tuple(str(row["rank"]) for row in rows)),

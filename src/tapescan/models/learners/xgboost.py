@@ -25,6 +25,7 @@ from tapescan.models.learners import seam
 from tapescan.models.learners.seam import Facts, Learner
 from tapescan.models.samples.inputs import as_inputs
 from tapescan.models.samples.samples import Samples
+from tapescan.models.trees.saved import check_saved
 from tapescan.models.trees.shap import contributions
 from tapescan.models.trees.trees import Trees, read_trees
 
@@ -150,9 +151,8 @@ class XGBoost:
 
     def load(self, content: bytes, features: tuple[str, ...], device: Device = "cpu") -> Forest:
         xgboost = load_xgboost()
-        # On what is empty or cut short XGBoost itself may crash, or read for minutes.
-        if not (content.startswith(b"{") and content.endswith(b"}")):
-            raise ModelError("its file is not what XGBoost wrote", "train again")
+        # On what is cut short or forged XGBoost itself may crash, or read for minutes.
+        check_saved(content, len(features))
         booster = xgboost.Booster()
         try:
             booster.load_model(bytearray(content))

@@ -21,6 +21,7 @@ from tapescan.core.files import held_alone, write_at_once
 from tapescan.market.calendar import session_count
 from tapescan.models.learners import find_learner
 from tapescan.models.registry.files import decode_file, seal_of
+from tapescan.models.registry.known import remember
 from tapescan.models.registry.names import card_file, column_of, is_card_file, learnt_file, model_name
 from tapescan.models.registry.probe import Values, check_probe
 from tapescan.models.samples.labels import reach
@@ -123,6 +124,7 @@ def save_model(folder: Path, card: Card, learnt: bytes) -> Stored:
         for old in folder.glob(f"{card.name}-*"):
             if old.name != card.file:
                 old.unlink(missing_ok=True)
+    remember(card.seal)
     return Stored(card, folder / card.file)
 
 

@@ -13,8 +13,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from tapescan.core.errors import FileError
-from tapescan.importing.texts import printable
+from tapescan.core.files import write_at_once
+from tapescan.core.text import printable
 from tapescan.models.judging.unseen import Unseen
 from tapescan.models.registry.record import MODEL, JudgementRecord, Record, SummaryRecord, from_judgement
 from tapescan.models.report.charts import PLOTS
@@ -132,10 +132,7 @@ def write_html(records: Sequence[Record], path: Path) -> None:
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{STYLE}</style></head>\n'
         f"<body><h1>{title}</h1>\n{body}{_html(_meanings())}</body></html>\n"
     )
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise FileError(f"{path}: cannot be written: {error.strerror or error}", "check the folder") from error
+    write_at_once(path, page.encode())
 
 
 def _section(record: Record) -> str:

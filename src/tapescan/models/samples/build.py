@@ -31,6 +31,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tapescan.core.errors import OptionError, StoreError
+from tapescan.core.files import scratch_folder
 from tapescan.core.progress import Progress, silent
 from tapescan.core.typing import Days, Singles
 from tapescan.engine.threads import Threads
@@ -148,8 +149,8 @@ def _columns(
     warm_up(job.plan)
     place = None if folder is None else _new_folder(folder)
     try:
-        with tempfile.TemporaryDirectory(prefix="tapescan-", dir=place) as scratch:
-            runs = Runs(Path(scratch), job.sampled, len(job.names), len(job.horizons))
+        with scratch_folder(place) as scratch:
+            runs = Runs(scratch, job.sampled, len(job.names), len(job.horizons))
             _fill(runs, job, data, market, chunk, progress)
             if not runs.rows:
                 raise OptionError(
@@ -157,7 +158,7 @@ def _columns(
                     "choose other dates or lower the filters",
                 )
             # A map outlives its file's name: the temporary columns vanish with the last reference to them.
-            return runs.merge(place or Path(scratch), job.horizons)
+            return runs.merge(place or scratch, job.horizons)
     except OSError as error:
         where = place or tempfile.gettempdir()
         raise StoreError(f"cannot write samples to {where}: {error}", "give a folder with more room") from error

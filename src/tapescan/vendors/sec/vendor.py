@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import re
-import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -19,6 +18,7 @@ import msgspec
 import polars as pl
 
 from tapescan.core.errors import OptionError, VendorError
+from tapescan.core.files import scratch_folder
 from tapescan.fundamentals.observe import RAW
 from tapescan.market.clock import session_of
 from tapescan.market.spelling import normal_spelling
@@ -189,7 +189,7 @@ class Sec:
 
     async def _archive(self, call: Call, link: Link) -> AsyncIterator[Batch]:
         """Facts of some companies at a time, as they are read from the file on disk."""
-        with tempfile.TemporaryDirectory(prefix="tapescan-") as folder:
+        with scratch_folder() as folder:
             file = Path(folder) / "companyfacts.zip"
             try:
                 await link.reply(ARCHIVE, host="files", file=file)
