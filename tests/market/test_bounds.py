@@ -24,6 +24,6 @@ BAR = {"symbol": "A", "session": dt.date(2024, 3, 8), **dict.fromkeys(PRICES, 1e
     ],
 )
 def test_a_bar_at_the_bounds(change: dict[str, float], good: bool) -> None:
-    kept, refused = check_bars(pl.DataFrame([BAR | change]))
+    kept, refused, _ = check_bars(pl.DataFrame([BAR | change]))
     assert len(kept) == good
     assert refused["reason"].to_list() == ([] if good else [TOO_LARGE])
