@@ -36,6 +36,7 @@ def test_the_public_names_are_these() -> None:
         "load_screen",
         "load_settings",
         "look_at_files",
+        "mend_store",
         "open_store",
         "plan_sync",
         "read_list",
@@ -45,6 +46,7 @@ def test_the_public_names_are_these() -> None:
         "simulate",
         "sync_store",
         "train_models",
+        "undo_mending",
         "write_list",
     ]
     for name in tapescan.__all__:

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
         judge_stored,
         load_market,
         look_at_files,
+        mend_store,
         open_store,
         plan_sync,
         record_scan,
         scan_market,
         sync_store,
         train_models,
+        undo_mending,
     )
     from tapescan.columns.registry import all_columns
     from tapescan.core.errors import TapescanError
@@ -82,6 +84,7 @@ __all__ = [
     "load_screen",
     "load_settings",
     "look_at_files",
+    "mend_store",
     "open_store",
     "plan_sync",
     "read_list",
@@ -91,6 +94,7 @@ __all__ = [
     "simulate",
     "sync_store",
     "train_models",
+    "undo_mending",
     "write_list",
 ]
 

@@ -21,8 +21,10 @@ from tapescan.api.stores import (
     import_bars,
     import_files,
     look_at_files,
+    mend_store,
     plan_sync,
     sync_store,
+    undo_mending,
 )
 from tapescan.api.training import judge_stored, train_models
 
@@ -39,10 +41,12 @@ __all__ = [
     "judge_stored",
     "load_market",
     "look_at_files",
+    "mend_store",
     "open_store",
     "plan_sync",
     "record_scan",
     "scan_market",
     "sync_store",
     "train_models",
+    "undo_mending",
 ]

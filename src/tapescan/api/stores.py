@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,14 @@ import polars as pl
 
 from tapescan.api.places import Day, Place, open_store
 from tapescan.core.dates import parse_date
+from tapescan.core.errors import OptionError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.settings import Adjustment
 from tapescan.store import ImportReport
 
 if TYPE_CHECKING:
     from tapescan.doctor.examine import Diagnosis
+    from tapescan.doctor.mending import Mended
     from tapescan.importing.frames import Taken
     from tapescan.sync import SyncReport
     from tapescan.sync.planning import Planned
@@ -27,8 +29,10 @@ __all__ = [
     "import_bars",
     "import_files",
     "look_at_files",
+    "mend_store",
     "plan_sync",
     "sync_store",
+    "undo_mending",
 ]
 
 
@@ -175,6 +179,35 @@ def examine_store(store: Place = None, *, as_of: Day = None, progress: Progress 
     from tapescan.doctor.examine import examine
 
     return examine(open_store(store), parse_date(as_of, "as_of"), progress=progress)
+
+
+def mend_store(store: Place = None, *, progress: Progress = silent) -> Mended:
+    """Put right what is certain in a store: symbols' spelling, what is no symbol, days without a session, splits that
+    are recorded on two days. A commit a table; the versions before stay readable.
+
+    Args:
+        store: Which.
+        progress: Told what it looks at.
+
+    Returns:
+        What was done, and the versions before, for `undo_mending`.
+    """
+    from tapescan.doctor.mending import mend
+
+    return mend(open_store(store), progress)
+
+
+def undo_mending(versions: Mapping[str, int] | str, store: Place = None) -> list[str]:
+    """Put back the rows of tables at these versions, as ``bars=12,symbols=3``; the names of those that differed."""
+    from tapescan.doctor.mending import unmend
+
+    given = versions
+    if isinstance(given, str):
+        parts = [part.partition("=") for part in given.split(",") if part.strip()]
+        if not parts or not all(number.strip().isdigit() for _, _, number in parts):
+            raise OptionError(f"{versions!r}", "give tables and versions, as bars=12,symbols=3", field="undo")
+        given = {name.strip(): int(number) for name, _, number in parts}
+    return unmend(open_store(store), dict(given))
 
 
 def accept_bars(bars: Sequence[tuple[str, dt.date | str]], store: Place = None) -> pl.DataFrame:

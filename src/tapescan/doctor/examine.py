@@ -28,6 +28,7 @@ from tapescan.doctor.findings import (
     find_stale,
     missing_sessions,
 )
+from tapescan.doctor.older import KINDS, NO_DEFECT, find_older
 from tapescan.doctor.statements import Statements, find_statements
 from tapescan.doctor.words import (
     count_of,
@@ -43,6 +44,7 @@ from tapescan.doctor.words import (
 from tapescan.fundamentals.companies import FACTS_SINCE
 from tapescan.market.jumps import VERDICTS, split_like_jumps, splits_recorded_twice
 from tapescan.market.suspect import in_words
+from tapescan.market.universe import build_universe
 from tapescan.store import KnownStore, Store
 from tapescan.store.accepted import suspect_bars
 from tapescan.sync.sessions import sessions_fetched
@@ -63,7 +65,7 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
     stale : symbol, newest, behind, listing; delisted symbols among them.
     jumps : as `jumps.JUMPS`. twice : symbol, ex_date, again, ratio of splits that are recorded on two days.
     suspects : as `market.suspect.SUSPECTS`, without those that were accepted.
-    copies : as `findings.find_copies`.
+    copies : as `findings.find_copies`. older : as `older.OLDER`, what older versions let in.
     compared, disagreements : as `findings.COMPARED` and `findings.DISAGREEMENTS`.
     quarantine : kind, reason, rows. keys : as `findings.find_broken_keys`.
     """
@@ -83,6 +85,7 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
     twice: pl.DataFrame
     suspects: pl.DataFrame
     copies: pl.DataFrame
+    older: pl.DataFrame
     compared: pl.DataFrame
     disagreements: pl.DataFrame
     quarantine: pl.DataFrame
@@ -102,6 +105,7 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
             "copied symbols": len(self.copies),
             "disagreements": len(self.disagreements),
             "broken keys": len(self.keys),
+            "kinds of older mistakes": len(self.older.filter(~pl.col("kind").is_in(NO_DEFECT))),
         }
         return {name: count for name, count in counts.items() if count}
 
@@ -124,6 +128,7 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
             *self._suspects(top),
             *self._vendors(top),
             *self._stale(top),
+            *self._older(),
             *self._others(top),
         ]
         defects = ", ".join(f"{count:,} {noun(name, count)}" for name, count in self.defects.items())
@@ -218,6 +223,14 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
             self.seldom, top, lambda row: f"{row['symbol']}: {row['bars']:,} bars in {sessions_of(row['sessions'])}"
         )
 
+    def _older(self) -> list[str]:
+        wrong = self.older.filter(~pl.col("kind").is_in(NO_DEFECT))
+        lines = [f"what an import would refuse today: {count_of(wrong)}"]
+        for row in self.older.iter_rows(named=True):
+            symbols = f" of {row['symbols']:,} symbols" if row["symbols"] else ""
+            lines.append(f"  {KINDS[row['kind']][0]}: {row['rows']:,}{symbols} ({row['examples']}): {row['mend']}")
+        return lines
+
     def _others(self, top: int) -> list[str]:
         lines = [f"tables with broken keys: {count_of(self.keys)}"]
         lines += [
@@ -241,7 +254,7 @@ def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | 
         raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
     known = store.known(as_of).at_newest_session()  # one state, whatever is written meanwhile
     tell(0, 4, "reading bars")
-    bars = known.bars()
+    bars, lives = known.bars_and_lives()
     counts = bars.group_by("session").len().sort("session")
     sessions = counts["session"]
     newest = sessions[-1]
@@ -259,6 +272,8 @@ def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | 
     jumps = _without_dividends(known, split_like_jumps(sound, splits))
     del sound
     copies = find_copies(bars)
+    types = build_universe(listing, last["symbol"].to_list()).select("symbol", "type")
+    older = find_older(known, bars, lives, listing, types)
     number = len(bars)
     del bars
     tell(3, 4, "comparing vendors")
@@ -280,6 +295,7 @@ def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | 
         twice=splits_recorded_twice(splits),
         suspects=suspects,
         copies=copies,
+        older=older,
         compared=compared,
         disagreements=disagreements,
         quarantine=_refused(known),

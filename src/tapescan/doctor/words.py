@@ -35,6 +35,8 @@ def noun(name: str, count: int) -> str:
     """A finding's name, which is plural, for one case."""
     if count != 1:
         return name
+    if name.startswith("kinds of"):
+        return name.replace("kinds", "kind", 1)
     return name.replace("splits", "split") if name.startswith("splits") else name.removesuffix("s")
 
 

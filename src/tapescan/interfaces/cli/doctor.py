@@ -34,6 +34,10 @@ def doctor(
     repair: Annotated[
         bool, typer.Option("--repair", help="Go on with what is whole; say what is put aside and lost. Then verify.")
     ] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Put right what is certain: spelling, footers, days.")] = False,
+    undo: Annotated[
+        str, typer.Option(metavar="TABLE=VERSION,...", help="Put back what --fix changed; it says which versions.")
+    ] = "",
 ) -> int:
     """Examine a store: missing and short sessions, gaps, stale symbols, splits that prices and table disagree on,
     suspect bars, vendors that disagree, what was refused, missing statements and doubtful values in them. Exit code 1
@@ -44,6 +48,8 @@ def doctor(
         raise OptionError(f"--format {output_format!r}", "expected text or json")
     if accept or days:
         return _accept(accept or [], days or [], store)
+    if fix or undo:
+        return _mend(store, undo, output_format)
     if verify or repair:
         return _files(store, output_format, repair=repair)
     with progress_line() as progress:
@@ -65,6 +71,24 @@ def _accept(symbols: list[str], days: list[str], store: str) -> int:
         )
     for row in api.accept_bars(list(zip(symbols, days, strict=True)), store or None).iter_rows(named=True):
         output().print(f"taken as real: {row['symbol']} {row['session']}, until it is corrected", markup=False)
+    return 0
+
+
+def _mend(store: str, undo: str, output_format: str) -> int:
+    """Put right what is certain, or put back what was."""
+    from tapescan import api
+
+    with progress_line() as progress:
+        if undo:
+            lines = [f"{name}: as it was" for name in api.undo_mending(undo, store or None)]
+            told = {"put back": lines}
+        else:
+            mended = api.mend_store(store or None, progress=progress)
+            lines, told = mended.lines(), mended.to_dict()
+    if output_format == "json":
+        typer.echo(json.dumps(told, indent=2))
+    else:
+        output().print("\n".join(lines or ["nothing had changed"]), markup=False, soft_wrap=True)
     return 0
 
 
