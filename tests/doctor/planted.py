@@ -68,7 +68,10 @@ def put_into(store: Store) -> Put:
 
     def put(source: str, *, beside: bool = False, **rows: pl.DataFrame) -> Store:
         # As vendors' rows are: in our spelling.
-        rows = {name: one.with_columns(normal_spelling(one["symbol"]).alias("symbol")) for name, one in rows.items()}
+        named = {name: one for name, one in rows.items() if "symbol" in one.columns}
+        rows |= {
+            name: one.with_columns(normal_spelling(one["symbol"]).alias("symbol")) for name, one in named.items()
+        }
         store.add(rows, source, step=Step("test", next(_numbers)), beside=beside)
         return store
 
