@@ -13,7 +13,15 @@ from tapescan.importing.texts import place_of, plain, refuse_no_text
 from tapescan.market.spelling import is_symbol, normal_spelling
 from tapescan.tables.names import SYMBOL
 
-__all__ = ["ends_of", "file_symbol", "is_no_symbol", "normal_symbols", "other_symbol", "refuse_two_symbols"]
+__all__ = [
+    "ends_of",
+    "file_symbol",
+    "file_symbols",
+    "is_no_symbol",
+    "normal_symbols",
+    "other_symbol",
+    "refuse_two_symbols",
+]
 
 _ENDS = r"(?i)\.(?:csv|txt|tsv|parquet|pq|json|ndjson|jsonl|xlsx|xlsm|xls|ods|feather|arrow|ipc|gz|bz2|zip|xz|zst)$"
 #: Words in names of files that are no symbols: vendors, exchanges, what is inside.
@@ -45,23 +53,34 @@ def ends_of(name: str) -> tuple[str, str]:
 
 
 def file_symbol(name: str) -> str | None:
-    """The symbol that a file is named by; None where its name is none.
+    """As `file_symbols`, of one."""
+    return file_symbols([name])[0]
+
+
+def file_symbols(names: Sequence[str]) -> list[str | None]:
+    """The symbol that each file is named by; None where its name is none.
 
     ``AAPL.csv`` and ``aapl.us.txt`` are AAPL, ``KIMpL.csv`` is KIM^L; vendors' own names are known, as
     ``daily_AAPL.csv``, ``AAPL (1).csv`` and ``BATS_AAPL, 1D.csv``.
     """
+    told = pl.Series([_told(name) for name in names], dtype=pl.String)
+    return normal_spelling(told).to_list()  # all at once: one by one it costs a hundred times as much
+
+
+def _told(name: str) -> str | None:
+    """The symbol in a file's name, as it is written there."""
     stem, _ = ends_of(name.replace("\\", "/").rsplit("/", 1)[-1])
     stem = re.sub(r"\s*\(\d+\)$|(?i:\s*-\s*copy)$", "", stem.strip())
     listed = re.sub(r"(?i)[._]us(?:[._]d)?$", "", stem)
     if listed != stem and re.fullmatch(_LISTED, listed):
-        return _spelled(listed)  # named as listed in the US: nan.us.txt is NAN
+        return listed  # named as listed in the US: nan.us.txt is NAN
     if (re.fullmatch(_WHOLE, stem) or re.fullmatch(_PREFERRED, stem)) and not _is_noise(stem):
-        return _spelled(stem)
+        return stem
     words = [word for word in re.split(r"[\s,_()\[\]:]+|(?<=\w)-(?=\w{2})", stem) if word]
     left = [word for word in words if not _is_noise_word(word)]
     if len(left) != 1 or not (re.fullmatch(_WHOLE, left[0]) or re.fullmatch(_PREFERRED, left[0])):
         return None
-    return _spelled(left[0])
+    return left[0]
 
 
 def _is_noise(stem: str) -> bool:
@@ -71,10 +90,6 @@ def _is_noise(stem: str) -> bool:
 
 def _is_noise_word(word: str) -> bool:
     return word.lower() in _NOISE or not re.search("[A-Za-z]", word) or re.fullmatch(r"\d{4,}.*", word) is not None
-
-
-def _spelled(text: str) -> str:
-    return str(normal_spelling(pl.Series([text]))[0])
 
 
 def normal_symbols(symbols: pl.Series) -> pl.Series:

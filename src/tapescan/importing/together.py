@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from tapescan.core.errors import FileError
 from tapescan.importing.columns import carried_by, note_ignored, numeric, table_of
 from tapescan.importing.frames import Input, Taken
 from tapescan.importing.layout import Layout, layout_of
-from tapescan.importing.members import HEAD
 from tapescan.importing.readers import UNREADABLE, ReadAs
-from tapescan.importing.symbols import file_symbol, other_symbol
+from tapescan.importing.symbols import file_symbols, other_symbol
 from tapescan.importing.values import Source, finish
 
 __all__ = ["TEXT", "plain_layout", "read_together", "shown_in"]
 
 TEXT = (".csv", ".txt", ".tsv")
+#: Bytes that tell the layout of one file of many.
+_HEAD = 4096
 
 
 def plain_layout(file: Path, shown: str, how: ReadAs) -> Layout | None:
@@ -26,9 +28,9 @@ def plain_layout(file: Path, shown: str, how: ReadAs) -> Layout | None:
     if not file.name.lower().endswith(TEXT):
         return None
     with file.open("rb") as stream:
-        head = stream.read(HEAD)
+        head = stream.read(_HEAD)
     try:
-        layout = layout_of(head, shown, how.columns, whole=len(head) < HEAD)
+        layout = layout_of(head, shown, how.columns, whole=len(head) < _HEAD)
     except FileError:
         return None
     return layout if layout.is_plain and layout.named and layout.above == 1 else None
@@ -39,7 +41,8 @@ def read_together(
 ) -> bool:
     """Add the rows of files; False where they must be read one by one, for a clear message."""
     names = layout.names
-    symbols = {file: how.symbol or file_symbol(file.name) for file in files}
+    own = [how.symbol] * len(files) if how.symbol else file_symbols([file.name for file in files])
+    symbols = dict(zip(files, own, strict=True))
     try:
         table, columns = table_of(names, files[0].name, symbol_elsewhere=True)
     except FileError:
@@ -80,13 +83,14 @@ def read_together(
 
 def _named(frame: pl.DataFrame, root: Path, symbols: dict[Path, str | None], *, named: bool) -> pl.DataFrame:
     """With the symbol that each file is named by, and the file as the source."""
-    paths = [str(file) for file in symbols]
-    shown = pl.Series([shown_in(root, file) for file in symbols], dtype=pl.String)
-    of_path = pl.col("__path").replace_strict(paths, shown).alias("source")
+    runs = frame["__path"].rle().struct.unnest()  # rows of a file lie together
+    place = {str(file): at for at, file in enumerate(symbols)}
+    at = np.repeat([place[path] for path in runs["value"]], runs["len"])
+    shown = pl.Series("source", [shown_in(root, file) for file in symbols], dtype=pl.String)
+    frame = frame.drop("__path").with_columns(shown.gather(at))
     if named:
-        return frame.with_columns(of_path).drop("__path")
-    own = pl.Series(list(symbols.values()), dtype=pl.String)
-    return frame.with_columns(of_path, symbol=pl.col("__path").replace_strict(paths, own)).drop("__path")
+        return frame
+    return frame.with_columns(pl.Series("symbol", list(symbols.values()), dtype=pl.String).gather(at))
 
 
 def shown_in(root: Path, file: Path) -> str:
