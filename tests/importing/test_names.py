@@ -24,11 +24,21 @@ NAMES = {
     "vix_no_volume.csv": "VIX", "nan.us.txt": "NAN", "true.us.txt": "TRUE", "null.us.txt": "NULL",
     "AAPL_1D.csv": "AAPL",
     "AAPL_daily_prices.csv": "AAPL", "prices_AAPL.csv": "AAPL",
+    "Copy of AAPL.csv": "AAPL", "TIME_SERIES_DAILY_AAPL.csv": "AAPL", "NASDAQ_DLY_AAPL, 1D_a1b2c.csv": "AAPL",
+    "AAPL_D1.csv": "AAPL", "aapl_10yr.csv": "AAPL", "AAPL_5Y_1D.csv": "AAPL", "Apple Inc. (AAPL).csv": "AAPL",
+    "Download Data - STOCK_US_XNAS_AAPL.csv": "AAPL", "XNAS.AAPL.csv": "AAPL", "AAPL.XNAS.csv": "AAPL",
+    "xnas-itch-20250709.ohlcv-1d.AAPL.csv": "AAPL", "AAPL.daily.csv": "AAPL", "AAPL@NASDAQ.csv": "AAPL",
+    "AAPL from 2010 to 2025.csv": "AAPL", "AAPL_v2.csv": "AAPL", "AAPL_cleaned up.csv": "AAPL", "$AAPL.csv": "AAPL",
+    "IBKR_AAPL_TRADES_1day.csv": "AAPL", "BRK_B_data.csv": "BRK.B", "RDS-A_daily.csv": "RDS.A", "MKC.V.csv": "MKC.V",
+    "BAC-P-L.csv": "BAC^L", "%5EGSPC.csv": "^GSPC",
 }  # fmt: skip
 NONE = (
     "HistoricalData_1752000000000.csv", "NASDAQ_20250709.csv", "yahoo_splits.csv", "nasdaq_dividends.csv",
     "2025-07-07.csv.gz", "data.csv", "prices.csv", "bars.csv", "table.csv", "my portfolio.csv", "AAPL,MSFT.csv",
     "export-2025.xlsx", "stock.csv", "download (3).csv", "1752000000.csv", "quotes_all.csv", "all_stocks_5yr.csv",
+    "sample.csv", "train.csv", "my_stocks.csv", "merged.csv", "latest.csv", "new.csv", "apple.csv", "Tesla.csv",
+    "apple_stock.csv", "Google_Stock_Price_Train.csv", "AAPL vs MSFT.csv", "BTC-USD.csv", "7203.T.csv", "VOD.L.csv",
+    "AAPL.O.csv",
 )  # fmt: skip
 
 

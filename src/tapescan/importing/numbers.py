@@ -28,10 +28,9 @@ _RATIO = (
 def tells_decimal_comma(texts: pl.Series, *, apart: bool) -> bool:
     """Whether a comma stands before the decimals in these cells, which hold numbers and other things.
 
-    apart : whether cells stand apart by something else than a comma, as they do where the comma is a decimal one.
+    apart : whether cells stand apart by something else than a comma, as they mostly do where the comma is a decimal
+    one; where they do not, a number with a comma is one in quotes.
     """
-    if not apart:
-        return False
     cells = texts.drop_nulls().str.strip_chars().str.replace_all(_SPACES, "")
     cells = cells.filter(cells.str.contains(r"^[-+$]*\d[\d.,]*[kmbt%]?$"))
     both = cells.filter(cells.str.contains(r"\d[.,].*[.,]\d") & cells.str.contains(",", literal=True))
@@ -43,7 +42,7 @@ def tells_decimal_comma(texts: pl.Series, *, apart: bool) -> bool:
     if commas.str.contains(r",(?:\d{1,2}|\d{4,})[a-z%]?$").any():
         return True
     # Three digits after each comma and no point anywhere: where semicolons part the cells, a decimal comma.
-    return len(commas) > 0 and not cells.str.contains(".", literal=True).any()
+    return apart and len(commas) > 0 and not cells.str.contains(".", literal=True).any()
 
 
 def numbers_of(values: pl.Series, path: str, column: str, *, decimal_comma: bool = False) -> tuple[pl.Series, Ints]:

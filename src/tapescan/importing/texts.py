@@ -16,8 +16,10 @@ NO_VALUE = ("", "na", "n/a", "null", "none", "nan", "nat", "-", "--", "#n/a")
 
 
 def plain(name: str) -> str:
-    """A column name without case, spaces and punctuation, and without a number before it (``4. close``)."""
-    return re.sub(r"[^a-z0-9]", "", re.sub(r"^\d+[a-z]?\.\s*", "", name.lower()))
+    """A column name without case, spaces and punctuation, without a number before it (``4. close``) and without
+    dollars as a unit behind it (``Close (USD)``)."""
+    bare = re.sub(r"\s*[\[(](?:in )?(?:us ?\$|usd|\$|us dollars?)[\])]$", "", name.lower().strip())
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"^\d+[a-z]?\.\s*", "", bare))
 
 
 def place_of(at: int, first_row: int | None) -> str:
