@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tapescan.core.errors import FileError, OptionError
 from tapescan.importing.importing import import_files
 from tapescan.importing.readers import read_as
-from tapescan.importing.symbols import file_symbol
+from tapescan.importing.symbols import file_symbol, is_no_symbol, normal_symbols
 from tapescan.store import Store
 from tests.importing.files import HEADER, ROW, write
 
@@ -80,3 +81,24 @@ def test_symbols_in_columns_have_one_spelling_and_case(store: Store, tmp_path: P
     for symbol in classes:
         import_files(store, [write(tmp_path, "x.csv", HEADER + ROW.replace("NA", symbol, 1))])
     assert store.known().bars()["symbol"].to_list() == ["AAPL", "BRK.B"]
+
+
+WRITTEN = {
+    "AAPL": (
+        *("AAPL US Equity", "AAPL UW Equity", "AAPL Equity", "AAPL US", "AAPL-US", "AAPL:US", "AAPL.XNAS", "AAPL.OQ"),
+        *("US.AAPL", "us:aapl", "XNAS:AAPL", "AAPL@NASDAQ", "'AAPL", '="AAPL"'),
+    ),
+    "BRK.B": ("BRK/B US Equity", "BRK.B US", "NYSE:BRK.B", "BRK-B.US"),
+    "RAC.WS": ("RAC_WS", "RAC+", "RAC-WT"),
+    "RAC.U": ("RAC UN", "RAC_UN", "RAC=", "RAC-UN"),
+}
+
+
+@pytest.mark.parametrize(("symbol", "text"), [(symbol, text) for symbol, texts in WRITTEN.items() for text in texts])
+def test_a_market_beside_a_symbol_is_none_of_it(symbol: str, text: str) -> None:
+    assert normal_symbols(pl.Series([text, "MSFT"])).to_list() == [symbol, "MSFT"]
+
+
+@pytest.mark.parametrize("text", ["Data NASDAQ", "Prices of NYSE", "Source: NASDAQ", "Total: US"])
+def test_a_note_with_a_market_becomes_no_symbol(text: str) -> None:
+    assert is_no_symbol(normal_symbols(pl.Series([text]))).to_list() == [True]

@@ -88,3 +88,23 @@ def test_ratios() -> None:
     assert numbers.to_list() == pytest.approx(list(written.values()))
     assert not len(wrong)
     assert ratios_of(pl.Series(["four for one"]), "x", "ratio")[1].tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("text", "ratio"),
+    [
+        ("4 for 1 forward split", 4.0),
+        ("1:10 Reverse Stock Split", 0.1),
+        ("10-for-1 reverse split", 0.1),
+        ("Reverse 1:10", 0.1),
+        ("1:4 forward", 4.0),
+        ("5% Stock Dividend", 1.05),
+        ("4 new for 1 old", 4.0),
+        ("4\uff1a1", 4.0),
+        ("1:10 share consolidation", 0.1),
+    ],
+)
+def test_a_ratio_in_words(text: str, ratio: float) -> None:
+    numbers, wrong = ratios_of(pl.Series([text]), "x", "ratio")
+    assert not len(wrong)
+    assert numbers.to_list() == pytest.approx([ratio])

@@ -191,7 +191,7 @@ def _transposed(node: Row) -> list[Row] | None:
 def _split_rows(lists: Mapping[str, list[Any]]) -> list[Row] | None:
     """Lists of cells, whose names stand beside them, and their index."""
     data = lists.get("data") or lists.get("values")
-    names = lists.get("column_names") or lists.get("columns") or lists.get("schema")
+    names = lists.get("column_names") or lists.get("columns") or lists.get("fields")
     if not data or not names or not all(isinstance(row, list) for row in data):
         return None
     if all(isinstance(name, dict) for name in names):

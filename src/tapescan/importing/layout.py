@@ -111,6 +111,7 @@ def layout_of(head: bytes, shown: str, columns: Sequence[str] = (), *, whole: bo
             field="columns",
         )
     sample = _cells(lines[above : above + _SAMPLE], separator)
+    names += ("",) * _empty_behind(sample, len(names))
     pairs = fields_in_names(names) if named else None
     names, symbols = pairs or (names, ())
     cells = pl.Series([cell for row in sample for cell in row], dtype=pl.String)
@@ -244,6 +245,12 @@ def _wide(lines: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...], int] 
     third = rows[2]
     named = plain(third[0]) in _DATES and not any(cell.strip() for cell in third[1:]) if third else False
     return ("date", *fields[1:]), ("", *(one.strip() for one in symbols[1:])), 3 if named else 2
+
+
+def _empty_behind(rows: Sequence[tuple[str, ...]], named: int) -> int:
+    """Cells that rows have behind those with a name, where all are empty, as behind a comma at the end of a line."""
+    behind = [row[named:] for row in rows]
+    return max(map(len, behind), default=0) if not any(cell.strip() for cells in behind for cell in cells) else 0
 
 
 def _spread(row: tuple[str, ...]) -> tuple[str, ...]:

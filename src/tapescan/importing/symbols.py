@@ -10,7 +10,7 @@ import polars as pl
 
 from tapescan.core.errors import FileError
 from tapescan.core.text import printable
-from tapescan.importing.texts import place_of, plain, refuse_no_text
+from tapescan.importing.texts import place_of, plain, refuse_no_text, unquoted
 from tapescan.market.spelling import CLASSED, is_symbol, normal_spelling
 from tapescan.tables.names import SYMBOL
 
@@ -40,6 +40,10 @@ _COMPANIES = frozenset(["apple", "tesla", "intel", "nike", "cisco", "adobe"])
 #: What no text of a symbol holds: blanks, but before a class as in "BRK B".
 _SENTENCE = r"\s"
 _WITH_CLASS = r"^[A-Za-z]{1,6} (?:[A-Za-z]{1,3}|(?i:pr) [A-Za-z])$"
+#: Markets that stand before or behind a symbol: NASDAQ:AAPL, US.AAPL, "AAPL US Equity", AAPL.XNAS, AAPL.OQ.
+_MARKETS = "us|usa|nasdaq|nyse|amex|arca|bats|nysearca|nyseamerican|cboe|otc|iex|xnas|xngs|xnms|xncm|xnys|xase|arcx"
+_MARKET_BEFORE = rf"(?i)^(?:(?:{_MARKETS}|eq):|us\.)"
+_MARKET_BEHIND = rf"(?i)(?: us| equity| u[snwqaprv] equity|[.:@-](?:{_MARKETS})|\.oq)$"
 #: A name that is a symbol as it stands.
 _CLASS = (
     r"(?:\.(?i:[a-cp-rtu-z])|[-_^$ ][A-Za-z]|[-._^$ ](?i:ws|wt|un|rt|pr|wi|p[a-z]|pr[a-z])|[-.](?i:pr?)[-.][A-Za-z])"
@@ -109,13 +113,12 @@ def _spelled(text: str) -> str:
 
 
 def normal_symbols(symbols: pl.Series) -> pl.Series:
-    """Symbols in the spelling of `market.spelling`, without a market suffix ``.US``; null where nothing is left.
+    """Symbols in the spelling of `market.spelling`, without a market's name; null where nothing is left.
 
     What can be no symbol stays as it is, for `is_no_symbol`.
     """
     known = symbols.unique().drop_nulls()
-    bare = known.str.strip_chars().str.replace(r"(?i)\.us$", "")
-    bare = bare.str.replace(r"^(?:NASDAQ|NYSE|AMEX|ARCA|BATS|NYSEARCA|CBOE|OTC):", "")
+    bare = unquoted(known).str.replace(_MARKET_BEFORE, "").str.replace(_MARKET_BEHIND, "")
     normal = normal_spelling(bare)
     usable = is_symbol(normal) & ~_is_sentence(bare)
     normal = pl.select(pl.when(usable).then(normal).otherwise(bare)).to_series()

@@ -36,7 +36,18 @@ def is_symbol(symbol: pl.Series) -> pl.Series:
 
 
 #: How vendors write US dollars, lower case; cents and other countries' dollars are not.
-_DOLLARS = ("usd", "us$", "$", "us dollar", "us dollars", "u.s. dollar", "dollar", "dollars", "")
+_DOLLARS = (
+    "usd",
+    "us$",
+    "$",
+    "us dollar",
+    "us dollars",
+    "u.s. dollar",
+    "united states dollar",
+    "dollar",
+    "dollars",
+    "",
+)
 
 
 def is_dollar(currency: pl.Expr) -> pl.Expr:
@@ -59,6 +70,8 @@ def spelling_key(symbol: pl.Series) -> pl.Series:
     spelled = (
         upper.str.replace(rf"^({CLASSED})_([A-C])$", "$1-$2")
         .str.replace(r"^([A-Z]+)[-./ ]PR?[-. ]?([A-Z]?)$", "$1^$2")
+        .str.replace(r"_(WS|WTS?|UN|RT)$", "-$1")
+        .str.replace(r"\+$", "-WS")
         .str.replace_all(r"[_$]", "^")
         .str.replace_all(r"[./ +]", "-")
         .str.replace(r"-(?:WT|WTS|W)$", "-WS")
