@@ -121,3 +121,37 @@ def test_the_ex_date_is_not_another_date(store: Store, tmp_path: Path) -> None:
     declared = "symbol,declaration_date,record_date,payment_date,amount\nAAPL,2025-05-01,2025-05-12,2025-05-15,0.26\n"
     with pytest.raises(FileError, match="its columns tell neither"):
         import_files(store, [write(tmp_path, "y.csv", declared)])
+
+
+@pytest.mark.parametrize(
+    ("kinds", "amount"),
+    [
+        (("Regular", "Special"), 0.52),
+        (("LT", "ST"), 0.52),
+        (("Long Term Capital Gain", "Short Term Capital Gain"), 0.52),
+        (("quarterly", "irregular"), 0.52),
+        (("Cash", "Return of Capital"), 0.52),
+        (("Cash", "Cash"), 0.26),
+        (("Cash", "Regular"), 0.26),
+    ],
+)
+def test_equal_dividends_of_a_day_are_told_apart_by_their_kinds(
+    store: Store, tmp_path: Path, kinds: tuple[str, str], amount: float
+) -> None:
+    rows = "".join(f"AAPL,2025-05-12,0.26,{kind}\n" for kind in kinds)
+    import_files(store, [write(tmp_path, "x.csv", "symbol,ex_date,amount,type\n" + rows)])
+    assert store.known().read("dividends")["amount"].to_list() == pytest.approx([amount])
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("symbol,exDate,forFactor,toFactor,ratio", "AAPL,2020-08-31,1,4,0.25"),
+        ("symbol,date,fromFactor,toFactor", "AAPL,2020-08-31,1,4"),
+        ("symbol,date,label,numerator,denominator", 'AAPL,2020-08-31,"August 31, 20",4,1'),
+        ("ticker,exDate,splitFrom,splitTo,splitFactor", "AAPL,2020-08-31,1.0,4.0,4.0"),
+    ],
+)
+def test_new_and_old_shares_say_the_ratio(store: Store, tmp_path: Path, header: str, row: str) -> None:
+    import_files(store, [write(tmp_path, "x.csv", f"{header}\n{row}\n")])
+    assert store.known().read("splits")["ratio"].to_list() == [4.0]

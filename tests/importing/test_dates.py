@@ -54,6 +54,18 @@ SPELLINGS |= {
     "without zeros, short": lambda day: f"{day.month}/{day.day}/{day:%y}",
     "with an ordinal": lambda day: f'"{day:%B} {day.day}{"st" if day.day in (1, 21, 31) else "th"}, {day.year}"',
     "days of a spreadsheet": lambda day: str((day - dt.date(1899, 12, 30)).days),
+    "days since 1970": lambda day: str((day - dt.date(1970, 1, 1)).days),
+    "days since 1904": lambda day: str((day - dt.date(1904, 1, 1)).days),
+    "digits with a time": lambda day: f"{day:%Y%m%d}093000",
+    "digits with hours and minutes": lambda day: f"{day:%Y%m%d}0930",
+    "as C writes it": lambda day: f"{day:%a %b %d} 00:00:00 {day.year}",
+    "as a browser writes it": lambda day: f"{day:%a %b %d %Y} 16:00:00 GMT-0400 (Eastern Daylight Time)",
+    "a zone in brackets": lambda day: f"{day}T16:00:00-04:00[America/New_York]",
+    "a short year behind a mark": lambda day: f'"{day:%b %d}, \'{day:%y}"',
+    "points and blanks": lambda day: f"{day:%Y. %m. %d.}",
+    "in Japanese": lambda day: f"{day.year}\u5e74{day.month}\u6708{day.day}\u65e5",
+    "kept as text by a spreadsheet": lambda day: f'="{day}"',
+    "in single quotes": lambda day: f"'{day}'",
     "days of a spreadsheet with a time": lambda day: f"{(day - dt.date(1899, 12, 30)).days + 16 / 24:.6f}",
     **{
         f"epoch in {unit}": partial(epoch, times)

@@ -93,3 +93,20 @@ def test_dates_of_a_listing_that_are_none_are_unknown(store: Store, tmp_path: Pa
     report = import_files(store, [write(tmp_path, "x.csv", text)])
     assert [str(row["as_of"]) for row in stored(store).values()] == ["None", "2025-07-09"]
     assert "x.csv: 1 values of as_of are no dates ('someday') and taken as unknown" in report.notes
+
+
+@pytest.mark.parametrize("yes", ["Y", "true", "True", "YES", "1"])
+def test_marks_of_funds_as_files_write_them(store: Store, tmp_path: Path, yes: str) -> None:
+    import_files(store, [write(tmp_path, "x.csv", f"symbol,companyName,isEtf\nSPY,SPDR,{yes}\nAAPL,Apple,no\n")])
+    assert store.known().read("symbols").sort("symbol")["type"].to_list() == [None, "ETF"]
+
+
+def test_names_and_rows_of_a_listing_apart(store: Store, tmp_path: Path) -> None:
+    text = '{"fields":["cik","name","ticker","exchange"],"data":[[320193,"Apple Inc.","AAPL","Nasdaq"]]}'
+    import_files(store, [write(tmp_path, "x.json", text)])
+    assert store.known().read("symbols")["name"].to_list() == ["Apple Inc."]
+
+
+def test_the_name_under_security(store: Store, tmp_path: Path) -> None:
+    import_files(store, [write(tmp_path, "x.csv", "Symbol,Security,GICS Sector\nMMM,3M,Industrials\n")])
+    assert store.known().read("symbols")["name"].to_list() == ["3M"]

@@ -57,21 +57,23 @@ def test_other_money_is_refused(store: Store, tmp_path: Path, text: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("cells", "comma"),
+    ("cells", "apart", "quoted"),  # parted by semicolons, or by commas and in quotes
     [
-        (["100,03", "5"], True),
-        (["1.234,50"], True),
-        (["1,234.50"], False),
-        (["1,234", "100.5"], False),
-        (["1,234,567"], False),
-        (["1,234"], True),  # semicolons part the cells, and no point is there
-        (["100", "5"], False),
-        (["26.04.2024", "AAPL", "0,5"], True),
+        (["100,03", "5"], True, True),
+        (["1.234,50"], True, True),
+        (["1,234.50"], False, False),
+        (["1,234", "100.5"], False, False),
+        (["1,234,567"], False, False),
+        (["1,234"], True, False),  # semicolons part the cells, and no point is there
+        (["100", "5"], False, False),
+        (["26.04.2024", "AAPL", "0,5"], True, True),
+        (["12,34,567.50"], False, False),
+        (["70,53", "1,23M"], True, True),
     ],
 )
-def test_whether_a_comma_is_a_decimal_one(cells: list[str], comma: bool) -> None:
-    assert tells_decimal_comma(pl.Series(cells), apart=True) is comma
-    assert tells_decimal_comma(pl.Series(cells), apart=False) is False
+def test_whether_a_comma_is_a_decimal_one(cells: list[str], apart: bool, quoted: bool) -> None:
+    assert tells_decimal_comma(pl.Series(cells), apart=True) is apart
+    assert tells_decimal_comma(pl.Series(cells), apart=False) is quoted
 
 
 def test_ratios() -> None:
@@ -86,3 +88,23 @@ def test_ratios() -> None:
     assert numbers.to_list() == pytest.approx(list(written.values()))
     assert not len(wrong)
     assert ratios_of(pl.Series(["four for one"]), "x", "ratio")[1].tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("text", "ratio"),
+    [
+        ("4 for 1 forward split", 4.0),
+        ("1:10 Reverse Stock Split", 0.1),
+        ("10-for-1 reverse split", 0.1),
+        ("Reverse 1:10", 0.1),
+        ("1:4 forward", 4.0),
+        ("5% Stock Dividend", 1.05),
+        ("4 new for 1 old", 4.0),
+        ("4\uff1a1", 4.0),
+        ("1:10 share consolidation", 0.1),
+    ],
+)
+def test_a_ratio_in_words(text: str, ratio: float) -> None:
+    numbers, wrong = ratios_of(pl.Series([text]), "x", "ratio")
+    assert not len(wrong)
+    assert numbers.to_list() == pytest.approx([ratio])

@@ -5,6 +5,7 @@ Names are compared without case, spaces and punctuation: ``<TICKER>``, ``Ticker`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import polars as pl
@@ -13,9 +14,10 @@ from tapescan.core.errors import FileError
 from tapescan.core.text import printable
 from tapescan.importing.texts import plain
 from tapescan.tables.definition import Table
+from tapescan.tables.names import DATE, SYMBOL
 from tapescan.tables.registry import all_tables
 
-__all__ = ["IGNORED", "carried_by", "is_number", "note_ignored", "numeric", "table_of"]
+__all__ = ["IGNORED", "SAMPLE", "carried_by", "is_number", "note_ignored", "numeric", "table_of", "told_by_values"]
 
 #: Columns of price files that are read past with a word: another adjustment of the same prices.
 IGNORED = frozenset(
@@ -23,19 +25,31 @@ IGNORED = frozenset(
     for name in ("close", "open", "high", "low", "volume")
     for how, end in (("adj", ""), ("adjusted", ""), ("", "adj"), ("", "unadj"))
 )
+#: Rows that are looked at.
+SAMPLE = 60
+#: What programs call an index that has no name, and what people call symbols when a listing's name is not meant.
+_NO_NAMES = ("", "index", "unnamed0", "unnamed1", "level0", "level1", "rowname", "rownames", "x")
+_NAMES = ("name", "stock", "security", "company", "asset", "stockname", "companyname")
+_DATE_FORM = re.compile(
+    r"^(?:\d{4}[-/.]?\d{2}[-/.]?\d{2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?:[T ].*)?$|^\d{10}(?:\d{3}){0,3}$"
+)
+_SYMBOL_FORM = re.compile(r"^\^?[A-Z]{1,5}(?:[-._^][A-Z]{1,2})?$")
 
 
-def table_of(names: Sequence[str], path: str, *, symbol_elsewhere: bool) -> tuple[Table, dict[str, str]]:
+def table_of(
+    names: Sequence[str], path: str, *, symbol_elsewhere: bool, told: Mapping[str, str] | None = None
+) -> tuple[Table, dict[str, str]]:
     """The table that a file is of, and its columns by the table's names.
 
-    symbol_elsewhere : the file of one symbol may be named by it. Raises `FileError` when columns are missing, named
-    twice, or tell no table.
+    symbol_elsewhere : the file of one symbol may be named by it. told : columns that their values tell, by their
+    meaning. Raises `FileError` when columns are missing, named twice, or tell no table.
     """
-    found: dict[str, str] = {}
+    found: dict[str, str] = dict(told or {})
+    twice: dict[str, str] = {}
     for name in names:
-        if plain(name) in found and plain(name):
-            raise FileError(f"{path}: column {printable(name)!r} is there twice", "give every column its own name")
-        found[plain(name)] = name
+        if plain(name) in found and plain(name) and found[plain(name)] != name:
+            twice[found[plain(name)]] = name
+        found.setdefault(plain(name), name)
     # The most demanding first: a file of dividends may name companies, but a listing has no dividends.
     tables = sorted((table for table in all_tables() if table.in_files), key=lambda table: -len(table.needed))
     for table in tables:
@@ -48,6 +62,10 @@ def table_of(names: Sequence[str], path: str, *, symbol_elsewhere: bool) -> tupl
             f"{path}: its columns tell neither {', '.join(others)} nor {last} (found {_listed(names)})",
             "bars need symbol, date, open, high, low, close, volume",
         )
+    for old in columns.values():
+        if old in twice or names.count(old) > 1:
+            shown = printable(twice.get(old, old))
+            raise FileError(f"{path}: column {shown!r} is there twice", "give every column its own name")
     missing = [name for name in table.needed if name not in columns and not _is_made(table, name, columns)]
     if symbol_elsewhere and table.dated and "symbol" in missing:
         missing.remove("symbol")
@@ -59,6 +77,28 @@ def table_of(names: Sequence[str], path: str, *, symbol_elsewhere: bool) -> tupl
     return table, columns
 
 
+def told_by_values(names: Sequence[str], sample: Sequence[Sequence[object]]) -> dict[str, str]:
+    """Columns of dates and symbols that only their values tell, by their meaning: an index without a name holds the
+    dates, or the names of shares are their symbols.
+
+    sample : cells of the first rows.
+    """
+    known = {plain(name) for name in names}
+    found: dict[str, str] = {}
+    for meaning, aliases, usual, form in (
+        ("date", DATE, _NO_NAMES, _DATE_FORM),
+        ("symbol", SYMBOL, (*_NO_NAMES, *_NAMES), _SYMBOL_FORM),
+    ):
+        if known & set(aliases):
+            continue
+        for place, name in enumerate(names):
+            cells = [str(row[place]).strip() for row in sample if place < len(row) and row[place] not in (None, "")]
+            if plain(name) in usual and cells and all(form.match(cell) for cell in cells):
+                found[meaning] = name
+                break
+    return found
+
+
 def carried_by(table: Table, names: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
     """Names of other tables whose value stands in a column of this file of bars, and that column."""
     if table.kept != "history":
@@ -66,7 +106,9 @@ def carried_by(table: Table, names: Sequence[str], columns: Mapping[str, str]) -
     found = {plain(name): name for name in names if name not in columns.values()}
     carried = {}
     for other in all_tables():
-        if other.carried is not None and (old := _first(found, _names_of(other, other.value))):
+        if other.carried is None:
+            continue
+        if (old := _first(found, _names_of(other, other.value))) is not None:
             carried[other.name] = old
     return carried
 
@@ -94,7 +136,11 @@ def note_ignored(names: Sequence[str], shown: str, notes: list[str]) -> None:
 def _columns_of(table: Table, found: dict[str, str]) -> dict[str, str]:
     """The table's columns that a file has, and what they are called there."""
     wanted = {name: _names_of(table, name) for name, one in table.fields.items() if one.names or one.needed}
-    columns = {name: old for name, names in (wanted | dict(table.extras)).items() if (old := _first(found, names))}
+    columns = {
+        name: old
+        for name, names in (wanted | dict(table.extras)).items()
+        if (old := _first(found, names)) is not None
+    }
     # One column is one thing: a time that is the session itself tells no time of day.
     taken = {old for name, old in columns.items() if name not in table.extras}
     return {name: old for name, old in columns.items() if name not in table.extras or old not in taken}

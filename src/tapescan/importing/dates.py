@@ -19,7 +19,8 @@ import polars as pl
 from tapescan.core.errors import FileError, OptionError
 from tapescan.core.text import printable
 from tapescan.core.typing import Ints
-from tapescan.importing.texts import NO_VALUE, place_of
+from tapescan.importing.texts import NO_VALUE, place_of, unquoted
+from tapescan.importing.written import days_in_words, written
 from tapescan.market import calendar
 from tapescan.market.clock import NEW_YORK
 
@@ -53,7 +54,13 @@ _FORMS: tuple[tuple[str, tuple[str, ...]], ...] = (
 _NUMBER = r"^-?\d+(?:\.\d+)?$"
 #: Numbers that are no dates written in digits: unit of an epoch by its size, and days of a spreadsheet.
 _EPOCHS = (("s", 1e8, 1e11), ("ms", 1e11, 1e14), ("us", 1e14, 1e17), ("ns", 1e17, 1e19))
-_EXCEL_ZERO, _EXCEL = dt.date(1899, 12, 30), (10_000.0, 80_000.0)
+#: Days that are counted, and from which on: by spreadsheets, by those of old Macs, by R and Python.
+_COUNTED = (4_000.0, 80_000.0)
+_ZEROS = {
+    "days of a spreadsheet": dt.date(1899, 12, 30),
+    "days since 1904": dt.date(1904, 1, 1),
+    "days since 1970": dt.date(1970, 1, 1),
+}
 _UNITS = {"s": 1_000_000.0, "ms": 1_000.0, "us": 1.0, "ns": 0.001}
 
 _TIMED = (
@@ -186,42 +193,49 @@ def _of_numbers(known: pl.Series, path: str, column: str, reading: DateReading) 
             days = days.set(~_is_known_day(days.cast(pl.Int64)), None).cast(pl.Date)
             names = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
             return _Read(days, scaled % _DAY_US, scaled, f"{names[unit]} since 1970")
-    if size.is_between(*_EXCEL).all():
-        days = (known.floor().cast(pl.Int32, strict=False) + (_EXCEL_ZERO - dt.date(1970, 1, 1)).days).cast(pl.Date)
+    if size.is_between(*_COUNTED).all():
+        days, form = _counted(known.floor().cast(pl.Int32, strict=False))
         clock = ((known - known.floor()) * _DAY_US).round().cast(pl.Int64, strict=False)
-        return _Read(days, clock, _none(len(known)), "days of a spreadsheet")
+        return _Read(days, clock, _none(len(known)), form)
     whole = (known == known.floor()) & (known.abs() < 1e9)
     text = known.set(~whole.fill_null(value=False), None).cast(pl.Int64, strict=False).cast(pl.String)
     return _of_text(text, path, column, reading)
 
 
+def _counted(number: pl.Series) -> tuple[pl.Series, str]:
+    """Counted days, and from when: the reading of which the fewest are no sessions of the exchange as it is known."""
+    known = _sessions()
+    known = known.filter(known >= dt.date(1962, 1, 1)).implode()
+    read = {form: (number + (zero - dt.date(1970, 1, 1)).days).cast(pl.Date) for form, zero in _ZEROS.items()}
+    form = min(read, key=lambda one: int((~read[one].drop_nulls().is_in(known)).sum()))
+    return read[form], form
+
+
 def _of_text(known: pl.Series, path: str, column: str, reading: DateReading) -> _Read:
-    bare = known.str.strip_chars().str.to_lowercase()
-    bare = bare.set(bare.is_in(NO_VALUE), None)
+    bare = written(known)
     if reading.form:
         return _of_given_form(known, reading.form)
     digits = bare.drop_nulls()
     if len(digits) and digits.str.contains(_NUMBER).all():
         numbers = bare.cast(pl.Float64, strict=False)
         size = numbers.drop_nulls().abs()
-        if (size >= 1e8).all() or size.is_between(*_EXCEL).all():
+        if (size >= 1e8).all() or size.is_between(*_COUNTED).all():
             return _of_numbers(numbers, path, column, reading)
         bare = bare.str.replace(r"\.0*$", "")
-    bare = bare.str.replace(r"^(\d{8})[t ](\d{2})(\d{2})(\d{2})", "$1 $2:$3:$4")
     timed = bare.str.extract_groups(_TIMED).struct.unnest()
     has_time = timed["day"].is_not_null()
     day = pl.select(pl.when(has_time).then(timed["day"]).otherwise(bare)).to_series()
     clock = _clock(timed)
-    days, form = _days_of(_normal(day), path, column, reading)
+    days, form = _days_of(days_in_words(day), path, column, reading)
     instant = _instants(days, clock, timed["zone"])
     return _Read(days, clock, instant, form)
 
 
 def _of_given_form(known: pl.Series, form: str) -> _Read:
     try:
-        stamps = known.str.strip_chars().str.to_datetime(form, strict=False, time_unit="us")
+        stamps = unquoted(known).str.to_datetime(form, strict=False, time_unit="us")
         if stamps.is_null().all():
-            stamps = known.str.strip_chars().str.to_date(form, strict=False).cast(pl.Datetime("us"))
+            stamps = unquoted(known).str.to_date(form, strict=False).cast(pl.Datetime("us"))
     except pl.exceptions.PolarsError as error:
         raise OptionError(f"{form!r}: {printable(str(error))}", "as %d/%m/%Y", field="date_format") from error
     if isinstance(stamps.dtype, pl.Datetime) and stamps.dtype.time_zone:
@@ -230,15 +244,6 @@ def _of_given_form(known: pl.Series, form: str) -> _Read:
 
 
 # --- text -------------------------------------------------------------------------------------------------
-
-
-def _normal(day: pl.Series) -> pl.Series:
-    """Without the name of a weekday, and with one space between words."""
-    spelled = day.str.replace(r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? +", "")
-    words = spelled.str.contains(r"[a-z]{3}")
-    apart = spelled.str.replace_all(r"(\d)(?:st|nd|rd|th)\b", "$1").str.replace_all(r"[-/,. ]+", " ")
-    apart = apart.str.replace(r"^(\d{1,2})([a-z]{3,9})(\d{2,4})$", "$1 $2 $3").str.replace(r"\bsept\b", "sep")
-    return pl.select(pl.when(words).then(apart.str.strip_chars()).otherwise(spelled)).to_series()
 
 
 def _clock(timed: pl.DataFrame) -> pl.Series:
@@ -308,7 +313,7 @@ def _told_apart(
         if len(daily) == 1 and len(left) > 1 and min(gap for form, gap in apart.items() if form not in daily) > 20:
             left = daily
     others = pl.Series([text.strip().lower() for text in reading.texts], dtype=pl.String)
-    others = _normal(others.str.replace(_TIMED, "$day")).unique()
+    others = days_in_words(others.str.replace(_TIMED, "$day")).unique()
     others = others.filter(others.str.contains(pattern))
     if len(left) > 1 and len(others):
         read = {form: others.str.to_date(form, strict=False) for form in left}

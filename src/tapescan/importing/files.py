@@ -17,11 +17,11 @@ from tapescan.core.errors import FileError
 from tapescan.core.forks import begin_work
 from tapescan.core.progress import Progress
 from tapescan.core.text import refuse_broken
-from tapescan.importing.columns import carried_by, note_ignored, numeric, table_of
+from tapescan.importing.columns import carried_by, note_ignored, numeric, table_of, told_by_values
 from tapescan.importing.frames import Input, Taken
 from tapescan.importing.layout import HINT_TEXT, Layout
 from tapescan.importing.members import Member, members_of
-from tapescan.importing.readers import ReadAs, open_reader
+from tapescan.importing.readers import ReadAs, Reader, open_reader
 from tapescan.importing.symbols import file_symbol, other_symbol, refuse_two_symbols
 from tapescan.importing.together import plain_layout, read_together, shown_in
 from tapescan.importing.values import Source, finish
@@ -140,7 +140,7 @@ def _read_member(found: Input, member: Member, how: ReadAs, empty: list[str], *,
     """One file's rows. Those of a folder may be empty, or notes for people."""
     try:
         reader = open_reader(member, how)
-        table, columns = _recognised(reader.names, member, how, reader.symbol)
+        table, columns = _recognised(reader, member, how)
     except FileError as error:
         if in_folder and member.kind == "text" and error.hint != HINT_TEXT and _is_prose(member):
             found.notes.append(f"{member.shown}: passed over: it holds text, and no table")
@@ -177,11 +177,12 @@ def _read_member(found: Input, member: Member, how: ReadAs, empty: list[str], *,
     found.taken.append(Taken(member.shown, table.name, reader.form, told, dates, len(frame)))
 
 
-def _recognised(names: Sequence[str], member: Member, how: ReadAs, symbol: str) -> tuple[Table, dict[str, str]]:
-    names = [name for name in names if name not in ("-", "")] if how.columns else list(names)
-    elsewhere = bool(how.symbol or symbol or file_symbol(member.name))
+def _recognised(reader: Reader, member: Member, how: ReadAs) -> tuple[Table, dict[str, str]]:
+    names = [name for name in reader.names if name not in ("-", "")] if how.columns else list(reader.names)
+    elsewhere = bool(how.symbol or reader.symbol or file_symbol(member.name))
+    told = {} if how.columns else told_by_values(names, reader.sample)
     try:
-        return table_of(names, member.shown, symbol_elsewhere=elsewhere)
+        return table_of(names, member.shown, symbol_elsewhere=elsewhere, told=told)
     except FileError as error:
         if elsewhere or "no column for symbol" not in error.what:
             raise

@@ -11,10 +11,11 @@ import polars as pl
 from tapescan.core.errors import FileError
 from tapescan.core.forks import begin_work
 from tapescan.core.text import printable
-from tapescan.importing.columns import carried_by, note_ignored, table_of
+from tapescan.importing.columns import SAMPLE, carried_by, note_ignored, table_of, told_by_values
 from tapescan.importing.readers import ReadAs
 from tapescan.importing.symbols import other_symbol, refuse_two_symbols
 from tapescan.importing.values import Source, finish
+from tapescan.importing.wide import below_another, fields_in_names
 
 __all__ = ["Input", "Taken", "frame_input"]
 
@@ -68,10 +69,13 @@ def frame_input(given: Any, name: str = "the frame", how: ReadAs | None = None) 
     begin_work()
     how = how or ReadAs()
     frame = _as_polars(given, name)
+    if pairs := fields_in_names(frame.columns):
+        frame = below_another(frame, frame.columns, *pairs)
     columns = list(frame.columns)
-    table, found = table_of(columns, name, symbol_elsewhere=bool(how.symbol))
     if frame.is_empty():
         raise FileError(f"{name}: holds no rows", "give at least one")
+    told = told_by_values(columns, frame.head(SAMPLE).rows())
+    table, found = table_of(columns, name, symbol_elsewhere=bool(how.symbol), told=told)
     if other := other_symbol(columns, found):
         refuse_two_symbols(frame, found["symbol"], other, name, first_row=None)
     carried = carried_by(table, columns, found)
@@ -102,13 +106,22 @@ def _as_polars(given: Any, name: str) -> pl.DataFrame:
         if isinstance(given, pl.LazyFrame):
             return given.collect()
         if type(given).__module__.startswith("pandas"):  # column by column, which needs no pyarrow
-            if type(given.columns).__name__ == "MultiIndex" or given.index.name or given.index.names[0]:
-                given = given.reset_index() if given.index.nlevels > 1 or given.index.name else given
-            return pl.DataFrame({str(column): _as_column(given[column]) for column in given.columns})
+            return _of_pandas(given)
         return pl.DataFrame(given)
-    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+    except (TypeError, ValueError, AttributeError, pl.exceptions.PolarsError) as error:
         what = f"{name}: a {type(given).__name__} cannot be read as one: {printable(str(error))}"
         raise FileError(what, "give a polars or pandas frame, or an Arrow table") from error
+
+
+def _of_pandas(given: Any) -> pl.DataFrame:
+    """With its index as a column, but for one that counts the rows. Raises TypeError for a single column."""
+    if not hasattr(given, "columns"):
+        raise TypeError("one column is no table")
+    index = given.index
+    counts = index.nlevels == 1 and index.name is None and index.inferred_type in ("integer", "empty")
+    given = given if counts else given.reset_index()
+    names = [str(column) for column in given.columns]
+    return pl.DataFrame({name: _as_column(given.iloc[:, at]) for at, name in enumerate(names)})
 
 
 def _as_column(values: Any) -> Any:
@@ -118,4 +131,18 @@ def _as_column(values: Any) -> Any:
         return instants.dt.replace_time_zone("UTC").dt.convert_time_zone(str(zone))
     plain = values.to_numpy()
     # pandas keeps days in seconds, which polars does not know.
-    return plain.astype("datetime64[us]") if plain.dtype.kind == "M" else plain
+    if plain.dtype.kind == "M":
+        return plain.astype("datetime64[us]")
+    return _of_objects(values) if plain.dtype.kind == "O" else plain
+
+
+def _of_objects(values: Any) -> pl.Series:
+    """Text, dates or numbers, of any of which some may be missing; what else there is, as text."""
+    cells = [None if missing else one for one, missing in zip(values.tolist(), values.isna(), strict=True)]
+    try:
+        column = pl.Series(cells)
+        if column.dtype != pl.Object:
+            return column
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+        pass  # of several kinds, or of one that polars does not know, as periods
+    return pl.Series([None if cell is None else str(cell) for cell in cells], dtype=pl.String)

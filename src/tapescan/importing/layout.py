@@ -20,6 +20,7 @@ from tapescan.core.errors import FileError, OptionError
 from tapescan.core.text import printable
 from tapescan.importing.numbers import tells_decimal_comma
 from tapescan.importing.texts import plain
+from tapescan.importing.wide import FIELDS, fields_in_names
 from tapescan.tables.registry import all_tables
 
 __all__ = ["HINT_TEXT", "Layout", "decoded", "layout_of"]
@@ -29,9 +30,6 @@ SEPARATORS = ",;\t|"
 _ABOVE, _SAMPLE = 40, 60
 #: Names of columns that a line must have to be the header.
 _FEWEST = 2
-_PRICES = frozenset(
-    ("open", "high", "low", "close", "adjclose", "volume", "dividends", "stocksplits", "capitalgains", "repaired")
-)
 _DATES = ("date", "datetime", "")
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -113,9 +111,12 @@ def layout_of(head: bytes, shown: str, columns: Sequence[str] = (), *, whole: bo
             field="columns",
         )
     sample = _cells(lines[above : above + _SAMPLE], separator)
+    names += ("",) * _empty_behind(sample, len(names))
+    pairs = fields_in_names(names) if named else None
+    names, symbols = pairs or (names, ())
     cells = pl.Series([cell for row in sample for cell in row], dtype=pl.String)
     comma = tells_decimal_comma(cells, apart=separator != ",")
-    return Layout(encoding, separator, names, above, named, comma, at, carriage=carriage, sample=sample)
+    return Layout(encoding, separator, names, above, named, comma, at, symbols, carriage, sample)
 
 
 def decoded(content: bytes, encoding: str, *, final: bool = True) -> str:
@@ -232,15 +233,26 @@ def _wide(lines: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...], int] 
     rows = _cells(list(lines[:3]), ",")
     if len(rows) < 3 or min(len(rows[0]), len(rows[1])) < 3 or len(rows[0]) != len(rows[1]):
         return None
-    fields, symbols = rows[0], rows[1]
-    if not all(plain(cell) in _PRICES for cell in fields[1:]):
+    fields, symbols = _spread(rows[0]), _spread(rows[1])
+    if not all(plain(cell) in FIELDS for cell in fields[1:]):
         fields, symbols = symbols, fields
-    if not all(plain(cell) in _PRICES for cell in fields[1:]) or not all(_has_letter(cell) for cell in symbols[1:]):
+    if not all(plain(cell) in FIELDS for cell in fields[1:]) or not all(_has_letter(cell) for cell in symbols[1:]):
         return None
-    if plain(symbols[0]) not in ("ticker", "symbol", "price", "date", "") or plain(fields[0]) in _PRICES - {""}:
+    if plain(symbols[0]) not in ("ticker", "symbol", "price", "date", "") or plain(fields[0]) in FIELDS:
         return None
-    if {plain(cell) for cell in symbols[1:]} <= _PRICES and len(set(symbols[1:])) > 1:
+    if {plain(cell) for cell in symbols[1:]} <= FIELDS and len(set(symbols[1:])) > 1:
         return None
     third = rows[2]
     named = plain(third[0]) in _DATES and not any(cell.strip() for cell in third[1:]) if third else False
     return ("date", *fields[1:]), ("", *(one.strip() for one in symbols[1:])), 3 if named else 2
+
+
+def _empty_behind(rows: Sequence[tuple[str, ...]], named: int) -> int:
+    """Cells that rows have behind those with a name, where all are empty, as behind a comma at the end of a line."""
+    behind = [row[named:] for row in rows]
+    return max(map(len, behind), default=0) if not any(cell.strip() for cells in behind for cell in cells) else 0
+
+
+def _spread(row: tuple[str, ...]) -> tuple[str, ...]:
+    """Cells with those that spreadsheets leave empty behind the first of several merged ones."""
+    return (row[0], *pl.Series(row[1:], dtype=pl.String).replace("", None).forward_fill().fill_null(""))

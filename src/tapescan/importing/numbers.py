@@ -8,9 +8,9 @@ import polars as pl
 from tapescan.core.errors import FileError
 from tapescan.core.text import printable
 from tapescan.core.typing import Ints
-from tapescan.importing.texts import NO_VALUE, place_of
+from tapescan.importing.texts import NO_VALUE, place_of, unquoted
 
-__all__ = ["numbers_of", "ratios_of", "refuse_wrong", "tells_decimal_comma"]
+__all__ = ["directed", "numbers_of", "ratios_of", "refuse_wrong", "tells_decimal_comma"]
 
 #: What stands before or after an amount in dollars.
 _DOLLARS = r"^(?:us ?\$|usd|\$) ?|(?<=.) ?(?:usd|us ?\$|\$)$"
@@ -18,20 +18,21 @@ _DOLLARS = r"^(?:us ?\$|usd|\$) ?|(?<=.) ?(?:usd|us ?\$|\$)$"
 _FOREIGN = r"[€£¥₹₩₽]|^(?:eur|gbp|gbx|jpy|cad|aud|chf|hk\$|c\$|a\$)|(?:eur|gbp|gbx|jpy|cad|aud|chf)$"
 _SPACES = "[\u00a0\u202f\u2009 '\u2019_]"
 _TIMES = {"k": 1e3, "m": 1e6, "mn": 1e6, "mln": 1e6, "mio": 1e6, "b": 1e9, "bn": 1e9, "t": 1e12, "tn": 1e12}
+#: Words around a ratio: "1-for-10 reverse split", "5% stock dividend", "4 new for 1 old".
+_WORDS = r"(?:forward|reverse|stock|share|split|consolidation|dividend|bonus|shares|new|old|ratio)"
 _RATIO = (
     # new shares, old shares: "4:1", "4/1", "4-for-1", "4 for 1", "1-for-10", "4 to 1"
-    r"^(\d+(?:\.\d+)?) ?(?::|/|[- ]?(?:for|to|-)[- ]?) ?(\d+(?:\.\d+)?)"
-    r"(?: (?:stock split|split|reverse split|reverse|forward))?$"
+    rf"^(?:{_WORDS} )*(\d+(?:\.\d+)?)(?: (?:new|shares))* ?(?::|/|[- ]?(?:for|to|-)[- ]?) ?(\d+(?:\.\d+)?)"
+    rf"(?:[ -]{_WORDS})*$"
 )
 
 
 def tells_decimal_comma(texts: pl.Series, *, apart: bool) -> bool:
     """Whether a comma stands before the decimals in these cells, which hold numbers and other things.
 
-    apart : whether cells stand apart by something else than a comma, as they do where the comma is a decimal one.
+    apart : whether cells stand apart by something else than a comma, as they mostly do where the comma is a decimal
+    one; where they do not, a number with a comma is one in quotes.
     """
-    if not apart:
-        return False
     cells = texts.drop_nulls().str.strip_chars().str.replace_all(_SPACES, "")
     cells = cells.filter(cells.str.contains(r"^[-+$]*\d[\d.,]*[kmbt%]?$"))
     both = cells.filter(cells.str.contains(r"\d[.,].*[.,]\d") & cells.str.contains(",", literal=True))
@@ -43,7 +44,7 @@ def tells_decimal_comma(texts: pl.Series, *, apart: bool) -> bool:
     if commas.str.contains(r",(?:\d{1,2}|\d{4,})[a-z%]?$").any():
         return True
     # Three digits after each comma and no point anywhere: where semicolons part the cells, a decimal comma.
-    return len(commas) > 0 and not cells.str.contains(".", literal=True).any()
+    return apart and len(commas) > 0 and not cells.str.contains(".", literal=True).any()
 
 
 def numbers_of(values: pl.Series, path: str, column: str, *, decimal_comma: bool = False) -> tuple[pl.Series, Ints]:
@@ -92,19 +93,27 @@ def ratios_of(values: pl.Series, path: str, column: str, *, decimal_comma: bool 
     """New shares for one old, from numbers, ``4:1``, ``1-for-10``, ``4/1`` and ``5 %`` (a dividend in shares)."""
     if values.dtype not in (pl.String, pl.Categorical, pl.Enum):
         return numbers_of(values, path, column)
-    text = values.cast(pl.String).str.strip_chars().str.to_lowercase()
+    text = values.cast(pl.String).str.strip_chars().str.to_lowercase().str.replace("\uff1a", ":", literal=True)
     parts = text.str.extract_groups(_RATIO).struct.unnest()
     new, old = (parts[name].cast(pl.Float64, strict=False) for name in parts.columns[:2])
-    percent = text.str.extract(r"^(\d+(?:\.\d+)?) ?%$", 1).cast(pl.Float64, strict=False)
-    known = (new / old).fill_null(1.0 + percent / 100.0)
+    percent = text.str.extract(rf"^(\d+(?:\.\d+)?) ?%(?: {_WORDS})*$", 1).cast(pl.Float64, strict=False)
+    known = directed((new / old).fill_null(1.0 + percent / 100.0), text)
     rest = values.cast(pl.String).set(known.is_not_null(), None)
     numbers, wrong = numbers_of(rest, path, column, decimal_comma=decimal_comma)
     return known.fill_null(numbers), wrong
 
 
+def directed(ratios: pl.Series, words: pl.Series) -> pl.Series:
+    """New shares for one old where a word says which way: a reverse split of 10:1 gives 0.1."""
+    words = words.str.to_lowercase()
+    reverse = words.str.contains("reverse|consolidation").fill_null(value=False) & (ratios > 1.0)
+    forward = words.str.contains("forward").fill_null(value=False) & (ratios < 1.0)
+    return pl.select(pl.when(reverse | forward).then(1.0 / ratios).otherwise(ratios)).to_series().alias(ratios.name)
+
+
 def _cleaned(texts: pl.Series, *, decimal_comma: bool) -> pl.Series:
     """Distinct texts in lower case as numbers; null for what is none."""
-    bare = texts.str.replace_all("\u2212", "-").str.replace(r"^\((.*)\)$", "-$1")
+    bare = unquoted(texts).str.replace_all("\u2212", "-").str.replace(r"^\((.*)\)$", "-$1")
     bare = bare.str.replace(r"^([-+]?)(?:us ?\$|usd|\$) ?", "$1").str.replace(r" ?(?:usd|us ?\$|\$)$", "")
     bare = bare.str.replace_all(_SPACES, "")
     suffix = bare.str.extract(r"\d(k|m|mn|mln|mio|b|bn|t|tn|%)$", 1)

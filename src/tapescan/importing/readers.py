@@ -23,6 +23,7 @@ from tapescan.importing.documents import records_of
 from tapescan.importing.layout import HINT_TEXT, Layout, decoded, layout_of
 from tapescan.importing.members import HEAD, Member, unreadable
 from tapescan.importing.symbols import is_no_symbol, normal_symbols
+from tapescan.importing.wide import below_another
 
 __all__ = ["UNREADABLE", "ReadAs", "Reader", "open_reader", "read_as"]
 
@@ -171,8 +172,8 @@ class _Text:
         self.decimal_comma, self.sample = layout.decimal_comma, layout.sample
         self.first_row: int | None = layout.above + 1
         self._places = {name: place for place, name in reversed(list(enumerate(layout.names)))}
-        fields = tuple(dict.fromkeys(layout.names[1:])) if layout.symbols else ()
-        self.names = ("symbol", layout.names[0], *fields) if layout.symbols else layout.names
+        fields = tuple(name for name in dict.fromkeys(layout.names) if name)
+        self.names = ("symbol", *fields) if layout.symbols else layout.names
         titles = layout.titles
         self.notes: tuple[str, ...] = ()
         if titles:
@@ -184,7 +185,7 @@ class _Text:
         schema = {_cell(place): pl.String() for place in range(len(layout.names))}
         if layout.symbols:
             frame = self._cells(schema, list(schema))
-            return _side_by_side(frame, layout).select(wanted)
+            return below_another(frame, list(schema), layout.names, layout.symbols).select(wanted)
         places = [_cell(self._places[name]) for name in wanted]
         if not layout.decimal_comma:
             typed = {_cell(self._places[name]): kind for name, kind in numbers.items()}
@@ -232,27 +233,6 @@ def _read_csv(
         separator=layout.separator,
         glob=False,
     )
-
-
-def _side_by_side(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
-    """Symbols that stand side by side, one below the other."""
-    parts = []
-    fields = list(dict.fromkeys(layout.names[1:]))
-    for symbol in dict.fromkeys(layout.symbols[1:]):
-        mine = {
-            name: pl.col(_cell(place))
-            for place, (name, other) in enumerate(zip(layout.names, layout.symbols, strict=True))
-            if other == symbol
-        }
-        nothing = pl.lit(None, pl.String)
-        part = frame.select(
-            pl.lit(symbol).alias("symbol"),
-            pl.col(_cell(0)).alias(layout.names[0]),
-            *(mine.get(name, nothing).alias(name) for name in fields),
-        )
-        # Where one symbol has a bar and another has none, its cells are empty.
-        parts.append(part.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in fields)))
-    return pl.concat(parts)
 
 
 def _sheet(member: Member) -> Member:

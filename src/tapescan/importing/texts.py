@@ -9,15 +9,22 @@ import polars as pl
 from tapescan.core.errors import FileError
 from tapescan.core.text import printable
 
-__all__ = ["NO_VALUE", "place_of", "plain", "refuse_no_text"]
+__all__ = ["NO_VALUE", "place_of", "plain", "refuse_no_text", "unquoted"]
 
 #: What stands for "no value" among numbers and dates. Never applied to symbols: NA, NULL and TRUE are tickers.
 NO_VALUE = ("", "na", "n/a", "null", "none", "nan", "nat", "-", "--", "#n/a")
 
 
 def plain(name: str) -> str:
-    """A column name without case, spaces and punctuation, and without a number before it (``4. close``)."""
-    return re.sub(r"[^a-z0-9]", "", re.sub(r"^\d+[a-z]?\.\s*", "", name.lower()))
+    """A column name without case, spaces and punctuation, without a number before it (``4. close``) and without
+    dollars as a unit behind it (``Close (USD)``)."""
+    bare = re.sub(r"\s*[\[(](?:in )?(?:us ?\$|usd|\$|us dollars?)[\])]$", "", name.lower().strip())
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"^\d+[a-z]?\.\s*", "", bare))
+
+
+def unquoted(texts: pl.Series) -> pl.Series:
+    """Without blanks around, and without the marks by which spreadsheets keep text: ``="AAPL"``, ``'AAPL``."""
+    return texts.str.strip_chars().str.replace(r"^(?:=\"(.*)\"|'(.*?)'?)$", "$1$2")
 
 
 def place_of(at: int, first_row: int | None) -> str:

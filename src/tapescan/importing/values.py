@@ -27,6 +27,9 @@ from tapescan.tables.registry import find_table
 
 __all__ = ["Source", "finish"]
 
+#: Words at the begin of a line that sums the others up.
+_SUMS = ("total", "totals", "grand total", "sum", "average", "avg", "mean", "median", "count", "min", "max", "std")
+
 
 @dataclass(frozen=True)
 class Source:
@@ -116,15 +119,34 @@ class _Columns:
         text = np.zeros(len(odd), np.bool_)
         for rows in self.wrong.values():
             text[rows] = True
-        if not (odd.any() or absent.any() or text.any()):
+        named = self.values["symbol"].n_unique() > 1
+        undated = self._undated()
+        if not (odd.any() or absent.any() or text.any() or undated.any()):
             return np.ones(len(odd), np.bool_)
         # A listing has rows of nothing but text; a row of all else has a number or a date.
-        none = (self._empty() & (odd | absent | text)) if self._table.dated else odd | (self._empty() & absent)
-        told = none & (odd | text)
+        empty = self._empty()
+        none = empty | (undated & self._sums_up()) if self._table.dated else odd | (empty & absent)
+        told = none & (odd | text | ~empty | (~absent if named else False))
         if told.any():
             self._tell(told, notes)
         kept: Bools = ~none
         return kept
+
+    def _undated(self) -> Bools:
+        """Rows without a date, of a table of dates."""
+        undated = np.zeros(len(self._frame), np.bool_)
+        if self._table.dated and self._table.known in self.values:
+            undated |= self.values[self._table.known].is_null().to_numpy()
+        return undated
+
+    def _sums_up(self) -> Bools:
+        """Rows in which a word for a sum stands where a symbol or a date does."""
+        sums = np.zeros(len(self._frame), np.bool_)
+        for name in ("symbol", self._table.known):
+            if name in self._frame.columns and self._frame[name].dtype == pl.String:
+                word = self._frame[name].str.strip_chars(" :*").str.to_lowercase()
+                sums |= word.is_in(_SUMS).fill_null(value=False).to_numpy()
+        return sums
 
     def _empty(self) -> Bools:
         """Rows without a number or a date; of a table without dates, without anything."""

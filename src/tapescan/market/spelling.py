@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import polars as pl
 
-__all__ = ["is_dollar", "is_symbol", "normal_spelling", "spelling_key"]
+__all__ = ["CLASSED", "is_dollar", "is_symbol", "normal_spelling", "spelling_key"]
 
 #: Companies whose letter is a share class, not a preferred's series, also behind an underscore: BRK_B.
-_CLASSED = (
+CLASSED = (
     "AKO|BBD|BF|BH|BIO|BRK|CBS|CIG|CRD|CWEN|EBR|FCE|GEF|GTN|HEI|HUB|HVT|JW|LEN|LGF|MKC|MOG|NYLD|PBR|RDS|STZ|TAP|UHAL"
     "|VIA|WSO"
 )
@@ -37,7 +37,18 @@ def is_symbol(symbol: pl.Series) -> pl.Series:
 
 
 #: How vendors write US dollars, lower case; cents and other countries' dollars are not.
-_DOLLARS = ("usd", "us$", "$", "us dollar", "us dollars", "u.s. dollar", "dollar", "dollars", "")
+_DOLLARS = (
+    "usd",
+    "us$",
+    "$",
+    "us dollar",
+    "us dollars",
+    "u.s. dollar",
+    "united states dollar",
+    "dollar",
+    "dollars",
+    "",
+)
 
 
 def is_dollar(currency: pl.Expr) -> pl.Expr:
@@ -58,8 +69,10 @@ def spelling_key(symbol: pl.Series) -> pl.Series:
     # Letters are upper case but for the p of a preferred: KIMpL.
     upper = odd.str.replace(r"^([A-Z]+)p([A-Z]*)$", "$1^$2").str.to_uppercase()
     spelled = (
-        upper.str.replace(rf"^({_CLASSED})_([A-C])$", "$1-$2")
+        upper.str.replace(rf"^({CLASSED})_([A-C])$", "$1-$2")
         .str.replace(r"^([A-Z]+)[-./ ]PR?[-. ]?([A-Z]?)$", "$1^$2")
+        .str.replace(r"_(WS|WTS?|UN|RT)$", "-$1")
+        .str.replace(r"\+$", "-WS")
         .str.replace_all(r"[_$]", "^")
         .str.replace_all(r"[./ +]", "-")
         .str.replace(r"-(?:WT|WTS|W)$", "-WS")

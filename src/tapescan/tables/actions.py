@@ -24,7 +24,12 @@ __all__ = ["check_actions"]
 OUT_OF_RANGE = "out of any range seen"
 
 #: Words for dividends beside the regular ones, and vendors' codes of them: special, long- and short-term gains.
-_SPECIAL = r"(?i)special|extra|supplement|one-?time|\bgains?\b|^(?:sc|lt|st|sd|xs)$|return of capital|liquidat"
+_SPECIAL = {
+    "long": r"(?i)^lt$|long[- ]?term",
+    "short": r"(?i)^st$|short[- ]?term",
+    "capital": r"(?i)return of capital|liquidat",
+    "special": r"(?i)special|extra|supplement|one-?time|irregular|\bgains?\b|^(?:sc|sd|xs|true)$",
+}
 
 
 def check_actions(table: Table, rows: pl.DataFrame, rules: Rules) -> Checked:
@@ -46,9 +51,12 @@ def _judged(rows: pl.DataFrame, value: str, *, splits: bool) -> pl.DataFrame:
     number = pl.col(value)
     dollars = is_dollar(pl.col("currency")) if "currency" in rows.columns else pl.lit(value=True)
     special = (
-        pl.col("kind").str.contains(_SPECIAL).fill_null(value=False)
+        pl.coalesce(
+            *(pl.when(pl.col("kind").str.contains(words)).then(pl.lit(kind)) for kind, words in _SPECIAL.items()),
+            pl.lit("regular"),
+        )
         if "kind" in rows.columns
-        else pl.lit(value=False)
+        else pl.lit("regular")
     )
     rows = rows.with_columns(
         # Sources round a ratio their own way: within a thousandth they say the same.

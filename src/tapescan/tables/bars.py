@@ -21,11 +21,24 @@ _FLOAT, _DATE, _TEXT = pl.Float64(), pl.Date(), pl.String()
 BAR_FIELDS = {
     "symbol": Field(_TEXT, "in the spelling of `market.spelling`", SYMBOL, needed=True),
     "session": Field(_DATE, "date in New York", DATE, needed=True),
-    "open": Field(_FLOAT, "$", ("o", "openprice"), needed=True),
-    "high": Field(_FLOAT, "$", ("h", "highprice"), needed=True),
-    "low": Field(_FLOAT, "$", ("l", "lowprice"), needed=True),
-    "close": Field(_FLOAT, "$", ("c", "closeprice", "closelast", "last", "lastprice", "price"), needed=True),
-    "volume": Field(_FLOAT, "shares", ("vol", "v", "totalvolume", "sharestraded"), needed=True),
+    "open": Field(_FLOAT, "$", ("o", "openprice", "priceopen", "openingprice", "pxopen"), needed=True),
+    "high": Field(_FLOAT, "$", ("h", "highprice", "pricehigh", "highestprice", "pxhigh"), needed=True),
+    "low": Field(_FLOAT, "$", ("l", "lowprice", "pricelow", "lowestprice", "pxlow"), needed=True),
+    "close": Field(
+        _FLOAT,
+        "$",
+        (
+            *("c", "closeprice", "closelast", "last", "lastprice", "latest", "priceclose", "closingprice", "pxlast"),
+            *("closeclosepriceadjustedforsplits", "price"),
+        ),
+        needed=True,
+    ),
+    "volume": Field(
+        _FLOAT,
+        "shares",
+        ("vol", "v", "totalvolume", "sharestraded", "tradingvolume", "volumetraded", "pxvolume"),
+        needed=True,
+    ),
 }
 #: What the store knows besides of a bar; `market.adjust` explains the two days.
 STAMPS = {

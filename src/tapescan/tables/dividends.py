@@ -31,7 +31,8 @@ TABLE = Table(
             "$ a share, in the share basis of adjusted_to",
             (
                 *("dividend", "dividends", "cashamount", "dividendamount", "div", "divcash", "exdividend"),
-                *("cashdividend", "dividendcash", "cashdividends", "dividendpershare", "dps"),
+                *("cashdividend", "dividendcash", "cashdividends", "dividendpershare", "dps", "payoutamount"),
+                *("distribution", "distributionamount", "unadjustedvalue"),
             ),
             needed=True,
         ),
@@ -49,7 +50,7 @@ TABLE = Table(
     in_files=True,
     told=lambda found: {"amount", "ex_date"} <= set(found),
     # Two equal ones of a day, a regular and a special one, are told apart by their type.
-    extras={"kind": ("type", "dividendtype", "distributiontype"), "currency": CURRENCY},
+    extras={"kind": ("type", "dividendtype", "distributiontype", "payouttype", "special"), "currency": CURRENCY},
     carried=(0.0,),
     check=check_actions,
     stamp=_stamp,

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 __all__ = ["CURRENCY", "DATE", "EX_DATE", "SYMBOL"]
 
-SYMBOL = ("symbol", "ticker", "sym", "code", "instrument", "actsymbol", "instrumentcode", "tickersymbol")
+SYMBOL = (
+    "symbol",
+    "ticker",
+    "sym",
+    "code",
+    "instrument",
+    "actsymbol",
+    "instrumentcode",
+    "tickersymbol",
+    "stocksymbol",
+)
 DATE = (
     *("date", "session", "sessiondate", "tradedate", "tradingday", "tradingdate", "datetime", "timestamp", "ts"),
     *("windowstart", "tsevent", "dtyyyymmdd", "pricedate", "quotedate", "dateutc", "begins", "beginsat", "time"),
-    *("day", "t"),
+    *("localtime", "gmttime", "datetimeutc", "timestamputc", "day", "t"),
 )
 EX_DATE = ("exdate", "exdividenddate", "executiondate", "exeffdate", "exdivdate", "effectivedate", "splitdate", *DATE)
 CURRENCY = ("currency", "currencycode", "ccy", "currencyname", "tradingcurrency", "quotecurrency", "cashcurrency")

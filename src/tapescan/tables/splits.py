@@ -18,9 +18,11 @@ _KINDS = "split|forward|reverse|stock dividend"
 
 def _prepare(rows: pl.DataFrame, file: File) -> pl.DataFrame:
     """The ratio of new and old shares, where a file has both; without rows that the file calls something else."""
-    if "ratio" not in rows.columns:
+    if {"new", "old"} <= set(rows.columns):
         new, old = (pl.col(name).cast(pl.Float64, strict=False) for name in ("new", "old"))
-        rows = rows.with_columns(ratio=new / old)
+        said = [pl.col("ratio")] if "ratio" in rows.columns else []
+        # Some vendors' ratio is old for new; what they call the shares is not to be mistaken.
+        rows = rows.with_columns(ratio=pl.coalesce(new / old, *said))
     if "kind" in rows.columns:
         other = pl.col("kind").str.to_lowercase().str.contains(_KINDS).not_().fill_null(value=False)
         if skipped := rows.filter(other).height:
@@ -59,8 +61,8 @@ TABLE = Table(
     # A file of several kinds of actions names the kind; only its splits are taken.
     extras={
         "kind": ("type",),
-        "new": ("splitto", "newshares", "newrate", "forfactor", "to"),
-        "old": ("splitfrom", "oldshares", "oldrate", "fromfactor", "from"),
+        "new": ("splitto", "newshares", "newrate", "tofactor", "numerator", "to"),
+        "old": ("splitfrom", "oldshares", "oldrate", "fromfactor", "forfactor", "denominator", "from"),
     },
     instead={"ratio": ("new", "old")},
     carried=(0.0, 1.0),

@@ -15,6 +15,8 @@ _TEXT = pl.String()
 
 #: Listings of so many rows name some company above this value; one that names none counts in millions.
 _LISTED, _LARGEST = 50, 1e8
+#: How a file says that a mark is set.
+_YES = ("Y", "YES", "TRUE", "T", "1")
 #: No share's whole company changes hands in a day.
 _TURNED = 1.0
 
@@ -29,7 +31,7 @@ def _prepare(rows: pl.DataFrame, file: File) -> pl.DataFrame:
             rows = rows.filter(is_dollar(pl.col("currency")))
     said = pl.col("type") if "type" in rows.columns else pl.lit(None, pl.String)
     marks = [
-        pl.when(pl.col(name).str.to_uppercase() == "Y").then(pl.lit(word))
+        pl.when(pl.col(name).str.to_uppercase().is_in(_YES)).then(pl.lit(word))
         for name, word in (("test", "TEST"), ("etf", "ETF"), ("nextshares", "ETF"))
         if name in rows.columns
     ]
@@ -58,7 +60,9 @@ TABLE = Table(
     title="the listing, and what it was before",
     fields={
         "symbol": Field(_TEXT, "in the spelling of `market.spelling`", SYMBOL, needed=True),
-        "name": Field(_TEXT, "of the security", ("company", "companyname", "securityname", "title")),
+        "name": Field(
+            _TEXT, "of the security", ("company", "companyname", "securityname", "title", "security", "description")
+        ),
         "exchange": Field(_TEXT, "on which it is listed", ("listingexchange", "market", "primaryexchange")),
         "sector": Field(_TEXT, "`market.universe` brings it to one set of names", ("gicssector",)),
         "industry": Field(_TEXT, "as the source has it", ("gicsindustry",)),
