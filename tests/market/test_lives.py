@@ -246,6 +246,17 @@ def test_what_nobody_took_along_is_read_no_more(store: Store) -> None:
     assert store.known().bars(symbols=["META"])["close"].to_list() == [*facebook["close"], *after["close"]]
 
 
+def test_a_history_given_whole_under_the_new_symbol_stays(store: Store) -> None:
+    """A vendor gives all of it as META, and a list of changes says FB to META: nothing is lost."""
+    whole = history("META", 300, seed=9)
+    paid = pl.DataFrame({"symbol": ["META"], "ex_date": [whole["session"][100]], "amount": [0.5]})
+    tapescan.import_bars(renames(("FB", "META", str(whole["session"][236]))), paid, store=stored(store, whole))
+    known = store.known()
+    assert known.bars(symbols=["META"])["session"].to_list() == whole["session"].to_list()
+    assert known.bars(symbols=["META"], sessions=100)["session"].to_list() == whole["session"][-100:].to_list()
+    assert known.read("dividends")["symbol"].to_list() == ["META"]
+
+
 def test_chains_and_circles_end() -> None:
     chain = pl.DataFrame(
         {

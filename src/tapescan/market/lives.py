@@ -130,7 +130,9 @@ def _in_one_basis(bars: pl.DataFrame, splits: pl.DataFrame, as_of: dt.date) -> p
     return adjust_bars(bars, mine, mine.clear(), as_of) if stamps and len(mine) else bars
 
 
-def _by_identifier(bars: pl.DataFrame, splits: pl.DataFrame, as_of: dt.date, identified: pl.DataFrame) -> pl.DataFrame:
+def _by_identifier(
+    bars: pl.DataFrame, splits: pl.DataFrame, as_of: dt.date, identified: pl.DataFrame
+) -> pl.DataFrame:
     """The life begins after the longest pause in the days within which the company changed, or where none is longer
     than a holiday, at the largest jump. A share that goes on trading at its price is that of a holding company, which
     took the place of the one before.

@@ -20,7 +20,10 @@ def suspect_bars(known: KnownStore, bars: pl.DataFrame, ranges: pl.DataFrame | N
     found = find_suspects(bars, known.read("splits"), ranges)
     if found.is_empty() or "accepted" not in known:
         return found
-    accepted = known.read("accepted").join(found, on=["symbol", "session"], how="semi")
+    accepted = known.read("accepted")
+    # Under the symbol that the share had when it was accepted; the values say that it is the same bar.
+    accepted = pl.concat([accepted, known.under_names_of_now(accepted, "session")]).unique(maintain_order=True)
+    accepted = accepted.join(found, on=["symbol", "session"], how="semi")
     if accepted.is_empty():
         return found
     real = stored_of(known, accepted).join(accepted, on=list(BAR_COLUMNS), how="semi")

@@ -23,7 +23,7 @@ from tapescan.core.settings import Adjustment
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.lives import begun_anew, changed_companies, of_their_life
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
-from tapescan.market.renames import former_symbols, renamed, spans_of
+from tapescan.market.renames import former_symbols, given_whole, renamed, spans_of
 from tapescan.store.table import StoredTable, store_errors
 from tapescan.store.versions import version_of
 from tapescan.tables.definition import Table
@@ -108,7 +108,17 @@ class KnownStore:
     @cached_property
     def _spans(self) -> pl.DataFrame:
         """How stored symbols are read, as known by the day."""
-        return spans_of(self.read("renames"))
+        renames = self.read("renames")
+        if renames.is_empty() or "bars" not in self:
+            return spans_of(renames)
+        concerned = pl.col("symbol").is_in(pl.concat([renames["symbol"], renames["former"]]).unique().to_list())
+        with store_errors(self.path, "read bars of"):
+            bars = self._open("bars").scan().filter(concerned).select("symbol", "session").collect()
+        return spans_of(renames, given_whole(renames, bars))
+
+    def under_names_of_now(self, rows: pl.DataFrame, day: str) -> pl.DataFrame:
+        """Rows under the symbols that their companies have on the store's day. day : their column of days."""
+        return renamed(rows.lazy(), self._spans, day).collect()
 
     # --- bars -------------------------------------------------------------------------------------------
 
