@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from tapescan.market import calendar
+from tapescan.market.spelling import normal_spelling
 from tapescan.store import Step, Store
 
 __all__ = ["DAYS", "NAMES", "PRICES", "Put", "actions", "changed", "clean_bars", "no", "put_into", "split_raw"]
@@ -66,6 +67,11 @@ def put_into(store: Store) -> Put:
     """What adds rows to a store."""
 
     def put(source: str, *, beside: bool = False, **rows: pl.DataFrame) -> Store:
+        # As vendors' rows are: in our spelling.
+        named = {name: one for name, one in rows.items() if "symbol" in one.columns}
+        rows |= {
+            name: one.with_columns(normal_spelling(one["symbol"]).alias("symbol")) for name, one in named.items()
+        }
         store.add(rows, source, step=Step("test", next(_numbers)), beside=beside)
         return store
 

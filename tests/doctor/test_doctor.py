@@ -15,6 +15,7 @@ import pytest
 from tapescan.core.errors import OptionError, StoreError
 from tapescan.doctor.examine import Diagnosis, examine
 from tapescan.market.quality import BAR_COLUMNS
+from tapescan.market.spelling import normal_spelling
 from tapescan.simulation.market import simulate
 from tapescan.store import Store
 from tests.doctor.planted import DAYS, PRICES, Put, actions, changed, clean_bars, no, put_into, split_raw
@@ -37,7 +38,7 @@ def test_a_clean_simulated_market_has_no_defect_but_its_halts(put: Put) -> None:
     assert set(found.defects) == {"gaps"}
     halted = found.gaps["symbol"].unique()
     assert 5 <= len(halted) <= 60
-    thin = market.truth.symbols.filter("thin")["symbol"]
+    thin = normal_spelling(market.truth.symbols.filter("thin")["symbol"])
     assert (
         halted.filter(~halted.is_in(thin.implode())).len()
         == found.gaps.filter(~pl.col("symbol").is_in(thin.implode())).height

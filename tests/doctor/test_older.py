@@ -85,6 +85,15 @@ def test_other_spellings_become_one_share(store: Store) -> None:
     assert tapescan.mend_store(store).done
 
 
+def test_names_of_files_become_the_symbols_that_they_tell(store: Store) -> None:
+    nvidia = history("NVDA", 120, 2)[:5]
+    wrong = pl.concat([nvidia.with_columns(symbol=pl.lit("daily^NVDA")), history("TSLA^US^D", 9, 3)])
+    put(store, "bars", wrong)
+    assert kinds(store)["spelling"]["examples"] == "TSLA^US^D for TSLA, daily^NVDA for NVDA"
+    tapescan.mend_store(store)
+    assert store.known().newest()["symbol"].to_list() == ["AAPL", "BRK.B", "MSFT", "NVDA", "SPY", "TSLA"]
+
+
 def test_a_row_that_says_something_else_goes_to_the_quarantine(store: Store) -> None:
     own = store.known().bars(symbols=["AAPL"])
     put(store, "bars", history("aapl", 5, 77))

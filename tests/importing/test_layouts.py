@@ -305,7 +305,8 @@ def test_a_bomb_is_refused_before_it_fills_the_memory(
     bomb = (HEADER + 60_000 * "A,2024-03-08,10,11,9,10.5,100\n").encode()
     (tmp_path / "x.csv.gz").write_bytes(gzip.compress(bomb))
     (tmp_path / "x.zip").write_bytes(zipped(x=bomb.decode()))
-    for name in ("x.csv.gz", "x.zip"):
+    BARS.select(pl.all().repeat_by(60).explode()).write_excel(tmp_path / "x.xlsx")
+    for name in ("x.csv.gz", "x.zip", "x.xlsx"):
         with pytest.raises(FileError, match="unpacks to more than 1 MB, which the free memory cannot take"):
             import_files(store, [tmp_path / name])
     frame = BARS.select(pl.all().repeat_by(100).explode())

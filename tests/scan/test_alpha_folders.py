@@ -16,7 +16,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tapescan.api import load_market, scan_market
-from tapescan.core.errors import OptionError
+from tapescan.core.errors import OptionError, StoreError
 from tapescan.history.market import Market, models_folder, simulated_market
 from tapescan.importing.importing import import_files
 from tapescan.models.forecast import load_models
@@ -111,17 +111,12 @@ def test_what_was_tried_since_counts_against_a_model(store: Store) -> None:
     assert gates(scan_market(store, models=Path(store.path) / "elsewhere")) == {"xgboost_5": 0.0, "xgboost_10": 0.5}
 
 
-def test_trials_that_cannot_be_counted_leave_the_scan_and_let_no_model_count(store: Store) -> None:
-    without = scan_market(store, models=False)
+def test_trials_that_cannot_be_counted_are_named_with_the_way_back(store: Store) -> None:
     shutil.rmtree(Path(store.path, "trials"))
     (Path(store.path, "trials") / "_delta_log").mkdir(parents=True)
     (Path(store.path, "trials") / "_delta_log" / f"{0:020}.json").write_text("nonsense")
-    found = scan_market(store)
-    assert_frame_equal(plain(found), without.frame, check_exact=True)
-    notes = [note for note in found.notes if note not in without.notes]
-    assert len(notes) == 3
-    assert "cannot read table trials of the store" in notes[0]
-    assert all("what was tried cannot be counted" in note for note in notes[1:])
+    with pytest.raises(StoreError, match=r"commit 0 of the table trials was done; .*`tapescan doctor --repair"):
+        scan_market(store)
 
 
 def test_models_of_another_store_are_refused_in_a_stores_own_folder(store: Store, tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ def test_the_versions_it_says_are_those_that_it_read(store: Store, monkeypatch: 
 
     def interrupted(self: Store, *arguments: object, **more: object) -> object:
         known = opened(self, *arguments, **more)  # type: ignore[arg-type]
+        monkeypatch.undo()  # an import asks for it, too
         correct(store)
         return known
 

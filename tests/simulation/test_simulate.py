@@ -151,8 +151,10 @@ def test_prices_are_on_their_tick_and_volumes_whole(clean: Clean) -> None:
 
 
 def test_every_kind_of_dirt_is_there_and_little_of_it(market: SimulatedMarket, clean: Clean) -> None:
-    # Absurd sizes are not among the simulated dirt: they are written, not drawn, in test_quality.
-    assert set(clean.refused["reason"]) == set(quality.REASONS) - {quality.TOO_LARGE}
+    # Absurd sizes are not among the simulated dirt: they are written, not drawn, in test_quality; nor is what only
+    # files have.
+    of_files = {quality.TOO_LARGE, quality.NO_SYMBOL, quality.NOT_DOLLARS, quality.NOT_DAILY}
+    assert set(clean.refused["reason"]) == set(quality.REASONS) - of_files
     copies = len(market.bars) - len(clean.good) - len(clean.refused)
     assert copies > 0
     assert 0.5e-4 < len(clean.refused) / len(market.bars) < 2e-4

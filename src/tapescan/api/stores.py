@@ -94,6 +94,9 @@ def import_bars(
     store: Place = None,
     adjusted: Adjustment = "none",
     adjusted_to: Day = None,
+    symbol: str = "",
+    date_format: str = "",
+    gather: bool = False,
     progress: Progress = silent,
 ) -> ImportReport:
     """Import data frames as `import_files` does files: the same columns, the same rules, the same refusals.
@@ -105,11 +108,12 @@ def import_bars(
     The others as in `import_files`.
     """
     from tapescan.importing.importing import import_frames
+    from tapescan.importing.readers import read_as
 
     through = parse_date(adjusted_to, "adjusted_to")
-    return import_frames(
-        open_store(store, made=False), frames, adjusted=adjusted, adjusted_to=through, progress=progress
-    )
+    how = read_as((), symbol, date_format, gather=gather)
+    place = open_store(store, made=False)
+    return import_frames(place, frames, adjusted=adjusted, adjusted_to=through, how=how, progress=progress)
 
 
 def sync_store(

@@ -76,7 +76,8 @@ def _symbols(store: Store, table: Table) -> list[str]:
     """Symbols in our spelling, and none that is none."""
     opened = StoredTable(store.path, table)
     symbols = opened.scan().select(pl.col("symbol").unique()).collect()["symbol"].drop_nulls()
-    wrong, none = other_spelling(symbols), symbols.filter(~is_symbol(symbols))
+    wrong = other_spelling(symbols)
+    none = symbols.filter(~is_symbol(symbols) & ~symbols.is_in(wrong["symbol"].implode()))
     if wrong.is_empty() and none.is_empty():
         return []
     concerned = [*wrong["symbol"], *none, *wrong["right"]]

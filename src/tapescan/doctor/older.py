@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from tapescan.importing.symbols import file_symbol
 from tapescan.market import calendar
 from tapescan.market.quality import BAR_COLUMNS, spacing
 from tapescan.market.spelling import is_symbol, normal_spelling
@@ -78,7 +79,12 @@ def find_older(
 def other_spelling(symbols: pl.Series) -> pl.DataFrame:
     """symbol, right of those that are symbols but not in our spelling."""
     right = normal_spelling(symbols)
-    usable = is_symbol(symbols) & is_symbol(right) & (right != symbols)
+    # Names of files that an older version took for symbols: daily_AAPL.csv became DAILY^AAPL.
+    tailed = symbols.filter(symbols.str.contains(r"\^[A-Za-z0-9]{2,}"))
+    named = [file_symbol(name.replace("^", "_")) for name in tailed]
+    of_files = {name: symbol for name, symbol in zip(tailed, named, strict=True) if symbol}
+    right = symbols.replace_strict(of_files, default=right, return_dtype=pl.String) if of_files else right
+    usable = is_symbol(right) & (right != symbols)
     return pl.DataFrame({"symbol": symbols, "right": right}).filter(usable)
 
 
@@ -106,7 +112,7 @@ def _symbols(known: KnownStore, stored: pl.DataFrame) -> list[tuple[str, int, in
     if len(wrong):
         shown = [f"{symbol} for {right}" for symbol, right, _ in wrong.head(3).rows()]
         found.append(_row("spelling", int(wrong["rows"].sum()), len(wrong), shown))
-    none = counted.filter(~is_symbol(counted["symbol"]))
+    none = counted.filter(~is_symbol(counted["symbol"])).join(wrong, on="symbol", how="anti")
     if len(none):
         found.append(
             _row("no symbol", int(none["rows"].sum()), len(none), [repr(s)[:40] for s in none["symbol"].head(3)])

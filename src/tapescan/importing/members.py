@@ -86,7 +86,7 @@ def members_of(file: Path, shown: str) -> Iterator[Member]:
                 name = file.name.rsplit(".", 1)[0] if file.suffix.lower() in (".gz", ".bz2", ".xz") else file.name
                 yield _member(name, shown, None, content, content[:HEAD])
                 return
-        if head.startswith(b"PK\x03\x04") and not _is_workbook(file):
+        if head.startswith(b"PK\x03\x04") and not _is_workbook(file, shown):
             yield from _of_archive(file, shown)
             return
     except _DAMAGED as error:
@@ -120,10 +120,16 @@ def _kind(name: str, head: bytes) -> Kind:
     return "text"
 
 
-def _is_workbook(file: Path) -> bool:
+def _is_workbook(file: Path, shown: str) -> bool:
+    """Whether an archive is a spreadsheet, which is read as a whole. Raises `FileError` for one that is too large."""
     with zipfile.ZipFile(file) as archive:
-        names = set(archive.namelist())
-    return "[Content_Types].xml" in names or "content.xml" in names
+        entries = archive.infolist()
+    names = {one.filename for one in entries}
+    if "[Content_Types].xml" not in names and "content.xml" not in names:
+        return False
+    if sum(one.file_size for one in entries) > (limit := _limit()):
+        raise _too_large(shown, limit)
+    return True
 
 
 def _of_archive(file: Path, shown: str) -> Iterator[Member]:
@@ -155,13 +161,20 @@ def _unpacked(stream: IO[bytes], packing: str, shown: str) -> bytes:
 
 
 def _read_bounded(stream: IO[bytes], shown: str) -> bytes:
-    limit = max(_LEAST, free_memory() // _SHARE)
+    limit = _limit()
     found = bytearray()
     while part := stream.read(_STEP):
         found += part
         if len(found) > limit:
-            raise FileError(
-                f"{shown}: unpacks to more than {limit >> 20:,} MB, which the free memory cannot take",
-                "give it in parts, as a file a year",
-            )
+            raise _too_large(shown, limit)
     return bytes(found)
+
+
+def _limit() -> int:
+    """Bytes that may be unpacked."""
+    return max(_LEAST, free_memory() // _SHARE)
+
+
+def _too_large(shown: str, limit: int) -> FileError:
+    what = f"{shown}: unpacks to more than {limit >> 20:,} MB, which the free memory cannot take"
+    return FileError(what, "give it in parts, as a file a year")

@@ -20,7 +20,8 @@ _CLASSED = (
 #: The longest symbol: an option-like name of a security that no exchange lists is longer.
 _LONGEST = 16
 #: Letters and digits in parts, between them one mark; ``^`` before an index (^GSPC) and after a preferred (ETI^).
-_PLAUSIBLE = r"^\^?[A-Za-z0-9]+(?:[.^/=_$-][A-Za-z0-9]+)*[\^#]?$"
+#: The series of a preferred has one letter, or two: a longer tail is a file's name (daily_AAPL).
+_PLAUSIBLE = r"^\^?[A-Za-z0-9]+(?:[./=-][A-Za-z0-9]+|[\^_$][A-Za-z0-9]{1,2})*[\^#]?$"
 
 
 def is_symbol(symbol: pl.Series) -> pl.Series:

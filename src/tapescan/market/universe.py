@@ -201,6 +201,9 @@ _FUND_NAME = (
     r"|\btax-(?:advantaged?|managed)\b|\bpremium income\b|\bdebt strategies\b|\bbond\b.*\btrust\b|\bglobal dividend\b"
 )
 
+#: Symbols of what is not there yet.
+_WHEN_ISSUED = r"^[A-Z]{4}V$|-WI$|WI$|#$"
+
 #: Symbols that exchanges keep for tests, whatever is said of them.
 _TEST = r"^(?:Z[A-Z]ZZT|Z(?:TEST|TST|BZX|EXIT|IEXT|VV|XIET|VZZC)|[ACMNP]TEST(?:-[A-Z])?)$"
 
@@ -256,8 +259,13 @@ def build_universe(listing: pl.DataFrame | None, symbols: Sequence[str]) -> pl.D
             pl.col(facts).fill_null("")
         )
     # One pass after the other: an expression that is asked for twice would be computed twice.
+    # Nasdaq's names say it long after: without its mark in the symbol the share is there.
+    told = pl.col("name").str.to_lowercase()
     lowered = rows.with_columns(
-        pl.col("name").str.to_lowercase().alias("lower name"),
+        pl.when(pl.col("key").str.contains(_WHEN_ISSUED))
+        .then(told)
+        .otherwise(told.str.replace(r" *\b(?:when[- ]?(?:issued|distributed)|ex-distribution)\b", ""))
+        .alias("lower name"),
         pl.col("industry").str.to_lowercase().alias("lower industry"),
     )
     witnesses = lowered.with_columns(

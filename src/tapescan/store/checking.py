@@ -80,7 +80,7 @@ def quarantined(table: Table, refused: pl.DataFrame) -> pl.DataFrame:
     rows = refused.with_columns(reason=reason, kind=pl.lit(table.name))
     if "symbol" in rows.columns:
         rows = rows.with_columns(clean_text(rows["symbol"]).str.slice(0, _SHOWN))
-    if table.known and table.known != "session":
+    if table.known in rows.columns and table.known != "session":
         rows = rows.with_columns(session=pl.col(table.known))
     place = find_table("quarantine")
     return in_form(place, rows).drop("imported_at")

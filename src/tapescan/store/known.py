@@ -58,7 +58,9 @@ class KnownStore:
 
     def at_newest_session(self) -> KnownStore:
         """The same as of the close of its newest session."""
-        return KnownStore(self.path, self.versions, self.newest_session, self.since)
+        found = KnownStore(self.path, self.versions, self.newest_session, self.since)
+        found.__dict__["sessions"] = self.sessions  # the same ones: read once
+        return found
 
     # --- any table --------------------------------------------------------------------------------------
 
