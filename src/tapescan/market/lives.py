@@ -1,7 +1,8 @@
 """Lives of a symbol: a ticker that one company gave up and another took begins anew with the other's first bar.
 
-Told by the listing, where its identifier changes and the bars do not simply go on, or by the bars themselves: a break of two months after which the
-price, adjusted for splits, is another one. A share that resumes where it stopped is the same share.
+Told by the listing, where its identifier changes and the bars do not simply go on, or by the bars themselves: a break
+of two months after which the price, adjusted for splits, is another one. A share that resumes where it stopped is the
+same share.
 """
 
 from __future__ import annotations
