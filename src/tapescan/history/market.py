@@ -28,7 +28,7 @@ from tapescan.market.suspect import BEFORE, SUSPECTS, find_suspects
 from tapescan.market.universe import build_universe, listing_numbers, spelling_key
 from tapescan.simulation.market import SimulatedMarket, simulate
 from tapescan.store import KnownStore, Store
-from tapescan.store.accepted import suspect_bars
+from tapescan.store.accepted import suspect_bars, wrong_alone
 from tapescan.store.table import is_remote
 from tapescan.tables.definition import Table
 from tapescan.tables.registry import stored_tables
@@ -124,12 +124,13 @@ def market_of_store(
     listing = known.read("symbols")
     # What is told hangs no more on what is asked for than what is a fund.
     recent = known.sessions.tail(QUIET_SESSIONS - BEFORE)[0]
+    suspects, splits = suspect_bars(known, bars), known.read("splits").filter(pl.col("ex_date") >= recent)
     notes = (
         *_calendar_notes(newest, as_of),
         *_thin_notes(dated, newest),
         *_life_notes(lives.filter(pl.col("begin") >= recent)),
         *_listing_notes(listing, newest),
-        *(misfit_note(bars, known.read("splits").filter(pl.col("ex_date") >= recent)) if adjust != "none" else ()),
+        *(misfit_note(bars, splits, wrong_alone(known, suspects, splits)) if adjust != "none" else ()),
     )
     versions = {table.name: known.versions[table.name] for table in stored_tables() if _is_scanned(table, known)}
     provenance = {"store": versions, "adjust": adjust}
@@ -141,7 +142,6 @@ def market_of_store(
     if inside is not None and through is not None:
         universe = universe.join(inside, on="symbol", how="left", maintain_order="left")
         market = replace(market, notes=(*market.notes, _basis_note(inside, through, newest)))
-    suspects = suspect_bars(known, bars)
     market = replace(
         market, universe=universe, models=models_folder(store), adjust=adjust, store=store, suspects=suspects
     )

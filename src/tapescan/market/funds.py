@@ -56,7 +56,7 @@ KNOWN_FUNDS = frozenset(_NAMES.split())
 
 
 def funds_among(
-    symbols: pl.Series, bars: pl.DataFrame, sessions: pl.Series, market: pl.Series | None = None
+    symbols: pl.Series, bars: pl.DataFrame, sessions: pl.Series, market: pl.DataFrame | None = None
 ) -> pl.Series:
     """Which of some symbols without a known type are funds, by name or by what their bars show.
 
