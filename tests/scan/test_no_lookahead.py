@@ -87,14 +87,14 @@ def frames_of_changes() -> dict[str, pl.DataFrame]:
     for name, day in ((names[6], -90), (names[7], -61), (names[7], -60), (names[8], -10)):
         wrong = (pl.col("symbol") == name) & (pl.col("session") == days[day])
         bars = bars.with_columns(high=pl.when(wrong).then(pl.col("high") * 12.0).otherwise("high"))
-    first = listing.with_columns(as_of=pl.lit(days[0]))
+    oldest = listing.with_columns(as_of=pl.lit(days[0]))
     others = [
         listing.filter(pl.col("symbol").is_in(names[9 + at : 29 + at])).with_columns(
             sector=pl.lit(sector), as_of=pl.lit(days[day])
         )
         for at, day, sector in ((0, -110, "Energy"), (10, -50, "Materials"), (5, -15, "Utilities"))
     ]
-    return frames | {"bars": bars, "listing": pl.concat([first, *others]), "renames": changes}
+    return frames | {"bars": bars, "listing": pl.concat([oldest, *others]), "renames": changes}
 
 
 CHANGES_DAY = dt.date(2025, 9, 30)

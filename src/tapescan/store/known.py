@@ -184,9 +184,13 @@ class KnownStore:
         nothing = pl.DataFrame(schema={"symbol": pl.String, "factor": pl.Float64})
         if through is None:
             return nothing, None
-        later = KnownStore(self.path, self.versions, None).read("splits").filter(pl.col("ex_date") > day)
-        inside = later.join(stamps, on="symbol").filter(pl.col("ex_date") <= pl.col("adjusted_to"))
-        return inside.group_by("symbol").agg(factor=pl.col("ratio").product()), through
+        later = KnownStore(self.path, self.versions, None)
+        splits = later.read("splits").filter(pl.col("ex_date") > day)
+        # A later split is recorded under the symbol of later.
+        dated = stamps.with_columns(pl.col("symbol").alias("then"), session=pl.lit(day))
+        stamps = later.under_names_of_now(dated, "session")
+        inside = splits.join(stamps, on="symbol").filter(pl.col("ex_date") <= pl.col("adjusted_to"))
+        return inside.group_by(symbol="then").agg(factor=pl.col("ratio").product()), through
 
     def lives(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Where symbols among these bars (as stored, sorted) began anew, as `market.lives.begun_anew` gives it."""

@@ -83,7 +83,7 @@ def _purpose(table: StoredTable, version: int) -> str:
         assert table.delta is not None
         found = next((one for one in table.delta.history() if one.get("version") == version), {})
         seal = found.get(SEAL)
-        return str(seal.get("purpose", "")) if isinstance(seal, dict) else MEND if f'"{MEND}"' in str(seal) else ""
+        return str(seal.get("purpose", "")) if isinstance(seal, dict) else ""
     try:
         commit = read_commit(table.path, version)
     except FileNotFoundError:  # a checkpoint stands for it
