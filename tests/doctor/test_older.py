@@ -103,6 +103,64 @@ def test_a_row_that_says_something_else_goes_to_the_quarantine(store: Store) -> 
     assert set(store.known().refused("bars")["reason"]) == {"conflicting duplicate"}
 
 
+def test_an_action_that_says_something_else_goes_to_the_quarantine(store: Store) -> None:
+    day = dt.date(2024, 8, 31)
+    splits = pl.DataFrame(
+        {"symbol": ["AAPL", "aapl", "brk-b", "BRK/B"], "ex_date": day, "ratio": [4.0, 2.0, 3.0, 5.0]}
+    )
+    put(store, "splits", splits)
+    mended = tapescan.mend_store(store)
+    known = store.known()
+    assert known.read("splits").select("symbol", "ratio").rows() == [("AAPL", 4.0), ("BRK.B", 3.0)]
+    assert known.refused("splits").select("symbol", "reason").rows() == [
+        ("AAPL", "splits: conflicting duplicate, ratio 2.0"),
+        ("BRK.B", "splits: conflicting duplicate, ratio 5.0"),
+    ]
+    assert any("2 of them differ" in line for line in mended.done)
+
+
+def test_bars_of_two_other_spellings_are_not_lost(store: Store) -> None:
+    put(store, "bars", pl.concat([history("brk-b", 125, 4)[-5:], history("BRK/B", 125, 5)[-5:]]))
+    days = history("x", 125, 4)["session"][-5:].to_list()
+    put(store, "bars", pl.concat([history("goog.a", 125, 4)[-5:], history("GOOG/A", 125, 5)[-5:]]))
+    tapescan.mend_store(store)
+    known = store.known()
+    assert known.bars(symbols=["GOOG.A"])["session"].to_list() == days
+    refused = known.refused("bars")
+    assert dict(refused.group_by("symbol").len().rows()) == {"BRK.B": 10, "GOOG.A": 5}
+
+
+def test_what_came_after_a_mending_outlives_its_undoing(store: Store) -> None:
+    before = store.known().bars(adjust="none")
+    odd = history("x", 1, 9).with_columns(session=pl.lit(dt.date(2025, 7, 6)), symbol=pl.lit("MSFT"))
+    put(store, "bars", pl.concat([history("tsla", 30, 9), odd]))
+    put(store, "splits", pl.DataFrame({"symbol": ["aapl"], "ex_date": [dt.date(2020, 8, 31)], "ratio": [4.0]}))
+    mended = tapescan.mend_store(store)
+    later = pl.concat([history("NEW", 20, 12), history("TSLA", 30, 13)[-2:]])  # two of its bars are corrected
+    tapescan.import_bars(
+        later, pl.DataFrame({"symbol": ["MSFT"], "ex_date": [dt.date(2019, 1, 2)], "ratio": [2.0]}), store=store
+    )
+    quarantined = store.known().read("quarantine").height
+    assert quarantined == 1
+    assert set(tapescan.undo_mending(mended.before, store)) == {"bars", "splits"}
+    found = store.known().bars(adjust="none")
+    own = before.join(odd, on=["symbol", "session"], how="anti", maintain_order="left")
+    assert_frame_equal(
+        found.filter(~pl.col("symbol").is_in(["NEW", "TSLA", "tsla"])).join(
+            odd, on=["symbol", "session"], how="anti", maintain_order="left"
+        ),
+        own,
+    )
+    assert found.filter(symbol="NEW").height == 20
+    assert found.filter(symbol="tsla")["close"].to_list() == history("tsla", 30, 9)["close"].to_list()
+    assert found.filter(symbol="TSLA")["close"].to_list() == later["close"][-2:].to_list()
+    assert found.filter(session=dt.date(2025, 7, 6))["symbol"].to_list() == ["MSFT"]
+    assert store.known().read("splits")["symbol"].to_list() == ["MSFT", "aapl"]
+    # Again, there is nothing left to undo.
+    assert store.known().versions == (now := store.versions())
+    assert tapescan.undo_mending(now, store) == []
+
+
 def test_footers_and_closed_days_go_to_the_quarantine(store: Store) -> None:
     before = store.known().bars()
     footer = bars("x", 1, 1).with_columns(symbol=pl.lit("Downloaded from Somewhere.com as of 07-09-2025"))
@@ -175,7 +233,7 @@ def test_the_command(store: Store) -> None:
     assert mended.returncode == 0
     assert "aapl is AAPL" in mended.stdout
     undo = mended.stdout.split("--undo ")[1].split()[0]
-    assert run("doctor", "--store", store.path, "--undo", undo).stdout.strip() == "bars: as it was"
+    assert run("doctor", "--store", store.path, "--undo", undo).stdout.strip() == "bars: put back"
     assert "aapl" in store.known().newest()["symbol"].to_list()
 
 

@@ -9,8 +9,10 @@ import numpy as np
 import polars as pl
 
 import tapescan
+from tapescan.history.market import market_of_store
 from tapescan.market.calendar import sessions as exchange_sessions
 from tapescan.market.funds import KNOWN_FUNDS, funds_among
+from tapescan.store import Store
 
 DAYS = pl.Series("session", exchange_sessions(dt.date(2024, 1, 2), dt.date(2025, 7, 9))[-300:]).cast(pl.Date)
 RANDOM = np.random.default_rng(4)
@@ -41,7 +43,7 @@ MADE = {
 }
 LARGE = {"SHARE", "SISTER"}
 WHOLE = pl.concat(bars(name, MADE[name], 5e8 if name in LARGE else 5e7) for name in sorted(MADE))
-INDEX = pl.Series(400.0 * np.exp(MARKET.cumsum()))
+INDEX = pl.DataFrame({"session": DAYS, "close": 400.0 * np.exp(MARKET.cumsum())})
 
 
 def test_what_behaves_as_a_fund_is_one() -> None:
@@ -50,6 +52,35 @@ def test_what_behaves_as_a_fund_is_one() -> None:
     assert found == ["BONDS", "INDEX1", "SHARE2X", "SHAREBEAR"]
     without = symbols.filter(funds_among(symbols, WHOLE, DAYS)).to_list()
     assert without == ["BONDS", "SHARE2X", "SHAREBEAR"]
+
+
+def test_an_index_that_lacks_sessions_is_held_against_the_same_days() -> None:
+    """Some missing days do not shift the others; one that began lately tells nothing."""
+    symbols = pl.Series(sorted(MADE))
+    holes = INDEX.filter(~pl.col("session").is_in(DAYS[-60:-55].to_list()))
+    assert funds_among(symbols, WHOLE, DAYS, holes).to_list() == funds_among(symbols, WHOLE, DAYS, INDEX).to_list()
+    for sessions in (99, 1, 0):
+        assert (
+            funds_among(symbols, WHOLE, DAYS, INDEX.tail(sessions)).to_list()
+            == funds_among(symbols, WHOLE, DAYS).to_list()
+        )
+    assert funds_among(symbols, WHOLE, DAYS, INDEX.tail(110)).sum() == 4
+
+
+def test_what_is_a_fund_does_not_hang_on_what_is_asked_for(tmp_path: Path) -> None:
+    """A scan of few bars, one of many, and a loaded market: also what jumped once is a share in all."""
+    spread = {"open": pl.col("close"), "high": pl.col("close") * 1.01, "low": pl.col("close") * 0.99}
+    quiet = bars("DEAL", noise(0.001), 5e8)
+    before = pl.col("session") < DAYS[-200]
+    deal = quiet.with_columns(close=pl.when(before).then(pl.col("close") * 0.7).otherwise("close"))
+    market = pl.concat([WHOLE, bars("SPY", MARKET, 5e9), deal]).with_columns(**spread)
+    store = Store(tmp_path / "store")
+    tapescan.import_bars(market, store=store)
+    found = [market_of_store(store, rows=rows).universe.sort("symbol") for rows in (5, 60, 100, 250, None)]
+    types = dict(found[0].select("symbol", "type").rows())
+    assert (types["DEAL"], types["BONDS"], types["INDEX1"]) == ("unknown", "fund", "fund")
+    for one in found[1:]:
+        assert one["type"].to_list() == found[0]["type"].to_list()
 
 
 def test_little_history_tells_nothing() -> None:

@@ -111,6 +111,68 @@ def test_another_company_by_the_listings_identifier(store: Store) -> None:
     assert len(store.known(day + dt.timedelta(days=10)).bars(symbols=["META"])) > 300  # not known yet
 
 
+def test_the_listing_may_name_the_new_company_before_its_first_trade(store: Store) -> None:
+    bars = lived((250, 0, 50.0), (100, 30, 50.0))
+    stored(store, bars)
+    first = bars["session"][250]
+    for when, cik in ((bars["session"][60], "0001111111"), (first - dt.timedelta(days=4), "0002222222")):
+        tapescan.import_bars(listing(str(when), META=cik), store=store)
+    assert store.known().bars(symbols=["META"])["session"][0] == first
+
+
+def test_a_holding_company_takes_the_history_along(store: Store) -> None:
+    """Another identifier, and a share that trades on the next day at its price: Alphabet for Google."""
+    bars = lived((350, 0, 50.0))
+    stored(store, bars)
+    for at, cik in ((100, "0001288776"), (200, "0001652044")):
+        tapescan.import_bars(listing(str(bars["session"][at]), META=cik), store=store)
+    assert len(store.known().bars(symbols=["META"])) == 350
+
+
+def test_of_two_identifiers_that_changed_the_bars_say_which_is_another_company(store: Store) -> None:
+    bars = lived((150, 0, 50.0), (200, 10, 50.0))
+    stored(store, bars)
+    days = [bars["session"][at] for at in (100, 160, 300)]
+    for day, cik in zip(days, ("0000000001", "0000000002", "0000000003"), strict=True):
+        tapescan.import_bars(listing(str(day), META=cik), store=store)
+    assert store.known().bars(symbols=["META"])["session"][0] == bars["session"][150]
+
+
+def test_a_split_is_no_jump_to_another_company(store: Store) -> None:
+    bars = lived((350, 0, 50.0))
+    later = pl.int_range(pl.len()) >= 180
+    raw = bars.with_columns(
+        pl.when(later).then(pl.col(name) / 4.0).otherwise(name).alias(name)
+        for name in ("open", "high", "low", "close")
+    )
+    stored(store, raw)
+    split = pl.DataFrame({"symbol": ["META"], "ex_date": [bars["session"][180]], "ratio": [4.0]})
+    tapescan.import_bars(split, store=store)
+    for at, cik in ((100, "0001288776"), (200, "0001652044")):
+        tapescan.import_bars(listing(str(bars["session"][at]), META=cik), store=store)
+    assert len(store.known().bars(symbols=["META"])) == 350
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "changed"),
+    [
+        ("0000320193", "320193", False),
+        ("037833100", "0000320193", False),  # a CUSIP of digits is no CIK
+        ("037833100", "037833209", False),  # another issue of the same company, as after a reverse split
+        ("037833100", "594918104", True),
+        ("US0378331005", "US0378332094", False),
+        ("US0378331005", "US5949181045", True),
+        ("IE00B4BNMY34", "IE000S9YS762", True),
+        ("BBG000B9XRY4", "BBG001S5N8V8", False),  # of the company's listing, and of its share class
+        ("BBG000B9XRY4", "BBG000BPH459", True),
+    ],
+)
+def test_what_identifiers_say(one: str, other: str, *, changed: bool) -> None:
+    days = [dt.date(2024, 1, 1), dt.date(2024, 2, 1)]
+    versions = pl.DataFrame({"symbol": ["A", "A"], "identifier": [one, other], "known_from": days})
+    assert len(changed_companies(versions)) == changed
+
+
 def test_identifiers_of_another_kind_are_not_compared() -> None:
     versions = pl.DataFrame(
         {
@@ -182,6 +244,17 @@ def test_what_nobody_took_along_is_read_no_more(store: Store) -> None:
     stored(store, other, facebook, after)
     tapescan.import_bars(renames(("FB", "META", str(after["session"][0]))), store=store)
     assert store.known().bars(symbols=["META"])["close"].to_list() == [*facebook["close"], *after["close"]]
+
+
+def test_a_history_given_whole_under_the_new_symbol_stays(store: Store) -> None:
+    """A vendor gives all of it as META, and a list of changes says FB to META: nothing is lost."""
+    whole = history("META", 300, seed=9)
+    paid = pl.DataFrame({"symbol": ["META"], "ex_date": [whole["session"][100]], "amount": [0.5]})
+    tapescan.import_bars(renames(("FB", "META", str(whole["session"][236]))), paid, store=stored(store, whole))
+    known = store.known()
+    assert known.bars(symbols=["META"])["session"].to_list() == whole["session"].to_list()
+    assert known.bars(symbols=["META"], sessions=100)["session"].to_list() == whole["session"][-100:].to_list()
+    assert known.read("dividends")["symbol"].to_list() == ["META"]
 
 
 def test_chains_and_circles_end() -> None:

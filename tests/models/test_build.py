@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tapescan.market.panel import build_panel
 from tapescan.models.samples.build import build_samples
 from tapescan.models.samples.inputs import model_features
 from tapescan.models.samples.samples import Universe
+from tapescan.simulation.market import simulate
 from tapescan.store import Store
 from tests.conftest import REAL, SHARED, random_bars
 from tests.models.stores import DAY, LOOSE, day_number, keys, store_of
@@ -181,6 +183,16 @@ def test_filters_are_of_the_day_and_not_of_today(tmp_path: Path) -> None:
     rich = build_samples(store, every=1, filters=Universe(1.0, 1e8, 100), features=["ret_5"])
     assert {s for d, s in keys(rich) if d < since} == {"S002"}
     assert {s for d, s in keys(rich) if d > since + 40} == {"S001"}
+
+
+def test_a_fund_that_no_listing_names_is_no_sample(tmp_path: Path) -> None:
+    """As a scan of an unlisted market does not rank it."""
+    bars = simulate(symbols=30, sessions=300, seed=1, dirty=False).bars
+    first, second = bars.group_by("symbol").len().filter(len=300)["symbol"].sort()[:2]
+    named = bars.with_columns(pl.col("symbol").replace({first: "TQQQ", second: "QXQQ"}))
+    samples = build_samples(named, every=1, filters=replace(LOOSE, types=("unknown", "common")), features=["ret_5"])
+    assert "QXQQ" in samples.symbols
+    assert "TQQQ" not in samples.symbols
 
 
 def test_each_session_is_sampled_in_its_own_share_basis(tmp_path: Path) -> None:

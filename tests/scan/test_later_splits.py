@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 import tapescan
+from tapescan.store import Store
 from tests.importing.files import history
 
 SPLIT, DAY = dt.date(2025, 6, 2), dt.date(2025, 5, 1)
@@ -51,3 +52,19 @@ def test_raw_prices_need_nothing(tmp_path: Path) -> None:
     tapescan.import_bars(history("SHARE", 400, 2), store=tmp_path / "store")
     _, notes = ranked(tmp_path / "store", DAY)
     assert "adjusted through" not in notes
+
+
+def test_a_split_recorded_under_a_later_symbol_counts_for_the_one_of_the_day(tmp_path: Path) -> None:
+    change = dt.date(2025, 5, 15)
+    whole = history("OLD", 400, 1).with_columns(pl.col("open", "high", "low", "close") * 0.8, volume=pl.lit(5e6))
+    later = pl.col("session") >= change
+    bars = whole.with_columns(symbol=pl.when(later).then(pl.lit("NEW")).otherwise("symbol"))
+    renames = pl.DataFrame({"new_symbol": ["NEW"], "old_symbol": ["OLD"], "date": [change]})
+    splits = pl.DataFrame({"symbol": ["NEW"], "ex_date": [SPLIT], "ratio": [0.1]})
+    place = tmp_path / "store"
+    tapescan.import_bars(bars, splits, renames, store=place, adjusted="splits")
+    inside, _ = Store(place).known(DAY).splits_inside()
+    assert inside.rows() == [("OLD", 0.1)]
+    assert ranked(place, DAY)[0] == set()
+    inside, _ = Store(place).known(change).splits_inside()
+    assert inside.rows() == [("NEW", 0.1)]

@@ -45,6 +45,21 @@ def test_a_split_on_another_day_is_named_by_import_and_scan(tmp_path: Path, orde
     assert "not fit the prices" in scan
     assert "NVDA" in scan
     assert "FINE" not in scan
+    assert set(tapescan.examine_store(place).jumps["symbol"]) == {"NVDA"}
+
+
+def test_a_wrong_bar_on_the_day_of_a_split_is_no_split_on_another_day(tmp_path: Path) -> None:
+    """In prices adjusted by a vendor, the bar of that day is not: it is suspect, and nothing is said of the split."""
+    wrong = (pl.col("symbol") == "NVDA") & (pl.col("session") == DAY)
+    bars = AFTER.with_columns(
+        *(pl.when(wrong).then(pl.col(name) * 10).otherwise(name).alias(name) for name in PRICES),
+    )
+    both = pl.concat([splits("NVDA", DAY), splits("FINE", DAY)])
+    report = tapescan.import_bars(bars, both, store=tmp_path / "store", adjusted="splits")
+    assert not any("not fit" in note for note in report.notes)
+    market = tapescan.load_market(tmp_path / "store")
+    assert market.suspects.select("symbol", "session").rows() == [("NVDA", DAY)]
+    assert not any("not fit" in note for note in market.notes)
 
 
 def test_what_fits_is_not_named(tmp_path: Path) -> None:

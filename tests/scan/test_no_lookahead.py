@@ -46,7 +46,7 @@ def store_of(folder: Path, frames: dict[str, pl.DataFrame], until: dt.date | Non
     folder.mkdir()
     paths = []
     for name, frame in frames.items():
-        date = next((c for c in ("session", "date", "ex_date") if c in frame.columns), None)
+        date = next((c for c in ("session", "date", "ex_date", "as_of") if c in frame.columns), None)
         kept = frame if until is None or date is None else frame.filter(pl.col(date) <= until)
         paths.append(folder / f"{name}.parquet")
         kept.write_parquet(paths[-1])
@@ -59,10 +59,52 @@ def contents(result: ScanResult) -> str:
     return f"{result.as_of} {result.coverage} {result.regime}\n{result.frame.write_csv()}"
 
 
+def frames_of_changes() -> dict[str, pl.DataFrame]:
+    """The simulated market with symbols that change, a reused ticker, wrong bars, and listings of several days; some
+    of each before and some after `CHANGES_DAY`."""
+    frames = frames_of_simulation()
+    bars, listing = frames["bars"], frames["listing"]
+    whole = bars.group_by("symbol").len().filter(len=420)["symbol"].sort()
+    days = bars.filter(symbol=whole[0])["session"].sort()
+    names = [name for name in whole if name.isalpha() and len(name) == 5 and name[4] not in "WURMNOPYX"]
+    at = [days[-120], days[-40], days[-100], days[-20]]
+    changes = pl.DataFrame(
+        {"symbol": ["NEWA", "NEWB", "NEWC", "NEWD"], "ex_date": at, "former": names[:4]},
+        schema_overrides={"ex_date": pl.Date},
+    )
+    renamed = bars.join(changes, left_on="symbol", right_on="former", how="left", maintain_order="left")
+    new = pl.col("session") >= pl.col("ex_date")
+    # The third's vendor gave its whole history under the new symbol.
+    new |= pl.col("symbol") == names[2]
+    bars = renamed.with_columns(symbol=pl.when(new).then("symbol_right").otherwise("symbol")).select(bars.columns)
+    for name, first, last in ((names[4], -130, -80), (names[5], -75, -25)):  # a break, and another price
+        paused = (pl.col("symbol") == name) & pl.col("session").is_between(days[first], days[last], closed="left")
+        later = (pl.col("symbol") == name) & (pl.col("session") >= days[last])
+        bars = bars.filter(~paused).with_columns(
+            pl.when(later).then(pl.col(column) * 4.0).otherwise(column).alias(column)
+            for column in ("open", "high", "low", "close")
+        )
+    for name, day in ((names[6], -90), (names[7], -61), (names[7], -60), (names[8], -10)):
+        wrong = (pl.col("symbol") == name) & (pl.col("session") == days[day])
+        bars = bars.with_columns(high=pl.when(wrong).then(pl.col("high") * 12.0).otherwise("high"))
+    oldest = listing.with_columns(as_of=pl.lit(days[0]))
+    others = [
+        listing.filter(pl.col("symbol").is_in(names[9 + at : 29 + at])).with_columns(
+            sector=pl.lit(sector), as_of=pl.lit(days[day])
+        )
+        for at, day, sector in ((0, -110, "Energy"), (10, -50, "Materials"), (5, -15, "Utilities"))
+    ]
+    return frames | {"bars": bars, "listing": pl.concat([oldest, *others]), "renames": changes}
+
+
+CHANGES_DAY = dt.date(2025, 9, 30)
+
+
 @pytest.mark.parametrize(
     ("make", "day"),
     [
         pytest.param(frames_of_simulation, dt.date(2025, 6, 30), id="simulated"),
+        pytest.param(frames_of_changes, CHANGES_DAY, id="what changes"),
         pytest.param(
             frames_of_real_market,
             dt.date(2025, 1, 10),
@@ -83,6 +125,26 @@ def test_a_past_scan_is_the_scan_of_that_day(make: object, day: dt.date, tmp_pat
     assert contents(then) == contents(scan_market(cut, **asked))  # type: ignore[arg-type]
     assert then.coverage.ranked > 20
     assert contents(scan_market(whole, **asked)) != contents(then)  # type: ignore[arg-type]
+
+
+def test_each_kind_of_change_shows_from_its_day(tmp_path: Path) -> None:
+    """What `frames_of_changes` plants is there on the day, and what comes later is there at the end."""
+    frames = frames_of_changes()
+    store = store_of(tmp_path / "s", frames, None)
+    then, now = load_market(store, as_of=CHANGES_DAY), load_market(store)
+    new, former = frames["renames"]["symbol"].to_list(), frames["renames"]["former"].to_list()
+    traded = [set(market.panel.symbols) for market in (then, now)]
+    assert [name in traded[0] for name in new] == [True, False, True, False]
+    assert [name in traded[0] for name in former] == [False, True, False, True]
+    assert set(new) <= traded[1]
+    assert not set(former) & traded[1]
+    bars = [dict(market.universe.select("symbol", "bars").rows()) for market in (then, now)]
+    assert {bars[1][name] for name in new} == {420}
+    assert [sum("history begins anew" in note for note in market.notes) for market in (then, now)] == [1, 1]
+    assert len(set(then.suspects["symbol"])) < len(set(now.suspects["symbol"]))
+    sectors = [set(market.universe["sector"]) for market in (then, now)]
+    assert "Energy" in sectors[0]
+    assert then.universe.select("symbol", "sector").rows() != now.universe.select("symbol", "sector").rows()
 
 
 def test_statements_count_from_the_session_after_they_were_filed(tmp_path: Path) -> None:

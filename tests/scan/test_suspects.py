@@ -176,6 +176,23 @@ def test_a_split_after_it_does_not_void_what_was_accepted(tmp_path: Path) -> Non
     assert DAY not in tapescan.load_market(store).suspects.filter(symbol=SYMBOL)["session"].to_list()
 
 
+def test_an_accepted_bar_stays_so_when_its_symbol_changes(tmp_path: Path) -> None:
+    bars = wrong()
+    store = stored(tmp_path, bars.filter(pl.col("session") < DAYS[-1]))
+    tapescan.accept_bars([(SYMBOL, DAY)], store)
+    changed = pl.DataFrame({"new_symbol": ["NEWQ"], "old_symbol": [SYMBOL], "date": [DAYS[-1]]})
+    last = bars.filter(session=DAYS[-1]).with_columns(pl.col("symbol").replace(SYMBOL, "NEWQ"))
+    tapescan.import_bars(last, changed, store=store)
+    market = tapescan.load_market(store)
+    assert "NEWQ" in market.panel.symbols
+    assert market.suspects.is_empty()
+    # Accepted under the new symbol, it is so, too.
+    other = stored(tmp_path / "other", bars.filter(pl.col("session") < DAYS[-1]))
+    tapescan.import_bars(last, changed, store=other)
+    tapescan.accept_bars([("NEWQ", DAY)], other)
+    assert tapescan.load_market(other).suspects.is_empty()
+
+
 def test_all_bars_are_accepted_or_none(tmp_path: Path) -> None:
     store = stored(tmp_path, wrong())
     cases = {

@@ -67,6 +67,36 @@ def test_the_same_again_is_no_version_and_what_is_not_said_stays(store: Store) -
     assert said(store, "2025-02-28")[0] == ("A", *JANUARY["A"])
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 1, 0), (1, 2, 0), (1, 0, 2), (2, 0, 1)])
+def test_an_older_listing_that_comes_later_does_not_outlast_a_newer_one(store: Store, order: tuple[int, ...]) -> None:
+    """January and March say the same, February something else."""
+    frames = [
+        listing("2025-01-02", A=("A Inc.", "Energy")),
+        listing("2025-02-03", A=("A Inc.", "Financials")),
+        listing("2025-03-03", A=("A Inc.", "Energy")),
+    ]
+    for at in order:
+        tapescan.import_bars(frames[at], store=store)
+    days = ("2025-01-31", "2025-02-28", "2025-03-31", None)
+    assert [said(store, day)[0][2] for day in days] == ["Energy", "Financials", "Energy", "Energy"]
+    before = store.versions()["symbols"]
+    tapescan.import_bars(frames[order[-1]], store=store)
+    assert store.versions()["symbols"] == before
+
+
+def test_several_days_in_one_file(store: Store) -> None:
+    """Each goes on from the one before it, of the file or of the store; a day that says the same is no version."""
+    tapescan.import_bars(listing("2025-01-02", A=("A Inc.", "Energy")), store=store)
+    later = [listing("2025-02-03", A=("A Corp.", "")), listing("2025-03-03", A=("A Corp.", "Materials"))]
+    later[0] = later[0].with_columns(sector=pl.lit(None, pl.String))
+    later += [listing("2025-04-01", A=("A Corp.", "Materials")), listing("2025-05-01", B=("B", "Energy"))]
+    report = tapescan.import_bars(pl.concat(later), store=store)
+    assert report.actions == {"symbols": (1, 2, 1)}
+    assert said(store, "2025-02-28") == [("A", "A Corp.", "Energy"), ("B", "B", "Energy")]
+    assert said(store, None)[0] == ("A", "A Corp.", "Materials")
+    assert store.known().versions_of("symbols").height == 4
+
+
 def test_two_words_of_one_day_are_one_version(store: Store) -> None:
     tapescan.import_bars(listing("2025-01-02", **JANUARY), store=store)
     tapescan.import_bars(listing("2025-01-02", **JUNE), store=store)

@@ -46,7 +46,7 @@ from tapescan.market.jumps import VERDICTS, split_like_jumps, splits_recorded_tw
 from tapescan.market.suspect import in_words
 from tapescan.market.universe import build_universe
 from tapescan.store import KnownStore, Store
-from tapescan.store.accepted import suspect_bars
+from tapescan.store.accepted import suspect_bars, wrong_alone
 from tapescan.sync.sessions import sessions_fetched
 
 __all__ = ["Diagnosis", "examine"]
@@ -268,7 +268,9 @@ def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | 
     splits = known.read("splits")
     suspects = suspect_bars(known, bars).sort("reason", "symbol", "session")
     # A wrong bar jumps twice, and is told once.
-    sound = bars.join(suspects, on=["symbol", "session"], how="anti", maintain_order="left")
+    sound = bars.join(
+        wrong_alone(known, suspects, splits), on=["symbol", "session"], how="anti", maintain_order="left"
+    )
     jumps = _without_dividends(known, split_like_jumps(sound, splits))
     del sound
     copies = find_copies(bars)

@@ -87,9 +87,12 @@ def _symbols(store: Store, table: Table) -> list[str]:
     gone = pl.concat([bad, renamed.select(rows.columns)])
     fresh = renamed.with_columns(symbol="right").select(rows.columns)
     key = [*table.key, *((table.known,) if table.kept == "versions" else ())]
-    fresh = fresh.unique(key, keep="first", maintain_order=True)
+    every = renamed.with_columns(symbol="right").select(rows.columns)
+    fresh = every.unique(key, keep="first", maintain_order=True)
     held = rows.join(fresh.select(key), on=key, how="semi", nulls_equal=True)
-    disputed = _disputed(table, fresh, held, key)
+    # A share's own row stays; of others that say different things, the first.
+    staying = pl.concat([held, fresh.join(held.select(key), on=key, how="anti", nulls_equal=True)])
+    disputed = _disputed(table, every, staying, key)
     added = fresh.join(held.select(key), on=key, how="anti", nulls_equal=True)
     _refuse(store, table, bad, NO_SYMBOL)
     _refuse(store, table, disputed, CONFLICT)
@@ -107,13 +110,29 @@ def _symbols(store: Store, table: Table) -> list[str]:
     return lines
 
 
-def _disputed(table: Table, fresh: pl.DataFrame, held: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    """The rows that say something else than the share's own row of their key; the own row stays."""
-    if table.kept != "history" or held.is_empty():
-        return fresh.clear()
-    both = fresh.join(held.select(*key, *(pl.col(n).alias(f"{n}_held") for n in BAR_COLUMNS[2:])), on=key)
-    apart = pl.any_horizontal(differ(pl.col(name), pl.col(f"{name}_held")) for name in BAR_COLUMNS[2:])
-    return both.filter(apart).select(fresh.columns)
+def _disputed(table: Table, rows: pl.DataFrame, staying: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """The rows that say something else than the row of their key that stays; of bars and actions."""
+    if table.kept not in ("history", "replace") or rows.is_empty():
+        return rows.clear()
+    values = [name for name in _said(table) if name not in key]
+    both = rows.join(staying.select(*key, *(pl.col(name).alias(f"{name}_held") for name in values)), on=key)
+    apart = pl.any_horizontal(
+        pl.lit(value=False),
+        *(
+            differ(pl.col(name), pl.col(f"{name}_held")).fill_null(pl.col(name).ne_missing(pl.col(f"{name}_held")))
+            if rows.schema[name].is_float()
+            else pl.col(name).ne_missing(pl.col(f"{name}_held"))
+            for name in values
+        ),
+    )
+    return both.filter(apart).select(rows.columns)
+
+
+def _said(table: Table) -> list[str]:
+    """The columns of a row that say something, and not where it comes from."""
+    if table.kept == "history":
+        return list(BAR_COLUMNS[2:])
+    return [name for name, one in table.fields.items() if one.compared]
 
 
 def _closed(store: Store, table: Table) -> list[str]:

@@ -19,7 +19,7 @@ from tapescan.core.typing import Ints
 from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.dividends import dividend_rows
-from tapescan.market.funds import FUND_SESSIONS, funds_among
+from tapescan.market.funds import QUIET_SESSIONS, funds_among
 from tapescan.market.index import MARKET_SYMBOL, MarketIndex, own_index
 from tapescan.market.jumps import misfit_note
 from tapescan.market.panel import Panel, build_panel
@@ -28,7 +28,7 @@ from tapescan.market.suspect import BEFORE, SUSPECTS, find_suspects
 from tapescan.market.universe import build_universe, listing_numbers, spelling_key
 from tapescan.simulation.market import SimulatedMarket, simulate
 from tapescan.store import KnownStore, Store
-from tapescan.store.accepted import suspect_bars
+from tapescan.store.accepted import suspect_bars, wrong_alone
 from tapescan.store.table import is_remote
 from tapescan.tables.definition import Table
 from tapescan.tables.registry import stored_tables
@@ -115,19 +115,22 @@ def market_of_store(
     asked = store.known(as_of)
     known = asked.at_newest_session()
     newest = known.newest_session
-    # What is judged has to have its neighbours, too.
-    sessions = None if rows is None else int(rows * GAPS) + BEFORE
+    # What is judged has to have its neighbours, too; and what is a fund does not hang on what is asked for.
+    sessions = None if rows is None else max(int(rows * GAPS) + BEFORE, QUIET_SESSIONS)
     bars, lives = known.bars_and_lives(adjust=adjust, sessions=sessions)
     panel = build_panel(bars, rows=rows, index=_market_index(bars, newest))
     # All that have a bar by then, also those whose newest one is too old to have been read.
     dated = _of_this_life(known.newest().select("symbol", "newest", "bars"), bars, lives)
     listing = known.read("symbols")
+    # What is told hangs no more on what is asked for than what is a fund.
+    recent = known.sessions.tail(QUIET_SESSIONS - BEFORE)[0]
+    suspects, splits = suspect_bars(known, bars), known.read("splits").filter(pl.col("ex_date") >= recent)
     notes = (
         *_calendar_notes(newest, as_of),
         *_thin_notes(dated, newest),
-        *_life_notes(lives),
+        *_life_notes(lives.filter(pl.col("begin") >= recent)),
         *_listing_notes(listing, newest),
-        *(misfit_note(bars, known.read("splits")) if adjust != "none" else ()),
+        *(misfit_note(bars, splits, wrong_alone(known, suspects, splits)) if adjust != "none" else ()),
     )
     versions = {table.name: known.versions[table.name] for table in stored_tables() if _is_scanned(table, known)}
     provenance = {"store": versions, "adjust": adjust}
@@ -139,7 +142,6 @@ def market_of_store(
     if inside is not None and through is not None:
         universe = universe.join(inside, on="symbol", how="left", maintain_order="left")
         market = replace(market, notes=(*market.notes, _basis_note(inside, through, newest)))
-    suspects = suspect_bars(known, bars)
     market = replace(
         market, universe=universe, models=models_folder(store), adjust=adjust, store=store, suspects=suspects
     )
@@ -310,7 +312,7 @@ def _with_funds(market: Market, bars: pl.DataFrame, sessions: pl.Series) -> pl.D
     unknown = universe["symbol"].filter(universe["type"] == "unknown")
     if unknown.is_empty():
         return universe
-    index = bars.filter(pl.col("symbol") == MARKET_SYMBOL)["close"].tail(FUND_SESSIONS)
+    index = bars.filter(pl.col("symbol") == MARKET_SYMBOL).select("session", "close")
     funds = unknown.filter(funds_among(unknown, bars, sessions, index if len(index) else None))
     fund = pl.when((pl.col("type") == "unknown") & pl.col("symbol").is_in(funds.implode())).then(pl.lit("fund"))
     return universe.with_columns(fund.otherwise("type").alias("type"))

@@ -12,10 +12,12 @@ import polars as pl
 
 from tapescan.core.typing import Bools, Floats, Ints
 
-__all__ = ["FUND_SESSIONS", "KNOWN_FUNDS", "funds_among"]
+__all__ = ["FUND_SESSIONS", "KNOWN_FUNDS", "QUIET_SESSIONS", "funds_among"]
 
 #: Sessions that are looked at, returns that there must be, and dollars a session below which nothing is told.
 FUND_SESSIONS, _LEAST, _TRADED = 121, 100, 1e6
+#: Sessions in which what is quiet has made no jump.
+QUIET_SESSIONS = 400
 #: A bond or money fund: at most this daily deviation, and no move above that. A share that is being bought for cash
 #: is as quiet, but jumped when that became known.
 _QUIET, _JUMP = 0.0035, 0.03
@@ -54,18 +56,20 @@ KNOWN_FUNDS = frozenset(_NAMES.split())
 
 
 def funds_among(
-    symbols: pl.Series, bars: pl.DataFrame, sessions: pl.Series, market: pl.Series | None = None
+    symbols: pl.Series, bars: pl.DataFrame, sessions: pl.Series, market: pl.DataFrame | None = None
 ) -> pl.Series:
     """Which of some symbols without a known type are funds, by name or by what their bars show.
 
     symbols : those that are asked for. bars : of the whole market, symbol, session, close, volume, sorted by symbol
-    and session; what is later than a day is not to be among them. sessions : of the market, ascending. market : the
-    closes of an index on the newest of these, by which correlation is measured; None leaves that test out.
+    and session; what is later than a day is not to be among them, and of the newest `QUIET_SESSIONS` none may lack.
+    sessions : of the market, ascending. market : session and close of an index, by which correlation is measured;
+    None leaves that test out.
     """
     found = symbols.is_in(list(KNOWN_FUNDS))
-    sessions = sessions.tail(FUND_SESSIONS)
     if len(sessions) <= _LEAST:
         return found
+    bars = bars.filter(pl.col("session") >= sessions.tail(QUIET_SESSIONS)[0])
+    sessions = sessions.tail(FUND_SESSIONS)
     names, returns, dollars = _returns(bars, sessions)
     asked = np.flatnonzero(pl.Series(names).is_in(symbols.implode()).to_numpy())
     if not len(asked):
@@ -73,8 +77,11 @@ def funds_among(
     like_one = returns[asked].std(axis=1) < _QUIET
     like_one[like_one] = _quiet(bars, [names[one] for one in asked[like_one]])
     z = _standard(returns)
-    if market is not None and len(market) >= _LEAST:
-        like_one |= z[asked] @ _standard(_index_returns(market)[None, -returns.shape[1] :])[0] > _MARKET
+    if market is not None:
+        index = _index_returns(market, sessions)
+        known = np.isfinite(index)
+        if known.sum() >= _LEAST:
+            like_one |= _standard(returns[asked][:, known]) @ _standard(index[None, known])[0] > _MARKET
     like_one |= _follows(z, returns.std(axis=1), dollars, asked)
     return found | symbols.is_in(pl.Series(names)[asked].filter(pl.Series(like_one)).implode())
 
@@ -95,9 +102,11 @@ def _returns(bars: pl.DataFrame, sessions: pl.Series) -> tuple[list[str], Floats
     return names.filter(pl.Series(usable)).to_list(), np.where(known, returns, 0.0)[usable], dollars[usable]
 
 
-def _index_returns(market: pl.Series) -> Floats:
-    moves = np.diff(np.log(market.to_numpy().astype(np.float64)))
-    return np.where(np.isfinite(moves), moves, 0.0)
+def _index_returns(market: pl.DataFrame, sessions: pl.Series) -> Floats:
+    """Of an index, on all but the first of these sessions; NaN where a close is missing."""
+    on_sessions = pl.DataFrame({"session": sessions}).join(market, on="session", how="left", maintain_order="left")
+    moves: Floats = np.diff(np.log(on_sessions["close"].cast(pl.Float64).to_numpy()))
+    return moves
 
 
 def _quiet(bars: pl.DataFrame, names: list[str]) -> Bools:

@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.typing import Floats, Ints
+from tapescan.market.suspect import find_suspects
 from tapescan.market.tape import Tape
 
 __all__ = ["JUMPS", "VERDICTS", "misfit_note", "split_like_jumps", "splits_recorded_twice"]
@@ -101,15 +102,23 @@ def split_like_jumps(bars: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def misfit_note(bars: pl.DataFrame, splits: pl.DataFrame) -> tuple[str, ...]:
+def misfit_note(bars: pl.DataFrame, splits: pl.DataFrame, wrong: pl.DataFrame | None = None) -> tuple[str, ...]:
     """One line on recorded splits that the prices do not show as they are recorded; none where all fit.
 
-    bars : split-adjusted, of any symbols, sorted by symbol and session. splits : as in `split_like_jumps`.
+    bars : split-adjusted, of any symbols, sorted by symbol and session. splits : as in `split_like_jumps`. wrong :
+    symbol and session of bars that are wrong by themselves, as suspect ones that a vendor had adjusted. None has them
+    looked for, by the bars' ``adjusted_to``; in raw prices it is the split that is on another day.
     """
     mine = bars.filter(pl.col("symbol").is_in(splits["symbol"].unique().implode()))
     if mine.is_empty():
         return ()
-    found = split_like_jumps(mine, splits).filter(pl.col("verdict") != "not_recorded")
+    if wrong is None:
+        wrong = find_suspects(mine, splits).select("symbol", "session")
+        if len(wrong):
+            adjusted = mine.filter(pl.col("adjusted_to") > pl.col("session"))
+            wrong = wrong.join(adjusted, on=["symbol", "session"], how="semi")
+    sound = mine.join(wrong, on=["symbol", "session"], how="anti", maintain_order="left") if len(wrong) else mine
+    found = split_like_jumps(sound, splits).filter(pl.col("verdict") != "not_recorded")
     if found.is_empty():
         return ()
     shown = [

@@ -1,7 +1,8 @@
 """Lives of a symbol: a ticker that one company gave up and another took begins anew with the other's first bar.
 
-Told by the listing, where its identifier changes, or by the bars themselves: a break of two months after which the
-price, adjusted for splits, is another one. A share that resumes where it stopped is the same share.
+Told by the listing, where its identifier changes and the bars do not simply go on, or by the bars themselves: a break
+of two months after which the price, adjusted for splits, is another one. A share that resumes where it stopped is the
+same share.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ __all__ = ["BREAK", "JUMP", "begun_anew", "changed_companies", "of_their_life"]
 #: Days without a bar that a ticker needs to change its company, and the change of price that tells it: to this
 #: multiple, or to its inverse.
 BREAK, JUMP = 60, 1.5
+#: Days between two bars that weekends and holidays make.
+HOLIDAYS = 5
 
 LIVES: dict[str, pl.DataType] = {
     "symbol": pl.String(),
@@ -40,7 +43,7 @@ def begun_anew(
     """
     found = [_by_break(bars, splits, as_of)]
     if identified is not None and len(identified):
-        found.append(_by_identifier(bars, identified))
+        found.append(_by_identifier(bars, splits, as_of, identified))
     lives = pl.concat(found)
     return lives.sort("symbol", "begin").unique("symbol", keep="last", maintain_order=True)
 
@@ -51,23 +54,38 @@ def changed_companies(listing: pl.DataFrame) -> pl.DataFrame:
 
     listing : versions, with symbol, identifier and known_from.
     """
-    kind = pl.col("identifier")
-    kind = (
-        pl.when(kind.str.contains(r"^\d{1,10}$"))
-        .then(pl.lit("cik"))
-        .when(kind.str.starts_with("BBG"))
-        .then(pl.lit("figi"))
-        .otherwise(kind.str.len_chars().cast(pl.String))
-    )
-    bare = pl.col("identifier").str.to_uppercase().str.strip_chars_start("0")
+    bare = pl.col("identifier").str.strip_chars().str.to_uppercase()
+    listing = listing.with_columns(_kind(bare).alias("kind"), _company(bare).alias("named"))
     named = listing.filter(pl.col("identifier").is_not_null(), pl.col("known_from").is_not_null())
-    told = named.select("symbol", "known_from", kind=kind, named=bare).sort("symbol", "kind", "known_from")
+    told = named.select("symbol", "known_from", "kind", "named").sort("symbol", "kind", "known_from")
     told = told.with_columns(
         after=pl.col("known_from").shift().over("symbol", "kind"),
         before=pl.col("named").shift().over("symbol", "kind"),
     )
     changed = told.filter(pl.col("before") != pl.col("named"))
-    return changed.select("symbol", "after", until="known_from").unique("symbol", keep="last", maintain_order=True)
+    return changed.select("symbol", "after", until="known_from").unique().sort("symbol", "until", "after")
+
+
+def _kind(bare: pl.Expr) -> pl.Expr:
+    """What an identifier is, by its form: only those of one kind can be compared."""
+    return (
+        pl.when(bare.str.contains(r"^(?:\d{1,7}|\d{10})$"))
+        .then(pl.lit("cik"))
+        .when(bare.str.starts_with("BBG001S"))
+        .then(pl.lit("figi of the share class"))
+        .when(bare.str.starts_with("BBG"))
+        .then(pl.lit("figi"))
+        .otherwise(bare.str.len_chars().cast(pl.String))
+    )
+
+
+def _company(bare: pl.Expr) -> pl.Expr:
+    """The company in an identifier: a CUSIP's first six characters, alone or in an ISIN, since the others change
+    with a merger of shares; without zeros at the front, that files lose."""
+    cusip = bare.str.contains(r"^[0-9A-Z]{8}\d$")
+    isin = bare.str.contains(r"^(?:US|CA)[0-9A-Z]{9}\d$")
+    issuer = pl.when(cusip).then(bare.str.head(6)).when(isin).then(bare.str.slice(2, 6)).otherwise(bare)
+    return issuer.str.strip_chars_start("0")
 
 
 def of_their_life(bars: pl.DataFrame, lives: pl.DataFrame) -> pl.DataFrame:
@@ -92,10 +110,7 @@ def _by_break(bars: pl.DataFrame, splits: pl.DataFrame, as_of: dt.date) -> pl.Da
     at = np.flatnonzero(long & same)
     if not len(at):
         return pl.DataFrame(schema=LIVES)
-    pairs = bars[np.column_stack([at - 1, at]).ravel()]
-    stamps = {"adjusted_to", "total_to"} <= set(bars.columns)
-    mine = splits.filter(pl.col("symbol").is_in(pairs["symbol"].unique().implode()))
-    pairs = adjust_bars(pairs, mine, mine.clear(), as_of) if stamps and len(mine) else pairs
+    pairs = _in_one_basis(bars[np.column_stack([at - 1, at]).ravel()], splits, as_of)
     before, after = pairs[::2], pairs[1::2]
     jump = np.abs(np.log(after["open"].to_numpy() / before["close"].to_numpy()))
     lives = pl.DataFrame(
@@ -110,18 +125,36 @@ def _by_break(bars: pl.DataFrame, splits: pl.DataFrame, as_of: dt.date) -> pl.Da
     return lives.filter(pl.Series(jump > np.log(JUMP))).select(LIVES.keys())
 
 
-def _by_identifier(bars: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
-    """The life begins after the longest pause in the days within which the company changed."""
-    mine = bars.filter(pl.col("symbol").is_in(identified["symbol"].implode())).select(
-        "symbol", "session", "open", "close"
-    )
-    mine = mine.with_columns(
+def _in_one_basis(bars: pl.DataFrame, splits: pl.DataFrame, as_of: dt.date) -> pl.DataFrame:
+    mine = splits.filter(pl.col("symbol").is_in(bars["symbol"].unique().implode()))
+    stamps = {"adjusted_to", "total_to"} <= set(bars.columns)
+    return adjust_bars(bars, mine, mine.clear(), as_of) if stamps and len(mine) else bars
+
+
+def _by_identifier(
+    bars: pl.DataFrame, splits: pl.DataFrame, as_of: dt.date, identified: pl.DataFrame
+) -> pl.DataFrame:
+    """The life begins after the longest pause in the days within which the company changed, or where none is longer
+    than a holiday, at the largest jump. A share that goes on trading at its price is that of a holding company, which
+    took the place of the one before.
+
+    The new one's first bar may come after the day of the listing that names it.
+    """
+    mine = _in_one_basis(bars.filter(pl.col("symbol").is_in(identified["symbol"].implode())), splits, as_of)
+    mine = mine.select("symbol", "session", "open", "close").with_columns(
         ended=pl.col("session").shift().over("symbol"), previous=pl.col("close").shift().over("symbol")
-    ).join(identified, on="symbol")
-    within = mine.filter(pl.col("session") > pl.col("after"), pl.col("session") <= pl.col("until"))
-    pause = (pl.col("session") - pl.col("ended")).dt.total_days().fill_null(0)
+    )
+    within = mine.join(identified, on="symbol").filter(
+        pl.col("session") > pl.col("after"), pl.col("ended") <= pl.col("until")
+    )
+    pause = (pl.col("session") - pl.col("ended")).dt.total_days()
+    jump = (pl.col("open") / pl.col("previous")).log().abs()
+    within = within.with_columns(
+        pause=pl.when(pause > HOLIDAYS).then(pause).otherwise(0),
+        jump=pl.when(jump > np.log(JUMP)).then(jump).otherwise(0.0),
+    ).filter((pl.col("pause") > 0) | (pl.col("jump") > 0.0))
     # The latest of equals: what is taken away too much is less harm than another company's bars.
-    first = within.sort("symbol", pause, "session").group_by("symbol", maintain_order=True).last()
+    first = within.sort("symbol", "pause", "jump", "session").group_by("symbol", "until", maintain_order=True).last()
     return first.select(
         "symbol",
         begin="session",
@@ -129,4 +162,4 @@ def _by_identifier(bars: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame
         close="previous",
         open="open",
         why=pl.lit("another company by the listing's identifier"),
-    ).filter(pl.col("ended").is_not_null())
+    )

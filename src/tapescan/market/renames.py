@@ -1,7 +1,8 @@
 """Symbols that changed: rows stored under a former symbol are read under the one that the company has now.
 
 What was stored under a symbol before a company took it is another company's, and is read under whatever symbol that
-one took, or not at all.
+one took, or not at all. Unless a vendor gave a company's whole history under its new symbol: then it is there up to
+the very day of the change, and nothing is under the former one.
 """
 
 from __future__ import annotations
@@ -11,21 +12,50 @@ from collections import defaultdict
 
 import polars as pl
 
-__all__ = ["former_symbols", "renamed", "spans_of"]
+__all__ = ["former_symbols", "given_whole", "renamed", "spans_of"]
 
 _SPANS: dict[str, pl.DataType] = {"symbol": pl.String(), "until": pl.Date(), "name": pl.String()}
 
 
-def spans_of(renames: pl.DataFrame) -> pl.DataFrame:
+#: A symbol with a bar so shortly before another company is to have taken it was that company's already.
+_SHORTLY = "10d"
+
+
+def given_whole(renames: pl.DataFrame, bars: pl.DataFrame) -> pl.DataFrame:
+    """The renames of which the bars of before lie under the new symbol.
+
+    bars : symbol, session as stored, of the new and the former symbols.
+    """
+    days = bars.select("symbol", "session").sort("session")
+
+    def shortly_before(renames: pl.DataFrame, column: str) -> pl.DataFrame:
+        return renames.sort("ex_date").join_asof(
+            days.rename({"symbol": column}),
+            left_on="ex_date",
+            right_on="session",
+            by=column,
+            strategy="backward",
+            tolerance=_SHORTLY,
+            allow_exact_matches=False,
+            check_sortedness=False,
+        )
+
+    new = shortly_before(renames, "symbol").drop_nulls("session").drop("session")
+    return shortly_before(new, "former").filter(pl.col("session").is_null()).select(renames.columns)
+
+
+def spans_of(renames: pl.DataFrame, whole: pl.DataFrame | None = None) -> pl.DataFrame:
     """symbol, until, name: rows stored under a symbol, of days before ``until`` and not before an earlier such day,
     are of ``name``; null where that company has no symbol any more.
 
-    renames : symbol, ex_date, former, as known on a day.
+    renames : symbol, ex_date, former, as known on a day. whole : those of them that `given_whole` gives.
     """
+    own = set() if whole is None else set(whole.select("symbol", "ex_date").iter_rows())
     events: dict[str, list[tuple[dt.date, str | None]]] = defaultdict(list)
     for new, day, former in renames.select("symbol", "ex_date", "former").iter_rows():
         events[former].append((day, new))
-        events[new].append((day, None))
+        if (new, day) not in own:
+            events[new].append((day, None))
 
     def resolved(symbol: str, since: dt.date, left: int) -> str | None:
         """The symbol that a company has now that had this one on a day."""

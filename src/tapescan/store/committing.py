@@ -282,7 +282,7 @@ def _status(bars: pl.DataFrame, stored: pl.DataFrame, first_come: bool) -> pl.Se
     return paired.select(status.alias("status"))["status"]
 
 
-def _store_quarantine(store: str, refused: Sequence[pl.DataFrame]) -> None:
+def _store_quarantine(store: str, refused: Sequence[pl.DataFrame], purpose: str = "") -> None:
     """Keep refused rows, each once however often its file is imported."""
     if not refused:
         return
@@ -291,7 +291,7 @@ def _store_quarantine(store: str, refused: Sequence[pl.DataFrame]) -> None:
         table.read(), on=rows.columns, how="anti", nulls_equal=True, maintain_order="left"
     )
     if len(fresh):
-        table.append(fresh.with_columns(imported_at=pl.lit(dt.datetime.now(dt.UTC))))
+        table.exchange([], [fresh.with_columns(imported_at=pl.lit(dt.datetime.now(dt.UTC)))], purpose=purpose)
 
 
 def _store_keyed(

@@ -23,7 +23,7 @@ from tapescan.core.settings import Adjustment
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.lives import begun_anew, changed_companies, of_their_life
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
-from tapescan.market.renames import former_symbols, renamed, spans_of
+from tapescan.market.renames import former_symbols, given_whole, renamed, spans_of
 from tapescan.store.table import StoredTable, store_errors
 from tapescan.store.versions import version_of
 from tapescan.tables.definition import Table
@@ -110,7 +110,17 @@ class KnownStore:
     @cached_property
     def _spans(self) -> pl.DataFrame:
         """How stored symbols are read, as known by the day."""
-        return spans_of(self.read("renames"))
+        renames = self.read("renames")
+        if renames.is_empty() or "bars" not in self:
+            return spans_of(renames)
+        concerned = pl.col("symbol").is_in(pl.concat([renames["symbol"], renames["former"]]).unique().to_list())
+        with store_errors(self.path, "read bars of"):
+            bars = self._open("bars").scan().filter(concerned).select("symbol", "session").collect()
+        return spans_of(renames, given_whole(renames, bars))
+
+    def under_names_of_now(self, rows: pl.DataFrame, day: str) -> pl.DataFrame:
+        """Rows under the symbols that their companies have on the store's day. day : their column of days."""
+        return renamed(rows.lazy(), self._spans, day).collect()
 
     # --- bars -------------------------------------------------------------------------------------------
 
@@ -174,9 +184,13 @@ class KnownStore:
         nothing = pl.DataFrame(schema={"symbol": pl.String, "factor": pl.Float64})
         if through is None:
             return nothing, None
-        later = KnownStore(self.path, self.versions, None).read("splits").filter(pl.col("ex_date") > day)
-        inside = later.join(stamps, on="symbol").filter(pl.col("ex_date") <= pl.col("adjusted_to"))
-        return inside.group_by("symbol").agg(factor=pl.col("ratio").product()), through
+        later = KnownStore(self.path, self.versions, None)
+        splits = later.read("splits").filter(pl.col("ex_date") > day)
+        # A later split is recorded under the symbol of later.
+        dated = stamps.with_columns(pl.col("symbol").alias("then"), session=pl.lit(day))
+        stamps = later.under_names_of_now(dated, "session")
+        inside = splits.join(stamps, on="symbol").filter(pl.col("ex_date") <= pl.col("adjusted_to"))
+        return inside.group_by(symbol="then").agg(factor=pl.col("ratio").product()), through
 
     def lives(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Where symbols among these bars (as stored, sorted) began anew, as `market.lives.begun_anew` gives it."""

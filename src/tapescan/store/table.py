@@ -219,9 +219,9 @@ class StoredTable:
         """
         self.exchange([], [rows], reached)
 
-    def replace(self, rows: pl.DataFrame, reached: tuple[str, int] | None = None) -> None:
-        """Commit rows in place of all rows."""
-        self.exchange(self.listed["path"].to_list(), [rows], reached)
+    def replace(self, rows: pl.DataFrame, reached: tuple[str, int] | None = None, *, purpose: str = "") -> None:
+        """Commit rows in place of all rows; arguments as of `exchange`."""
+        self.exchange(self.listed["path"].to_list(), [rows], reached, purpose=purpose)
 
     def exchange(
         self,
@@ -230,9 +230,11 @@ class StoredTable:
         reached: tuple[str, int] | None = None,
         *,
         changes: bool = True,
+        purpose: str = "",
     ) -> None:
         """Commit rows in place of those of some files. gone : their paths in the table. parts : frames of rows, each
-        written into files of its own. changes : whether the rows differ from those in the files that go."""
+        written into files of its own. changes : whether the rows differ from those in the files that go. purpose :
+        kept in the commit's description."""
         from tapescan.store.writing import commit_files
 
         logger.debug(
@@ -242,7 +244,7 @@ class StoredTable:
             self.store,
             len(gone),
         )
-        commit_files(self, gone, parts, reached, changes=changes)
+        commit_files(self, gone, parts, reached, changes=changes, purpose=purpose)
 
 
 def _damaged_log_file(path: str, version: int | None) -> Path | None:

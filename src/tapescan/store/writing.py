@@ -68,6 +68,7 @@ def commit_files(
     reached: tuple[str, int] | None,
     *,
     changes: bool,
+    purpose: str = "",
 ) -> None:
     """One commit that takes files out and brings rows; as `StoredTable.exchange`.
 
@@ -84,7 +85,7 @@ def commit_files(
         elif table.is_local:
             without_torn(table.path, None)
         try:
-            _commit(table, gone, made, reached, changes=changes)
+            _commit(table, gone, made, reached, changes=changes, purpose=purpose)
         except CommitFailedError as error:
             if StoredTable(table.store, table.declared).version == table.version:
                 raise  # nobody was first: the commit itself cannot be written
@@ -186,13 +187,14 @@ def _commit(
     reached: tuple[str, int] | None,
     *,
     changes: bool,
+    purpose: str,
 ) -> None:
     from deltalake import Schema
     from deltalake.transaction import AddAction, create_table_with_add_actions
 
     now = int(time.time() * 1000)
     adds = [AddAction(one["path"], one["size"], one["partitionValues"], now, changes, one["stats"]) for one in made]
-    properties = _properties(table, gone, made, reached)
+    properties = _properties(table, gone, made, reached, purpose)
     partitions = [PARTITION] if table.declared.kept == "history" else None
     if table.delta is None:
         columns = {**table.schema, PARTITION: pl.Int32()} if partitions else table.schema
@@ -224,13 +226,19 @@ def _removes(table: StoredTable, gone: Sequence[str], now: int, *, changes: bool
 
 
 def _properties(
-    table: StoredTable, gone: Sequence[str], made: Sequence[dict[str, Any]], reached: tuple[str, int] | None
+    table: StoredTable,
+    gone: Sequence[str],
+    made: Sequence[dict[str, Any]],
+    reached: tuple[str, int] | None,
+    purpose: str = "",
 ) -> CommitProperties:
     """Strict, and sealed: see `store.log`."""
     from deltalake import CommitProperties, Transaction
 
     after = pl.concat([table.listed.filter(~pl.col("path").is_in(list(gone))), _listed(table, made)])
     seal: dict[str, Any] = {"state": state_digest(after), "add": len(made), "remove": len(gone)}
+    if purpose:
+        seal["purpose"] = purpose
     if table.is_local and table.version is not None:
         with contextlib.suppress(FileNotFoundError):  # a checkpoint stands for it
             before = read_commit(table.path, table.version)

@@ -36,7 +36,11 @@ def doctor(
     ] = False,
     fix: Annotated[bool, typer.Option("--fix", help="Put right what is certain: spelling, footers, days.")] = False,
     undo: Annotated[
-        str, typer.Option(metavar="TABLE=VERSION,...", help="Put back what --fix changed; it says which versions.")
+        str,
+        typer.Option(
+            metavar="TABLE=VERSION,...",
+            help="Put back what --fix changed since these versions, which it names; what others stored since stays.",
+        ),
     ] = "",
 ) -> int:
     """Examine a store: missing and short sessions, gaps, stale symbols, splits that prices and table disagree on,
@@ -80,7 +84,7 @@ def _mend(store: str, undo: str, output_format: str) -> int:
 
     with progress_line() as progress:
         if undo:
-            lines = [f"{name}: as it was" for name in api.undo_mending(undo, store or None)]
+            lines = [f"{name}: put back" for name in api.undo_mending(undo, store or None)]
             told = {"put back": lines}
         else:
             mended = api.mend_store(store or None, progress=progress)

@@ -40,6 +40,7 @@ from tapescan.features.warm import warm_up
 from tapescan.history.history import Basis, History, days, history_of, market_index
 from tapescan.market import calendar
 from tapescan.market.eligibility import TRADED, none_of, short_history
+from tapescan.market.funds import KNOWN_FUNDS
 from tapescan.market.index import MarketIndex
 from tapescan.market.panel import build_panel
 from tapescan.market.universe import build_universe
@@ -180,6 +181,9 @@ def _wanted(data: History, filters: Universe, index: str) -> dict[str, int]:
     few = short_history(data.symbols["bars"].to_numpy(), filters.min_bars)
     enough = data.symbols.filter(~few).filter(pl.col("symbol") != index)["symbol"].to_list()
     types = build_universe(data.listing, enough)
+    # What no listing names and everybody knows as a fund is one, as in a scan.
+    fund = (types["type"] == "unknown") & types["symbol"].is_in(list(KNOWN_FUNDS))
+    types = types.with_columns(type=pl.when(fund).then(pl.lit("fund")).otherwise("type"))
     return {symbol: at for at, symbol in enumerate(types.filter(~none_of(types["type"], filters.types))["symbol"])}
 
 
