@@ -114,8 +114,8 @@ def layout_of(head: bytes, shown: str, columns: Sequence[str] = (), *, whole: bo
     names += ("",) * _empty_behind(sample, len(names))
     pairs = fields_in_names(names) if named else None
     names, symbols = pairs or (names, ())
-    cells = pl.Series([cell for row in sample for cell in row], dtype=pl.String)
-    comma = tells_decimal_comma(cells, apart=separator != ",")
+    cells = [cell for row in sample for cell in row]
+    comma = any("," in cell for cell in cells) and tells_decimal_comma(pl.Series(cells), apart=separator != ",")
     return Layout(encoding, separator, names, above, named, comma, at, symbols, carriage, sample)
 
 
@@ -255,4 +255,7 @@ def _empty_behind(rows: Sequence[tuple[str, ...]], named: int) -> int:
 
 def _spread(row: tuple[str, ...]) -> tuple[str, ...]:
     """Cells with those that spreadsheets leave empty behind the first of several merged ones."""
-    return (row[0], *pl.Series(row[1:], dtype=pl.String).replace("", None).forward_fill().fill_null(""))
+    spread = [row[0]]
+    for cell in row[1:]:
+        spread.append(cell or (spread[-1] if len(spread) > 1 else ""))
+    return tuple(spread)
