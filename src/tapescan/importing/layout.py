@@ -114,8 +114,9 @@ def layout_of(head: bytes, shown: str, columns: Sequence[str] = (), *, whole: bo
     names += ("",) * _empty_behind(sample, len(names))
     pairs = fields_in_names(names) if named else None
     names, symbols = pairs or (names, ())
-    cells = pl.Series([cell for row in sample for cell in row], dtype=pl.String)
-    comma = tells_decimal_comma(cells, apart=separator != ",")
+    # Few files have a comma in a cell, and a folder has many files.
+    commas = [cell for row in sample for cell in row] if any("," in cell for row in sample for cell in row) else []
+    comma = bool(commas) and tells_decimal_comma(pl.Series(commas, dtype=pl.String), apart=separator != ",")
     return Layout(encoding, separator, names, above, named, comma, at, symbols, carriage, sample)
 
 

@@ -109,6 +109,8 @@ def _is_noise_word(word: str) -> bool:
 
 
 def _spelled(text: str) -> str:
+    if text.isalpha() and text.isascii() and text.isupper():
+        return text
     return str(normal_spelling(pl.Series([text]))[0])
 
 
