@@ -256,4 +256,7 @@ def _empty_behind(rows: Sequence[tuple[str, ...]], named: int) -> int:
 
 def _spread(row: tuple[str, ...]) -> tuple[str, ...]:
     """Cells with those that spreadsheets leave empty behind the first of several merged ones."""
-    return (row[0], *pl.Series(row[1:], dtype=pl.String).replace("", None).forward_fill().fill_null(""))
+    filled = list(row[:1])
+    for cell in row[1:]:
+        filled.append(cell or (filled[-1] if len(filled) > 1 else ""))
+    return tuple(filled)
