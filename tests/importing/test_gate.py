@@ -193,3 +193,10 @@ def test_a_note_in_the_column_of_symbols_is_no_symbol(store: Store, tmp_path: Pa
     report = import_files(store, [write(tmp_path, "x.csv", text)])
     assert report.refused == {"not a symbol": 1}
     assert_frame_equal(store.known().bars(), BARS)
+
+
+def test_weekly_bars_dated_by_their_mondays(store: Store, tmp_path: Path) -> None:
+    """A tenth of all Mondays is no session, so a tenth of such bars is refused and leaves two weeks between."""
+    weeks = history(sessions=1500).group_by_dynamic("session", every="1w").agg(pl.all().exclude("session").first())
+    with pytest.raises(FileError, match="weekly or longer bars"):
+        import_files(store, [write(tmp_path, "x.csv", HEADER + lines_of(weeks))])

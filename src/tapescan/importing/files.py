@@ -20,7 +20,7 @@ from tapescan.core.text import refuse_broken
 from tapescan.importing.columns import carried_by, note_ignored, numeric, table_of, told_by_values
 from tapescan.importing.frames import Input, Taken
 from tapescan.importing.layout import HINT_TEXT, Layout
-from tapescan.importing.members import Member, members_of
+from tapescan.importing.members import DATA_ENDS, PACKED_ENDS, Member, is_data, members_of
 from tapescan.importing.readers import ReadAs, Reader, open_reader
 from tapescan.importing.symbols import file_symbol, other_symbol, refuse_two_symbols
 from tapescan.importing.together import plain_layout, read_together, shown_in
@@ -29,12 +29,6 @@ from tapescan.tables.definition import Table
 
 __all__ = ["read_input"]
 
-#: Endings of files that may hold data.
-_ENDS = (
-    *(".csv", ".txt", ".tsv", ".parquet", ".pq", ".json", ".ndjson", ".jsonl"),
-    *(".xlsx", ".xls", ".xlsm", ".ods", ".feather", ".arrow", ".ipc", ".zip"),
-)
-_PACKED = (".gz", ".bz2", ".xz")
 #: Files of a folder with the same layout are read together, this many at a time.
 _TOGETHER = 1000
 
@@ -59,8 +53,10 @@ def read_input(path: str | Path, progress: Progress | None = None, how: ReadAs |
         return found
     if not root.stat().st_size:
         raise FileError(f"{root.name}: the file is empty", HINT_EMPTY)
-    if not root.name.lower().endswith(_ENDS + _PACKED):
-        raise FileError(f"{root.name}: no kind of file that is known by its name", f"give one of {', '.join(_ENDS)}")
+    if not root.name.lower().endswith(DATA_ENDS + PACKED_ENDS):
+        raise FileError(
+            f"{root.name}: no kind of file that is known by its name", f"give one of {', '.join(DATA_ENDS)}"
+        )
     empty: list[str] = []
     for member in members_of(root, root.name):
         _read_member(found, member, how, empty, in_folder=member.shown != root.name)
@@ -123,17 +119,12 @@ def _files_under(root: Path, notes: list[str]) -> list[Path]:
             tables += 1
             continue
         here = (Path(folder) / name for name in names if not name.startswith("."))
-        files += [file for file in here if _is_known(file) and file.is_file()]
+        files += [file for file in here if is_data(file.name) and file.is_file()]
     if tables:
         notes.append(f"{root}: passed over {tables} tables of a store in this folder")
     for file in files:
         refuse_broken(str(file), "")
     return sorted(files)
-
-
-def _is_known(file: Path) -> bool:
-    name = file.name.lower()
-    return name.endswith(_ENDS) or (name.endswith(_PACKED) and name.rsplit(".", 1)[0].endswith(_ENDS))
 
 
 def _read_member(found: Input, member: Member, how: ReadAs, empty: list[str], *, in_folder: bool) -> None:
@@ -197,7 +188,11 @@ def _symbol_of(member: Member, how: ReadAs, symbol: str) -> str:
 def _is_prose(member: Member) -> bool:
     """Whether a text is for people: its lines have no cells."""
     lines = [line for line in member.head.decode(errors="replace").splitlines() if line.strip()][:40]
-    return not any(line.count(separator) >= 3 for line in lines for separator in ",;\t|")
+    for separator in ",;\t|":
+        parted = sum(line.count(separator) >= 3 for line in lines)
+        if parted >= max(2, 0.6 * len(lines)):
+            return False
+    return True
 
 
 def _date_in(name: str) -> dt.date | None:

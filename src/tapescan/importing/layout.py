@@ -114,8 +114,9 @@ def layout_of(head: bytes, shown: str, columns: Sequence[str] = (), *, whole: bo
     names += ("",) * _empty_behind(sample, len(names))
     pairs = fields_in_names(names) if named else None
     names, symbols = pairs or (names, ())
-    cells = [cell for row in sample for cell in row]
-    comma = any("," in cell for cell in cells) and tells_decimal_comma(pl.Series(cells), apart=separator != ",")
+    # Few files have a comma in a cell, and a folder has many files.
+    commas = [cell for row in sample for cell in row] if any("," in cell for row in sample for cell in row) else []
+    comma = bool(commas) and tells_decimal_comma(pl.Series(commas, dtype=pl.String), apart=separator != ",")
     return Layout(encoding, separator, names, above, named, comma, at, symbols, carriage, sample)
 
 
@@ -255,7 +256,7 @@ def _empty_behind(rows: Sequence[tuple[str, ...]], named: int) -> int:
 
 def _spread(row: tuple[str, ...]) -> tuple[str, ...]:
     """Cells with those that spreadsheets leave empty behind the first of several merged ones."""
-    spread = [row[0]]
+    filled = list(row[:1])
     for cell in row[1:]:
-        spread.append(cell or (spread[-1] if len(spread) > 1 else ""))
-    return tuple(spread)
+        filled.append(cell or (filled[-1] if len(filled) > 1 else ""))
+    return tuple(filled)

@@ -10,6 +10,7 @@ import bz2
 import gzip
 import io
 import lzma
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,9 +21,18 @@ from typing import IO, Literal, cast
 from tapescan.core.errors import FileError
 from tapescan.core.machine import free_memory
 
-__all__ = ["HEAD", "Kind", "Member", "members_of"]
+__all__ = ["DATA_ENDS", "HEAD", "PACKED_ENDS", "Kind", "Member", "is_data", "members_of"]
 
 Kind = Literal["text", "json", "parquet", "arrow", "excel", "other"]
+
+#: Endings of files that may hold data.
+DATA_ENDS = (
+    *(".csv", ".txt", ".tsv", ".parquet", ".pq", ".json", ".ndjson", ".jsonl"),
+    *(".xlsx", ".xls", ".xlsm", ".ods", ".feather", ".arrow", ".ipc", ".zip", ".tar"),
+)
+PACKED_ENDS = (".gz", ".bz2", ".xz", ".tgz")
+#: Archives may lie in archives, so deep.
+_DEEPEST = 3
 
 #: Bytes that are looked at to see what a file is.
 HEAD = 65536
@@ -47,7 +57,16 @@ _REFUSED = {
     b"\x89HDF": ("an HDF5 file", "write the table as Parquet"),
     b"DBN": ("Databento's own binary format", "ask Databento for CSV, or write the frame as Parquet"),
 }
-_DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, ValueError)
+_DAMAGED = (
+    OSError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    NotImplementedError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -75,23 +94,46 @@ class Member:
         return self.content if self.content is not None else cast("Path", self.path).read_bytes()
 
 
+def is_data(name: str) -> bool:
+    """Whether a file's name is one of data."""
+    name = name.lower()
+    while name.endswith((".gz", ".bz2", ".xz")):
+        name = name.rsplit(".", 1)[0]
+    return name.endswith((*DATA_ENDS, ".tgz"))
+
+
 def members_of(file: Path, shown: str) -> Iterator[Member]:
     """The tables that a file holds. Raises `FileError` for what is damaged, too large or of no use."""
     try:
         with file.open("rb") as stream:
             head = stream.read(HEAD)
-            if packing := next((name for magic, name in _PACKED.items() if head.startswith(magic)), ""):
-                stream.seek(0)
-                content = _unpacked(stream, packing, shown)
-                name = file.name.rsplit(".", 1)[0] if file.suffix.lower() in (".gz", ".bz2", ".xz") else file.name
-                yield _member(name, shown, None, content, content[:HEAD])
-                return
-        if head.startswith(b"PK\x03\x04") and not _is_workbook(file, shown):
-            yield from _of_archive(file, shown)
-            return
+            stream.seek(0)
+            if packing := _packing(head):
+                yield from _inside(file.name, shown, _unpacked(stream, packing, shown))
+            elif _is_archive(stream, head, shown):
+                yield from _of_archive(stream, shown)
+            else:
+                yield _member(file.name, shown, file, None, head)
     except _DAMAGED as error:
         raise unreadable(shown, error) from error
-    yield _member(file.name, shown, file, None, head)
+
+
+def _inside(name: str, shown: str, content: bytes, depth: int = 1) -> Iterator[Member]:
+    """The tables in what was unpacked."""
+    if name.lower().endswith(PACKED_ENDS):
+        name = name.rsplit(".", 1)[0]
+    if depth > _DEEPEST:
+        raise FileError(f"{shown}: is packed more than {_DEEPEST} times", "unpack it first")
+    if packing := _packing(content):
+        yield from _inside(name, shown, _unpacked(io.BytesIO(content), packing, shown), depth + 1)
+    elif _is_archive(stream := io.BytesIO(content), content, shown):
+        yield from _of_archive(stream, shown, depth + 1)
+    else:
+        yield _member(name, shown, None, content, content[:HEAD])
+
+
+def _packing(head: bytes) -> str:
+    return next((name for magic, name in _PACKED.items() if head.startswith(magic)), "")
 
 
 def unreadable(shown: str, error: BaseException) -> FileError:
@@ -120,35 +162,60 @@ def _kind(name: str, head: bytes) -> Kind:
     return "text"
 
 
-def _is_workbook(file: Path, shown: str) -> bool:
-    """Whether an archive is a spreadsheet, which is read as a whole. Raises `FileError` for one that is too large."""
-    with zipfile.ZipFile(file) as archive:
+def _is_archive(stream: IO[bytes], head: bytes, shown: str) -> bool:
+    """Whether it holds files; a workbook is one table. Raises `FileError` for a workbook that is too large."""
+    if head[257:262] == b"ustar":
+        return True
+    if not head.startswith(b"PK\x03\x04"):
+        return False
+    with zipfile.ZipFile(stream) as archive:
         entries = archive.infolist()
+    stream.seek(0)
     names = {one.filename for one in entries}
     if "[Content_Types].xml" not in names and "content.xml" not in names:
-        return False
+        return True
     if sum(one.file_size for one in entries) > (limit := _limit()):
         raise _too_large(shown, limit)
-    return True
+    return False
 
 
-def _of_archive(file: Path, shown: str) -> Iterator[Member]:
-    with zipfile.ZipFile(file) as archive:
-        entries = [one for one in archive.infolist() if not one.is_dir() and not _is_hidden(one.filename)]
-        if len(entries) > _MOST_MEMBERS:
-            raise FileError(f"{shown}: holds {len(entries):,} files", "unpack it and give the folder")
-        if not entries:
-            raise FileError(f"{shown}: the archive holds no file", "give one that does")
-        for entry in sorted(entries, key=lambda one: one.filename):
-            if entry.flag_bits & 1:
-                raise FileError(f"{shown}: {entry.filename} is encrypted", "unpack it first")
-            inner = f"{shown}/{entry.filename}"
-            with archive.open(entry) as stream:
-                content = _read_bounded(stream, inner)
-            if packing := next((name for magic, name in _PACKED.items() if content.startswith(magic)), ""):
-                content = _unpacked(io.BytesIO(content), packing, inner)
-            if content:
-                yield _member(entry.filename.rsplit("/", 1)[-1], inner, None, content, content[:HEAD])
+def _of_archive(stream: IO[bytes], shown: str, depth: int = 1) -> Iterator[Member]:
+    """The tables in an archive; beside files of data, others are passed over as those of a folder are."""
+    names: list[str] = []
+    for name, opened in _files_in(stream, shown, names):
+        inner = f"{shown}/{name}"
+        content = _read_bounded(opened, inner)
+        if content:
+            yield from _inside(name.rsplit("/", 1)[-1], inner, content, depth)
+    if not names:
+        raise FileError(f"{shown}: the archive holds no file", "give one that does")
+
+
+def _files_in(stream: IO[bytes], shown: str, names: list[str]) -> Iterator[tuple[str, IO[bytes]]]:
+    """Names and contents of an archive's files. names : filled with them."""
+    if stream.read(4) == b"PK\x03\x04":
+        with zipfile.ZipFile(stream) as archive:
+            entries = {one.filename: one for one in archive.infolist() if not one.is_dir()}
+            names += _wanted(list(entries), shown)
+            for name in names:
+                if entries[name].flag_bits & 1:
+                    raise FileError(f"{shown}: {name} is encrypted", "unpack it first")
+                with archive.open(entries[name]) as opened:
+                    yield name, opened
+        return
+    stream.seek(0)
+    with tarfile.open(fileobj=stream) as tar:
+        members = {one.name: one for one in tar.getmembers() if one.isfile()}
+        names += _wanted(list(members), shown)
+        for name in names:
+            yield name, cast("IO[bytes]", tar.extractfile(members[name]))
+
+
+def _wanted(names: list[str], shown: str) -> list[str]:
+    names = sorted(name for name in names if not _is_hidden(name))
+    if len(names) > _MOST_MEMBERS:
+        raise FileError(f"{shown}: holds {len(names):,} files", "unpack it and give the folder")
+    return [name for name in names if is_data(name)] or names
 
 
 def _is_hidden(name: str) -> bool:

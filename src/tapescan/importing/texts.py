@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import polars as pl
 
@@ -19,6 +20,8 @@ def plain(name: str) -> str:
     """A column name without case, spaces and punctuation, without a number before it (``4. close``) and without
     dollars as a unit behind it (``Close (USD)``)."""
     bare = re.sub(r"\s*[\[(](?:in )?(?:us ?\$|usd|\$|us dollars?)[\])]$", "", name.lower().strip())
+    if not bare.isascii():
+        bare = unicodedata.normalize("NFKD", bare)  # an accent apart from its letter, and dropped
     return re.sub(r"[^a-z0-9]", "", re.sub(r"^\d+[a-z]?\.\s*", "", bare))
 
 

@@ -119,10 +119,10 @@ class _Columns:
         text = np.zeros(len(odd), np.bool_)
         for rows in self.wrong.values():
             text[rows] = True
-        named = self.values["symbol"].n_unique() > 1
         undated = self._undated()
         if not (odd.any() or absent.any() or text.any() or undated.any()):
             return np.ones(len(odd), np.bool_)
+        named = self.values["symbol"].n_unique() > 1
         # A listing has rows of nothing but text; a row of all else has a number or a date.
         empty = self._empty()
         none = empty | (undated & self._sums_up()) if self._table.dated else odd | (empty & absent)

@@ -31,6 +31,8 @@ _OTHER = {"adjusted": "adjclose"}
 def fields_in_names(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """Field and symbol of each column whose name holds both, ``date`` and "" for that of the dates, "" and "" for an
     index; None where the names are of another kind."""
+    if not _NEEDED.isdisjoint(plain(name) for name in names):
+        return None  # a field by itself: the usual table
     pairs = [_pair(name) for name in names]
     alone = [place for place, (field, symbol) in enumerate(pairs) if not symbol]
     dates = [place for place in alone if plain(pairs[place][0]) in _DATES]

@@ -88,8 +88,14 @@ REASONS = (
 #: Values this share apart, or less, are the same.
 SAME = 1e-6
 
-#: Days between the bars of a symbol that is not daily: word, from, to.
-_LONGER = (("weekly", 6, 8), ("monthly", 26, 36), ("quarterly", 85, 97), ("yearly", 358, 372))
+#: Days between the bars of a symbol that is not daily: word, from, to; and where one of them is missing, as the week
+#: of a holiday.
+_LONGER = (
+    ("weekly", ((6, 8), (13, 15))),
+    ("monthly", ((26, 36), (57, 67))),
+    ("quarterly", ((85, 97),)),
+    ("yearly", ((358, 372),)),
+)
 #: So many distances at least, and this share of them, tell it.
 _TELLING, _MOSTLY = 4, 0.9
 
@@ -155,8 +161,9 @@ def spacing(bars: pl.DataFrame) -> pl.DataFrame:
     begin = np.flatnonzero(begins)
     number = np.add.reduceat(gap > 0, begin)
     names, words = [], []
-    for word, low, high in _LONGER:
-        hits = np.add.reduceat((gap >= low) & (gap <= high), begin)
+    for word, distances in _LONGER:
+        within = [(gap >= low) & (gap <= high) for low, high in distances]
+        hits = np.add.reduceat(np.any(within, axis=0), begin)
         told = np.flatnonzero((number >= _TELLING) & (hits >= _MOSTLY * number))
         names += bars["symbol"][begin[told]].to_list()
         words += [word] * len(told)

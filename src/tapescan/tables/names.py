@@ -18,7 +18,7 @@ SYMBOL = (
 DATE = (
     *("date", "session", "sessiondate", "tradedate", "tradingday", "tradingdate", "datetime", "timestamp", "ts"),
     *("windowstart", "tsevent", "dtyyyymmdd", "pricedate", "quotedate", "dateutc", "begins", "beginsat", "time"),
-    *("localtime", "gmttime", "datetimeutc", "timestamputc", "day", "t"),
+    *("localtime", "gmttime", "datetimeutc", "timestamputc", "datum", "fecha", "data", "day", "t"),
 )
 EX_DATE = ("exdate", "exdividenddate", "executiondate", "exeffdate", "exdivdate", "effectivedate", "splitdate", *DATE)
 CURRENCY = ("currency", "currencycode", "ccy", "currencyname", "tradingcurrency", "quotecurrency", "cashcurrency")
