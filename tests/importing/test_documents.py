@@ -104,3 +104,11 @@ def test_one_symbol(store: Store, tmp_path: Path, what: str) -> None:
 def test_several_symbols(store: Store, tmp_path: Path, what: str) -> None:
     import_files(store, [write(tmp_path, "answer of a vendor.json", json.dumps(SEVERAL[what]))])
     assert_frame_equal(store.known().bars(), TWO)
+
+
+def test_events_of_a_chart_are_told(store: Store, tmp_path: Path) -> None:
+    chart = json.loads(json.dumps(ONE["a chart of Yahoo"]))
+    chart["chart"]["result"][0]["events"] = {"splits": {"1": {"date": 1, "numerator": 4, "denominator": 1}}}
+    report = import_files(store, [write(tmp_path, "AAPL.json", json.dumps(chart))])
+    assert report.new == len(BARS)
+    assert any("its splits and dividends (events) are read past" in note for note in report.notes)

@@ -110,3 +110,13 @@ def test_names_and_rows_of_a_listing_apart(store: Store, tmp_path: Path) -> None
 def test_the_name_under_security(store: Store, tmp_path: Path) -> None:
     import_files(store, [write(tmp_path, "x.csv", "Symbol,Security,GICS Sector\nMMM,3M,Industrials\n")])
     assert store.known().read("symbols")["name"].to_list() == ["3M"]
+
+
+@pytest.mark.parametrize(
+    ("header", "value"), [("Market Cap (M)", "3153000"), ("Market Cap ($B)", "3,153"), ("Worth, mln", None)]
+)
+def test_a_unit_in_the_name_of_the_column(store: Store, tmp_path: Path, header: str, value: str | None) -> None:
+    text = f'Symbol,Name,Sector,"{header}"\nAAPL,Apple Inc.,Technology,"{value or 3153000}"\n'
+    import_files(store, [write(tmp_path, "x.csv", text)])
+    right = pytest.approx(3.153e12) if value else None
+    assert stored(store)["AAPL"]["market_cap"] == right

@@ -51,8 +51,9 @@ class _Around:
         return _Around((*self.place, name), symbol or self.symbol, self.times)
 
 
-def records_of(text: str, shown: str) -> tuple[dict[str, list[str | None]], str]:
-    """The columns of the largest table in a document, as text, and the symbol that it names for all rows.
+def records_of(text: str, shown: str) -> tuple[dict[str, list[str | None]], str, tuple[str, ...]]:
+    """The columns of the largest table in a document, as text, the symbol that it names for all rows, and what a
+    person should know.
 
     Tables at like places, as those of several symbols, are one. A table with prices is larger than one without.
     Raises `FileError` for what is no JSON, and for a document without a table.
@@ -69,7 +70,21 @@ def records_of(text: str, shown: str) -> tuple[dict[str, list[str | None]], str]
     if {"S", "T", "t"} <= set(names):
         del names["T"]  # the kind of a message
     columns = {_renamed(name, names): [_cell(row.get(name)) for row in rows] for name in names}
-    return columns, "" if any(plain(name) in _SYMBOLS for name in columns) else _named_symbol(document)
+    symbol = "" if any(plain(name) in _SYMBOLS for name in columns) else _named_symbol(document)
+    note = f"{shown}: its splits and dividends (events) are read past: import them as files of their own"
+    return columns, symbol, (note,) if _has_events(document) else ()
+
+
+def _has_events(node: Any, depth: int = 0) -> bool:
+    """Whether a chart holds splits or dividends beside its prices, as Yahoo's does."""
+    if depth > 5 or not isinstance(node, dict | list):
+        return False
+    if isinstance(node, list):
+        return any(_has_events(one, depth + 1) for one in node[:10])
+    events = node.get("events")
+    if isinstance(events, dict) and any(events.get(name) for name in ("splits", "dividends", "capitalGains")):
+        return True
+    return any(_has_events(one, depth + 1) for one in list(node.values())[:20])
 
 
 def _worth(tables: list[_Found]) -> tuple[bool, int]:

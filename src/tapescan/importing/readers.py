@@ -150,7 +150,7 @@ class _Records:
             text = decoded(member.bytes(), "utf-8-sig")
         except UnicodeError as error:
             raise FileError(f"{member.shown}: is not UTF-8 text", "save it in UTF-8") from error
-        columns, self.symbol = records_of(text, member.shown)
+        columns, self.symbol, self.notes = records_of(text, member.shown)
         self._frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String()))
         self.names = tuple(columns)
         self.sample = tuple(tuple(cell or "" for cell in row) for row in self._frame.head(60).rows())

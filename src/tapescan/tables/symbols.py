@@ -37,10 +37,16 @@ def _prepare(rows: pl.DataFrame, file: File) -> pl.DataFrame:
     ]
     if marks:
         rows = rows.with_columns(type=pl.coalesce(*marks, said))
-    if "market_cap" in rows.columns and (times := _unit(rows)) != 1.0:
+    for name, unit in (("millions", 1e6), ("billions", 1e9)):
+        if name in rows.columns and "market_cap" not in rows.columns:
+            number = pl.col(name).str.replace_all(r"[$,\s]", "").cast(pl.Float64, strict=False)
+            rows = rows.with_columns(market_cap=number * unit)
+    said_in_its_name = "millions" in rows.columns or "billions" in rows.columns
+    if "market_cap" in rows.columns and not said_in_its_name and (times := _unit(rows)) != 1.0:
         file.notes.append(f"{file.shown}: its market values are in millions of dollars")
         rows = rows.with_columns(pl.col("market_cap") * times)
-    return rows.drop("currency", "etf", "test", "nextshares", "price", "volume", strict=False)
+    extras = ("currency", "etf", "test", "nextshares", "price", "volume", "millions", "billions")
+    return rows.drop(extras, strict=False)
 
 
 def _unit(rows: pl.DataFrame) -> float:
@@ -106,6 +112,15 @@ TABLE = Table(
         "currency": CURRENCY,
         "price": ("price", "lastsale", "lastprice", "close"),
         "volume": ("volume",),
+        "millions": (
+            "marketcapm",
+            "marketcapmillions",
+            "marketcapinmillions",
+            "marketcapmil",
+            "marketcapmln",
+            "mktcapm",
+        ),
+        "billions": ("marketcapb", "marketcapbillions", "marketcapinbillions", "marketcapbn", "mktcapb"),
     },
     prepare=_prepare,
     told=lambda found: "symbol" in found and any(name in found for name in ("name", "exchange", "sector")),
