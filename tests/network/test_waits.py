@@ -124,16 +124,17 @@ def test_rate_headers_on_every_answer_do_not_slow_the_pace_down() -> None:
     """A sliding limit has nothing left all the time; its reset, in whole seconds, is always a second off."""
     spent = answer(b'{"rows": [1, 2]}', "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 2")
 
-    async def inside() -> float:
+    async def inside(after: bytes) -> float:
         async with (
-            raw(lambda number, _writer: spent if number >= 4 else GOOD) as server,
+            raw(lambda number, _writer: after if number >= 4 else GOOD) as server,
             linked(server.url, pace=Pace(5, 0.4)) as link,
         ):
             begun = time.monotonic()
             await asyncio.gather(*(link.get("/rows", ROWS) for _ in range(16)))
             return time.monotonic() - begun
 
-    assert asyncio.run(inside()) < 3 * 0.4 + 0.4
+    # Beside the same requests without any header, since this machine may be busy; obeyed, each would wait a second.
+    assert asyncio.run(inside(spent)) < asyncio.run(inside(GOOD)) + 1.0
 
 
 def test_a_judge_that_says_throttled_is_obeyed_under_any_status() -> None:

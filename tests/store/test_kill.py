@@ -17,7 +17,7 @@ from tapescan.store import Store
 from tests.commands import Child
 from tests.conftest import random_bars
 
-KILLS = 50
+KILLS = 30
 
 #: The child waits to be told, so that kills fall into the import and not into its start.
 CHILD = """
