@@ -76,6 +76,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     return cache, first[1:]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_machine_code_is_compiled_anew(
     damage: Callable[[Path], object], kept: tuple[Path, list[str]]

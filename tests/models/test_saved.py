@@ -127,6 +127,7 @@ print("ended", taken)
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2])
 def test_hundreds_of_forged_models_neither_crash_nor_hang(learnt: bytes, tmp_path: Path, seed: int) -> None:
     path = tmp_path / "model.ubj"

@@ -73,6 +73,7 @@ async def ask(pace: Pace, vendor: Counting, count: int) -> None:
                 group.create_task(one())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("requests", "seconds", "latency", "windows"),
     [

@@ -64,7 +64,11 @@ def test_the_worlds_are_worth_comparing(world: World) -> None:
     assert any(len(bars["close"]) < 100 for symbol, bars in world.frames[""].items() if symbol in world.ranked)
 
 
-@pytest.mark.parametrize("part", range(4))
+#: The first half runs with all tests.
+PARTS = [0, 1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)]
+
+
+@pytest.mark.parametrize("part", PARTS)
 def test_random_screens(store: Store, world: World, part: int) -> None:
     """A quarter of the screens each, so that they share the cores."""
     told = {"all": 0, "none": 0, "some": 0}
@@ -79,7 +83,7 @@ def test_random_screens(store: Store, world: World, part: int) -> None:
     assert told["some"] > 10, told
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", PARTS)
 def test_random_columns(store: Store, world: World, part: int) -> None:
     for seed in range(1000 + part * 50, 1050 + part * 50):
         tree = number(random.Random(seed), 4)

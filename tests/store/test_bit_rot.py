@@ -45,6 +45,7 @@ def test_no_flipped_bit_changes_an_answer_unseen(store: Path, tmp_path: Path) ->
     assert seen > FLIPS // 4
 
 
+@pytest.mark.long
 def test_nothing_that_is_removed_or_cut_reads_as_none(store: Path, tmp_path: Path) -> None:
     whole = read_all(store)
     for number, (what, place, how) in enumerate(structural(store)):

@@ -154,6 +154,7 @@ def test_a_compact_beside_imports_loses_nothing(daily: Store, tmp_path: Path) ->
     assert daily.known().bars(adjust="none").equals(pl.concat([BARS, *more]).sort("symbol", "session"))
 
 
+@pytest.mark.long
 def test_a_kill_at_any_moment_of_a_compact_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     start = Path(made_daily(tmp_path, monkeypatch).path)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
 from tapescan.importing.importing import import_files
 from tapescan.market.calendar import next_session, sessions
@@ -31,6 +32,7 @@ print("end", flush=True)
 """
 
 
+@pytest.mark.long
 def test_a_kill_at_any_moment_leaves_the_old_or_the_new_state(tmp_path: Path) -> None:
     bars = random_bars(symbols=100, sessions=60, seed=8).select(BAR_COLUMNS)
     days = pl.Series("session", sessions(dt.date(2023, 1, 3), dt.date(2023, 12, 29))).cast(pl.Date)[:60]

@@ -167,6 +167,7 @@ def test_a_correction_and_new_bars_of_other_years_are_one_commit(full: Store, tm
     assert doubled["volume"].equals(one.sort("symbol")["volume"] * 2)
 
 
+@pytest.mark.long
 def test_many_small_imports_stay_few_files(store: Store, tmp_path: Path) -> None:
     days = BARS.filter(pl.col("session").dt.year() == 2022).partition_by("session", maintain_order=True)[:40]
     for day in days:

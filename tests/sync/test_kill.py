@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
 from tapescan.market import calendar
 from tapescan.store import Store
@@ -42,6 +43,7 @@ print("partial" if report.partial else "whole", flush=True)
 """
 
 
+@pytest.mark.long
 def test_a_killed_sync_goes_on_where_it_was(tmp_path: Path) -> None:
     market = FakeMarket(symbols=60, sessions=SESSIONS + 5, end=END, seed=3)
     days = pl.Series(calendar.sessions(dt.date(2026, 1, 2), END)).cast(pl.Date).to_list()[-SESSIONS:]

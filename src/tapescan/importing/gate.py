@@ -14,7 +14,7 @@ from tapescan.core.settings import Adjustment
 from tapescan.importing.frames import Input, Taken
 from tapescan.importing.texts import plain
 from tapescan.market.quality import PRICES, differ, spacing
-from tapescan.store import Store
+from tapescan.store import KnownStore, Store
 
 __all__ = ["refuse_adjusted", "refuse_other_days"]
 
@@ -37,20 +37,25 @@ def refuse_other_days(
         if bars is None:
             continue
         _refuse_closed(one, bars, sessions)
-    if store.exists() and not store.is_empty():
-        for one in inputs:
-            bars = one.frames.get("bars")
-            if bars is not None:
-                _refuse_beside(store, one, bars)
+    known = store.known()
+    for one in inputs:
+        bars = one.frames.get("bars")
+        # Fewer bars than tell it need not be looked for.
+        if bars is not None and len(bars) >= _LEAST and "bars" in known:
+            _refuse_beside(store, known, one, bars)
 
 
 def _refuse_closed(one: Input, bars: pl.DataFrame, sessions: Collection[dt.date] | pl.Series | None) -> None:
     days = bars["session"].drop_nulls()
     if days.is_empty():
         return
-    open_days = (
-        pl.Series(list(sessions), dtype=pl.Date) if sessions is not None else days.filter(days.dt.weekday() < 6)
-    )
+    weekend = days.filter(days.dt.weekday() > 5)
+    if len(weekend) <= _CLOSED * len(days) or weekend.n_unique() < 3:
+        return
+    if sessions is None:
+        open_days = days.filter(days.dt.weekday() < 6)
+    else:
+        open_days = sessions if isinstance(sessions, pl.Series) else pl.Series(list(sessions), dtype=pl.Date)
     if open_days.is_empty():
         return
     within = days.filter(days.is_between(max(open_days.min(), _FROM), open_days.max()))  # type: ignore[type-var]
@@ -69,9 +74,8 @@ def _refuse_closed(one: Input, bars: pl.DataFrame, sessions: Collection[dt.date]
     )
 
 
-def _refuse_beside(store: Store, one: Input, bars: pl.DataFrame) -> None:
+def _refuse_beside(store: Store, known: KnownStore, one: Input, bars: pl.DataFrame) -> None:
     """Bars that are those of the store's session before or after, and not those of their own."""
-    known = store.known()
     symbols = bars["symbol"].drop_nulls().unique().sort().head(_SYMBOLS).to_list()
     newest: dt.date | None = bars["session"].max()  # type: ignore[assignment]
     if newest is None or not symbols:
