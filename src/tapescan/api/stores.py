@@ -203,7 +203,7 @@ def mend_store(store: Place = None, *, progress: Progress = silent) -> Mended:
 
 def undo_mending(versions: Mapping[str, int] | str, store: Place = None) -> list[str]:
     """Put back the rows of tables at these versions, as ``bars=12,symbols=3``; the names of those that differed."""
-    from tapescan.doctor.mending import unmend
+    from tapescan.store.mending import put_back
 
     given = versions
     if isinstance(given, str):
@@ -211,7 +211,7 @@ def undo_mending(versions: Mapping[str, int] | str, store: Place = None) -> list
         if not parts or not all(number.strip().isdigit() for _, _, number in parts):
             raise OptionError(f"{versions!r}", "give tables and versions, as bars=12,symbols=3", field="undo")
         given = {name.strip(): int(number) for name, _, number in parts}
-    return unmend(open_store(store), dict(given))
+    return put_back(open_store(store).path, given)
 
 
 def accept_bars(bars: Sequence[tuple[str, dt.date | str]], store: Place = None) -> pl.DataFrame:

@@ -23,17 +23,17 @@ from tapescan.market.quality import BAR_COLUMNS, CONFLICT, NO_SYMBOL, NOT_A_SESS
 from tapescan.market.spelling import is_symbol
 from tapescan.store import Store
 from tapescan.store.checking import quarantined
-from tapescan.store.mending import exchange_rows, keep_refused, put_back
+from tapescan.store.mending import exchange_rows, keep_refused
 from tapescan.store.table import StoredTable
 from tapescan.tables.definition import Table
 from tapescan.tables.registry import find_table, stored_tables
 
-__all__ = ["Mended", "mend", "unmend"]
+__all__ = ["Mended", "mend"]
 
 
 class Mended(Result, msgspec.Struct, frozen=True):
     """What was put right. done : a line each. before : versions of the tables before, as `Store.at` takes them, of
-    those that changed; `unmend` puts these back."""
+    those that changed; `store.mending.put_back` goes back to them."""
 
     done: tuple[str, ...]
     before: dict[str, int]
@@ -67,11 +67,6 @@ def mend(store: Store, progress: Progress = silent) -> Mended:
     return Mended(tuple(done), {name: one for name, one in before.items() if after.get(name) != one})
 
 
-def unmend(store: Store, versions: dict[str, int]) -> list[str]:
-    """Put the rows of these versions back; the tables that differed."""
-    return put_back(store.path, versions)
-
-
 def _symbols(store: Store, table: Table) -> list[str]:
     """Symbols in our spelling, and none that is none."""
     opened = StoredTable(store.path, table)
@@ -85,8 +80,7 @@ def _symbols(store: Store, table: Table) -> list[str]:
     bad = rows.filter(pl.col("symbol").is_in(none.implode()))
     renamed = rows.join(wrong, on="symbol")
     gone = pl.concat([bad, renamed.select(rows.columns)])
-    fresh = renamed.with_columns(symbol="right").select(rows.columns)
-    key = [*table.key, *((table.known,) if table.kept == "versions" else ())]
+    key = list(table.row_key)
     every = renamed.with_columns(symbol="right").select(rows.columns)
     fresh = every.unique(key, keep="first", maintain_order=True)
     held = rows.join(fresh.select(key), on=key, how="semi", nulls_equal=True)

@@ -7,7 +7,8 @@ What is certain is mended by `tapescan doctor --fix`; the rest takes a person wh
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import polars as pl
 
@@ -18,7 +19,7 @@ from tapescan.market.spelling import is_symbol, normal_spelling
 from tapescan.store import KnownStore
 from tapescan.tables.registry import stored_tables
 
-__all__ = ["CERTAIN", "KINDS", "NO_DEFECT", "OLDER", "find_older", "other_spelling"]
+__all__ = ["KINDS", "NO_DEFECT", "OLDER", "find_older", "other_spelling"]
 
 #: Kinds in words, and what to do.
 KINDS: Mapping[str, tuple[str, str]] = {
@@ -35,8 +36,6 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "market values": ("listings whose market values are a million times too small", "import the listing again"),
     "no listing": ("symbols that no listing names, which may be funds", "tapescan sync --what universe"),
 }
-#: Those that `--fix` mends.
-CERTAIN = ("spelling", "no symbol", "no session")
 #: Those that are how markets are, or may be, and no defects: a large special dividend trades with due bills, and its
 #: price falls later.
 NO_DEFECT = ("another company", "dividends", "no listing")
@@ -92,10 +91,12 @@ def _row(kind: str, rows: int, symbols: int, examples: list[str]) -> tuple[str, 
     return kind, rows, symbols, ", ".join(examples[:3]), KINDS[kind][1]
 
 
-def _one(kind: str, frame: pl.DataFrame, told: object) -> list[tuple[str, int, int, str, str]]:
+def _one(
+    kind: str, frame: pl.DataFrame, told: Callable[[dict[str, Any]], str]
+) -> list[tuple[str, int, int, str, str]]:
     if frame.is_empty():
         return []
-    examples = [told(row) for row in frame.head(3).iter_rows(named=True)]  # type: ignore[operator]
+    examples = [told(row) for row in frame.head(3).iter_rows(named=True)]
     return [_row(kind, len(frame), frame["symbol"].n_unique() if "symbol" in frame.columns else 0, examples)]
 
 

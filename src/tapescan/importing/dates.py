@@ -70,7 +70,6 @@ _TIMED = (
 #: Hours ahead of Greenwich; ``et`` is New York's own clock.
 _ZONES = {"z": 0, "utc": 0, "gmt": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8}
 _ZONES |= {"pdt": -7, "cet": 1, "cest": 2, "bst": 1, "jst": 9, "hkt": 8, "sgt": 8, "msk": 3}
-_LOCAL = ("et", "ny")
 
 #: Distinct days of a daily history lie at most so far apart, at the median.
 _DAILY = 5

@@ -12,8 +12,6 @@ from tapescan.importing.texts import NO_VALUE, place_of, unquoted
 
 __all__ = ["directed", "numbers_of", "ratios_of", "refuse_wrong", "tells_decimal_comma"]
 
-#: What stands before or after an amount in dollars.
-_DOLLARS = r"^(?:us ?\$|usd|\$) ?|(?<=.) ?(?:usd|us ?\$|\$)$"
 #: Marks of other money, of which nothing is read as dollars.
 _FOREIGN = r"[€£¥₹₩₽]|^(?:eur|gbp|gbx|jpy|cad|aud|chf|hk\$|c\$|a\$)|(?:eur|gbp|gbx|jpy|cad|aud|chf)$"
 _SPACES = "[\u00a0\u202f\u2009 '\u2019_]"

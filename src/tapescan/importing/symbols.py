@@ -15,7 +15,6 @@ from tapescan.market.spelling import CLASSED, is_symbol, normal_spelling
 from tapescan.tables.names import SYMBOL
 
 __all__ = [
-    "ends_of",
     "file_symbol",
     "file_symbols",
     "is_no_symbol",
@@ -62,12 +61,11 @@ _LISTED = r"^[A-Za-z][A-Za-z0-9]*(?:[-._^$][A-Za-z0-9]{1,3})*$"
 _PREFERRED = r"^[A-Z]{1,5}p[A-Z]?$"
 
 
-def ends_of(name: str) -> tuple[str, str]:
-    """A file's name without its endings, and these in lower case: ``aapl.us.txt.gz`` is (aapl.us, .txt.gz)."""
-    stem = name
-    while re.search(_ENDS, stem):
-        stem = re.sub(_ENDS, "", stem)
-    return stem, name[len(stem) :].lower()
+def _without_ends(name: str) -> str:
+    """A file's name without its endings: ``aapl.us.txt.gz`` is aapl.us."""
+    while re.search(_ENDS, name):
+        name = re.sub(_ENDS, "", name)
+    return name
 
 
 def file_symbol(name: str) -> str | None:
@@ -87,7 +85,7 @@ def file_symbols(names: Sequence[str]) -> list[str | None]:
 
 def _told(name: str) -> str | None:
     """The symbol in a file's name, as it is written there."""
-    stem, _ = ends_of(name.replace("\\", "/").rsplit("/", 1)[-1])
+    stem = _without_ends(name.replace("\\", "/").rsplit("/", 1)[-1])
     stem = re.sub(r"\s*\(\d+\)$|(?i:\s*-\s*copy)$", "", unquote(stem).strip().removeprefix("$"))
     listed = re.sub(r"(?i)[._]us(?:[._]d)?$", "", stem)
     if listed != stem and re.fullmatch(_LISTED, listed):

@@ -25,7 +25,7 @@ from tapescan.store.writing import FILE_BYTES
 from tapescan.tables.definition import Checked, Table
 from tapescan.tables.registry import all_tables, find_table, stored_tables
 
-__all__ = ["ATTEMPTS", "Batch", "Cover", "append_alone", "commit_batch", "repeated"]
+__all__ = ["Batch", "Cover", "append_alone", "commit_batch", "repeated", "store_quarantine", "touched_files"]
 
 #: Times that an import compares again after another one committed first.
 ATTEMPTS = 12
@@ -128,7 +128,7 @@ def _commit(
                 place = find_table(table.beside)
                 beside = compared.beside.select(place.schema.keys())
                 rows[place.name] = pl.concat([rows[place.name], beside]) if place.name in rows else beside
-    _store_quarantine(store, batch.refused)
+    store_quarantine(store, batch.refused)
     for table in all_tables():
         if table.name not in rows:
             continue
@@ -191,7 +191,7 @@ def _compare_bars(table: StoredTable, bars: pl.DataFrame, report: ImportReport, 
     if changing.is_empty():
         return _Found(table, nothing, beside=beside)
     changed = changing.filter(status.filter(~status.is_in(["unchanged", "beside"])).is_in(["replaced", "restamped"]))
-    touched = _touched(table, overlapping, changed)
+    touched = touched_files(table, overlapping, changed)
     small = _crowding(files, changing["session"].dt.year().unique())
     fresh = changing.join(changed, on=["symbol", "session"], how="anti", maintain_order="left")
     if len(small):
@@ -202,10 +202,10 @@ def _compare_bars(table: StoredTable, bars: pl.DataFrame, report: ImportReport, 
     with store_errors(table.store, "read bars of"):
         kept = table.scan(gone).collect()
     kept = kept.join(changed, on=["symbol", "session"], how="anti", maintain_order="left")
-    return _Found(table, fresh, _in_table(table, gone), sort_bars(pl.concat([kept, changed])), beside)
+    return _Found(table, fresh, paths_in(table, gone), sort_bars(pl.concat([kept, changed])), beside)
 
 
-def _touched(table: StoredTable, files: pl.DataFrame, changed: pl.DataFrame) -> pl.Series:
+def touched_files(table: StoredTable, files: pl.DataFrame, changed: pl.DataFrame) -> pl.Series:
     """The paths of the files that hold a bar that changes."""
     if changed.is_empty():
         return files["path"].clear()
@@ -231,7 +231,7 @@ def _crowding(files: pl.DataFrame, years: pl.Series) -> pl.Series:
     return small.filter(pl.len().over(PARTITION) >= MOST_FILES)["path"]
 
 
-def _in_table(table: StoredTable, files: pl.DataFrame) -> list[str]:
+def paths_in(table: StoredTable, files: pl.DataFrame) -> list[str]:
     return files["path"].str.strip_prefix(table.path + "/").to_list()
 
 
@@ -282,7 +282,7 @@ def _status(bars: pl.DataFrame, stored: pl.DataFrame, first_come: bool) -> pl.Se
     return paired.select(status.alias("status"))["status"]
 
 
-def _store_quarantine(store: str, refused: Sequence[pl.DataFrame], purpose: str = "") -> None:
+def store_quarantine(store: str, refused: Sequence[pl.DataFrame], purpose: str = "") -> None:
     """Keep refused rows, each once however often its file is imported."""
     if not refused:
         return

@@ -8,7 +8,7 @@ import polars as pl
 
 from tapescan.core.errors import StoreError
 from tapescan.market.quality import sort_bars
-from tapescan.store.committing import _in_table, _store_quarantine, _touched, repeated
+from tapescan.store.committing import paths_in, repeated, store_quarantine, touched_files
 from tapescan.store.log import SEAL, read_commit
 from tapescan.store.table import StoredTable, store_errors
 from tapescan.tables.definition import Table
@@ -29,7 +29,7 @@ def exchange_rows(store: str, table: str, gone: pl.DataFrame, added: pl.DataFram
     if gone.is_empty() and added.is_empty():
         return
     declared = find_table(table)
-    key = _key(declared)
+    key = list(declared.row_key)
 
     def attempt() -> None:
         opened = StoredTable(store, declared)
@@ -38,7 +38,7 @@ def exchange_rows(store: str, table: str, gone: pl.DataFrame, added: pl.DataFram
             opened.replace(pl.concat([kept, added.select(kept.columns)]).sort(key), purpose=MEND)
             return
         files = opened.files()
-        paths = _touched(opened, files, gone)
+        paths = touched_files(opened, files, gone)
         concerned = files.filter(pl.col("path").is_in(paths.implode()))
         kept = (
             opened.scan(concerned).collect().join(gone.select(key), on=key, how="anti")
@@ -46,14 +46,14 @@ def exchange_rows(store: str, table: str, gone: pl.DataFrame, added: pl.DataFram
             else added.clear()
         )
         whole = sort_bars(pl.concat([kept, added.select(kept.columns)]))
-        opened.exchange(_in_table(opened, concerned), [whole], purpose=MEND)
+        opened.exchange(paths_in(opened, concerned), [whole], purpose=MEND)
 
     repeated(store, attempt)
 
 
 def keep_refused(store: str, rows: pl.DataFrame) -> None:
     """Put rows, in the quarantine's columns, into it."""
-    _store_quarantine(store, [rows], purpose=MEND)
+    store_quarantine(store, [rows], purpose=MEND)
 
 
 def put_back(store: str, versions: Mapping[str, int]) -> list[str]:
@@ -111,17 +111,12 @@ def _undo(store: str, declared: Table, gone: pl.DataFrame, added: pl.DataFrame) 
     opened = StoredTable(store, declared)
     files = opened.files()
     if declared.kept == "history":
-        paths = _touched(opened, files, pl.concat([gone, added]))
+        paths = touched_files(opened, files, pl.concat([gone, added]))
         files = files.filter(pl.col("path").is_in(paths.implode()))
     rows = opened.scan(files).collect()
     kept = rows.join(added, on=rows.columns, how="anti", nulls_equal=True)
-    key = _key(declared)
+    key = list(declared.row_key)
     back = gone.join(kept.select(key), on=key, how="anti", nulls_equal=True) if key else gone
     whole = pl.concat([kept, back.select(kept.columns)])
     whole = sort_bars(whole) if declared.kept == "history" else whole.sort(key) if key else whole
-    opened.exchange(_in_table(opened, files), [whole])
-
-
-def _key(table: Table) -> list[str]:
-    """What a table has once."""
-    return [*table.key, *((table.known,) if table.kept == "versions" else ())]
+    opened.exchange(paths_in(opened, files), [whole])

@@ -217,6 +217,11 @@ class Table:
         return tuple(name for name, one in self.fields.items() if one.needed)
 
     @property
+    def row_key(self) -> tuple[str, ...]:
+        """What it has one row of: its key, and of versions the day from which on each was known."""
+        return (*self.key, self.known) if self.kept == "versions" else self.key
+
+    @property
     def dated(self) -> bool:
         """Whether its rows, in files, have the day from which on they were known."""
         return bool(self.known) and self.fields[self.known].needed
