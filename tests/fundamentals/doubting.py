@@ -168,7 +168,7 @@ def _vote(value: float, other: float | None, splits: bool = False) -> int:
     if _times(value, other) < 1.0:
         return -1
     ratio = max(value / other, other / value)
-    return 0 if splits and any(1 / 1.05 <= ratio / split <= 1.05 for split in SPLITS) else 1
+    return 0 if splits and any(abs(math.log10(ratio / split)) <= math.log10(1.05) + 1e-12 for split in SPLITS) else 1
 
 
 def _rate(fact: Fact) -> float:

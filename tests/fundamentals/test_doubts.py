@@ -132,6 +132,13 @@ def test_a_number_is_held_against_the_quarters_around_it() -> None:
     assert doubtful([*net, *quarters("shares", SHARES, SHARES, 13 * SHARES, 13 * SHARES)]) == {}
 
 
+@pytest.mark.parametrize("issued", [1.05, 1 / 1.05])
+def test_shares_issued_with_a_split_up_to_the_last_digit_of_the_room(issued: float) -> None:
+    net = quarters("net_income", *[EARNED] * 4)
+    assert doubtful([*net, *quarters("shares", SHARES * issued, 100 * SHARES)]) == {}
+    assert "shares" in doubtful([*net, *quarters("shares", SHARES * (issued**1.1), 100 * SHARES)])
+
+
 @pytest.mark.parametrize("ratio", [20.0, 1 / 20, 1 / 100])
 def test_a_split_between_two_quarters_is_no_error(ratio: float) -> None:
     net = quarters("net_income", *[EARNED] * 4)

@@ -57,7 +57,7 @@ _HUNDRED = 2.0 - 1e-12
 _UNITS, _ROOM = (3.0, 6.0), 0.5
 #: Splits of ten and more, and how far from them a number of shares may lie that was also issued or bought back.
 _SPLITS = np.log10([10, 12, 15, 20, 25, 30, 40, 50, 60, 75, 80, 100, 120, 150, 200, 250])
-_SPLIT_ROOM = float(np.log10(1.05))
+_SPLIT_ROOM = float(np.log10(1.05)) + 1e-12
 
 #: The report of a number of shares is that of a period that ended so many days before it, or after.
 _REPORT_BEFORE, _REPORT_AFTER = 100, 7
