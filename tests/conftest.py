@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tapescan.core.files import held_alone, user_cache
-from tapescan.features.plan import default_features, plan_features
+from tapescan.core.typing import Floats
+from tapescan.features.compute import run
+from tapescan.features.plan import Plan, default_features, plan_features
 from tapescan.features.warm import warm_up
 from tapescan.market.calendar import sessions as exchange_sessions
-from tapescan.market.panel import Panel, build_panel
+from tapescan.market.panel import Block, Panel, build_panel
 from tests.commands import end_warm
 
 # As `models.learners.xgboost.load_xgboost` has it, also where a test imports XGBoost first: threads that spin while
@@ -74,6 +77,15 @@ def market_panel(lively_bars: pl.DataFrame) -> Panel:
     # As vendors deliver them, prices are float32: running sums of such numbers gather next to no rounding error,
     # which is what TA-Lib's own answers are good for.
     return build_panel(lively_bars.with_columns(pl.col("open", "high", "low", "close").cast(pl.Float32)))
+
+
+def every_row(panel: Panel, plan: Plan, start: int = 0) -> Iterator[tuple[Block, Floats]]:
+    """Block by block, what the kernels give of each lane's whole history, ``(names, rows - start, lanes)``."""
+    for block in panel.blocks:
+        values = np.empty((len(plan.names) + plan.scratch, block.rows - start, block.lanes))
+        for calls in plan.calls.values():
+            run(calls, block, start, values)
+        yield block, values[: len(plan.names)]
 
 
 def random_bars(symbols: int, sessions: int, seed: int) -> pl.DataFrame:

@@ -54,4 +54,4 @@ def test_a_plan_travels_as_names_and_is_built_anew_where_it_arrives() -> None:
     sent = pickle.dumps(plan)
     assert len(sent) < 10_000
     arrived = pickle.loads(sent)  # noqa: S301 (our own bytes)
-    assert (arrived.names, arrived.steps, arrived.rows) == (plan.names, plan.steps, plan.rows)
+    assert arrived == plan

@@ -26,8 +26,17 @@ def test_one_kernel_call_serves_all_its_outputs() -> None:
 
 
 def test_a_plan_knows_its_history() -> None:
-    assert plan_features(["sma_200", "ret_5"]).rows == 200
-    assert plan_features(["sma_200", "obv"]).rows is None
+    assert plan_features(["ret_5", "sma_20"]).spans == (128,)
+    assert plan_features(["sma_200", "ret_5"]).spans == (128, 384)
+    assert plan_features(["sma_200", "obv"]).span == 384
+    # What hardly forgets is cut off, and a long window is not.
+    assert plan_features(["kama_10"]).span == 2560
+    assert plan_features(["sma_3000"]).span == 5120
+
+
+def test_a_look_back_needs_more_history() -> None:
+    assert plan_features(["sma_20"], 60).span == 128
+    assert plan_features(["sma_20"], 100).span == 384
 
 
 @pytest.mark.parametrize(

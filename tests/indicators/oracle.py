@@ -19,6 +19,7 @@ import talib
 
 from tapescan.core.typing import Floats
 from tapescan.indicators import Indicator
+from tapescan.indicators.definition import INPUTS
 from tapescan.market.panel import Block
 
 Bars = dict[str, Floats]
@@ -90,12 +91,10 @@ def reference(function: Callable[..., tuple[Floats, ...]]) -> Callable[..., tupl
 
 
 def lanes(block: Block) -> list[Bars]:
-    """Each lane's own columns, without the rows before its first bar."""
-    names = ("open", "high", "low", "close", "volume", "market", "log_close")
-    columns = {name: np.ascontiguousarray(getattr(block, name).T) for name in names}
-    return [
-        {name: column[lane, first:] for name, column in columns.items()} for lane, first in enumerate(block.first)
-    ]
+    """Each lane's own columns, without the rows before its first bar; of the market its level."""
+    columns = {name: np.ascontiguousarray(getattr(block, name).T) for name in INPUTS}
+    own = [{name: column[lane, first:] for name, column in columns.items()} for lane, first in enumerate(block.first)]
+    return [{**bars, "market": np.cumprod(np.append(100.0, 1.0 + bars["market"][1:]))} for bars in own]
 
 
 @functools.cache

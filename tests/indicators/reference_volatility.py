@@ -50,7 +50,7 @@ def bbands(bars: Bars, period: int, deviations: float) -> tuple[Floats, ...]:
 
 @reference
 def realised_volatility(bars: Bars, period: int) -> tuple[Floats, ...]:
-    returns = np.diff(bars["log_close"])
+    returns = np.diff(np.log(bars["close"]))
     held = windows(returns, period)
     deviation = (held - held[:, -1:]).std(axis=1, ddof=1)
     return (padded(np.sqrt(SESSIONS) * deviation, len(returns) + 1),)

@@ -9,13 +9,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tapescan.features.compute import latest, replay
+from tapescan.core.dates import date_of, day_number
+from tapescan.features.compute import latest, replay, run
 from tapescan.features.plan import Plan, plan_features
 from tapescan.indicators import Indicator, registry
 from tapescan.market import calendar
+from tapescan.market.anchor import anchor
 from tapescan.market.index import MarketIndex
 from tapescan.market.panel import Panel, build_panel
-from tests.conftest import REAL
+from tests.conftest import REAL, every_row, random_bars
 from tests.indicators import reference_modules
 from tests.indicators.oracle import REFERENCES, Bars, lanes, oracle_values, worst_errors
 
@@ -64,9 +66,26 @@ def alone(lively_bars: pl.DataFrame, whole: Panel) -> dict[str, Panel]:
 
 
 @pytest.fixture(scope="module")
+def gappy_bars() -> pl.DataFrame:
+    """Eleven years in which some symbols trade every day, some miss a few, some hardly trade, some stop."""
+    bars = random_bars(symbols=14, sessions=2900, seed=5)
+    rng = np.random.default_rng(9)
+    share = pl.Series(rng.choice([1.0, 1.0, 0.99, 0.9, 0.5, 0.2], 14))
+    traded = share.gather(bars["symbol"].rank("dense") - 1).to_numpy() > rng.random(len(bars))
+    bars = bars.filter(pl.Series(traded))
+    stops = bars["session"].unique().sort()[-70]
+    return bars.filter(~(pl.col("symbol").is_in(["S004", "S011"]) & (pl.col("session") > stops)))
+
+
+@pytest.fixture(scope="module")
+def gappy(gappy_bars: pl.DataFrame) -> Panel:
+    return build_panel(gappy_bars, lanes=16)
+
+
+@pytest.fixture(scope="module")
 def late_index(lively_bars: pl.DataFrame, whole: Panel) -> Panel:
     """With a market index of the last forty sessions alone."""
-    late = MarketIndex("late", whole.index.session[-40:], whole.index.level[-40:])
+    late = MarketIndex("late", whole.index.session[-40:], whole.index.change[-40:])
     return build_panel(lively_bars, index=late)
 
 
@@ -92,14 +111,14 @@ def test_agrees_with_its_oracle_on_all_rows_of_every_symbol(
     indicator: Indicator, values: tuple[float, ...], market_panel: Panel, market_lanes: list[list[Bars]]
 ) -> None:
     plan = plan_of(indicator, values)
-    newest = latest(market_panel, plan).values
     worst: dict[str, tuple[float, str]] = {}
-    for (block, ours), bars in zip(replay(market_panel, plan), market_lanes, strict=True):
+    for (block, ours), bars in zip(every_row(market_panel, plan), market_lanes, strict=True):
+        newest = np.empty((len(plan.names) + plan.scratch, 1, block.lanes))
+        run(plan.calls[plan.span], block, block.rows - 1, newest)
         before = np.arange(block.rows)[:, None] < block.first
         for output, theirs in enumerate(oracle_values(indicator, values, block, bars, ours)):
             # The newest row alone, as a scan has it, is compared like one row more.
-            last = newest[output, block.offset : block.offset + block.lanes]
-            mine = np.vstack([np.where(before, np.nan, ours[output]), last])
+            mine = np.vstack([np.where(before, np.nan, ours[output]), newest[output]])
             errors = worst_errors(mine, np.vstack([theirs, theirs[-1]]))
             name, at = plan.names[output], int(errors.argmax())
             if errors[at] > worst.get(name, (0.0, ""))[0]:
@@ -112,7 +131,7 @@ def test_first_value_comes_after_the_declared_lookback(
     indicator: Indicator, values: tuple[float, ...], lively_panel: Panel
 ) -> None:
     lookback = indicator.lookback(*values)
-    for block, found in replay(lively_panel, plan_of(indicator, values)):
+    for block, found in every_row(lively_panel, plan_of(indicator, values)):
         for lane, first in enumerate(block.first):
             for output in found[:, :, lane]:
                 valued = np.flatnonzero(~np.isnan(output))
@@ -216,16 +235,97 @@ def test_a_lane_does_not_depend_on_its_neighbours(
 
 
 @cases
-def test_the_newest_row_is_the_replays_last(
-    indicator: Indicator, values: tuple[float, ...], lively_panel: Panel
+def test_a_replay_is_the_scan_of_each_day(
+    indicator: Indicator, values: tuple[float, ...], gappy_bars: pl.DataFrame, gappy: Panel
+) -> None:
+    """Bit for bit, on days before and after a new quarter moves the beginning of the history."""
+    plan = plan_of(indicator, values)
+    sessions = gappy_bars["session"].unique().sort()
+    replayed = [(block, found) for block, found in replay(gappy, plan)]
+    rng = np.random.default_rng(sum(map(ord, plan.names[0])))
+    for day in sessions[rng.choice(np.arange(200, len(sessions)), 4, replace=False).tolist()]:
+        scan = build_panel(gappy_bars.filter(pl.col("session") <= day), lanes=7, index=gappy.index)
+        newest = dict(zip(scan.symbols, latest(scan, plan).values.T, strict=True))
+        number = day_number(day)
+        for block, found in replayed:
+            for row, lane in zip(*np.nonzero(block.session == number), strict=True):
+                symbol = gappy.symbols[block.offset + lane]
+                assert np.array_equal(found[:, row, lane], newest[symbol], equal_nan=True), (symbol, day)
+
+
+@cases
+def test_history_before_its_beginning_changes_no_bit(
+    indicator: Indicator, values: tuple[float, ...], gappy_bars: pl.DataFrame, gappy: Panel
 ) -> None:
     plan = plan_of(indicator, values)
-    newest = latest(lively_panel, plan).values
-    for block, found in replay(lively_panel, plan):
-        mine = newest[:, block.offset : block.offset + block.lanes]
-        assert np.array_equal(np.isnan(mine), np.isnan(found[:, -1]))
-        for ours, theirs in zip(mine.T, found[:, -1].T, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+    begin = date_of(anchor(gappy.as_of, plan.span))
+    cut = build_panel(gappy_bars.filter(pl.col("session") >= begin), index=gappy.index)
+    whole = dict(zip(gappy.symbols, latest(gappy, plan).values.T, strict=True))
+    for symbol, ours in zip(cut.symbols, latest(cut, plan).values.T, strict=True):
+        assert np.array_equal(ours, whole[symbol], equal_nan=True), symbol
+
+
+RECURSIONS = [(one, values) for one, values in CALLS if one.state(*values)]
+
+
+def test_a_recursion_has_a_state_and_a_window_none() -> None:
+    for one, values in CALLS:
+        assert (one.state(*values) > 0) == (one.memory(*values) != 0) or one.name == "streak"
+
+
+@parametrised(RECURSIONS)
+@pytest.mark.parametrize("cuts", [(559,), (1, 2, 3), (14, 28, 29, 200, 558), (130, 131, 480)])
+def test_a_run_that_is_carried_on_is_one_that_is_not_broken_off(
+    indicator: Indicator, values: tuple[float, ...], cuts: tuple[int, ...], lively_panel: Panel
+) -> None:
+    """Whatever lies before a lane's first row, and in whatever order lanes begin."""
+    for block in lively_panel.blocks:
+        rng = np.random.default_rng(block.offset)
+        order = rng.permutation(block.lanes)
+        inputs = [np.ascontiguousarray(getattr(block, name)[:, order]) for name in indicator.inputs]
+        first = block.first[order]
+        before = np.arange(block.rows)[:, None] < first
+        for column in inputs:
+            column[before] = rng.uniform(0.5, 1000.0, int(before.sum()))
+        lanes, size = block.lanes, indicator.state(*values)
+        whole = [np.empty((block.rows, lanes)) for _ in indicator.outputs]
+        end = np.full((size, lanes), np.nan)
+        indicator.kernel(*inputs, first, 0, 0, end, *whole, *values)
+        state, begin = np.full((size, lanes), np.nan), 0
+        for row in (*(cut for cut in cuts if cut < block.rows), block.rows):
+            parts = [np.empty((row - begin, lanes)) for _ in indicator.outputs]
+            indicator.kernel(*(column[:row] for column in inputs), first, begin, begin, state, *parts, *values)
+            for one, part in zip(whole, parts, strict=True):
+                assert np.array_equal(part, one[begin:row], equal_nan=True), (begin, row)
+            begin = row
+        assert np.array_equal(state, end, equal_nan=True)
+        clean = [np.ascontiguousarray(getattr(block, name)) for name in indicator.inputs]
+        plain = [np.empty((block.rows, lanes)) for _ in indicator.outputs]
+        indicator.kernel(*clean, block.first, 0, 0, np.empty((size, lanes)), *plain, *values)
+        for one, other in zip(whole, plain, strict=True):
+            assert np.array_equal(one, other[:, order], equal_nan=True)
+
+
+@parametrised([(one, values) for one, values in CALLS if not one.state(*values)])
+def test_a_window_does_not_see_what_lies_before_it(
+    indicator: Indicator, values: tuple[float, ...], lively_panel: Panel
+) -> None:
+    """Nor does it matter which row is the first that is written."""
+    for block in lively_panel.blocks:
+        rng = np.random.default_rng(block.offset)
+        order = rng.permutation(block.lanes)
+        first = block.first[order]
+        clean = [np.ascontiguousarray(getattr(block, name)[:, order]) for name in indicator.inputs]
+        before = np.arange(block.rows)[:, None] < first
+        dirty = [np.where(before, rng.uniform(0.5, 1000.0, column.shape), column) for column in clean]
+        whole = [np.empty((block.rows, block.lanes)) for _ in indicator.outputs]
+        indicator.kernel(*clean, first, 0, *whole, *values)
+        for start in (0, 1, 37, block.rows - 40, block.rows - 1):
+            if 0 <= start < block.rows:
+                late = [np.empty((block.rows - start, block.lanes)) for _ in indicator.outputs]
+                indicator.kernel(*dirty, first, start, *late, *values)
+                for one, other in zip(whole, late, strict=True):
+                    assert np.array_equal(other, one[start:], equal_nan=True), start
 
 
 @parametrised([(one, values) for one, values in CALLS if one.memory(*values) is not None])
@@ -238,8 +338,9 @@ def test_history_beyond_the_declared_memory_does_not_matter(
     plan = plan_of(indicator, values)
     whole = build_panel(bars)
     assert rows < whole.blocks[0].rows
-    part = build_panel(bars, rows=rows, index=whole.index)
-    ours, theirs = latest(part, plan).values, latest(whole, plan).values
+    part = build_panel(bars.group_by("symbol", maintain_order=True).tail(rows), index=whole.index)
+    (ours,) = (found[:, -1] for _, found in every_row(part, plan))
+    (theirs,) = (found[:, -1] for _, found in every_row(whole, plan))
     order = [whole.symbols.index(symbol) for symbol in part.symbols]
     scale = np.nanmax(np.abs(theirs), axis=1, keepdims=True)
     scale[scale == 0.0] = 1.0

@@ -33,7 +33,7 @@ sys.modules["tapescan.indicators"] = package
 spec.loader.exec_module(package)
 from tapescan.columns.registry import find_column
 from tapescan.features.plan import plan_features
-print(json.dumps([list(package.registry), find_column("so_far_7").unit, plan_features(["so_far_7"]).rows]))
+print(json.dumps([list(package.registry), find_column("so_far_7").unit, plan_features(["so_far_7"]).span]))
 """
 
 
@@ -44,7 +44,7 @@ def test_a_file_among_the_families_is_a_family(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", CODE, str(folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     names, *others = json.loads(done.stdout)
-    assert others == ["bars", 1]
+    assert others == ["bars", 128]
     # Those that were there keep their order, so that listings and columns do.
     assert [name for name in names if name != "so_far"] == [*registry]
     assert names.index("so_far") > names.index("beta")

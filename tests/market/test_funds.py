@@ -76,7 +76,7 @@ def test_what_is_a_fund_does_not_hang_on_what_is_asked_for(tmp_path: Path) -> No
     market = pl.concat([WHOLE, bars("SPY", MARKET, 5e9), deal]).with_columns(**spread)
     store = Store(tmp_path / "store")
     tapescan.import_bars(market, store=store)
-    found = [market_of_store(store, rows=rows).universe.sort("symbol") for rows in (5, 60, 100, 250, None)]
+    found = [market_of_store(store, span=span).universe.sort("symbol") for span in (5, 60, 128, 256, None)]
     types = dict(found[0].select("symbol", "type").rows())
     assert (types["DEAL"], types["BONDS"], types["INDEX1"]) == ("unknown", "fund", "fund")
     for one in found[1:]:

@@ -9,10 +9,13 @@ import polars as pl
 import pytest
 
 from tapescan.engine.threads import Threads
+from tapescan.market.anchor import anchor
 from tapescan.market.gather import Period, gather, periods_note, unfinished
 from tapescan.market.panel import Panel, build_panel
 
-PRICES = ("open", "high", "low", "close", "market")
+PRICES = ("open", "high", "low", "close")
+#: Weeks that no calendar reaches back to.
+EVERY = 10_000
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,7 @@ def rows_of(panel: Panel) -> dict[str, pl.DataFrame]:
 
 @pytest.mark.parametrize(("period", "every"), [("weekly", "1w"), ("monthly", "1mo")])
 def test_gathered_bars(panel: Panel, period: Period, every: str) -> None:
-    gathered = gather(panel, period, None, Threads())
+    gathered = gather(panel, period, EVERY, Threads())
     assert [panel.symbols[place] for place in gathered.places] == list(gathered.panel.symbols)
     found = rows_of(gathered.panel)
     assert found.keys() == {*panel.symbols}
@@ -43,7 +46,7 @@ def test_gathered_bars(panel: Panel, period: Period, every: str) -> None:
             pl.col("session").cast(pl.Date).dt.truncate(every).alias("period"), maintain_order=True
         ).agg(
             pl.col("open").first(), pl.col("high").max(), pl.col("low").min(), pl.col("close").last(),
-            pl.col("market").last(), pl.col("volume").sum(), pl.col("session").last(),
+            pl.col("volume").sum(), pl.col("session").last(),
         )  # fmt: skip
         for name in (*PRICES, "session"):
             np.testing.assert_array_equal(found[symbol][name].to_numpy(), wanted[name].to_numpy(), err_msg=symbol)
@@ -55,19 +58,24 @@ def test_gathered_bars(panel: Panel, period: Period, every: str) -> None:
         assert not block.high[before].any()
 
 
-def test_the_newest_periods_do_not_hang_on_how_much_was_read(panel: Panel) -> None:
-    every = rows_of(gather(panel, "weekly", None, Threads()).panel)
-    for read in (panel, panel.last(140), panel.last(100)):
-        found = rows_of(gather(read, "weekly", 20, Threads()).panel)
+def test_periods_begin_with_the_first_whole_one_of_a_history(panel: Panel) -> None:
+    every = rows_of(gather(panel, "weekly", EVERY, Threads()).panel)
+    for span in (4, 20, 60):
+        begin = anchor(panel.as_of, span * 5)
+        found = rows_of(gather(panel, "weekly", span, Threads()).panel.since(span))
         for symbol in panel.symbols:
-            assert found[symbol].drop("volume").equals(every[symbol].tail(20).drop("volume"), null_equal=True), symbol
+            # A week that began before has its Friday on one of the first four days.
+            wanted = every[symbol].filter(pl.col("session") >= begin)
+            monday = pl.col("session").cast(pl.Date).dt.truncate("1w").to_physical()
+            wanted = wanted.filter(monday >= begin)
+            assert found[symbol].drop("volume").equals(wanted.drop("volume"), null_equal=True), (symbol, span)
 
 
 def test_gathered_once() -> None:
     days = pl.date_range(dt.date(2024, 1, 1), dt.date(2024, 2, 9), "1d", eager=True)
     bars = pl.DataFrame({"symbol": "A", "session": days, "volume": 1.0})
     panel = build_panel(bars.with_columns(open=1.0, high=2.0, low=0.5, close=1.5))
-    first, second = (gather(panel, "weekly", None, Threads()) for _ in range(2))
+    first, second = (gather(panel, "weekly", EVERY, Threads()) for _ in range(2))
     assert first.panel.blocks[0].close is second.panel.blocks[0].close
 
 
@@ -91,5 +99,5 @@ def test_whole_weeks_are_gathered_from_their_mondays() -> None:
     bars = pl.DataFrame({"symbol": "A", "session": days, "open": price, "low": price, "volume": 1.0})
     panel = build_panel(bars.with_columns(high=price + 1, close=price + 0.5))
     [block] = gather(panel, "weekly", 3, Threads()).panel.blocks
-    assert block.open[:, 0].tolist() == [36.0, 41.0, 46.0]
-    assert block.volume[:, 0].tolist() == [5.0, 5.0, 5.0]
+    assert block.open[-3:, 0].tolist() == [36.0, 41.0, 46.0]
+    assert block.volume[-3:, 0].tolist() == [5.0, 5.0, 5.0]

@@ -15,7 +15,7 @@ from tapescan.market.index import MARKET_SESSIONS, equal_weighted, own_index
 def test_a_days_return_counts_up_to_a_quarter(close: float, counted: float) -> None:
     days = np.array([0, 1, 0, 1], np.int32)
     found = equal_weighted(days, np.array([100.0, close, 50.0, 50.0]), np.array([0, 2]))
-    assert found.level == pytest.approx([100.0, 100.0 * (1.0 + counted / 2.0)])
+    assert found.levels(1, 2) == pytest.approx([100.0, 100.0 * (1.0 + counted / 2.0)])
 
 
 def test_spy_stands_for_the_market_with_253_sessions_up_to_the_day() -> None:

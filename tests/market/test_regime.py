@@ -12,7 +12,7 @@ from tapescan.market.regime import market_regime
 
 def index(changes: NDArray[np.floating]) -> MarketIndex:
     level = np.array(np.cumprod(1.0 + changes), dtype=np.float64)
-    return MarketIndex("SPY", np.arange(len(level), dtype=np.int32), level)
+    return MarketIndex("SPY", np.arange(len(level), dtype=np.int32), np.zeros(len(level)), level)
 
 
 WOBBLE = np.tile([0.002, -0.002], 200)
@@ -63,7 +63,8 @@ def changes_with(below: int) -> NDArray[np.float64]:
 
 
 def of_logs(changes: NDArray[np.float64]) -> MarketIndex:
-    return MarketIndex("SPY", np.arange(len(changes) + 1, dtype=np.int32), 100.0 * np.exp(np.cumsum([0.0, *changes])))
+    level = np.array(100.0 * np.exp(np.cumsum([0.0, *changes])))
+    return MarketIndex("SPY", np.arange(len(level), dtype=np.int32), np.zeros(len(level)), level)
 
 
 @pytest.mark.parametrize(

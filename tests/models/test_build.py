@@ -46,7 +46,7 @@ def test_the_features_that_factors_and_baselines_stand_for_are_inputs() -> None:
     assert not {"close", "sma_200", "volume", "obv", "dollar_volume_20", "atr_14", "linreg_14_angle", "var_20"} & {
         *names
     }
-    assert plan_features(names).rows is not None
+    assert all(parse_feature(name)[0].history(parse_feature(name)[1]) for name in names)
 
 
 def test_inputs_do_not_change_with_the_scale_of_the_price() -> None:
@@ -75,9 +75,7 @@ def test_a_sample_holds_what_a_scan_of_that_day_sees(whole: Store, day: dt.date)
     found = [samples.symbols[at] for at in samples.symbol[here]]
 
     plan = plan_features((*samples.features, "close", "dollar_volume_20"))
-    assert plan.rows is not None
-    assert plan.rows > 420  # so the scan has the same bars of each symbol as the samples
-    inputs = market_of_store(whole, day, rows=plan.rows)
+    inputs = market_of_store(whole, day, span=plan.span)
     panel, universe = inputs.panel, inputs.universe.head(len(inputs.panel))
     seen = latest(panel, plan)
     eligible = (
@@ -97,16 +95,6 @@ def test_a_sample_holds_what_a_scan_of_that_day_sees(whole: Store, day: dt.date)
     np.testing.assert_array_equal(values[:, own], theirs[:, own].astype(np.float32))
     # The index sums up all symbols' returns, whose last bits depend on the day's share basis.
     np.testing.assert_allclose(values, theirs, rtol=1e-6, atol=1e-9)
-
-    # A scan that reads only as much history as it needs begins its recursions later.
-    short = [name for name in samples.features if (plan_features([name]).rows or 0) <= 330]
-    assert len(short) > 60
-    plan = plan_features(short)
-    panel = market_of_store(whole, day, rows=plan.rows).panel
-    assert panel.blocks[0].rows < 340
-    place = [panel.symbols.index(symbol) for symbol in found]
-    columns = [samples.features.index(name) for name in short]
-    alike(values[:, columns], latest(panel, plan).values[:, place].T)
 
 
 def test_samples_of_the_past_know_nothing_of_what_came_later(

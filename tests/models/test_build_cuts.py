@@ -95,7 +95,7 @@ def test_the_equal_weighted_index_is_that_of_all_bars_at_once(whole: Store) -> N
         found = market_index(data, chunk)
         assert found.name == expected.name == "equal-weighted"
         np.testing.assert_array_equal(found.session, expected.session)
-        np.testing.assert_array_equal(found.level, expected.level)
+        np.testing.assert_array_equal(found.change, expected.change)
 
 
 def test_spy_is_the_index_where_it_is_there_and_no_sample() -> None:

@@ -66,7 +66,7 @@ def test_the_same_models_twice_give_the_same_bytes(
 def test_the_market_at_once_gives_what_each_symbol_alone_gives(inputs: Market, make: Make) -> None:
     request = prepare(SWING, models=make(alpha_xgboost_5=0.5))
     frame = run(inputs, request).frame
-    features = latest(inputs.panel.last(request.plan.rows), request.plan)
+    features = latest(inputs.panel, request.plan)
     known = frame.filter(pl.col("alpha_xgboost_5").is_not_null())
     assert len(known) > 200
     assert known["alpha_xgboost_5"].n_unique() > 100

@@ -105,8 +105,8 @@ def test_a_loaded_market_says_the_same(faulty: Store) -> None:
 
 
 def test_a_scan_that_reads_few_bars_reads_their_neighbours(faulty: Store) -> None:
-    few = market_of_store(faulty, DAYS[-38], rows=4)
-    assert len(few.panel.blocks[0].close) == 4
+    few = market_of_store(faulty, DAYS[-38], span=4)
+    assert few.panel.since(4).blocks[0].rows < len(few.panel.blocks[0].close) < len(DAYS)
     assert few.suspects_within(4).select("symbol", "session").rows() == [(SYMBOL, DAY)]
 
 

@@ -159,7 +159,7 @@ def compute_features(
 
     plan = plan_features(default_features() if names == "all" else (names,) if isinstance(names, str) else names)
     market = ready(_opened(data), as_of, plan, adjust, progress)
-    frame = latest(market.panel.last(plan.rows), plan).frame(market.panel.symbols)
+    frame = latest(market.panel, plan).frame(market.panel.symbols)
     return market.universe.select("symbol").join(frame, on="symbol", how="left", maintain_order="left")
 
 

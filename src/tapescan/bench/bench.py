@@ -342,9 +342,9 @@ def _limit(panel: Panel, plan: Plan, measured: float) -> dict[str, float]:
     """
     touched = 0
     for step in plan.steps:
-        need = step.indicator.history(step.values)
+        need = step.indicator.history(step.values) or step.span
         for block in panel.blocks:
-            rows = block.rows if need is None else min(need, block.rows)
+            rows = min(need, block.rows)
             touched += 8 * rows * block.lanes * len(step.indicator.inputs)
     passes = 20
 

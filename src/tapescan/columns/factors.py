@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tapescan.columns.definition import Column, Source
+from tapescan.core.logs import logarithm
 from tapescan.core.typing import Floats
 from tapescan.fundamentals.ratios import RATIOS
 
@@ -82,7 +83,7 @@ def _plain(feature: str, words: str, style: str, sign: float = 1.0) -> Term:
 
 def _log(feature: str, words: str, style: str, sign: float = 1.0) -> Term:
     def value(f: Mapping[str, Floats]) -> Floats:
-        return sign * np.log(f[feature], out=np.full_like(f[feature], np.nan), where=f[feature] > 0.0)
+        return sign * logarithm(f[feature])
 
     return Term(words, (feature,), value, lambda f: f[feature], style, less=sign < 0.0, log=True)
 

@@ -2,13 +2,14 @@
 
 Kernels release the GIL, so plain threads run them side by side, and which thread ran a block never changes
 a value. `latest` computes the newest row (a scan), `replay` all rows from one on (a training set); both call
-the very same kernels.
+the very same kernels on the history of each session, and give the same bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -16,10 +17,14 @@ import polars as pl
 from tapescan.core.typing import Floats
 from tapescan.engine.seam import Engine
 from tapescan.engine.threads import Threads
-from tapescan.features.plan import Plan
+from tapescan.features.parts import parts, whole
+from tapescan.features.plan import KernelCall, Plan
 from tapescan.market.panel import Block, Panel
 
-__all__ = ["Features", "latest", "newest_row", "newest_rows", "replay"]
+__all__ = ["Cuts", "Features", "cuts_of", "latest", "newest_row", "newest_rows", "replay"]
+
+#: A block by span, in the order of `Plan.spans`: cut where the history of values of that span begins.
+Cuts: TypeAlias = tuple[Block, ...]
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,12 @@ class Features:
         return row
 
 
+def cuts_of(panel: Panel, plan: Plan) -> tuple[Cuts, ...]:
+    """The panel's blocks, each cut where the histories of a plan begin."""
+    cut = [panel.since(span).blocks for span in plan.spans]
+    return tuple(zip(*cut, strict=True)) if cut else ((),) * len(panel.blocks)
+
+
 def latest(panel: Panel, plan: Plan, engine: Engine | None = None) -> Features:
     """The features' values at each symbol's newest bar.
 
@@ -50,42 +61,92 @@ def latest(panel: Panel, plan: Plan, engine: Engine | None = None) -> Features:
     """
     values = np.empty((len(plan.names) + plan.scratch, 1, len(panel)))
     # Blocks are sorted by history, so the longest come first.
-    pieces = [(plan, block) for block in panel.blocks]
+    pieces = [(plan, cuts) for cuts in cuts_of(panel, plan)]
     into = [values[:, :, block.offset : block.offset + block.lanes] for block in panel.blocks]
     (engine or Threads()).fill(newest_row, pieces, into)
     return Features(plan.names, values[: len(plan.names), 0])
 
 
-def newest_rows(block: Block, plan: Plan, rows: int) -> dict[str, Floats]:
-    """The features' newest rows of one block by name, ``(rows, lanes)``: fewer where the block has fewer."""
-    count = min(rows, block.rows)
-    values = np.empty((len(plan.names) + plan.scratch, count, block.lanes))
-    _run(plan, block, block.rows - count, values)
+def newest_row(piece: tuple[Plan, Cuts], out: Floats) -> None:
+    """A plan and the cuts of a block: its features' newest row, into the first of ``(names ..., 1, lanes)``; the last
+    ones are scratch (`Plan.scratch`)."""
+    plan, cuts = piece
+    for span, block in zip(plan.spans, cuts, strict=True):
+        run(plan.calls[span], block, block.rows - 1, out)
+
+
+def newest_rows(plan: Plan, cuts: Cuts, rows: int) -> dict[str, Floats]:
+    """The features' newest rows of one block by name, ``(rows, lanes)``, of the history of the newest; NaN for rows
+    that it does not have."""
+    lanes = cuts[0].lanes if cuts else 0
+    values = np.full((len(plan.names) + plan.scratch, rows, lanes), np.nan)
+    for span, block in zip(plan.spans, cuts, strict=True):
+        count = min(rows, block.rows)
+        run(plan.calls[span], block, block.rows - count, values[:, rows - count :])
     return dict(zip(plan.names, values, strict=False))
 
 
 def replay(panel: Panel, plan: Plan, start: int = 0) -> Iterator[tuple[Block, Floats]]:
     """Block by block, the features of all rows from `start` on: ``(names, rows - start, lanes)``.
 
-    Row t of a lane uses that lane's bars up to t and nothing later.
+    Row t of a lane is what a scan of its session gives: of the history of that session, and nothing later.
     """
     for block in panel.blocks:
         begin = min(start, block.rows - 1)
         values = np.empty((len(plan.names) + plan.scratch, block.rows - begin, block.lanes))
-        _run(plan, block, begin, values)
+        for span in plan.spans:
+            _replay(plan.calls[span], block, span, begin, values)
         yield block, values[: len(plan.names)]
 
 
-def newest_row(piece: tuple[Plan, Block], out: Floats) -> None:
-    """A plan and a block: its features' newest row, into the first of ``(names ..., 1, lanes)``; the last ones are
-    scratch (`Plan.scratch`)."""
-    plan, block = piece
-    _run(plan, block, block.rows - 1, out)
+def run(
+    calls: Sequence[KernelCall],
+    block: Block,
+    start: int,
+    values: Floats,
+    states: Floats | None = None,
+    begin: int = 0,
+) -> None:
+    """Kernel calls over one block, of which they write the rows from `start` on. The loop is kept plain: it runs
+    thousands of times a scan.
+
+    states : what recursions were after the row before `begin`, and are after the last, one call after the other; None
+    for what nobody carries on.
+    """
+    first, at = block.first, 0
+    if states is None:
+        states = np.empty((sum(size for _, _, size, _, _ in calls), block.lanes))
+    for kernel, inputs, size, slots, parameters in calls:
+        columns = [getattr(block, name) for name in inputs]
+        outputs = [values[slot] for slot in slots]
+        if size:
+            kernel(*columns, first, begin, start, states[at : at + size], *outputs, *parameters)
+            at += size
+        else:
+            kernel(*columns, first, start, *outputs, *parameters)
 
 
-def _run(plan: Plan, block: Block, start: int, values: Floats) -> None:
-    """All kernel calls over one block. The loop is kept plain: it runs thousands of times a scan."""
-    columns = {name: getattr(block, name) for name in plan.inputs}
-    first = block.first
-    for kernel, names, slots, parameters in plan.calls:
-        kernel(*[columns[name] for name in names], first, start, *[values[slot] for slot in slots], *parameters)
+# --- all sessions ---------------------------------------------------------------------------------------------
+
+
+def _replay(calls: Sequence[KernelCall], block: Block, span: int, start: int, values: Floats) -> None:
+    """The calls of one span, of all rows of a block from `start` on."""
+    windows = [call for call in calls if not call[2]]
+    if windows and whole(block, span):
+        run(windows, block, start, values)
+        calls = [call for call in calls if call[2]]
+    slots = [slot for call in calls for slot in call[3]]
+    if not slots:
+        return
+    some = list(parts(block, span, start))
+    if any(part.mine is not None for part in some):
+        values[slots] = np.nan
+    for part in some:
+        into = values[:, part.start - start : part.end - start]
+        if part.mine is None:
+            run(calls, part.cut(block), part.start - part.begin, into)
+            continue
+        found = np.empty_like(into)
+        run(calls, part.cut(block), part.start - part.begin, found)
+        for slot in slots:
+            np.copyto(into[slot], found[slot], where=part.mine)

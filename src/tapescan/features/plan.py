@@ -1,19 +1,21 @@
 """From feature names to kernel calls.
 
 ``rsi_14`` is an indicator's name and its parameter values; ``macd_12_26_9_signal`` adds an output. A plan
-holds each kernel call once, however many of its outputs are asked for, and knows how many bars it needs.
+holds each kernel call once, however many of its outputs are asked for, and knows how much history it needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 
 from tapescan.core.errors import OptionError, nearest
 from tapescan.indicators import registry
-from tapescan.indicators.definition import Indicator, Number
+from tapescan.indicators.definition import GAPS, Indicator, Number
+from tapescan.market.anchor import LONGEST_QUARTER, SPANS, span_of
 
 __all__ = [
     "Plan",
@@ -26,8 +28,9 @@ __all__ = [
 ]
 
 
-#: A kernel, the names of its inputs, the slots of its outputs, its parameters.
-KernelCall: TypeAlias = tuple[Any, tuple[str, ...], tuple[int, ...], tuple[Number, ...]]
+#: A kernel, the names of its inputs, the numbers of its state (0 for a window), the slots of its outputs, its
+#: parameters.
+KernelCall: TypeAlias = tuple[Any, tuple[str, ...], int, tuple[int, ...], tuple[Number, ...]]
 
 
 @dataclass(frozen=True)
@@ -35,33 +38,56 @@ class Step:
     """One kernel call: an indicator with its parameters bound.
 
     slots : for each output, its place among the plan's names; negative, counted from the end of the scratch rows,
-        for an output that nobody asked for.
+        for an output that nobody asked for. earlier : as in `Plan`.
     """
 
     indicator: Indicator
     values: tuple[Number, ...]
     slots: tuple[int, ...]
+    earlier: int = 0
+
+    @property
+    def span(self) -> int:
+        """Of the history that its values are made of (`market.anchor`)."""
+        return span_of(self.indicator.sessions(self.values) + math.ceil(self.earlier * GAPS))
+
+    @property
+    def rows(self) -> int:
+        """Bars that its values are made of; all of its history where they depend on that."""
+        return (self.indicator.history(self.values) or self.span + LONGEST_QUARTER) + self.earlier
+
+    @property
+    def state(self) -> int:
+        """Numbers a lane that it carries from bar to bar; 0 for a window."""
+        return self.indicator.state(*self.values)
 
 
 @dataclass(frozen=True)
 class Plan:
     """The kernel calls behind some features.
 
-    names : the features, in the order asked for.
-    rows : bars of history that the last values need; None for all there are.
+    names : the features, in the order asked for. earlier : how many bars before the newest their values are wanted at
+        as well.
     """
 
     names: tuple[str, ...]
     steps: tuple[Step, ...]
-    rows: int | None
+    earlier: int = 0
 
-    def __reduce__(self) -> tuple[object, tuple[tuple[str, ...]]]:
+    def __reduce__(self) -> tuple[object, tuple[tuple[str, ...], int]]:
         # Compiled kernels stay where they are: a plan travels as names, and is built anew where it arrives.
-        return plan_features, (self.names,)
+        return plan_features, (self.names, self.earlier)
 
     def without(self, names: Collection[str]) -> Plan:
         """The plan of the other features."""
-        return plan_features(name for name in self.names if name not in names) if names else self
+        return plan_features((name for name in self.names if name not in names), self.earlier) if names else self
+
+    def span_of(self, name: str) -> int | None:
+        """Of the history that a feature is made of; None for one that it does not have."""
+        if name not in self.names:
+            return None
+        slot = self.names.index(name)
+        return next(step.span for step in self.steps if slot in step.slots)
 
     @property
     def plans(self) -> tuple[Plan, ...]:
@@ -69,9 +95,33 @@ class Plan:
         return (self,)
 
     @cached_property
-    def calls(self) -> tuple[KernelCall, ...]:
-        """For each step its kernel, the names of its inputs, its slots and its parameters."""
-        return tuple((step.indicator.kernel, step.indicator.inputs, step.slots, step.values) for step in self.steps)
+    def spans(self) -> tuple[int, ...]:
+        """Those of its steps, ascending, each once: each has a history of its own."""
+        return tuple(sorted({step.span for step in self.steps}))
+
+    @property
+    def span(self) -> int:
+        """Sessions of history that all of it needs."""
+        return max(self.spans, default=SPANS[0])
+
+    @property
+    def rows(self) -> int:
+        """Bars of a symbol that its values are made of; what came before has no weight."""
+        return max((step.rows for step in self.steps), default=1)
+
+    @cached_property
+    def calls(self) -> Mapping[int, tuple[KernelCall, ...]]:
+        """By span, for each step its kernel, the names of its inputs, its state, its slots and its parameters."""
+        found: dict[int, list[KernelCall]] = {span: [] for span in self.spans}
+        for step in self.steps:
+            one = step.indicator
+            found[step.span].append((one.kernel, one.inputs, step.state, step.slots, step.values))
+        return {span: tuple(calls) for span, calls in found.items()}
+
+    @cached_property
+    def state(self) -> int:
+        """Numbers a lane that all of its steps carry from bar to bar."""
+        return sum(step.state for step in self.steps)
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -88,8 +138,8 @@ class Plan:
 _MOST_DIGITS = 30
 
 
-def plan_features(names: Iterable[str]) -> Plan:
-    """The plan for these features; a name given twice counts once.
+def plan_features(names: Iterable[str], earlier: int = 0) -> Plan:
+    """The plan for these features, at the newest bar and so many before it; a name given twice counts once.
 
     Raises OptionError, naming the nearest known features, for a name that is no feature.
     """
@@ -100,10 +150,8 @@ def plan_features(names: Iterable[str]) -> Plan:
         unasked = [-1 - i for i in range(len(indicator.outputs))]
         call = slots.setdefault((indicator.name, values), unasked)
         call[output] = slot
-    steps = tuple(Step(registry[name], values, tuple(at)) for (name, values), at in slots.items())
-    needs = [step.indicator.history(step.values) for step in steps]
-    rows = None if None in needs else max((need for need in needs if need is not None), default=1)
-    return Plan(ordered, steps, rows)
+    steps = tuple(Step(registry[name], values, tuple(at), earlier) for (name, values), at in slots.items())
+    return Plan(ordered, steps, earlier)
 
 
 def parse_feature(name: str) -> tuple[Indicator, tuple[Number, ...], int]:

@@ -18,6 +18,7 @@ from tapescan.core.settings import Adjustment
 from tapescan.core.typing import Ints
 from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
+from tapescan.market.anchor import anchor
 from tapescan.market.dividends import dividend_rows
 from tapescan.market.funds import QUIET_SESSIONS, funds_among
 from tapescan.market.index import MARKET_SYMBOL, MarketIndex, own_index
@@ -54,9 +55,6 @@ EMBEDDED = Embedded()
 SIMULATED_SYMBOLS = 6000
 SIMULATED_SESSIONS = 400
 
-#: A symbol that did not trade every day needs more sessions than bars: this many times as many are read.
-GAPS = 1.5
-
 
 @dataclass(frozen=True)
 class Market:
@@ -92,9 +90,9 @@ class Market:
         symbols = self.panel.symbols
         return np.array(sorted(range(len(symbols)), key=symbols.__getitem__), dtype=np.int64)
 
-    def suspects_within(self, rows: int | None) -> pl.DataFrame:
-        """The suspect ones among the newest so many bars of each symbol; among all for None."""
-        return self.suspects if rows is None else self.suspects.filter(pl.col("behind") < rows)
+    def suspects_within(self, rows: int) -> pl.DataFrame:
+        """The suspect ones among the newest so many bars of each symbol."""
+        return self.suspects.filter(pl.col("behind") < rows)
 
     def __repr__(self) -> str:
         """Short: a notebook shows it for every cell that ends with a market."""
@@ -103,11 +101,11 @@ class Market:
 
 
 def market_of_store(
-    store: Store, as_of: dt.date | None = None, *, rows: int | None = None, adjust: Adjustment = "splits"
+    store: Store, as_of: dt.date | None = None, *, span: int | None = None, adjust: Adjustment = "splits"
 ) -> Market:
     """The store's market as it was known at the close of `as_of` (its newest session when None).
 
-    rows : bars of history that the features need; None reads all there are.
+    span : sessions of history that the features need (`market.anchor`); None reads all there are.
     Raises StoreError for a store without bars, and OptionError when it has none up to `as_of`.
     """
     if store.is_empty():
@@ -116,9 +114,9 @@ def market_of_store(
     known = asked.at_newest_session()
     newest = known.newest_session
     # What is judged has to have its neighbours, too; and what is a fund does not hang on what is asked for.
-    sessions = None if rows is None else max(int(rows * GAPS) + BEFORE, QUIET_SESSIONS)
+    sessions = None if span is None else max(_since(known.sessions, newest, span) + BEFORE, QUIET_SESSIONS)
     bars, lives = known.bars_and_lives(adjust=adjust, sessions=sessions)
-    panel = build_panel(bars, rows=rows, index=_market_index(bars, newest))
+    panel = build_panel(bars, index=_market_index(bars, newest))
     # All that have a bar by then, also those whose newest one is too old to have been read.
     dated = _of_this_life(known.newest().select("symbol", "newest", "bars"), bars, lives)
     listing = known.read("symbols")
@@ -149,6 +147,12 @@ def market_of_store(
         paid = dividend_rows(panel.symbols, known.read("dividends"), known.read("splits"), newest)
         market = replace(market, dividends=paid)
     return replace(market, fundamentals=_fundamentals(known, market)) if "facts" in known else market
+
+
+def _since(sessions: pl.Series, newest: dt.date, span: int) -> int:
+    """How many of the sessions lie where a history of so many begins."""
+    begin = anchor(day_number(newest), span)
+    return int((sessions.to_physical() >= begin).sum())
 
 
 def _of_this_life(dated: pl.DataFrame, bars: pl.DataFrame, lives: pl.DataFrame) -> pl.DataFrame:
@@ -207,18 +211,16 @@ def simulated_market(
     *,
     symbols: int = SIMULATED_SYMBOLS,
     sessions: int = SIMULATED_SESSIONS,
-    rows: int | None = None,
     adjust: Adjustment = "splits",
 ) -> Market:
     """The embedded simulated market: the same for everybody, on any day."""
-    return market_of_simulated(simulate(symbols=symbols, sessions=sessions), as_of, rows=rows, adjust=adjust)
+    return market_of_simulated(simulate(symbols=symbols, sessions=sessions), as_of, adjust=adjust)
 
 
 def market_of_simulated(
     simulated: SimulatedMarket,
     as_of: dt.date | None = None,
     *,
-    rows: int | None = None,
     adjust: Adjustment = "splits",
 ) -> Market:
     """A simulated market as it was known at the close of `as_of` (its newest session when None).
@@ -242,7 +244,7 @@ def market_of_simulated(
         newest,
         adjust,
     )
-    panel = build_panel(good, rows=rows)
+    panel = build_panel(good)
     about = {"symbols": len(simulated.listing), "sessions": simulated.sessions, "seed": simulated.seed}
     note = (
         f"this is a SIMULATED market: {about['symbols']:,} invented companies, no real prices. "

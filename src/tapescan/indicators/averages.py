@@ -30,16 +30,14 @@ SLOWEST_KAMA = math.ceil(math.log(SEED_WEIGHT) / math.log1p(-((2.0 / 31.0) ** 2)
 )
 def sma(close, first, start, out, period):
     rows, lanes = close.shape
-    total = np.zeros(lanes)
-    for t in range(max(start - period + 1, 0), rows):
+    total = np.empty(lanes)
+    for t in range(start, rows):
+        total[:] = 0.0
+        for k in range(max(t - period + 1, 0), t + 1):
+            for j in range(lanes):
+                total[j] += close[k, j]
         for j in range(lanes):
-            total[j] += close[t, j]
-        if t >= start:
-            for j in range(lanes):
-                out[t - start, j] = total[j] / period if t - first[j] >= period - 1 else np.nan
-        if t >= max(start - period + 1, 0) + period - 1:
-            for j in range(lanes):
-                total[j] -= close[t - period + 1, j]
+            out[t - start, j] = total[j] / period if t - first[j] >= period - 1 else np.nan
 
 
 @indicator(
@@ -51,26 +49,31 @@ def sma(close, first, start, out, period):
     outputs=PRICE,
     lookback=lambda period: period - 1,
     memory=exponential,
+    state=lambda _: 2,
     formula="ema += (close - ema) * 2 / (period + 1), seeded with the mean of the first period closes",
     reference="TA-Lib EMA",
     talib="EMA(close, period)",
     note="Many charting sites seed with the first close instead, which differs until the seed has faded",
 )
-def ema(close, first, start, out, period):
+def ema(close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     alpha = 2.0 / (period + 1)
-    state, total = np.zeros(lanes), np.zeros(lanes)
-    latest = first[-1]
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    mean, total = state[0].copy(), state[1].copy()
+    latest = first.max()
+    for t in range(begin, rows):
         for j in range(lanes):
-            state[j] = (close[t, j] - state[j]) * alpha + state[j]
+            mean[j] = (close[t, j] - mean[j]) * alpha + mean[j]
         if t - latest < period:
             for j in range(lanes):
-                total[j] += close[t, j]
-                state[j] = total[j] / period if t - first[j] < period else state[j]
+                n = t - first[j]
+                total[j] += close[t, j] if n >= 0 else 0.0
+                mean[j] = total[j] / period if n < period else mean[j]
         if t >= start:
             for j in range(lanes):
-                out[t - start, j] = state[j] if t - first[j] >= period - 1 else np.nan
+                out[t - start, j] = mean[j] if t - first[j] >= period - 1 else np.nan
+    state[0], state[1] = mean, total
 
 
 @indicator(
@@ -82,26 +85,31 @@ def ema(close, first, start, out, period):
     outputs=PRICE,
     lookback=lambda period: period - 1,
     memory=wilder,
+    state=lambda _: 2,
     formula="rma += (close - rma) / period, seeded with the mean of the first period closes",
     reference="J. Welles Wilder, New Concepts in Technical Trading Systems, 1978",
     talib="RMA(close, period)",
     note="Also called the smoothed moving average (SMMA); an exponential average of 2 * period - 1 bars",
 )
-def rma(close, first, start, out, period):
+def rma(close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     alpha = 1.0 / period
-    state, total = np.zeros(lanes), np.zeros(lanes)
-    latest = first[-1]
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    mean, total = state[0].copy(), state[1].copy()
+    latest = first.max()
+    for t in range(begin, rows):
         for j in range(lanes):
-            state[j] = (close[t, j] - state[j]) * alpha + state[j]
+            mean[j] = (close[t, j] - mean[j]) * alpha + mean[j]
         if t - latest < period:
             for j in range(lanes):
-                total[j] += close[t, j]
-                state[j] = total[j] / period if t - first[j] < period else state[j]
+                n = t - first[j]
+                total[j] += close[t, j] if n >= 0 else 0.0
+                mean[j] = total[j] / period if n < period else mean[j]
         if t >= start:
             for j in range(lanes):
-                out[t - start, j] = state[j] if t - first[j] >= period - 1 else np.nan
+                out[t - start, j] = mean[j] if t - first[j] >= period - 1 else np.nan
+    state[0], state[1] = mean, total
 
 
 @indicator(
@@ -117,21 +125,16 @@ def rma(close, first, start, out, period):
 )
 def wma(close, first, start, out, period):
     rows, lanes = close.shape
-    begin = max(start - period + 1, 0)
     weights = period * (period + 1) / 2.0
-    total, weighted = np.zeros(lanes), np.zeros(lanes)
-    for t in range(begin, rows):
-        for j in range(lanes):
-            total[j] += close[t, j]
-            weighted[j] += close[t, j] * period
-        if t >= start:
+    total = np.empty(lanes)
+    for t in range(start, rows):
+        total[:] = 0.0
+        for k in range(max(t - period + 1, 0), t + 1):
+            weight = float(period - t + k)
             for j in range(lanes):
-                out[t - start, j] = weighted[j] / weights if t - first[j] >= period - 1 else np.nan
+                total[j] += weight * close[k, j]
         for j in range(lanes):
-            weighted[j] -= total[j]
-        if t - period + 1 >= begin:
-            for j in range(lanes):
-                total[j] -= close[t - period + 1, j]
+            out[t - start, j] = total[j] / weights if t - first[j] >= period - 1 else np.nan
 
 
 @indicator(
@@ -142,30 +145,34 @@ def wma(close, first, start, out, period):
     outputs=PRICE,
     lookback=lambda period: 2 * period - 2,
     memory=lambda period: 2 * exponential(period),
+    state=lambda _: 4,
     formula="2 * ema - ema of ema",
     reference="Patrick Mulloy, Smoothing Data with Faster Moving Averages, "
     "Technical Analysis of Stocks & Commodities, 1994",
     talib="DEMA(close, period)",
 )
-def dema(close, first, start, out, period):
+def dema(close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     alpha = 2.0 / (period + 1)
-    one, two, one_sum, two_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    latest = first[-1]
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    one, two, one_sum, two_sum = state[0].copy(), state[1].copy(), state[2].copy(), state[3].copy()
+    latest = first.max()
+    for t in range(begin, rows):
         for j in range(lanes):
             one[j] = (close[t, j] - one[j]) * alpha + one[j]
             two[j] = (one[j] - two[j]) * alpha + two[j]
         if t - latest < 2 * period - 1:
             for j in range(lanes):
                 n = t - first[j]
-                one_sum[j] += close[t, j]
+                one_sum[j] += close[t, j] if n >= 0 else 0.0
                 one[j] = one_sum[j] / period if n < period else one[j]
                 two_sum[j] += one[j] if n >= period - 1 else 0.0
                 two[j] = two_sum[j] / period if n < 2 * period - 1 else two[j]
         if t >= start:
             for j in range(lanes):
                 out[t - start, j] = 2.0 * one[j] - two[j] if t - first[j] >= 2 * period - 2 else np.nan
+    state[0], state[1], state[2], state[3] = one, two, one_sum, two_sum
 
 
 @indicator(
@@ -176,17 +183,20 @@ def dema(close, first, start, out, period):
     outputs=PRICE,
     lookback=lambda period: 3 * period - 3,
     memory=lambda period: 3 * exponential(period),
+    state=lambda _: 6,
     formula="3 * ema - 3 * ema of ema + ema of ema of ema",
     reference="Patrick Mulloy, Smoothing Data with Less Lag, Technical Analysis of Stocks & Commodities, 1994",
     talib="TEMA(close, period)",
 )
-def tema(close, first, start, out, period):
+def tema(close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     alpha = 2.0 / (period + 1)
-    one, two, three = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    one_sum, two_sum, three_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    latest = first[-1]
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    one, two, three = state[0].copy(), state[1].copy(), state[2].copy()
+    one_sum, two_sum, three_sum = state[3].copy(), state[4].copy(), state[5].copy()
+    latest = first.max()
+    for t in range(begin, rows):
         for j in range(lanes):
             one[j] = (close[t, j] - one[j]) * alpha + one[j]
             two[j] = (one[j] - two[j]) * alpha + two[j]
@@ -194,7 +204,7 @@ def tema(close, first, start, out, period):
         if t - latest < 3 * period - 2:
             for j in range(lanes):
                 n = t - first[j]
-                one_sum[j] += close[t, j]
+                one_sum[j] += close[t, j] if n >= 0 else 0.0
                 one[j] = one_sum[j] / period if n < period else one[j]
                 two_sum[j] += one[j] if n >= period - 1 else 0.0
                 two[j] = two_sum[j] / period if n < 2 * period - 1 else two[j]
@@ -204,6 +214,8 @@ def tema(close, first, start, out, period):
             for j in range(lanes):
                 value = three[j] + 3.0 * (one[j] - two[j])
                 out[t - start, j] = value if t - first[j] >= 3 * period - 3 else np.nan
+    state[0], state[1], state[2] = one, two, three
+    state[3], state[4], state[5] = one_sum, two_sum, three_sum
 
 
 @indicator(
@@ -214,18 +226,21 @@ def tema(close, first, start, out, period):
     outputs=PRICE,
     lookback=lambda period: period,
     memory=lambda period: period + SLOWEST_KAMA,
+    state=lambda _: 2,
     formula="kama += (close - kama) * (efficiency * (2/3 - 2/31) + 2/31) ** 2; efficiency: the change over period "
     "bars, up or down, by the sum of the changes from bar to bar (1 where that is 0)",
     reference="Perry Kaufman, Smarter Trading, 1995",
     talib="KAMA(close, period)",
     note="The fast and slow ends are fixed at 2 and 30 bars; seeded with the close before the first value",
 )
-def kama(close, first, start, out, period):
+def kama(close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     slow = 2.0 / 31.0
     span = 2.0 / 3.0 - slow
-    state, path = np.zeros(lanes), np.zeros(lanes)
-    for t in range(1, rows):
+    if begin == 0:
+        state[:] = 0.0
+    mean, path = state[0].copy(), state[1].copy()
+    for t in range(max(begin, 1), rows):
         oldest = t - period
         if oldest >= 1:
             for j in range(lanes):
@@ -238,13 +253,14 @@ def kama(close, first, start, out, period):
             straight = path[j] <= change or path[j] < 1e-14
             efficiency = 1.0 if straight else abs(change) / path[j]
             factor = efficiency * span + slow
-            kept = state[j] if n > period else last
-            state[j] = (x - kept) * (factor * factor) + kept
+            kept = mean[j] if n > period else last
+            mean[j] = (x - kept) * (factor * factor) + kept
         if t >= start:
             for j in range(lanes):
-                out[t - start, j] = state[j] if t - first[j] >= period else np.nan
+                out[t - start, j] = mean[j] if t - first[j] >= period else np.nan
     if start == 0:
         out[0] = np.nan
+    state[0], state[1] = mean, path
 
 
 @indicator(

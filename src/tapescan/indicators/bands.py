@@ -60,6 +60,7 @@ def bbands(close, first, start, out_upper, out_middle, out_lower, out_percent_b,
     outputs=BANDS,
     lookback=lambda period, atr_period, _: max(period - 1, atr_period),
     memory=lambda period, atr_period, _: max(exponential(period), wilder(atr_period)),
+    state=lambda *_: 2,
     formula="middle = EMA of the typical price (high + low + close) / 3; upper and lower = middle +- deviations * "
     "ATR of atr_period bars; both seeded with the mean of the bars up to the first value",
     reference="Linda Bradford Raschke's form of Chester Keltner, How to Make Money in Commodities, 1960; TA-Lib KC",
@@ -67,17 +68,18 @@ def bbands(close, first, start, out_upper, out_middle, out_lower, out_percent_b,
     note="The shorter of the two averages is seeded later than EMA or ATR alone would be, so that both have their "
     "first value on the same bar. Charting sites take the EMA of the close.",
 )
-def keltner(high, low, close, first, start, out_upper, out_middle, out_lower, period, atr_period, deviations):
+def keltner(
+    high, low, close, first, begin, start, state, out_upper, out_middle, out_lower, period, atr_period, deviations
+):
     rows, lanes = close.shape
     ready = max(period - 1, atr_period)
     alpha = 2.0 / (period + 1)
     share = 1.0 / atr_period
-    middle = np.zeros(lanes)
-    average = np.zeros(lanes)
-    seeded = 0
-    for j in range(lanes):
-        seeded = max(seeded, first[j] + ready)
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    middle, average = state[0].copy(), state[1].copy()
+    seeded = first.max() + ready
+    for t in range(begin, rows):
         if t > seeded:
             for j in range(lanes):
                 before = close[t - 1, j]
@@ -102,6 +104,7 @@ def keltner(high, low, close, first, start, out_upper, out_middle, out_lower, pe
                 out_upper[t - start, j] = middle[j] + reach if valued else np.nan
                 out_middle[t - start, j] = middle[j] if valued else np.nan
                 out_lower[t - start, j] = middle[j] - reach if valued else np.nan
+    state[0], state[1] = middle, average
 
 
 @indicator(

@@ -19,15 +19,23 @@ page, and the tests (parity, causality, lookback, range, ragged starts).
 
 The kernel's contract
 ---------------------
-``kernel(*inputs, first, start, *outputs, *parameters)``
+``kernel(*inputs, first, start, *outputs, *parameters)``, where a value is made of a window of bars;
+``kernel(*inputs, first, begin, start, state, *outputs, *parameters)``, where it is a recursion.
 
-inputs      time-major float64 arrays ``(rows, lanes)``, oldest bar first. A lane is one symbol's own
-            bars without holes. Rows before ``first[lane]`` hold 0.0 (the input ``market`` holds NaN
-            where the market index has no value).
-first       int64 ``(lanes,)``: each lane's first valid row, ascending: the longest history comes first.
-start       the first row to write: ``rows - 1`` in a scan, 0 in a replay.
+inputs      time-major float64 arrays ``(rows, lanes)``, oldest bar first, not to be written. A lane is one
+            symbol's own bars without holes. Rows before ``first[lane]`` hold 0.0, or bars that are older than
+            the history of the value and count as if they were not there. The input ``market`` holds the market
+            index's return since the lane's bar before, NaN where the index has no value.
+first       int64 ``(lanes,)``: each lane's first row that counts, in any order.
+begin       the first row that a recursion has not taken in: 0 for all of them.
+start       the first row to write, from `begin` on: ``rows - 1`` in a scan, 0 in a replay.
+state       float64 ``(state(*parameters), lanes)``: what the recursion was after the row before `begin`, and, when
+            the kernel returns, after the last row. Where `begin` is 0 the kernel does not read it. So a run that
+            is carried on is the same code, and the same bytes, as one that is not broken off.
 outputs     float64 ``(rows - start, lanes)``, every element of which the kernel writes; NaN where
             ``row - first[lane] < lookback`` or where the value is undefined.
+
+What a window gives hangs on the bars in it alone, to the last bit: sums are summed anew for every row.
 
 A kernel knows nothing of threads, axes, dtypes or missing data, allocates at most a few ``(lanes,)`` or
 ``(rows, lanes)`` work arrays, never raises, and reads no row after the one it writes. It is one self-contained
@@ -41,6 +49,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from tapescan.market.anchor import SPANS
 
 __all__ = [
     "Indicator",
@@ -56,12 +66,18 @@ __all__ = [
 
 Number = int | float
 
-#: Inputs a kernel may ask for; ``market`` is the market index's close on the lane's own sessions,
-#: ``log_close`` the natural logarithm of the close (0.0 before ``first``).
-INPUTS = ("open", "high", "low", "close", "volume", "market", "log_close")
+#: Inputs a kernel may ask for; ``market`` is the market index's return since the lane's bar before.
+INPUTS = ("open", "high", "low", "close", "volume", "market")
 
 #: A seed whose weight has fallen below this no longer matters.
 SEED_WEIGHT = 1e-10
+
+#: A window that holds so many bars may reach back this many times as many sessions, for symbols that do not trade
+#: every day.
+GAPS = 1.5
+
+#: Bars of history that a value which depends on all of it is given: such a level has no meaning of its own.
+LEVEL = 252
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +123,7 @@ class Indicator:
     lookback(*parameters) : rows from a lane's first bar to its first value.
     memory(*parameters)   : further bars until the seed no longer matters (weight below 1e-10); 0 for a
                             pure window; None when the value depends on all history (OBV).
+    state(*parameters)    : numbers a lane that a recursion carries from bar to bar; 0 for a pure window.
     talib                 : the same value as a TA-Lib call over one symbol's inputs; empty if TA-Lib has none.
     """
 
@@ -119,6 +136,7 @@ class Indicator:
     outputs: tuple[Output, ...]
     lookback: Callable[..., int]
     memory: Callable[..., int | None]
+    state: Callable[..., int]
     formula: str
     reference: str
     talib: str
@@ -135,6 +153,18 @@ class Indicator:
         memory = self.memory(*values)
         return None if memory is None else self.lookback(*values) + 1 + memory
 
+    @property
+    def recursive(self) -> bool:
+        """Whether it carries a state from bar to bar."""
+        return self.state(*(p.default for p in self.parameters)) > 0
+
+    def sessions(self, values: tuple[Number, ...]) -> int:
+        """Sessions of history that the last value is to have; its span (`market.anchor`) is no shorter."""
+        window, memory = self.lookback(*values) + 1, self.memory(*values)
+        # A recursion that hardly forgets is cut off at the longest span.
+        recursion = min(window + (LEVEL if memory is None else memory), SPANS[-1])
+        return max(math.ceil(window * GAPS), recursion)
+
     @cached_property
     def kernel(self) -> Any:
         """The compiled function. numba is imported here, so that listing indicators does not need it."""
@@ -149,7 +179,8 @@ class Indicator:
 
         block, lanes = float64[:, ::1], int64[::1]
         numbers = tuple(float64 if isinstance(p.default, float) else int64 for p in self.parameters)
-        return (*(block,) * len(self.inputs), lanes, int64, *(block,) * len(self.outputs), *numbers)
+        carried = (int64, int64, block) if self.recursive else (int64,)
+        return (*(block,) * len(self.inputs), lanes, *carried, *(block,) * len(self.outputs), *numbers)
 
 
 #: Every indicator by name, filled by the decorator as the family modules are imported.
@@ -168,6 +199,7 @@ def indicator(
     parameters: tuple[Parameter, ...] = (),
     defaults: tuple[tuple[Number, ...], ...] | None = None,
     memory: Callable[..., int | None] = lambda *_: 0,
+    state: Callable[..., int] = lambda *_: 0,
     talib: str = "",
     note: str = "",
 ) -> Callable[[Callable[..., None]], Indicator]:
@@ -192,6 +224,7 @@ def indicator(
             outputs=outputs,
             lookback=lookback,
             memory=memory,
+            state=state,
             formula=formula,
             reference=reference,
             talib=talib,

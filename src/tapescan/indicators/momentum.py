@@ -19,20 +19,23 @@ APPEL = "Gerald Appel, Technical Analysis: Power Tools for Active Investors, 200
     outputs=(Output("", "price"), Output("signal", "price"), Output("histogram", "price")),
     lookback=lambda fast, slow, signal: max(fast, slow) + signal - 2,
     memory=lambda fast, slow, signal: exponential(max(fast, slow)) + exponential(signal),
+    state=lambda *_: 6,
     formula="ema(close, fast) - ema(close, slow); signal: its ema; histogram: the line less its signal",
     reference=APPEL,
     talib="MACD(close, fast, slow, signal)",
     note="Both averages are seeded on the same bar, the last of the first slow bars; no line without its signal",
 )
-def macd(close, first, start, out, out_signal, out_histogram, fast, slow, signal):
+def macd(close, first, begin, start, state, out, out_signal, out_histogram, fast, slow, signal):
     rows, lanes = close.shape
     short, long = min(fast, slow), max(fast, slow)
     whole = long + signal - 1
     short_alpha, long_alpha, signal_alpha = 2.0 / (short + 1), 2.0 / (long + 1), 2.0 / (signal + 1)
-    quick, steady, smooth = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    short_sum, long_sum, signal_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    earliest, latest = first[0], first[-1]
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    quick, steady, smooth = state[0].copy(), state[1].copy(), state[2].copy()
+    short_sum, long_sum, signal_sum = state[3].copy(), state[4].copy(), state[5].copy()
+    earliest, latest = first.min(), first.max()
+    for t in range(begin, rows):
         if t - earliest >= long:
             for j in range(lanes):
                 q = (close[t, j] - quick[j]) * short_alpha + quick[j]
@@ -42,7 +45,7 @@ def macd(close, first, start, out, out_signal, out_histogram, fast, slow, signal
         if t - latest < long:
             for j in range(lanes):
                 n = t - first[j]
-                long_sum[j] += close[t, j] if n < long else 0.0
+                long_sum[j] += close[t, j] if 0 <= n < long else 0.0
                 short_sum[j] += close[t, j] if long - short <= n < long else 0.0
         if t - earliest >= long - 1 and t - latest < whole:
             for j in range(lanes):
@@ -57,6 +60,8 @@ def macd(close, first, start, out, out_signal, out_histogram, fast, slow, signal
                 out[t - start, j] = line
                 out_signal[t - start, j] = smooth[j] if t - first[j] >= whole - 1 else np.nan
                 out_histogram[t - start, j] = line - smooth[j]
+    state[0], state[1], state[2] = quick, steady, smooth
+    state[3], state[4], state[5] = short_sum, long_sum, signal_sum
 
 
 @indicator(
@@ -67,31 +72,35 @@ def macd(close, first, start, out, out_signal, out_histogram, fast, slow, signal
     outputs=(Output("", "percent"),),
     lookback=lambda fast, slow: max(fast, slow) - 1,
     memory=lambda fast, slow: exponential(max(fast, slow)),
+    state=lambda *_: 4,
     formula="100 * (ema(close, fast) - ema(close, slow)) / ema(close, slow)",
     reference=APPEL,
     talib="PPO(close, fast, slow, matype=1)",
     note="Exponential averages, as is usual; older TA-Lib takes simple ones unless told otherwise (matype=1)",
 )
-def ppo(close, first, start, out, fast, slow):
+def ppo(close, first, begin, start, state, out, fast, slow):
     rows, lanes = close.shape
     short, long = min(fast, slow), max(fast, slow)
     short_alpha, long_alpha = 2.0 / (short + 1), 2.0 / (long + 1)
-    quick, steady, short_sum, long_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    latest = first[-1]
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    quick, steady, short_sum, long_sum = state[0].copy(), state[1].copy(), state[2].copy(), state[3].copy()
+    latest = first.max()
+    for t in range(begin, rows):
         for j in range(lanes):
             quick[j] = (close[t, j] - quick[j]) * short_alpha + quick[j]
             steady[j] = (close[t, j] - steady[j]) * long_alpha + steady[j]
         if t - latest < long:
             for j in range(lanes):
                 n = t - first[j]
-                short_sum[j] += close[t, j] if n < short else 0.0
-                long_sum[j] += close[t, j] if n < long else 0.0
+                short_sum[j] += close[t, j] if 0 <= n < short else 0.0
+                long_sum[j] += close[t, j] if 0 <= n < long else 0.0
                 quick[j] = short_sum[j] / short if n < short else quick[j]
                 steady[j] = long_sum[j] / long if n < long else steady[j]
         if t >= start:
             for j in range(lanes):
                 out[t - start, j] = (quick[j] - steady[j]) / steady[j] * 100.0 if t - first[j] >= long - 1 else np.nan
+    state[0], state[1], state[2], state[3] = quick, steady, short_sum, long_sum
 
 
 @indicator(
@@ -102,32 +111,36 @@ def ppo(close, first, start, out, fast, slow):
     outputs=(Output("", "price"),),
     lookback=lambda fast, slow: max(fast, slow) - 1,
     memory=lambda fast, slow: exponential(max(fast, slow)),
+    state=lambda *_: 4,
     formula="ema(close, fast) - ema(close, slow)",
     reference=APPEL,
     talib="APO(close, fast, slow, matype=1)",
     note="The MACD line, but each average is seeded with its own first bars; exponential averages, as is usual; "
     "older TA-Lib takes simple ones unless told otherwise (matype=1)",
 )
-def apo(close, first, start, out, fast, slow):
+def apo(close, first, begin, start, state, out, fast, slow):
     rows, lanes = close.shape
     short, long = min(fast, slow), max(fast, slow)
     short_alpha, long_alpha = 2.0 / (short + 1), 2.0 / (long + 1)
-    quick, steady, short_sum, long_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    latest = first[-1]
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    quick, steady, short_sum, long_sum = state[0].copy(), state[1].copy(), state[2].copy(), state[3].copy()
+    latest = first.max()
+    for t in range(begin, rows):
         for j in range(lanes):
             quick[j] = (close[t, j] - quick[j]) * short_alpha + quick[j]
             steady[j] = (close[t, j] - steady[j]) * long_alpha + steady[j]
         if t - latest < long:
             for j in range(lanes):
                 n = t - first[j]
-                short_sum[j] += close[t, j] if n < short else 0.0
-                long_sum[j] += close[t, j] if n < long else 0.0
+                short_sum[j] += close[t, j] if 0 <= n < short else 0.0
+                long_sum[j] += close[t, j] if 0 <= n < long else 0.0
                 quick[j] = short_sum[j] / short if n < short else quick[j]
                 steady[j] = long_sum[j] / long if n < long else steady[j]
         if t >= start:
             for j in range(lanes):
                 out[t - start, j] = quick[j] - steady[j] if t - first[j] >= long - 1 else np.nan
+    state[0], state[1], state[2], state[3] = quick, steady, short_sum, long_sum
 
 
 @indicator(
@@ -177,6 +190,7 @@ def mom(close, first, start, out, period):
     outputs=(Output("", "index", -100, 100),),
     lookback=lambda period: period,
     memory=wilder,
+    state=lambda _: 2,
     formula="100 * (gain - loss) / (gain + loss), the averages of rises and falls smoothed after Wilder, "
     "seeded with the mean of the first period changes",
     reference="Tushar Chande and Stanley Kroll, The New Technical Trader, 1994; TA-Lib CMO",
@@ -184,12 +198,13 @@ def mom(close, first, start, out, period):
     note="Chande sums rises and falls over the last period bars without smoothing, and so do most charting sites; "
     "TA-Lib smooths them as RSI does, so that this is 2 * RSI - 100.",
 )
-def cmo(close, first, start, out, period):
+def cmo(close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     share = 1.0 / period
-    gain = np.zeros(lanes)
-    loss = np.zeros(lanes)
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    gain, loss = state[0].copy(), state[1].copy()
+    for t in range(begin, rows):
         for j in range(lanes):
             n = t - first[j]
             change = close[t, j] - close[max(t - 1, 0), j] if n > 0 else 0.0
@@ -203,6 +218,7 @@ def cmo(close, first, start, out, period):
                 total = gain[j] + loss[j]
                 value = 100.0 * ((gain[j] - loss[j]) / total) if total > 0.0 else 0.0
                 out[t - start, j] = value if t - first[j] >= period else np.nan
+    state[0], state[1] = gain, loss
 
 
 @indicator(
@@ -213,22 +229,21 @@ def cmo(close, first, start, out, period):
     outputs=(Output("", "percent", -100),),
     lookback=lambda period: 3 * (period - 1) + 1,
     memory=lambda period: 3 * exponential(period),
+    state=lambda _: 3,
     formula="100 * (e / e of the bar before - 1), e = EMA of EMA of EMA of the close, each seeded with the mean of "
     "its first period values",
     reference="Jack K. Hutson, Good TRIX, Technical Analysis of Stocks & Commodities 1:5, 1983; TA-Lib TRIX",
     talib="TRIX(close, period)",
 )
-def trix(close, first, start, out, period):
+def trix(close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     alpha = 2.0 / (period + 1)
-    one = np.zeros(lanes)
-    two = np.zeros(lanes)
-    three = np.zeros(lanes)
+    if begin == 0:
+        state[:] = 0.0
+    one, two, three = state[0].copy(), state[1].copy(), state[2].copy()
     before = np.zeros(lanes)
-    seeded = 0
-    for j in range(lanes):
-        seeded = max(seeded, first[j] + 3 * (period - 1))
-    for t in range(rows):
+    seeded = first.max() + 3 * (period - 1)
+    for t in range(begin, rows):
         if t > seeded:
             for j in range(lanes):
                 before[j] = three[j]
@@ -239,7 +254,7 @@ def trix(close, first, start, out, period):
             for j in range(lanes):
                 before[j] = three[j]
                 n = t - first[j]
-                x = close[t, j]
+                x = close[t, j] if n >= 0 else 0.0
                 s = one[j]
                 one[j] = (x - s) * alpha + s if n >= period else (s + x) / (period if n == period - 1 else 1)
                 n -= period - 1
@@ -254,6 +269,7 @@ def trix(close, first, start, out, period):
             for j in range(lanes):
                 value = (three[j] / before[j] - 1.0) * 100.0
                 out[t - start, j] = value if t - first[j] > 3 * (period - 1) else np.nan
+    state[0], state[1], state[2] = one, two, three
 
 
 @indicator(
@@ -265,23 +281,26 @@ def trix(close, first, start, out, period):
     outputs=(Output("", "index", -100, 100),),
     lookback=lambda slow, fast: slow + fast - 1,
     memory=lambda slow, fast: exponential(slow) + exponential(fast),
+    state=lambda *_: 4,
     formula="100 * e(change) / e(|change|), e = EMA of fast bars of an EMA of slow bars, each seeded with the mean "
     "of its first values; 0 while the price has never changed",
     reference="William Blau, True Strength Index, Technical Analysis of Stocks & Commodities 9:11, 1991; TA-Lib TSI",
     talib="TSI(close, slow, fast)",
 )
-def tsi(close, first, start, out, slow, fast):
+def tsi(close, first, begin, start, state, out, slow, fast):
     rows, lanes = close.shape
     alpha = 2.0 / (slow + 1)
     beta = 2.0 / (fast + 1)
-    change_slow = np.zeros(lanes)
-    change_fast = np.zeros(lanes)
-    size_slow = np.zeros(lanes)
-    size_fast = np.zeros(lanes)
-    seeded = 0
-    for j in range(lanes):
-        seeded = max(seeded, first[j] + slow + fast - 1)
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    change_slow, change_fast, size_slow, size_fast = (
+        state[0].copy(),
+        state[1].copy(),
+        state[2].copy(),
+        state[3].copy(),
+    )
+    seeded = first.max() + slow + fast - 1
+    for t in range(begin, rows):
         if t > seeded:
             for j in range(lanes):
                 change = close[t, j] - close[t - 1, j]
@@ -312,6 +331,7 @@ def tsi(close, first, start, out, slow, fast):
                 value = 100.0 * change_fast[j] / size_fast[j] if size_fast[j] > 0.0 else 0.0
                 value = max(min(value, 100.0), -100.0)
                 out[t - start, j] = value if t - first[j] >= slow + fast - 1 else np.nan
+    state[0], state[1], state[2], state[3] = change_slow, change_fast, size_slow, size_fast
 
 
 @indicator(

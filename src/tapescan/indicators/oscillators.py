@@ -24,18 +24,20 @@ STOCHASTIC = (Output("k", "index", 0, 100), Output("d", "index", 0, 100))
     outputs=INDEX,
     lookback=lambda period: period,
     memory=wilder,
+    state=lambda _: 2,
     formula="100 * gain / (gain + loss), the averages of rises and falls smoothed after Wilder, "
     "seeded with the mean of the first period changes",
     reference="J. Welles Wilder, New Concepts in Technical Trading Systems, 1978; TA-Lib RSI",
     talib="RSI(close, period)",
     note="0 while the price has never changed, where charting sites show 50 or nothing.",
 )
-def rsi(close, first, start, out, period):
+def rsi(close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     share = 1.0 / period
-    gain = np.zeros(lanes)
-    loss = np.zeros(lanes)
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    gain, loss = state[0].copy(), state[1].copy()
+    for t in range(begin, rows):
         for j in range(lanes):
             n = t - first[j]
             change = close[t, j] - close[max(t - 1, 0), j] if n > 0 else 0.0
@@ -50,6 +52,7 @@ def rsi(close, first, start, out, period):
                 total = gain[j] + loss[j]
                 value = 100.0 * (gain[j] / total) if total > 0.0 else 0.0
                 out[t - start, j] = value if t - first[j] >= period else np.nan
+    state[0], state[1] = gain, loss
 
 
 @indicator(
@@ -60,6 +63,7 @@ def rsi(close, first, start, out, period):
     outputs=STOCHASTIC,
     lookback=lambda period, fastk, fastd: period + fastk - 1 + fastd - 1,
     memory=lambda period, *_: wilder(period),
+    state=lambda _, fastk, fastd: 2 + fastk + fastd - 2,
     formula="k = 100 * (rsi - lowest rsi) / (highest rsi - lowest rsi) of the last fastk bars, 0 where they are "
     "all equal; d = mean of the last fastd k",
     reference="Tushar Chande and Stanley Kroll, Stochastic RSI and Dynamic Momentum Index, "
@@ -68,15 +72,19 @@ def rsi(close, first, start, out, period):
     note="k is not smoothed. Charting sites usually draw K smoothed over 3 bars, which is d here, "
     "and D as a further 3-bar mean of that.",
 )
-def stochrsi(close, first, start, out_k, out_d, period, fastk, fastd):
+def stochrsi(close, first, begin, start, state, out_k, out_d, period, fastk, fastd):  # noqa: PLR0912 (one kernel)
     rows, lanes = close.shape
     share = 1.0 / period
-    gain = np.zeros(lanes)
-    loss = np.zeros(lanes)
+    kept_rows = fastk + fastd - 2
     begin_k = max(start - fastd + 1, 0)
-    begin = max(begin_k - fastk + 1, 0)
-    index = np.zeros((rows - begin, lanes))
-    for t in range(rows):
+    oldest = max(begin_k - fastk + 1, 0)
+    index = np.zeros((rows - oldest, lanes))
+    if begin == 0:
+        state[:] = 0.0
+    gain, loss = state[0].copy(), state[1].copy()
+    for t in range(oldest, min(begin, rows)):
+        index[t - oldest] = state[2 + t - (begin - kept_rows)]
+    for t in range(begin, rows):
         for j in range(lanes):
             n = t - first[j]
             change = close[t, j] - close[max(t - 1, 0), j] if n > 0 else 0.0
@@ -87,23 +95,26 @@ def stochrsi(close, first, start, out_k, out_d, period, fastk, fastd):
             # a quiet RSI is so small that the last bit shows.
             gain[j] = (max(gain[j] * kept, 0.0) + up) * scale
             loss[j] = (max(loss[j] * kept, 0.0) + (up - change)) * scale
-        if t >= begin:
+        if t >= oldest:
             for j in range(lanes):
                 total = gain[j] + loss[j]
-                index[t - begin, j] = 100.0 * (gain[j] / total) if total > 0.0 else 0.0
+                index[t - oldest, j] = 100.0 * (gain[j] / total) if total > 0.0 else 0.0
+    state[0], state[1] = gain, loss
+    for t in range(max(rows - kept_rows, 0), rows):
+        state[2 + t - (rows - kept_rows)] = index[t - oldest]
     fast = np.zeros((rows - begin_k, lanes))
     lowest = np.full(lanes, np.inf)
     highest = np.full(lanes, -np.inf)
     smoothed = np.zeros(lanes)
     for t in range(begin_k, rows):
-        for i in range(max(t - fastk + 1, begin), t + 1):
+        for i in range(max(t - fastk + 1, oldest), t + 1):
             for j in range(lanes):
-                lowest[j] = min(lowest[j], index[i - begin, j])
-                highest[j] = max(highest[j], index[i - begin, j])
+                lowest[j] = min(lowest[j], index[i - oldest, j])
+                highest[j] = max(highest[j], index[i - oldest, j])
         for j in range(lanes):
             spread = highest[j] - lowest[j]
             flat = spread <= 1e-14 * (highest[j] + lowest[j])
-            fast[t - begin_k, j] = 0.0 if flat else min((index[t - begin, j] - lowest[j]) / (spread / 100.0), 100.0)
+            fast[t - begin_k, j] = 0.0 if flat else min((index[t - oldest, j] - lowest[j]) / (spread / 100.0), 100.0)
             lowest[j] = np.inf
             highest[j] = -np.inf
             smoothed[j] = 0.0

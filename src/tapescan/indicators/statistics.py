@@ -151,7 +151,7 @@ def beta(close, market, first, start, out, period):
         before = max(t - 1, 0)
         for j in range(lanes):
             change[t - begin, j] = close[t, j] / close[before, j] - 1.0
-            index[t - begin, j] = market[t, j] / market[before, j] - 1.0
+            index[t - begin, j] = market[t, j]
     for t in range(start, rows):
         x_total, y_total, xx, xy = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
         oldest = t - period + 1 if t >= period else t + 1
@@ -188,7 +188,7 @@ def correlation(close, market, first, start, out, period):
         before = max(t - 1, 0)
         for j in range(lanes):
             change[t - begin, j] = close[t, j] / close[before, j] - 1.0
-            index[t - begin, j] = market[t, j] / market[before, j] - 1.0
+            index[t - begin, j] = market[t, j]
     share = 1.0 / period
     for t in range(start, rows):
         x_total, y_total = np.zeros(lanes), np.zeros(lanes)

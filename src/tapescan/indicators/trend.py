@@ -21,19 +21,22 @@ BARS = ("high", "low", "close")
     outputs=(Output("", "index", 0, 100),),
     lookback=lambda period: 2 * period - 1,
     memory=lambda period: 2 * wilder(period),
+    state=lambda _: 3,
     formula="Wilder's average of dx, seeded with the mean of its first period values",
     reference=WILDER,
     talib="ADX(high, low, close, period)",
 )
-def adx(high, low, first, start, out, period):
+def adx(high, low, first, begin, start, state, out, period):
     rows, lanes = high.shape
     share = 1.0 / period
-    plus, minus, mean = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    if begin == 0:
+        state[:] = 0.0
+    plus, minus, mean = state[0].copy(), state[1].copy(), state[2].copy()
     keep, weight = np.zeros(lanes), np.zeros(lanes)
-    latest = first[-1]
-    for t in range(rows):
+    latest = first.max()
+    for t in range(begin, rows):
         before = max(t - 1, 0)
-        if t - latest <= 2 * period:
+        if t == begin or t - latest <= 2 * period:
             for j in range(lanes):
                 n = t - first[j]
                 keep[j] = 0.0 if n < 2 else (1.0 if n < period else 1.0 - share)
@@ -49,6 +52,7 @@ def adx(high, low, first, start, out, period):
         if t >= start:
             for j in range(lanes):
                 out[t - start, j] = min(100.0 * mean[j], 100.0) if t - first[j] >= 2 * period - 1 else np.nan
+    state[0], state[1], state[2] = plus, minus, mean
 
 
 @indicator(
@@ -59,17 +63,20 @@ def adx(high, low, first, start, out, period):
     outputs=(Output("", "index", 0, 100),),
     lookback=lambda period: period,
     memory=wilder,
+    state=lambda _: 2,
     formula="100 * |plus_di - minus_di| / (plus_di + minus_di)",
     reference=WILDER,
     talib="DX(high, low, close, period)",
 )
-def dx(high, low, first, start, out, period):
+def dx(high, low, first, begin, start, state, out, period):
     rows, lanes = high.shape
-    plus, minus, keep = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    latest = first[-1]
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    plus, minus, keep = state[0].copy(), state[1].copy(), np.zeros(lanes)
+    latest = first.max()
+    for t in range(begin, rows):
         before = max(t - 1, 0)
-        if t - latest <= period:
+        if t == begin or t - latest <= period:
             for j in range(lanes):
                 n = t - first[j]
                 keep[j] = 0.0 if n < 2 else (1.0 if n < period else 1.0 - 1.0 / period)
@@ -83,6 +90,7 @@ def dx(high, low, first, start, out, period):
                 both = plus[j] + minus[j]
                 value = min(100.0 * abs(plus[j] - minus[j]) / both, 100.0) if both > 0.0 else 0.0
                 out[t - start, j] = value if t - first[j] >= period else np.nan
+    state[0], state[1] = plus, minus
 
 
 @indicator(
@@ -93,17 +101,20 @@ def dx(high, low, first, start, out, period):
     outputs=(Output("", "index", 0, 100),),
     lookback=lambda period: period,
     memory=wilder,
+    state=lambda _: 2,
     formula="100 * Wilder's sum of upward movement / Wilder's sum of true range",
     reference=WILDER,
     talib="PLUS_DI(high, low, close, period)",
 )
-def plus_di(high, low, close, first, start, out, period):
+def plus_di(high, low, close, first, begin, start, state, out, period):
     rows, lanes = close.shape
-    plus, ranges, keep = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    latest = first[-1]
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    plus, ranges, keep = state[0].copy(), state[1].copy(), np.zeros(lanes)
+    latest = first.max()
+    for t in range(begin, rows):
         before = max(t - 1, 0)
-        if t - latest <= period:
+        if t == begin or t - latest <= period:
             for j in range(lanes):
                 n = t - first[j]
                 keep[j] = 0.0 if n < 2 else (1.0 if n < period else 1.0 - 1.0 / period)
@@ -117,6 +128,7 @@ def plus_di(high, low, close, first, start, out, period):
             for j in range(lanes):
                 value = 100.0 * (plus[j] / ranges[j]) if ranges[j] > 0.0 else 0.0
                 out[t - start, j] = value if t - first[j] >= period else np.nan
+    state[0], state[1] = plus, ranges
 
 
 @indicator(
@@ -127,17 +139,20 @@ def plus_di(high, low, close, first, start, out, period):
     outputs=(Output("", "index", 0, 100),),
     lookback=lambda period: period,
     memory=wilder,
+    state=lambda _: 2,
     formula="100 * Wilder's sum of downward movement / Wilder's sum of true range",
     reference=WILDER,
     talib="MINUS_DI(high, low, close, period)",
 )
-def minus_di(high, low, close, first, start, out, period):
+def minus_di(high, low, close, first, begin, start, state, out, period):
     rows, lanes = close.shape
-    minus, ranges, keep = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    latest = first[-1]
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    minus, ranges, keep = state[0].copy(), state[1].copy(), np.zeros(lanes)
+    latest = first.max()
+    for t in range(begin, rows):
         before = max(t - 1, 0)
-        if t - latest <= period:
+        if t == begin or t - latest <= period:
             for j in range(lanes):
                 n = t - first[j]
                 keep[j] = 0.0 if n < 2 else (1.0 if n < period else 1.0 - 1.0 / period)
@@ -151,6 +166,7 @@ def minus_di(high, low, close, first, start, out, period):
             for j in range(lanes):
                 value = 100.0 * (minus[j] / ranges[j]) if ranges[j] > 0.0 else 0.0
                 out[t - start, j] = value if t - first[j] >= period else np.nan
+    state[0], state[1] = minus, ranges
 
 
 @indicator(
@@ -201,6 +217,7 @@ def aroon(high, low, first, start, up, down, oscillator, period):
     outputs=(Output("", "price"), Output("direction", "1", -1, 1)),
     lookback=lambda period, _: period,
     memory=lambda *_: None,
+    state=lambda *_: 4,
     formula="bands (high + low) / 2 +- multiplier * atr that only move towards the price until a close lies beyond "
     "them; the lower one in a rise (direction 1), the upper one in a fall (-1)",
     reference="Olivier Seban's SuperTrend, as in TA-Lib SUPERTREND",
@@ -209,15 +226,19 @@ def aroon(high, low, first, start, up, down, oscillator, period):
     "SUPERTREND(high, low, close, period, multiplier)[1]))",
     note="The first direction is 1 by convention; some others start down, and differ until the first turn",
 )
-def supertrend(high, low, close, first, start, out, direction, period, multiplier):
+def supertrend(high, low, close, first, begin, start, state, out, direction, period, multiplier):
     rows, lanes = close.shape
     width = 2.0 * multiplier
-    atr, weight, rising = np.zeros(lanes), np.zeros(lanes), np.ones(lanes)
+    if begin == 0:
+        state[0], state[1], state[2], state[3] = 0.0, 1.0, np.inf, -np.inf
+    atr, rising, weight = state[0].copy(), state[1].copy(), np.zeros(lanes)
+    for j in range(lanes):
+        weight[j] = 1.0 / min(begin - first[j], period) if begin > first[j] else 0.0
     # The bands are kept at twice their size: no halving, so every product is followed by one sum only, and
     # fused multiply-add rounds the same way wherever the loop is compiled.
-    upper, lower = np.full(lanes, np.inf), np.full(lanes, -np.inf)
-    latest = first[-1]
-    for t in range(rows):
+    upper, lower = state[2].copy(), state[3].copy()
+    latest = first.max()
+    for t in range(begin, rows):
         before = max(t - 1, 0)
         for j in range(lanes):
             h, l, last = high[t, j], low[t, j], close[before, j]  # noqa: E741
@@ -241,6 +262,7 @@ def supertrend(high, low, close, first, start, out, direction, period, multiplie
                 line = 0.5 * (lower[j] if rising[j] > 0.0 else upper[j])
                 out[t - start, j] = line if ready else np.nan
                 direction[t - start, j] = rising[j] if ready else np.nan
+    state[0], state[1], state[2], state[3] = atr, rising, upper, lower
 
 
 @indicator(
@@ -251,19 +273,22 @@ def supertrend(high, low, close, first, start, out, direction, period, multiplie
     outputs=(Output("", "price"),),
     lookback=lambda *_: 1,
     memory=lambda *_: None,
+    state=lambda *_: 6,
     formula="sar += factor * (extreme - sar), never inside the last two bars; factor grows by acceleration with each "
     "new extreme up to maximum; a bar that touches sar turns it round, and sar starts from the extreme",
     reference=WILDER,
     talib="SAR(high, low, acceleration, maximum)",
     note="The first direction is down if the second bar's downward movement is the larger one, else up",
 )
-def sar(high, low, first, start, out, acceleration, maximum):
+def sar(high, low, first, begin, start, state, out, acceleration, maximum):
     rows, lanes = high.shape
     step = min(acceleration, maximum)
-    stop, extreme, factor, rising = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    high_before, low_before, shown = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-    latest = first[-1]
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    stop, extreme, factor, rising = state[0].copy(), state[1].copy(), state[2].copy(), state[3].copy()
+    high_before, low_before, shown = state[4].copy(), state[5].copy(), np.zeros(lanes)
+    latest = first.max()
+    for t in range(begin, rows):
         if t - latest <= 1:
             for j in range(lanes):
                 h, l, h1, l1 = high[t, j], low[t, j], high_before[j], low_before[j]  # noqa: E741
@@ -295,6 +320,8 @@ def sar(high, low, first, start, out, acceleration, maximum):
         if t >= start:
             for j in range(lanes):
                 out[t - start, j] = shown[j] if t - first[j] >= 1 else np.nan
+    state[0], state[1], state[2], state[3] = stop, extreme, factor, rising
+    state[4], state[5] = high_before, low_before
 
 
 @indicator(

@@ -12,8 +12,17 @@ from tapescan.indicators.definition import Output, Period, indicator, wilder
 
 ANNUAL = (Output("", "ratio", 0),)
 
-#: Beyond this z, a price 2,000 times another, 1 - z has lost its digits, and ln(a / b) is taken of each price.
-FAR = 0.999
+# Logarithms of ratios are made of sums, products and square roots alone, which are the same bytes on every machine,
+# where math.log hangs on the system's library and on what the processor can do. ln(a / b) = 2 * atanh(z),
+# z = (a - b) / (a + b): the series is a vector loop. A ratio that is far from 1 is brought near by square roots, each
+# of which doubles the scale.
+
+LN2 = 0.6931471805599453
+
+#: Up to this z, a ratio of 1.25, the series is exact to the last bit or two.
+NEAR = 1 / 9
+#: No ratio of two prices takes more doublings than this.
+MOST = 1e6
 
 
 @indicator(
@@ -44,26 +53,29 @@ def trange(high, low, close, first, start, out):
     outputs=(Output("", "price", 0),),
     lookback=lambda period: period,
     memory=wilder,
+    state=lambda _: 1,
     formula="atr += (true range - atr) / period, seeded with the mean of the first period true ranges",
     reference="J. Welles Wilder, New Concepts in Technical Trading Systems, 1978; TA-Lib ATR",
     talib="ATR(high, low, close, period)",
 )
-def atr(high, low, close, first, start, out, period):
+def atr(high, low, close, first, begin, start, state, out, period):
     rows, lanes = close.shape
-    kept = (period - 1.0) / period
-    share = 1.0 - kept
-    average = np.zeros(lanes)
-    for t in range(rows):
+    share = 1.0 / period
+    if begin == 0:
+        state[:] = 0.0
+    average = state[0].copy()
+    for t in range(begin, rows):
         for j in range(lanes):
             n = t - first[j]
             before = close[max(t - 1, 0), j]
             reach = max(high[t, j], before) - min(low[t, j], before) if n > 0 else 0.0
-            a = share if n > period else 1.0
-            b = kept if n > period else 1.0
-            average[j] = (a * reach + b * average[j]) / (period if n == period else 1)
+            s = average[j]
+            # One product and one sum: fused or not, every compiler rounds it the same way.
+            average[j] = (reach - s) * share + s if n > period else (s + reach) / (period if n == period else 1)
         if t >= start:
             for j in range(lanes):
                 out[t - start, j] = average[j] if t - first[j] >= period else np.nan
+    state[0] = average
 
 
 @indicator(
@@ -74,28 +86,31 @@ def atr(high, low, close, first, start, out, period):
     outputs=(Output("", "percent", 0),),
     lookback=lambda period: period,
     memory=wilder,
+    state=lambda _: 1,
     formula="100 * atr / close",
     reference="John Forman, Cross-Market Evaluations with Normalized Average True Range, "
     "Technical Analysis of Stocks & Commodities 24:5, 2006; TA-Lib NATR",
     talib="NATR(high, low, close, period)",
 )
-def natr(high, low, close, first, start, out, period):
+def natr(high, low, close, first, begin, start, state, out, period):
     rows, lanes = close.shape
-    kept = (period - 1.0) / period
-    share = 1.0 - kept
-    average = np.zeros(lanes)
-    for t in range(rows):
+    share = 1.0 / period
+    if begin == 0:
+        state[:] = 0.0
+    average = state[0].copy()
+    for t in range(begin, rows):
         for j in range(lanes):
             n = t - first[j]
             before = close[max(t - 1, 0), j]
             reach = max(high[t, j], before) - min(low[t, j], before) if n > 0 else 0.0
-            a = share if n > period else 1.0
-            b = kept if n > period else 1.0
-            average[j] = (a * reach + b * average[j]) / (period if n == period else 1)
+            s = average[j]
+            # One product and one sum: fused or not, every compiler rounds it the same way.
+            average[j] = (reach - s) * share + s if n > period else (s + reach) / (period if n == period else 1)
         if t >= start:
             for j in range(lanes):
                 value = average[j] / close[t, j] * 100.0
                 out[t - start, j] = value if t - first[j] >= period else np.nan
+    state[0] = average
 
 
 @indicator(
@@ -164,7 +179,7 @@ def var(close, first, start, out, period):
 @indicator(
     title="Realised volatility",
     group="volatility",
-    inputs=("log_close",),
+    inputs=("close",),
     parameters=(Period(21),),
     defaults=((21,), (63,)),
     outputs=ANNUAL,
@@ -173,16 +188,35 @@ def var(close, first, start, out, period):
     reference="John C. Hull, Options, Futures, and Other Derivatives, chapter on estimating "
     "volatility; 252 sessions a year",
 )
-def realised_volatility(log_close, first, start, out, period):
-    rows, lanes = log_close.shape
+def realised_volatility(close, first, start, out, period):
+    rows, lanes = close.shape
+    begin = max(start - period + 1, 1)
+    change = np.zeros((max(rows - begin, 0), lanes))
     total = np.zeros(lanes)
     squares = np.zeros(lanes)
-    for t in range(start, rows):
+    z, scale = np.zeros(lanes), np.zeros(lanes)
+    for t in range(begin, rows):
+        for j in range(lanes):
+            z[j] = (close[t, j] - close[t - 1, j]) / (close[t, j] + close[t - 1, j])
+            scale[j] = 2.0
+        for j in range(lanes):
+            if abs(z[j]) > NEAR:
+                ratio = close[t, j] / close[t - 1, j]
+                while abs(ratio - 1.0) > 0.2 and scale[j] < MOST:
+                    ratio = math.sqrt(ratio)
+                    scale[j] *= 2.0
+                z[j] = (ratio - 1.0) / (ratio + 1.0)
+        for j in range(lanes):
+            q = z[j] * z[j]
+            s = q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * (1 / 13 + q / 15))))
+            change[t - begin, j] = scale[j] * z[j] * (1.0 + q * (1 / 3 + q * (1 / 5 + s)))
+    if start == 0:
+        out[0] = np.nan
+    for t in range(max(start, 1), rows):
         for i in range(max(t - period + 1, 1), t):
             for j in range(lanes):
                 # Measured from a return of the window itself, nothing large cancels below.
-                newest = log_close[t, j] - log_close[t - 1, j]
-                away = log_close[i, j] - log_close[i - 1, j] - newest
+                away = change[i - begin, j] - change[t - begin, j]
                 total[j] += away
                 squares[j] += away * away
         for j in range(lanes):
@@ -209,21 +243,23 @@ def parkinson(high, low, first, start, out, period):
     begin = max(start - period + 1, 0)
     squares = np.zeros((rows - begin, lanes))
     total = np.zeros(lanes)
-    z = np.zeros(lanes)
+    z, scale = np.zeros(lanes), np.zeros(lanes)
     logs = np.zeros(lanes)
     for t in range(begin, rows):
         for j in range(lanes):
             z[j] = (high[t, j] - low[t, j]) / (high[t, j] + low[t, j])
+            scale[j] = 2.0
         for j in range(lanes):
-            # ln(a / b) = 2 * atanh(z), z = (a - b) / (a + b): its series is a vector loop, math.log is not.
+            if z[j] > NEAR:
+                ratio = high[t, j] / low[t, j]
+                while ratio > 1.2 and scale[j] < MOST:
+                    ratio = math.sqrt(ratio)
+                    scale[j] *= 2.0
+                z[j] = (ratio - 1.0) / (ratio + 1.0)
+        for j in range(lanes):
             q = z[j] * z[j]
             s = q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * (1 / 13 + q / 15))))
-            logs[j] = 2.0 * z[j] * (1.0 + q * (1 / 3 + q * (1 / 5 + s)))
-        for j in range(lanes):
-            if abs(z[j]) > 1 / 9:
-                logs[j] = math.log((1.0 + z[j]) / (1.0 - z[j]))
-            if abs(z[j]) > FAR:
-                logs[j] = math.log(high[t, j]) - math.log(low[t, j])
+            logs[j] = scale[j] * z[j] * (1.0 + q * (1 / 3 + q * (1 / 5 + s)))
         for j in range(lanes):
             squares[t - begin, j] = logs[j] * logs[j]
         if t >= start:
@@ -231,7 +267,7 @@ def parkinson(high, low, first, start, out, period):
                 for j in range(lanes):
                     total[j] += squares[i - begin, j]
             for j in range(lanes):
-                value = math.sqrt(252.0 * total[j] / (period * 4.0 * math.log(2.0)))
+                value = math.sqrt(252.0 * total[j] / (period * 4.0 * LN2))
                 out[t - start, j] = value if t - first[j] >= period - 1 else np.nan
                 total[j] = 0.0
 
@@ -254,25 +290,26 @@ def garman_klass(open, high, low, close, first, start, out, period):  # noqa: A0
     begin = max(start - period + 1, 0)
     variance = np.zeros((rows - begin, lanes))
     total = np.zeros(lanes)
-    z = np.zeros(2 * lanes)
+    z, scale = np.zeros(2 * lanes), np.zeros(2 * lanes)
     logs = np.zeros(2 * lanes)
-    weight = 2.0 * math.log(2.0) - 1.0
+    weight = 2.0 * LN2 - 1.0
     for t in range(begin, rows):
         for j in range(lanes):
             z[j] = (high[t, j] - low[t, j]) / (high[t, j] + low[t, j])
             z[lanes + j] = (close[t, j] - open[t, j]) / (close[t, j] + open[t, j])
         for j in range(2 * lanes):
-            # ln(a / b) = 2 * atanh(z), z = (a - b) / (a + b): its series is a vector loop, math.log is not.
+            scale[j] = 2.0
+            if abs(z[j]) > NEAR:
+                i = j % lanes
+                ratio = high[t, i] / low[t, i] if j < lanes else close[t, i] / open[t, i]
+                while abs(ratio - 1.0) > 0.2 and scale[j] < MOST:
+                    ratio = math.sqrt(ratio)
+                    scale[j] *= 2.0
+                z[j] = (ratio - 1.0) / (ratio + 1.0)
+        for j in range(2 * lanes):
             q = z[j] * z[j]
             s = q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * (1 / 13 + q / 15))))
-            logs[j] = 2.0 * z[j] * (1.0 + q * (1 / 3 + q * (1 / 5 + s)))
-        for j in range(2 * lanes):
-            if abs(z[j]) > 1 / 9:
-                logs[j] = math.log((1.0 + z[j]) / (1.0 - z[j]))
-            if abs(z[j]) > FAR:
-                i = j % lanes
-                over, under = (high[t, i], low[t, i]) if j < lanes else (close[t, i], open[t, i])
-                logs[j] = math.log(over) - math.log(under)
+            logs[j] = scale[j] * z[j] * (1.0 + q * (1 / 3 + q * (1 / 5 + s)))
         for j in range(lanes):
             variance[t - begin, j] = 0.5 * logs[j] * logs[j] - weight * logs[lanes + j] * logs[lanes + j]
         if t >= start:
@@ -308,7 +345,7 @@ def yang_zhang(open, high, low, close, first, start, out, period):  # noqa: A002
     gaps = np.zeros(lanes)
     bodies = np.zeros(lanes)
     squares = np.zeros(lanes)
-    z = np.zeros(4 * lanes)
+    z, scale = np.zeros(4 * lanes), np.zeros(4 * lanes)
     logs = np.zeros(4 * lanes)
     for t in range(begin, rows):
         for j in range(lanes):
@@ -319,19 +356,20 @@ def yang_zhang(open, high, low, close, first, start, out, period):  # noqa: A002
             z[2 * lanes + j] = (high[t, j] - opened) / (high[t, j] + opened)
             z[3 * lanes + j] = (low[t, j] - opened) / (low[t, j] + opened)
         for j in range(4 * lanes):
-            # ln(a / b) = 2 * atanh(z), z = (a - b) / (a + b): its series is a vector loop, math.log is not.
-            q = z[j] * z[j]
-            s = q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * (1 / 13 + q / 15))))
-            logs[j] = 2.0 * z[j] * (1.0 + q * (1 / 3 + q * (1 / 5 + s)))
-        for j in range(4 * lanes):
-            if abs(z[j]) > 1 / 9:
-                logs[j] = math.log((1.0 + z[j]) / (1.0 - z[j]))
-            if abs(z[j]) > FAR:
+            scale[j] = 2.0
+            if abs(z[j]) > NEAR:
                 i = j % lanes
                 over = open[t, i] if j < lanes else close[t, i]
                 over = high[t, i] if j // lanes == 2 else (low[t, i] if j // lanes == 3 else over)
-                under = open[t, i] if j >= lanes else close[t - 1, i]
-                logs[j] = math.log(over) - math.log(under)
+                ratio = over / (open[t, i] if j >= lanes else close[t - 1, i])
+                while abs(ratio - 1.0) > 0.2 and scale[j] < MOST:
+                    ratio = math.sqrt(ratio)
+                    scale[j] *= 2.0
+                z[j] = (ratio - 1.0) / (ratio + 1.0)
+        for j in range(4 * lanes):
+            q = z[j] * z[j]
+            s = q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * (1 / 13 + q / 15))))
+            logs[j] = scale[j] * z[j] * (1.0 + q * (1 / 3 + q * (1 / 5 + s)))
         for j in range(lanes):
             c, u, d = logs[lanes + j], logs[2 * lanes + j], logs[3 * lanes + j]
             gap[t - begin, j] = logs[j]

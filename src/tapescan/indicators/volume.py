@@ -18,24 +18,28 @@ SHARES = (Output("", "shares"),)
     outputs=SHARES,
     lookback=lambda: 0,
     memory=lambda: None,
+    state=lambda: 1,
     formula="running total of the volume, added when the close rises and subtracted when it falls; starts at the "
     "first bar's volume",
     reference="TA-Lib OBV; J. Granville, New Key to Stock Market Profits, 1963",
     talib="OBV(close, volume)",
-    note="its level depends on where the history starts; many charting sites start at 0",
+    note="its level begins anew with its history, at the start of a quarter; many charting sites start at 0",
 )
-def obv(close, volume, first, start, out):
+def obv(close, volume, first, begin, start, state, out):
     rows, lanes = close.shape
-    total = np.zeros(lanes)
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    total = state[0].copy()
+    for t in range(begin, rows):
         before = max(t - 1, 0)
         for j in range(lanes):
             x, y, v = close[t, j], close[before, j], volume[t, j]
             signed = v if x > y else (-v if x < y else 0.0)
-            total[j] += v if t == first[j] else signed
+            total[j] = total[j] + signed if t > first[j] else v
         if t >= start:
             for j in range(lanes):
                 out[t - start, j] = total[j] if t >= first[j] else np.nan
+    state[0] = total
 
 
 @indicator(
@@ -45,23 +49,28 @@ def obv(close, volume, first, start, out):
     outputs=SHARES,
     lookback=lambda: 0,
     memory=lambda: None,
+    state=lambda: 1,
     formula="running total of volume * ((close - low) - (high - close)) / (high - low); a flat bar adds nothing",
     reference="TA-Lib AD; Marc Chaikin",
     talib="AD(high, low, close, volume)",
-    note="its level depends on where the history starts",
+    note="its level begins anew with its history, at the start of a quarter",
 )
-def ad(high, low, close, volume, first, start, out):
+def ad(high, low, close, volume, first, begin, start, state, out):
     rows, lanes = close.shape
-    total = np.zeros(lanes)
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    total = state[0].copy()
+    for t in range(begin, rows):
         for j in range(lanes):
             h, lo, c = high[t, j], low[t, j], close[t, j]
             spread = h - lo
             flow = ((c - lo) - (h - c)) / spread * volume[t, j]
-            total[j] += flow if spread > 0.0 else 0.0
+            before = total[j] if t > first[j] else 0.0
+            total[j] = before + (flow if spread > 0.0 else 0.0)
         if t >= start:
             for j in range(lanes):
                 out[t - start, j] = total[j] if t >= first[j] else np.nan
+    state[0] = total
 
 
 @indicator(
@@ -72,28 +81,32 @@ def ad(high, low, close, volume, first, start, out):
     outputs=SHARES,
     lookback=lambda fast, slow: max(fast, slow) - 1,
     memory=lambda fast, slow: exponential(max(fast, slow)),
+    state=lambda *_: 2,
     formula="ema(fast) - ema(slow) of the accumulation/distribution line, both seeded with its first value",
     reference="TA-Lib ADOSC; Marc Chaikin",
     talib="ADOSC(high, low, close, volume, fast, slow)",
     note="the averages start at the first bar, unlike TA-Lib's EMA, which starts with the mean of its first bars",
 )
-def adosc(high, low, close, volume, first, start, out, fast, slow):
+def adosc(high, low, close, volume, first, begin, start, state, out, fast, slow):
     rows, lanes = close.shape
-    quick, idle = 2.0 / (fast + 1.0), 2.0 / (slow + 1.0)
-    total, faster, slower = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    quick, idle = 1.0 - 2.0 / (fast + 1.0), 1.0 - 2.0 / (slow + 1.0)
+    if begin == 0:
+        state[:] = 0.0
+    # How far the line lies above each of its averages: its level, which grows without end, enters no rounding.
+    faster, slower = state[0].copy(), state[1].copy()
     lookback = max(fast, slow) - 1
-    for t in range(rows):
+    for t in range(begin, rows):
         for j in range(lanes):
             h, lo, c = high[t, j], low[t, j], close[t, j]
             spread = h - lo
             flow = ((c - lo) - (h - c)) / spread * volume[t, j]
-            line = total[j] + (flow if spread > 0.0 else 0.0)
-            total[j] = line
-            faster[j] = quick * line + (1.0 - quick) * faster[j] if t > first[j] else line
-            slower[j] = idle * line + (1.0 - idle) * slower[j] if t > first[j] else line
+            moved = flow if spread > 0.0 else 0.0
+            faster[j] = quick * (faster[j] + moved) if t > first[j] else 0.0
+            slower[j] = idle * (slower[j] + moved) if t > first[j] else 0.0
         if t >= start:
             for j in range(lanes):
-                out[t - start, j] = faster[j] - slower[j] if t - first[j] >= lookback else np.nan
+                out[t - start, j] = slower[j] - faster[j] if t - first[j] >= lookback else np.nan
+    state[0], state[1] = faster, slower
 
 
 @indicator(
@@ -348,15 +361,18 @@ def zero_volume_days(volume, first, start, out, period):
     outputs=SHARES,
     lookback=lambda: 0,
     memory=lambda: None,
+    state=lambda: 1,
     formula="running total of volume * return; 0 at the first bar",
     reference="TA-Lib PVT",
     talib="PVT(close, volume)",
-    note="its level depends on where the history starts",
+    note="its level begins anew with its history, at the start of a quarter",
 )
-def pvt(close, volume, first, start, out):
+def pvt(close, volume, first, begin, start, state, out):
     rows, lanes = close.shape
-    total = np.zeros(lanes)
-    for t in range(rows):
+    if begin == 0:
+        state[:] = 0.0
+    total = state[0].copy()
+    for t in range(begin, rows):
         before = max(t - 1, 0)
         for j in range(lanes):
             y = close[before, j]
@@ -365,6 +381,7 @@ def pvt(close, volume, first, start, out):
         if t >= start:
             for j in range(lanes):
                 out[t - start, j] = total[j] if t >= first[j] else np.nan
+    state[0] = total
 
 
 @indicator(
@@ -376,23 +393,27 @@ def pvt(close, volume, first, start, out):
     outputs=(Output("", "dollars"),),
     lookback=lambda period: period,
     memory=exponential,
+    state=lambda _: 1,
     formula="ema of (close - previous close) * volume, seeded with the mean of the first period values",
     reference="TA-Lib EFI; Alexander Elder, Trading for a Living, 1993",
     talib="EFI(close, volume, period)",
 )
-def efi(close, volume, first, start, out, period):
+def efi(close, volume, first, begin, start, state, out, period):
     rows, lanes = close.shape
     alpha = 2.0 / (period + 1)
-    state = np.zeros(lanes)
-    for t in range(1, rows):
+    if begin == 0:
+        state[:] = 0.0
+    mean = state[0].copy()
+    for t in range(max(begin, 1), rows):
         for j in range(lanes):
             n = t - first[j]
             x = (close[t, j] - close[t - 1, j]) * volume[t, j]
-            s = state[j]
+            s = mean[j]
             summed = s + x if n > 0 else 0.0
-            state[j] = summed if n < period else (summed / period if n == period else (x - s) * alpha + s)
+            mean[j] = summed if n < period else (summed / period if n == period else (x - s) * alpha + s)
         if t >= start:
             for j in range(lanes):
-                out[t - start, j] = state[j] if t - first[j] >= period else np.nan
+                out[t - start, j] = mean[j] if t - first[j] >= period else np.nan
     if start == 0:
         out[0] = np.nan
+    state[0] = mean

@@ -17,14 +17,15 @@ from tapescan.core.dates import date_of
 from tapescan.core.typing import Array, Bools, Days, Ints
 from tapescan.engine.seam import Engine
 from tapescan.market import calendar
-from tapescan.market.panel import Block, Panel
+from tapescan.market.index import MarketIndex
+from tapescan.market.panel import COLUMNS, WEEK, Block, Panel, market_moves
 
 __all__ = ["MOST_SESSIONS", "Gathered", "Period", "gather", "periods_note", "unfinished"]
 
 Period: TypeAlias = Literal["weekly", "monthly"]
 
 #: Sessions that a period has at most.
-MOST_SESSIONS: Mapping[Period, int] = {"weekly": 5, "monthly": 23}
+MOST_SESSIONS: Mapping[Period, int] = {"weekly": WEEK, "monthly": 23}
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ class Gathered:
     places: Ints
 
 
-def gather(panel: Panel, period: Period, rows: int | None, engine: Engine) -> Gathered:
-    """The panel's bars by week or month, the newest `rows` of them; None for all. Kept with the panel."""
-    # So many sessions hold all of the newest periods; of an older one they may hold a part, which is left out.
-    cut = panel.last(None if rows is None else rows * MOST_SESSIONS[period])
+def gather(panel: Panel, period: Period, span: int, engine: Engine) -> Gathered:
+    """The panel's bars by week or month, where a history of so many of them begins. Kept with the panel."""
+    # The week in which that day lies may be held in part: it is left out where the gathered panel is cut.
+    cut = panel.since(span * MOST_SESSIONS[period])
     found = cut.kept.get(period)
     if not isinstance(found, Gathered):
         found = cut.kept[period] = _gather(cut, period, engine)
-    return replace(found, panel=found.panel.last(rows))
+    return found
 
 
 def unfinished(day: dt.date, period: Period) -> bool:
@@ -60,6 +61,7 @@ def unfinished(day: dt.date, period: Period) -> bool:
 
 def _gather(panel: Panel, period: Period, engine: Engine) -> Gathered:
     gathered = engine.map(_gathered_block, [(block, period) for block in panel.blocks])
+    gathered = [(_measured(block, panel.index), order) for block, order in gathered]
     places = np.concatenate([block.offset + order for block, order in gathered])
     bars = np.concatenate([block.rows - block.first for block, _ in gathered])
     made = replace(
@@ -68,8 +70,14 @@ def _gather(panel: Panel, period: Period, engine: Engine) -> Gathered:
         blocks=tuple(block for block, _ in gathered),
         bars=bars,
         newest=panel.newest[places],
+        period=MOST_SESSIONS[period],
     )
     return Gathered(made, places)
+
+
+def _measured(block: Block, index: MarketIndex) -> Block:
+    """With the market's return over each bar."""
+    return replace(block, market=market_moves(index, block.session, block.first))
 
 
 def _number(session: Days, period: Period) -> Ints:
@@ -84,9 +92,10 @@ def _gathered_block(piece: tuple[Block, Period]) -> tuple[Block, Ints]:
     block, period = piece
     # Most lanes have the sessions of the longest one, from their first bar on.
     own = np.arange(block.rows)[:, None] >= block.first
-    usual = ((block.session == block.session[:, :1]) | ~own).all(axis=0)
+    longest = int(block.first.argmin())
+    usual = ((block.session == block.session[:, longest, None]) | ~own).all(axis=0)
     some = [np.flatnonzero(usual), np.flatnonzero(~usual)]
-    several = [_usual(block, own, period, some[0])]
+    several = [_usual(block, own, period, some[0], block.session[:, longest])]
     if len(some[1]):
         several.append(_odd(block, own, period, some[1]))
     rows = max(one.rows for one in several)
@@ -102,16 +111,13 @@ def _gathered_block(piece: tuple[Block, Period]) -> tuple[Block, Ints]:
             begin += part.shape[1]
         return np.ascontiguousarray(out[:, order])
 
-    columns: dict[str, Any] = {name: joined(name, np.nan if name == "market" else 0) for name in _COLUMNS}
+    columns: dict[str, Any] = {name: joined(name, np.nan if name == "market" else 0) for name in COLUMNS}
     return replace(block, **columns, first=rows - count[order]), np.concatenate(some)[order]
 
 
-_COLUMNS = ("open", "high", "low", "close", "volume", "session", "market")
-
-
-def _usual(block: Block, own: Bools, period: Period, lanes: Ints) -> Block:
-    """The lanes with the sessions of the block's first one."""
-    number = _number(block.session[:, 0], period)
+def _usual(block: Block, own: Bools, period: Period, lanes: Ints, session: Days) -> Block:
+    """The lanes with these sessions."""
+    number = _number(session, period)
     begins = np.flatnonzero(np.r_[True, number[1:] != number[:-1]])
     ends = np.r_[begins[1:], len(number)] - 1
     first = np.searchsorted(begins, block.first[lanes], side="right") - 1
@@ -133,10 +139,10 @@ def _usual(block: Block, own: Bools, period: Period, lanes: Ints) -> Block:
     return replace(
         block,
         open=kept(np.take_along_axis(taken(block.open), np.minimum(opened, block.rows - 1), axis=0)),
-        high=kept(np.maximum.reduceat(taken(block.high), begins, axis=0)),
+        high=kept(np.maximum.reduceat(np.where(mine, taken(block.high), 0.0), begins, axis=0)),
         low=kept(low),
         close=kept(taken(block.close)[ends]),
-        volume=kept(np.add.reduceat(taken(block.volume), begins, axis=0)),
+        volume=kept(np.add.reduceat(np.where(mine, taken(block.volume), 0.0), begins, axis=0)),
         session=kept(taken(block.session)[ends]),
         market=kept(taken(block.market)[ends], np.nan),
         first=first,

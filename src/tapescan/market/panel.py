@@ -2,13 +2,16 @@
 
 A block is time-major: row t of all its lanes lies together, so that a kernel's inner loop over lanes is
 one vector loop even for a recursive indicator. A lane holds one symbol's own bars without holes, its
-newest bar in the last row; a halted day is no bar. Rows before ``first[lane]`` hold 0.0, so that running
-sums need no branch.
+newest bar in the last row; a halted day is no bar.
+
+A panel is cut where the history of values begins (`market.anchor`): the rows before are still there in the lanes that
+traded less than others, and do not count.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,11 +19,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tapescan.core.forks import begin_work
-from tapescan.core.typing import Days, Floats, Ints
+from tapescan.core.typing import Array, Days, Floats, Ints
+from tapescan.market.anchor import EVER, anchor
 from tapescan.market.index import MarketIndex, equal_weighted
 
-__all__ = ["LANES", "Block", "Panel", "build_panel"]
+__all__ = ["COLUMNS", "LANES", "WEEK", "Block", "Panel", "build_panel", "market_moves"]
 
+#: Sessions of a week.
+WEEK = 5
+
+#: What a block holds of each row.
+COLUMNS = ("open", "high", "low", "close", "volume", "session", "market")
 
 #: Lanes of a block: wide enough that calling a kernel costs little beside its work, narrow enough that
 #: a block's five columns stay in a core's cache. Measured by `tapescan bench`.
@@ -31,9 +40,12 @@ LANES = 256
 class Block:
     """Some lanes of the panel, all arrays ``(rows, lanes)``.
 
-    first : int64 ``(lanes,)``, the first valid row of each lane, ascending.
+    first : int64 ``(lanes,)``, the first row of each lane that counts. What lies before it is 0 where the lane has
+        no bar, else an older one.
     session : int32, days since 1970-01-01, of each row.
+    market : the market index's return since the lane's bar before, NaN where there is none.
     offset : the lane's place in the panel is ``offset + lane``.
+    room : the arrays that these are the first rows of, where it grows (`market.growing`).
     """
 
     open: Floats
@@ -45,6 +57,7 @@ class Block:
     market: Floats
     first: Ints
     offset: int
+    room: Mapping[str, Array] | None = field(default=None, repr=False, compare=False)
 
     @property
     def rows(self) -> int:
@@ -54,18 +67,23 @@ class Block:
     def lanes(self) -> int:
         return int(self.close.shape[1])
 
-    def last(self, rows: int) -> Block:
-        """The newest `rows` rows, as views."""
-        cut = max(self.rows - rows, 0)
-        names = ("open", "high", "low", "close", "volume", "session", "market")
-        return replace(
-            self, **{name: getattr(self, name)[cut:] for name in names}, first=np.maximum(self.first - cut, 0)
-        )
+    def since(self, day: int) -> Block:
+        """The rows in which any lane has a bar of the day or later, at least the newest; as views. Bars of before do
+        not count."""
+        first = np.maximum(self.first, self.rows_before(day))
+        cut = int(min(first.min(), self.rows - 1))
+        return replace(self, **{name: getattr(self, name)[cut:] for name in COLUMNS}, first=first - cut)
 
-    @cached_property
-    def log_close(self) -> Floats:
-        """Natural logarithm of the close; 0.0 before ``first``."""
-        return np.log(self.close, out=np.zeros_like(self.close), where=self.close > 0.0)
+    def between(self, begin: int, end: int, first: Ints) -> Block:
+        """Some rows, as views. first : counted from `begin`."""
+        return replace(self, **{name: getattr(self, name)[begin:end] for name in COLUMNS}, first=first)
+
+    def rows_before(self, day: int) -> Ints:
+        """Of each lane, how many rows lie before its first bar of the day or later."""
+        # Most blocks are of lanes with the same sessions, of which one tells.
+        if self.session[0, 0] >= day and (self.session[0] >= day).all():
+            return np.zeros(self.lanes, np.int64)
+        return np.asarray((self.session < day).sum(axis=0), np.int64)
 
 
 @dataclass(frozen=True)
@@ -76,6 +94,7 @@ class Panel:
     bars : int64, each symbol's number of bars in the panel.
     newest : int32, each symbol's newest session, days since 1970-01-01.
     as_of : the session the panel ends at, days since 1970-01-01.
+    period : sessions that a bar holds at most: 1, or those of a week or a month.
     """
 
     symbols: tuple[str, ...]
@@ -84,23 +103,25 @@ class Panel:
     newest: Days
     index: MarketIndex
     as_of: int
+    period: int = 1
 
     def __len__(self) -> int:
         return len(self.symbols)
 
-    def last(self, rows: int | None) -> Panel:
-        """The panel with only the newest `rows` bars of each symbol; itself when it has no more. Views, no copies."""
-        if rows is None or rows >= max(block.rows for block in self.blocks):
-            return self
-        if rows not in self._cuts:
-            self._cuts[rows] = replace(
-                self, blocks=tuple(b.last(rows) for b in self.blocks), bars=np.minimum(self.bars, rows)
-            )
-        return self._cuts[rows]
+    def since(self, span: int) -> Panel:
+        """The panel where the history of its session begins (`market.anchor`). Views, no copies.
+
+        span : of the history, in bars.
+        """
+        day = anchor(self.as_of, span * self.period)
+        if self.period == WEEK and day != EVER:
+            day += -(day + 3) % 7  # with the first whole week: 1970-01-01 was a Thursday
+        if day not in self._cuts:
+            self._cuts[day] = replace(self, blocks=tuple(block.since(day) for block in self.blocks))
+        return self._cuts[day]
 
     @cached_property
     def _cuts(self) -> dict[int, Panel]:
-        # Kept, since a block keeps what was derived from it, such as the logarithms.
         return {}
 
     @cached_property
@@ -115,14 +136,11 @@ class Panel:
         )
 
 
-def build_panel(
-    bars: pl.DataFrame, *, rows: int | None = None, lanes: int = LANES, index: MarketIndex | None = None
-) -> Panel:
+def build_panel(bars: pl.DataFrame, *, lanes: int = LANES, index: MarketIndex | None = None) -> Panel:
     """Lay bars out as blocks.
 
     bars : columns symbol, session (date), open, high, low, close, volume; one row a symbol and session,
         in any order, already checked by ``market.quality``.
-    rows : newest bars to keep of each symbol; None keeps all.
     index : the one to measure against; the equal-weighted index of these bars when None.
     """
     begin_work()
@@ -137,30 +155,30 @@ def build_panel(
     runs = bars["symbol"].rle().struct.unnest()
     length = runs["len"].to_numpy().astype(np.int64)
     end = np.cumsum(length)
-    kept = length if rows is None else np.minimum(length, rows)
     if index is None:
         index = equal_weighted(columns["session"], columns["close"], end - length)
 
-    order = np.argsort(-kept, kind="stable")
-    kept, end = kept[order], end[order]
+    order = np.argsort(-length, kind="stable")
+    length, end = length[order], end[order]
     blocks = tuple(
-        _block(columns, index, end[at : at + lanes], kept[at : at + lanes], at) for at in range(0, len(order), lanes)
+        _block(columns, index, end[at : at + lanes], length[at : at + lanes], at)
+        for at in range(0, len(order), lanes)
     )
     symbols = runs["value"].gather(order).to_list()
     return Panel(
         symbols=tuple(symbols),
         blocks=blocks,
-        bars=kept,
+        bars=length,
         newest=columns["session"][end - 1],
         index=index,
         as_of=int(columns["session"].max()),
     )
 
 
-def _block(columns: dict[str, NDArray[np.generic]], index: MarketIndex, end: Ints, kept: Ints, offset: int) -> Block:
-    """Gather the newest ``kept`` bars that end before row ``end`` of the columns, one lane each."""
-    rows = int(kept.max())
-    first = rows - kept
+def _block(columns: dict[str, NDArray[np.generic]], index: MarketIndex, end: Ints, bars: Ints, offset: int) -> Block:
+    """Gather the bars that end before row ``end`` of the columns, one lane each."""
+    rows = int(bars.max())
+    first = rows - bars
     row = np.arange(rows)[:, None]
     source = np.maximum(end - rows + row, 0)
     before = row < first if first.any() else None
@@ -171,8 +189,16 @@ def _block(columns: dict[str, NDArray[np.generic]], index: MarketIndex, end: Int
             block[before] = 0
         return block
 
-    session = gather("session")
-    at = np.searchsorted(index.session, session, side="right") - 1
-    level = np.where(at >= 0, index.level[np.maximum(at, 0)], np.nan)
-    prices = {name: gather(name) for name in ("open", "high", "low", "close", "volume")}
-    return Block(**prices, session=session, market=level, first=first, offset=offset)  # type: ignore[arg-type]
+    session: Days = gather("session")  # type: ignore[assignment]
+    prices = {name: gather(name) for name in COLUMNS[:5]}
+    market = market_moves(index, session, first)
+    return Block(**prices, session=session, market=market, first=first, offset=offset)  # type: ignore[arg-type]
+
+
+def market_moves(index: MarketIndex, session: Days, first: Ints) -> Floats:
+    """The index's return over each row from the one before it in its lane, ``(rows, lanes)``; NaN for a lane's first
+    row and those before it."""
+    moves = np.full(session.shape, np.nan)
+    moves[1:] = index.between(session[:-1], session[1:])
+    moves[np.arange(len(session))[:, None] <= first] = np.nan
+    return moves

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
+from tapescan.core.logs import logarithm
 from tapescan.core.results import Result
 from tapescan.market.index import MarketIndex
 
@@ -33,14 +34,14 @@ class Regime(Result, msgspec.Struct, frozen=True):
 
 def market_regime(index: MarketIndex, as_of: int) -> Regime:
     """The regime on the session `as_of` (days since 1970-01-01), from the index up to then."""
-    level = index.level[: np.searchsorted(index.session, as_of, side="right")]
+    level = index.levels(as_of, SESSIONS_A_YEAR + 21)
     trend = "unknown"
     if level.size >= 200:
         slow, fast = level[-200:].mean(), level[-50:].mean()
         above, rising = level[-1] > slow, fast > slow
         trend = "up" if above and rising else "sideways" if above or rising else "down"
     volatility, realised = "unknown", float("nan")
-    change = np.diff(np.log(level[-SESSIONS_A_YEAR - 21 :]))
+    change = logarithm(level[1:] / level[:-1])
     if change.size >= 21:
         readings = np.lib.stride_tricks.sliding_window_view(change, 21).std(axis=1, ddof=1)
         realised = float(readings[-1] * np.sqrt(SESSIONS_A_YEAR))

@@ -25,7 +25,6 @@ from tapescan.features.plan import Plan
 from tapescan.history.market import Market
 from tapescan.market import eligibility
 from tapescan.market.calendar import EPOCH
-from tapescan.market.gather import MOST_SESSIONS
 from tapescan.market.index import market_return
 from tapescan.market.regime import Regime, market_regime
 from tapescan.market.suspect import in_words
@@ -148,16 +147,9 @@ class ColumnValues(dict[str, Array]):
         raise KeyError(f"{column.name} is not known before symbols are ranked")
 
 
-def history(plan: Plan, looks: Sequence[Look]) -> int | None:
-    """Bars of each symbol that features and the looks at its own bars need; None for all there are."""
-    needed = [plan.rows, *(look.rows for look in looks if not look.frame)]
-    return None if None in needed else max(one for one in needed if one is not None)
-
-
-def _reach(rows: int | None, looks: Sequence[Look]) -> int | None:
-    """How many bars of each symbol are read, weekly and monthly looks with their sessions; None for all."""
-    longer = [None if look.rows is None else look.rows * MOST_SESSIONS[look.frame] for look in looks if look.frame]
-    return None if rows is None or None in longer else max(rows, *(one for one in longer if one is not None), 0)
+def history(plan: Plan, looks: Sequence[Look]) -> int:
+    """Sessions of history that features and looks need (`market.anchor`)."""
+    return max(plan.span, *(look.sessions for look in looks), 0)
 
 
 def _index_notes(index: str, suspects: pl.DataFrame) -> tuple[str, ...]:
@@ -172,9 +164,7 @@ def observe(market: Market, plan: Plan, looks: Sequence[Look] = (), engine: Engi
     plan : the features to compute (`Request.plan`). looks : what to see of earlier bars (`Request.looks`).
     engine : where; threads of this process for None.
     """
-    # No more history than is asked for: what else was loaded must not change the last bits of a recursion.
-    rows, clock = history(plan, looks), Clock()
-    panel = market.panel.last(rows)
+    panel, clock = market.panel, Clock()
     terms: dict[Earlier, Array] = {}
     own = next((look for look in looks if not look.frame), None)
     if own is None:
@@ -183,8 +173,8 @@ def observe(market: Market, plan: Plan, looks: Sequence[Look] = (), engine: Engi
         features, terms = clock.time("features", partial(latest_with, panel, plan, own, engine))
     for look in looks:
         if look.frame:
-            terms |= clock.time("longer bars", partial(look_back, market.panel, look, engine))
-    suspects = market.suspects_within(_reach(rows, looks))
+            terms |= clock.time("longer bars", partial(look_back, panel, look, engine))
+    suspects = market.suspects_within(max(plan.rows, *(look.rows for look in looks), 0))
     facts = {"statements": market.fundamentals, "dividends": market.dividends}
     regime = clock.time("regime", lambda: market_regime(panel.index, panel.as_of))
     return CrossSection(

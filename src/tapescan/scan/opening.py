@@ -36,8 +36,8 @@ class Wanted(Protocol):
     """What is to be computed: a plan, or a scan's request."""
 
     @property
-    def rows(self) -> int | None:
-        """Bars of each symbol to read; None for all there are."""
+    def span(self) -> int:
+        """Sessions of history to read."""
         ...
 
     @property
@@ -74,7 +74,7 @@ def ready(
         return _read(data, day, None, adjust, progress)
     with ThreadPoolExecutor(1) as beside:
         kernels = beside.submit(_warm, wanted, progress)
-        market = _read(data, day, wanted.rows, adjust, progress)
+        market = _read(data, day, wanted.span, adjust, progress)
         kernels.result()
     return market
 
@@ -87,17 +87,17 @@ def _warm(wanted: Wanted, progress: Progress) -> None:
 def _read(
     data: Store | SimulatedMarket | Embedded,
     day: dt.date | None,
-    rows: int | None,
+    span: int | None,
     adjust: Adjustment,
     progress: Progress,
 ) -> Market:
     if isinstance(data, Store):
         progress(0, 0, "reading the store")
-        return market_of_store(data, day, rows=rows, adjust=adjust)
+        return market_of_store(data, day, span=span, adjust=adjust)
     progress(0, 0, "simulating a market")
     if isinstance(data, Embedded):
-        return simulated_market(day, rows=rows, adjust=adjust)
-    return market_of_simulated(data, day, rows=rows, adjust=adjust)
+        return simulated_market(day, adjust=adjust)
+    return market_of_simulated(data, day, adjust=adjust)
 
 
 def chosen_models(data: Opened, models: Trained, device: Device | None) -> Models:

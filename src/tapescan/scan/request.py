@@ -98,10 +98,9 @@ class Request:
     models: Models
 
     @property
-    def rows(self) -> int | None:
-        """Bars of each symbol to read; None for all there are."""
-        needed = [history(self.plan, self.looks), *(look.sessions for look in self.looks)]
-        return None if None in needed else max(one for one in needed if one is not None)
+    def span(self) -> int:
+        """Sessions of history to read."""
+        return history(self.plan, self.looks)
 
     @property
     def plans(self) -> tuple[Plan, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +19,9 @@ from tapescan.core.machine import threads
 from tapescan.core.typing import Array, Floats
 from tapescan.engine.seam import Engine
 from tapescan.engine.threads import Threads
-from tapescan.features.compute import Features, newest_row, newest_rows
+from tapescan.features.compute import Cuts, Features, cuts_of, newest_row, newest_rows
 from tapescan.features.plan import Plan, plan_features
+from tapescan.market.anchor import SPANS
 from tapescan.market.gather import MOST_SESSIONS, gather, periods_note
 from tapescan.market.panel import Block, Panel
 from tapescan.screen.functions import FUNCTIONS
@@ -60,20 +62,23 @@ class Look:
         by_rows: dict[int, list[str]] = {}
         for name, wanted in rows.items():
             by_rows.setdefault(wanted, []).append(name)
-        return tuple((wanted, plan_features(names)) for wanted, names in sorted(by_rows.items()))
+        return tuple((wanted, plan_features(names, wanted - 1)) for wanted, names in sorted(by_rows.items()))
 
     @cached_property
-    def rows(self) -> int | None:
-        """The frame's bars of history that they need; None for all there are."""
-        needed = [None if plan.rows is None else plan.rows + wanted - 1 for wanted, plan in self.plans]
-        return None if None in needed else max((one for one in needed if one is not None), default=1)
+    def span(self) -> int:
+        """Of the history that they need, in bars of the frame."""
+        return max((plan.span for _, plan in self.plans), default=SPANS[0])
 
     @property
-    def sessions(self) -> int | None:
-        """As `rows`, in bars of a session."""
-        if self.rows is None or not self.frame:
-            return self.rows
-        return self.rows * MOST_SESSIONS[self.frame]
+    def rows(self) -> int:
+        """Bars of a session of a symbol that its terms are made of."""
+        rows = max((plan.rows for _, plan in self.plans), default=1)
+        return rows * MOST_SESSIONS[self.frame] if self.frame else rows
+
+    @property
+    def sessions(self) -> int:
+        """As `span`, in bars of a session."""
+        return self.span * MOST_SESSIONS[self.frame] if self.frame else self.span
 
     def note(self, day: int) -> str:
         """What a reader should know of the newest bar of a frame; empty where there is nothing to say."""
@@ -94,7 +99,7 @@ def look_back(panel: Panel, look: Look, engine: Engine | None = None) -> dict[Ea
     panel : the symbols' own bars. engine : where; threads of this process for None.
     """
     assert look.frame
-    gathered = gather(panel, look.frame, look.rows, engine or Threads())
+    gathered = gather(panel, look.frame, look.span, engine or Threads())
     _, found = latest_with(gathered.panel, plan_features(()), look, engine)
     for term, row in found.items():
         found[term] = np.empty_like(row)
@@ -107,16 +112,22 @@ def latest_with(
 ) -> tuple[Features, dict[Earlier, Array]]:
     """A plan's features at each symbol's newest bar, as `compute.latest`, and a look's terms, in one go.
 
-    What both need is computed once: a look's features end at the newest bar.
+    What both need is computed once, where it is of one history: a look's features end at the newest bar.
     """
-    shared = tuple(name for _, one in look.plans for name in one.names)
+    both = [(one, name) for _, one in look.plans for name in one.names]
+    shared = tuple(name for one, name in both if plan.span_of(name) in (None, one.span_of(name)))
     rest = plan.without(shared)
     features, terms = len(rest.names) + len(shared), len(look.terms)
     values = np.empty((features + terms + rest.scratch, 1, len(panel)))
     group = max(1, min(GROUP, len(panel.blocks) // (2 * threads())))
     groups = [panel.blocks[at : at + group] for at in range(0, len(panel.blocks), group)]
-    into = [values[:, :, group[0].offset : group[-1].offset + group[-1].lanes] for group in groups]
-    (engine or Threads()).fill(_fill, [(rest, look, group) for group in groups], into)
+    into = [values[:, :, some[0].offset : some[-1].offset + some[-1].lanes] for some in groups]
+    cuts = [cuts_of(panel, one) for one in (rest, *(one for _, one in look.plans))]
+    pieces = [
+        _Piece(rest, look, shared, tuple(panel.blocks[at : at + group]), tuple(one[at : at + group] for one in cuts))
+        for at in range(0, len(panel.blocks), group)
+    ]
+    (engine or Threads()).fill(_fill, pieces, into)
     found = {
         term: row.astype(np.int8) if term.kind == "condition" else row
         for term, row in zip(look.terms, values[features : features + terms, 0], strict=True)
@@ -124,21 +135,33 @@ def latest_with(
     return Features((*rest.names, *shared), values[:features, 0]), found
 
 
-def _fill(piece: tuple[Plan, Look, tuple[Block, ...]], out: Floats) -> None:
-    """The rest's features, the look's, its terms, and scratch: ``(..., 1, lanes)`` of the blocks."""
-    rest, look, blocks = piece
+class _Piece(NamedTuple):
+    """rest : features that the look does not share. shared : those that it does. cuts : of each block, by plan: the
+    rest's, then the look's."""
+
+    rest: Plan
+    look: Look
+    shared: tuple[str, ...]
+    blocks: tuple[Block, ...]
+    cuts: tuple[tuple[Cuts, ...], ...]
+
+
+def _fill(piece: _Piece, out: Floats) -> None:
+    """The rest's features, the shared ones, the look's terms, and scratch: ``(..., 1, lanes)`` of the blocks."""
+    rest, look, shared, blocks, cuts = piece
     lanes, place = out.shape[-1], len(rest.names)
     features = {name: np.full((wanted, lanes), np.nan) for wanted, plan in look.plans for name in plan.names}
-    for block in blocks:
+    for at, block in enumerate(blocks):
         begin = block.offset - blocks[0].offset
         within = slice(begin, begin + block.lanes)
-        newest_row((rest, block), out[:, :, within])
-        for wanted, plan in look.plans:
-            for name, rows in newest_rows(block, plan, wanted).items():
-                features[name][wanted - len(rows) :, within] = rows
-    for rows in features.values():
-        out[place] = rows[-1]
-        place += 1
+        newest_row((rest, cuts[0][at]), out[:, :, within])
+        for (wanted, plan), mine in zip(look.plans, cuts[1:], strict=True):
+            for name, rows in newest_rows(plan, mine[at], wanted).items():
+                features[name][:, within] = rows
+    for name, rows in features.items():
+        if name in shared:
+            out[place] = rows[-1]
+            place += 1
         infinite = np.isinf(rows)
         if infinite.any():
             rows[infinite] = np.nan  # unknown to expressions

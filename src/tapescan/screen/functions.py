@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from tapescan.core.logs import exponential, logarithm, power
 from tapescan.core.typing import Floats, Ints
 from tapescan.features.cross import percentile, zscore
 from tapescan.screen.nodes import Kind
@@ -222,14 +223,14 @@ _DECLARED = (
     Function("abs", "abs(x)", "numbers", ("number",), "number", "x without its sign", "abs(ret_1) > 0.1",
              plain=np.abs),
     Function("ln", "ln(x)", "numbers", ("number",), "number", "natural logarithm; null where x is not above 0",
-             "ln(close) > 3", plain=_numeric(np.log)),
+             "ln(close) > 3", plain=_numeric(logarithm)),
     Function("sqrt", "sqrt(x)", "numbers", ("number",), "number", "square root; null where x is below 0",
              "sqrt(dollar_volume_20) > 1000", plain=_numeric(np.sqrt)),
     Function("exp", "exp(x)", "numbers", ("number",), "number", "e to the power of x", "exp(ret_1) > 1",
-             plain=_numeric(np.exp)),
+             plain=_numeric(exponential)),
     Function("pow", "pow(x, y)", "numbers", ("number", "number"), "number",
              "x to the power of y; null where that is no number", "pow(1 + ret_252, 2) > 2",
-             plain=_numeric(np.power)),
+             plain=_numeric(power)),
     Function("round", "round(x) or round(x, digits)", "numbers", ("number", "number"), "number",
              "x rounded to whole numbers, or to digits after the point; a half away from zero",
              "round(close, 2) = 10", optional=1, plain=_numeric(_rounded)),

@@ -57,8 +57,7 @@ def block_samples(piece: Piece) -> Run | None:
     (block,) = panel.blocks
     wrong = np.zeros(block.close.shape, dtype=bool)
     wrong[suspect[0], suspect[1]] = True
-    reach = block.rows if job.plan.rows is None else job.plan.rows
-    due = _due(job, block) & ~_among(wrong, reach - 1, 0)
+    due = _due(job, block) & ~_among(wrong, job.plan.rows - 1, 0)
     due &= (block.session >= within[:, 0]) & (block.session < within[:, 1])
     row, lane = np.nonzero(due & ~off_price(block.close, job.filters.min_price))
     if not row.size:

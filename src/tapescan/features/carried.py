@@ -1,0 +1,148 @@
+"""Features that are carried from one session to the next: what a panel keeps of the plans that were computed of it.
+
+A recursion goes on where it stood, a window is computed of its newest row, and both by the kernels that compute all
+of it: so what is carried is the same bytes. Anew are computed: a symbol whose past changed; all symbols, where a new
+quarter moves the beginning of a history; what is measured against the market index, where that has another past.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from tapescan.core.typing import Bools, Floats, Ints
+from tapescan.engine.seam import Engine
+from tapescan.engine.threads import Threads
+from tapescan.features.compute import Cuts, Features, cuts_of, run
+from tapescan.features.plan import Plan
+from tapescan.market.anchor import anchor
+from tapescan.market.growing import Growth
+from tapescan.market.panel import COLUMNS, LANES, Block, Panel
+
+__all__ = ["Carried", "carried_on", "computed"]
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A plan's values at the newest bars of a panel, and what its recursions were there.
+
+    numbers : float64 ``(names, scratch and states, symbols)``, the states by span and call. begins : the day with
+    which the history of each span begins.
+    """
+
+    plan: Plan
+    numbers: Floats
+    begins: tuple[int, ...]
+
+    @property
+    def features(self) -> Features:
+        return Features(self.plan.names, self.numbers[: len(self.plan.names)])
+
+
+class _Job(NamedTuple):
+    """A block to bring forward. begins : by span, the first row that is not taken in; None to leave all as it is.
+    stepped : the lanes with a new row; None for all."""
+
+    plan: Plan
+    cuts: Cuts
+    begins: tuple[int | None, ...]
+    stepped: Bools | None = None
+
+
+def computed(panel: Panel, plan: Plan, engine: Engine | None = None) -> Carried:
+    """As `compute.latest`, with what is to be carried on."""
+    numbers = np.empty((_height(plan), len(panel)))
+    jobs = [_Job(plan, cuts, (0,) * len(cuts)) for cuts in cuts_of(panel, plan)]
+    (engine or Threads()).fill(_bring, jobs, [numbers[:, _lanes(block)] for block in panel.blocks])
+    return Carried(plan, numbers, _begins(panel, plan))
+
+
+def carried_on(old: Carried, growth: Growth, engine: Engine | None = None) -> Carried:
+    """What was computed of a panel, of the one that grew of it."""
+    plan, panel, before, engine = old.plan, growth.panel, growth.before, engine or Threads()
+    begins = _begins(panel, plan)
+    moved = [one != other for one, other in zip(begins, old.begins, strict=True)]
+    numbers = np.full((len(old.numbers), len(panel)), np.nan)
+    known = np.flatnonzero(before >= 0)
+    if np.array_equal(before, np.arange(old.numbers.shape[1])):
+        numbers[:] = old.numbers
+    else:
+        numbers[:, known] = old.numbers[:, before[known]]
+    jobs, into = [], []
+    for block, cuts in zip(panel.blocks, cuts_of(panel, plan), strict=True):
+        steps = growth.stepped[_lanes(block)]
+        if steps.any() or any(moved):
+            resumed = [cut.rows - 1 if steps.any() else None for cut in cuts]
+            jobs.append(
+                _Job(plan, cuts, tuple(0 if new else at for new, at in zip(moved, resumed, strict=True)), steps)
+            )
+            into.append(numbers[:, _lanes(block)])
+    engine.fill(_bring, jobs, into)
+    if growth.index_changed:
+        pieces = [(plan, cuts) for cuts in cuts_of(panel, plan)]
+        engine.fill(_measure, pieces, [numbers[:, _lanes(block)] for block in panel.blocks])
+    redone = np.flatnonzero(growth.redone)
+    groups = [redone[at : at + LANES] for at in range(0, len(redone), LANES)]
+    anew = [np.empty((len(numbers), len(places))) for places in groups]
+    chosen = [_chosen(panel, places) for places in groups]
+    cuts_of_chosen = [tuple(block.since(begin) for begin in begins) for block in chosen]
+    engine.fill(_bring, [_Job(plan, cuts, (0,) * len(cuts)) for cuts in cuts_of_chosen], anew)
+    for places, found in zip(groups, anew, strict=True):
+        numbers[:, places] = found
+    return Carried(plan, numbers, begins)
+
+
+def _height(plan: Plan) -> int:
+    return len(plan.names) + plan.scratch + plan.state
+
+
+def _begins(panel: Panel, plan: Plan) -> tuple[int, ...]:
+    return tuple(anchor(panel.as_of, span) for span in plan.spans)
+
+
+def _lanes(block: Block) -> slice:
+    return slice(block.offset, block.offset + block.lanes)
+
+
+def _bring(job: _Job, out: Floats) -> None:
+    """Bring a block's numbers, ``(numbers, lanes)``, to its newest row."""
+    plan, cuts, begins, stepped = job
+    at = len(plan.names) + plan.scratch
+    values = out[:at, None]
+    stay = None if stepped is None or stepped.all() else np.flatnonzero(~stepped)
+    for span, block, begin in zip(plan.spans, cuts, begins, strict=True):
+        calls = plan.calls[span]
+        size = sum(call[2] for call in calls)
+        if begin is not None:
+            mine = [*dict.fromkeys(slot for call in calls for slot in call[3] if slot >= 0), *range(at, at + size)]
+            where = None if stay is None or begin == 0 else np.ix_(mine, stay)
+            kept = None if where is None else out[where]
+            state = np.ascontiguousarray(out[at : at + size])
+            run(calls, block, block.rows - 1, values, state, begin)
+            out[at : at + size] = state
+            if where is not None:
+                out[where] = kept
+        at += size
+
+
+def _measure(piece: tuple[Plan, Cuts], out: Floats) -> None:
+    """The values that are measured against the market index, anew."""
+    plan, cuts = piece
+    values = out[: len(plan.names) + plan.scratch, None]
+    for span, block in zip(plan.spans, cuts, strict=True):
+        run([call for call in plan.calls[span] if "market" in call[1]], block, block.rows - 1, values)
+
+
+def _chosen(panel: Panel, places: Ints) -> Block:
+    """Some lanes of a panel as a block."""
+    of = [next(block for block in panel.blocks if place < block.offset + block.lanes) for place in places]
+    rows = max(block.rows for block in of)
+    columns = {name: np.zeros((rows, len(places)), getattr(of[0], name).dtype) for name in COLUMNS}
+    first = np.zeros(len(places), np.int64)
+    for lane, (place, block) in enumerate(zip(places, of, strict=True)):
+        for name, column in columns.items():
+            column[rows - block.rows :, lane] = getattr(block, name)[:, place - block.offset]
+        first[lane] = rows - block.rows + block.first[place - block.offset]
+    return Block(**columns, first=first, offset=0)  # type: ignore[arg-type]

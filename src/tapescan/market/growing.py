@@ -1,0 +1,235 @@
+"""A panel that takes what came: a session's bars, symbols whose past changed, new ones and such as are gone.
+
+Only what changed is written. A lane without a bar of the session is moved down by a row, so that its newest bar stays
+in the last one. The arrays have room for some rows more and are written in place: a panel that was grown is used up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from tapescan.core.typing import Array, Bools, Floats, Ints
+from tapescan.market.index import MarketIndex, equal_weighted, same_past
+from tapescan.market.panel import COLUMNS, LANES, Block, Panel, build_panel, market_moves
+
+__all__ = ["Growth", "grow"]
+
+#: Rows that a block has room for when it is made anew to grow: a quarter's sessions.
+ROOM = 66
+
+_PRICES = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A panel and what it has that the one before had not.
+
+    before : int64, of each symbol its place in the panel before, -1 for one that was not there.
+    stepped : which have one bar more than before, and the same past.
+    redone : which have another past.
+    index_changed : whether the market index has another past.
+    """
+
+    panel: Panel
+    before: Ints
+    stepped: Bools
+    redone: Bools
+    index_changed: bool
+
+
+def grow(
+    panel: Panel,
+    bars: pl.DataFrame,
+    redone: pl.DataFrame,
+    gone: Collection[str] = (),
+    index: MarketIndex | None = None,
+) -> Growth:
+    """The panel with a session more.
+
+    bars : one row a symbol that is there, of one session after all its others: symbol, session, open, high, low,
+        close, volume; empty for no new session. redone : all bars of the symbols whose past changed, and of new ones,
+        sorted by symbol and session. gone : symbols that are no more.
+    index : the market's; None for the equal-weighted one, which is brought forward.
+    """
+    again = redone["symbol"].unique(maintain_order=True).to_list()
+    place = {symbol: at for at, symbol in enumerate(panel.symbols)}
+    histories = {symbol: one for (symbol,), one in redone.group_by("symbol", maintain_order=True)}
+    # A longer past than its block has rows for is laid out in a block of its own, like that of a new symbol.
+    apart = [
+        symbol for symbol in again if symbol in place and len(histories[symbol]) > _rows_of(panel, place[symbol])
+    ]
+    dropped = {*apart, *gone}
+    day = int(bars["session"].to_physical()[0]) if len(bars) else panel.as_of
+    kept = np.array([at for at, symbol in enumerate(panel.symbols) if symbol not in dropped], dtype=np.int64)
+    grown = _without(panel, kept) if dropped else panel
+    here = {symbol: at for at, symbol in enumerate(grown.symbols)}
+    stepped = np.zeros(len(grown), dtype=bool)
+    if len(bars):
+        grown, stepped = _stepped(grown, bars, here, day)
+    inside = [symbol for symbol in again if symbol in here]
+    for symbol in inside:
+        _rewrite(grown, here[symbol], histories[symbol])
+    anew = np.zeros(len(grown), dtype=bool)
+    anew[[here[symbol] for symbol in inside]] = True
+    before = kept
+    others = [histories[symbol] for symbol in again if symbol not in here]
+    if others:
+        grown = _joined(grown, pl.concat(others))
+        more = len(grown) - len(before)
+        before = np.append(before, [place.get(symbol, -1) for symbol in grown.symbols[len(here) :]])
+        stepped, anew = np.append(stepped, np.zeros(more, bool)), np.append(anew, np.ones(more, bool))
+    stepped &= ~anew
+    if index is None:
+        quiet = not again and not gone
+        index = panel.index
+        if not quiet:
+            index = _of_all(grown)
+        elif stepped.any():
+            index = _brought_forward(grown, index, stepped, day)
+    changed = _measured(grown, panel.index, index, stepped, anew, panel.as_of)
+    return Growth(replace(grown, index=index, as_of=int(grown.newest.max())), before, stepped, anew, changed)
+
+
+def _rows_of(panel: Panel, place: int) -> int:
+    return next(block.rows for block in panel.blocks if place < block.offset + block.lanes)
+
+
+def _without(panel: Panel, kept: Ints) -> Panel:
+    """The panel of some of its lanes."""
+    blocks, offset = [], 0
+    for block in panel.blocks:
+        mine = kept[(kept >= block.offset) & (kept < block.offset + block.lanes)] - block.offset
+        if not len(mine):
+            continue
+        blocks.append(replace(block if len(mine) == block.lanes else _some(block, mine), offset=offset))
+        offset += len(mine)
+    symbols = tuple(panel.symbols[at] for at in kept)
+    return replace(panel, symbols=symbols, blocks=tuple(blocks), bars=panel.bars[kept], newest=panel.newest[kept])
+
+
+def _some(block: Block, lanes: Ints) -> Block:
+    columns = {name: np.ascontiguousarray(getattr(block, name)[:, lanes]) for name in COLUMNS}
+    return replace(block, **columns, first=block.first[lanes], room=None)  # type: ignore[arg-type]
+
+
+def _stepped(panel: Panel, bars: pl.DataFrame, here: Mapping[str, int], day: int) -> tuple[Panel, Bools]:
+    """With a row more in each block of which a symbol has a bar."""
+    bars = bars.filter(pl.col("symbol").is_in(list(here)))
+    at = np.array([here[symbol] for symbol in bars["symbol"]], dtype=np.int64)
+    stepped = np.zeros(len(panel), dtype=bool)
+    stepped[at] = True
+    row = np.zeros((len(_PRICES), len(panel)))
+    for place, name in enumerate(_PRICES):
+        row[place, at] = bars[name].to_numpy()
+    blocks = []
+    for block in panel.blocks:
+        lanes = slice(block.offset, block.offset + block.lanes)
+        mine = stepped[lanes]
+        blocks.append(_with_row(block, row[:, lanes], mine, day) if mine.any() else block)
+    newest = np.where(stepped, np.int32(day), panel.newest)
+    return replace(panel, blocks=tuple(blocks), bars=panel.bars + stepped, newest=newest), stepped
+
+
+def _with_row(block: Block, row: Floats, stepped: Bools, day: int) -> Block:
+    """With a row more, of the lanes that have stepped; the others are moved down."""
+    rows, room = block.rows, block.room
+    if room is None or len(room["close"]) == rows:
+        room = {name: _roomy(getattr(block, name)) for name in COLUMNS}
+    stay = np.flatnonzero(~stepped)
+    values: dict[str, Array] = dict(zip(_PRICES, row, strict=True))
+    values |= {"session": np.full(block.lanes, day, np.int32), "market": np.full(block.lanes, np.nan)}
+    for name, column in room.items():
+        if len(stay):
+            column[1 : rows + 1, stay] = column[:rows, stay]
+        column[rows, stepped] = values[name][stepped]
+    columns = {name: column[: rows + 1] for name, column in room.items()}
+    return replace(block, **columns, first=block.first + ~stepped, room=room)  # type: ignore[arg-type]
+
+
+def _roomy(column: Array) -> Array:
+    out = np.zeros((len(column) + ROOM, column.shape[1]), column.dtype)
+    out[: len(column)] = column
+    return out
+
+
+def _rewrite(panel: Panel, place: int, history: pl.DataFrame) -> None:
+    """Another past in a lane."""
+    block = next(one for one in panel.blocks if place < one.offset + one.lanes)
+    lane, begin = place - block.offset, block.rows - len(history)
+    for name in _PRICES:
+        getattr(block, name)[:begin, lane] = 0.0
+        getattr(block, name)[begin:, lane] = history[name].to_numpy()
+    block.session[:begin, lane] = 0
+    block.session[begin:, lane] = history["session"].to_physical().to_numpy()
+    block.first[lane] = begin
+    panel.bars[place], panel.newest[place] = len(history), block.session[-1, lane]
+
+
+def _joined(panel: Panel, bars: pl.DataFrame) -> Panel:
+    """With blocks of further symbols."""
+    more = build_panel(bars, lanes=LANES, index=panel.index)
+    offset = len(panel)
+    blocks = tuple(replace(block, offset=block.offset + offset) for block in more.blocks)
+    return replace(
+        panel,
+        symbols=(*panel.symbols, *more.symbols),
+        blocks=(*panel.blocks, *blocks),
+        bars=np.append(panel.bars, more.bars),
+        newest=np.append(panel.newest, more.newest),
+    )
+
+
+def _measured(panel: Panel, old: MarketIndex, index: MarketIndex, stepped: Bools, redone: Bools, until: int) -> bool:
+    """Write the market's returns: all of them where the index has another past up to a day, else what is new.
+
+    Returns whether it has.
+    """
+    changed = not same_past(old, index, until)
+    for block in panel.blocks:
+        lanes = slice(block.offset, block.offset + block.lanes)
+        whole = np.full(block.lanes, changed) | redone[lanes]
+        if whole.all():
+            block.market[:] = market_moves(index, block.session, block.first)
+        elif whole.any():
+            block.market[:, whole] = market_moves(index, block.session[:, whole], block.first[whole])
+        newest = np.flatnonzero(stepped[lanes] & ~whole & (block.first < block.rows - 1))
+        if len(newest):
+            block.market[-1, newest] = index.between(block.session[-2, newest], block.session[-1, newest])
+    return changed
+
+
+def _brought_forward(panel: Panel, old: MarketIndex, stepped: Bools, day: int) -> MarketIndex:
+    """The index of all with the mean return of the lanes that have stepped."""
+    session, close = np.empty((2, len(panel)), np.int32), np.empty((2, len(panel)))
+    for block in panel.blocks:
+        lanes = slice(block.offset, block.offset + block.lanes)
+        # A lane's first bar has none before it.
+        session[:, lanes] = np.where(block.first < block.rows - 1, block.session[-2:], block.session[-1])
+        close[:, lanes] = block.close[-2:]
+    order = _by_symbol(panel)
+    order = order[stepped[order]]
+    pairs = np.stack([session[:, order], close[:, order]]).transpose(0, 2, 1).reshape(2, -1)
+    found = equal_weighted(pairs[0].astype(np.int32), pairs[1], np.arange(0, 2 * len(order), 2))
+    at = int(np.searchsorted(found.session, day))
+    return replace(old, session=np.append(old.session, np.int32(day)), change=np.append(old.change, found.change[at]))
+
+
+def _of_all(panel: Panel) -> MarketIndex:
+    """The index of all, anew."""
+    session, close, begin, at = [], [], [], 0
+    where = [(block, lane) for block in panel.blocks for lane in range(block.lanes)]
+    for place in _by_symbol(panel):
+        block, lane = where[place]
+        session.append(block.session[block.first[lane] :, lane])
+        close.append(block.close[block.first[lane] :, lane])
+        begin.append(at)
+        at += len(session[-1])
+    return equal_weighted(np.concatenate(session), np.concatenate(close), np.array(begin))
+
+
+def _by_symbol(panel: Panel) -> Ints:
+    return np.array(sorted(range(len(panel)), key=panel.symbols.__getitem__), dtype=np.int64)
