@@ -19,7 +19,8 @@ import numpy as np
 
 from tapescan.features.plan import default_features
 from tapescan.features.warm import warm_up
-from tapescan.history.market import Market, market_of_store, simulated_market
+from tapescan.history.market import Market, simulated_market
+from tapescan.history.stored import market_of_store
 from tapescan.scan.cross_section import CrossSection, observe
 from tapescan.scan.pipeline import run
 from tapescan.scan.profile import load_profile

@@ -22,7 +22,7 @@ import polars as pl
 from tapescan.api import import_files
 from tapescan.features.warm import warm_up
 from tapescan.fundamentals.observe import FACTS, known_from
-from tapescan.history.market import market_of_store
+from tapescan.history.stored import market_of_store
 from tapescan.scan.named import load_screen, screen_files
 from tapescan.scan.pipeline import run
 from tapescan.scan.profile import load_profile

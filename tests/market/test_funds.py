@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 import tapescan
-from tapescan.history.market import market_of_store
+from tapescan.history.stored import market_of_store
 from tapescan.market.calendar import sessions as exchange_sessions
 from tapescan.market.funds import KNOWN_FUNDS, funds_among
 from tapescan.store import Store

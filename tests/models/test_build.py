@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tapescan.features.compute import latest
 from tapescan.features.plan import default_features, parse_feature, plan_features
-from tapescan.history.market import market_of_store
+from tapescan.history.stored import market_of_store
 from tapescan.importing.importing import import_files
 from tapescan.market import calendar
 from tapescan.market.panel import build_panel

@@ -13,7 +13,7 @@ import pytest
 import tapescan
 from tapescan.core.errors import OptionError, StoreError
 from tapescan.features.plan import plan_features
-from tapescan.history.market import market_of_store
+from tapescan.history.stored import market_of_store
 from tapescan.importing.importing import import_frames
 from tapescan.market.eligibility import TRADED, WITHOUT_TRADE
 from tapescan.scan.cross_section import observe

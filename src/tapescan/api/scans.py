@@ -129,10 +129,16 @@ def explain_symbol(
 def load_market(
     data: Data = None, *, as_of: Day = None, adjust: Adjustment | None = None, progress: Progress = silent
 ) -> Market:
-    """A market with all its history, to scan again and again. Arguments as in `scan_market`."""
+    """A market with all its history, to scan again and again, and to `refresh` when its store has more.
+
+    Arguments as in `scan_market`.
+    """
+    from tapescan.features.carried import CARRIED
     from tapescan.scan.opening import ready
 
-    return ready(_opened(data), as_of, None, adjust, progress)
+    market = ready(_opened(data), as_of, None, adjust, progress)
+    market.panel.kept.setdefault(CARRIED, {})
+    return market
 
 
 def compute_features(

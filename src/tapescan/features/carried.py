@@ -15,13 +15,16 @@ import numpy as np
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.engine.seam import Engine
 from tapescan.engine.threads import Threads
-from tapescan.features.compute import Cuts, Features, cuts_of, run
+from tapescan.features.compute import Cuts, Features, cuts_of, latest, run
 from tapescan.features.plan import Plan
 from tapescan.market.anchor import anchor
 from tapescan.market.growing import Growth
 from tapescan.market.panel import COLUMNS, LANES, Block, Panel
 
-__all__ = ["Carried", "carried_on", "computed"]
+__all__ = ["CARRIED", "Carried", "carried_on", "computed", "kept_of", "newest"]
+
+#: What a panel that is kept calls it, and of how many plans it is kept.
+CARRIED, MOST_PLANS = "carried", 8
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,24 @@ class _Job(NamedTuple):
     cuts: Cuts
     begins: tuple[int | None, ...]
     stepped: Bools | None = None
+
+
+def kept_of(panel: Panel) -> dict[tuple[str, ...], Carried]:
+    """What is carried with a panel, by the plans' names."""
+    found = panel.kept.get(CARRIED)
+    return found if isinstance(found, dict) else {}
+
+
+def newest(panel: Panel, plan: Plan, engine: Engine | None = None) -> Features:
+    """As `compute.latest`, which a panel that carries what was computed of it is asked once."""
+    if CARRIED not in panel.kept:
+        return latest(panel, plan, engine)
+    kept = kept_of(panel)
+    if plan.names not in kept:
+        if len(kept) >= MOST_PLANS:
+            del kept[next(iter(kept))]
+        kept[plan.names] = computed(panel, plan, engine)
+    return kept[plan.names].features
 
 
 def computed(panel: Panel, plan: Plan, engine: Engine | None = None) -> Carried:

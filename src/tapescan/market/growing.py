@@ -84,7 +84,7 @@ def grow(
         stepped, anew = np.append(stepped, np.zeros(more, bool)), np.append(anew, np.ones(more, bool))
     stepped &= ~anew
     if index is None:
-        quiet = not again and not gone
+        quiet = not again and not gone and panel.index.close is None
         index = panel.index
         if not quiet:
             index = _of_all(grown)

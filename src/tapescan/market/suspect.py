@@ -27,7 +27,7 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.typing import Bools, Floats, Ints
-from tapescan.market.tape import CHUNK, Tape
+from tapescan.market.tape import CHUNK, Ranges, Tape
 
 __all__ = ["AFTER", "BEFORE", "REASONS", "SUSPECTS", "find_suspects", "in_words"]
 
@@ -93,7 +93,7 @@ FROZEN = 15
 
 
 def find_suspects(
-    bars: pl.DataFrame, splits: pl.DataFrame | None = None, ranges: pl.DataFrame | None = None
+    bars: pl.DataFrame, splits: pl.DataFrame | None = None, ranges: pl.DataFrame | Ranges | None = None
 ) -> pl.DataFrame:
     """The suspect bars of a market, as `SUSPECTS`, by symbol and session.
 

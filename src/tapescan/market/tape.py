@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
 
 from tapescan.core.typing import Bools, Days, Floats, Ints
 
-__all__ = ["CHUNK", "Tape", "session_ranges"]
+__all__ = ["CHUNK", "MOST_RANGE", "Ranges", "Tape", "session_ranges"]
 
 #: Bars looked at in one go, so that they stay in a core's cache.
 CHUNK = 1 << 15
@@ -20,14 +21,19 @@ CHUNK = 1 << 15
 MOST_RANGE, LEAST_OTHERS = 0.5, 20
 
 
+#: Of the session of each of some days: the sum of all ranges, and how many there are.
+Ranges: TypeAlias = Callable[[Days], tuple[Floats, Floats]]
+
+
 class Tape:
     """The bars as arrays, one entry a bar. begin, end : of each symbol's run. symbols : theirs.
 
     bars : symbol, session, open, high, low, close, volume, sorted by symbol and session. ranges : of the whole
-    market, as `session_ranges` gives them, where these are some of its bars.
+    market, as `session_ranges` gives them, or what gives total and number of some days, where these are some of its
+    bars.
     """
 
-    def __init__(self, bars: pl.DataFrame, ranges: pl.DataFrame | None = None) -> None:
+    def __init__(self, bars: pl.DataFrame, ranges: pl.DataFrame | Ranges | None = None) -> None:
         self.market = ranges
         symbol = bars["symbol"]
         other = (symbol != symbol.shift()).fill_null(value=True)
@@ -73,6 +79,8 @@ class Tape:
 
     def _whole_market(self, days: Days) -> tuple[Floats, Floats]:
         """Of the session of each row: the sum of all ranges, and how many there are."""
+        if callable(self.market):
+            return self.market(days)
         if self.market is not None:
             asked = pl.DataFrame({"session": pl.Series(days).cast(pl.Date)})
             found = asked.join(self.market, on="session", how="left", maintain_order="left").fill_null(0.0)

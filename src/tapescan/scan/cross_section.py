@@ -20,7 +20,8 @@ from tapescan.columns.registry import find_column
 from tapescan.core.settings import Adjustment
 from tapescan.core.typing import Array, Days, Ints, Texts
 from tapescan.engine.seam import Engine
-from tapescan.features.compute import Features, latest
+from tapescan.features.carried import newest
+from tapescan.features.compute import Features
 from tapescan.features.plan import Plan
 from tapescan.history.market import Market
 from tapescan.market import eligibility
@@ -168,7 +169,7 @@ def observe(market: Market, plan: Plan, looks: Sequence[Look] = (), engine: Engi
     terms: dict[Earlier, Array] = {}
     own = next((look for look in looks if not look.frame), None)
     if own is None:
-        features = clock.time("features", lambda: latest(panel, plan, engine))
+        features = clock.time("features", lambda: newest(panel, plan, engine))
     else:
         features, terms = clock.time("features", partial(latest_with, panel, plan, own, engine))
     for look in looks:

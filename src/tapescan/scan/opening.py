@@ -17,10 +17,10 @@ from tapescan.history.market import (
     Embedded,
     Market,
     market_of_simulated,
-    market_of_store,
     models_folder,
     simulated_market,
 )
+from tapescan.history.stored import market_of_store
 from tapescan.models.forecast import Models, load_models
 from tapescan.simulation.market import SimulatedMarket
 from tapescan.store import Store

@@ -8,7 +8,7 @@ from tapescan.market.quality import BAR_COLUMNS
 from tapescan.market.suspect import find_suspects
 from tapescan.store.known import KnownStore
 
-__all__ = ["stored_of", "suspect_bars", "wrong_alone"]
+__all__ = ["stored_of", "suspect_bars", "without_accepted", "wrong_alone"]
 
 #: A split is near a bar within so many days.
 NEAR_DAYS = 7
@@ -20,7 +20,11 @@ def suspect_bars(known: KnownStore, bars: pl.DataFrame, ranges: pl.DataFrame | N
     bars : as `known.bars` gives them. ranges : as `find_suspects` takes them. A bar that was accepted and has other
     values since is suspect again.
     """
-    found = find_suspects(bars, known.read("splits"), ranges)
+    return without_accepted(known, find_suspects(bars, known.read("splits"), ranges))
+
+
+def without_accepted(known: KnownStore, found: pl.DataFrame) -> pl.DataFrame:
+    """Suspect bars without those that were accepted."""
     if found.is_empty() or "accepted" not in known:
         return found
     accepted = known.read("accepted")

@@ -1,0 +1,150 @@
+"""A market that is kept, against one that is read anew each day, over simulated sessions in which all that can happen
+to a market does: splits, dividends, halts, listings, delistings, corrections, changes of the index, late bars, and
+restarts. Every value of every column of each scan must be the same.
+
+    python benchmarks/resident.py [--symbols 300] [--days 250] [--seed 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import polars as pl
+
+import tapescan
+from tapescan.history.market import Market
+from tapescan.market.quality import BAR_COLUMNS
+from tapescan.scan.result import ScanResult
+from tapescan.simulation.market import simulate
+from tapescan.store import Store
+
+#: So many sessions are stored before the first day.
+BEFORE = 420
+
+
+class Days:
+    """A store that grows by a session a day, and what happens to it meanwhile."""
+
+    def __init__(self, path: str, symbols: int, days: int, seed: int) -> None:
+        self.store, self.rng = Store(path), np.random.default_rng(seed)
+        made = simulate(symbols=symbols, sessions=BEFORE + days, seed=seed)
+        bars = made.bars.select(BAR_COLUMNS).unique(["symbol", "session"], keep="first", maintain_order=True)
+        good = pl.all_horizontal(pl.col("open", "high", "low", "close", "volume").is_finite())
+        self.bars = bars.filter(good, pl.col("session").dt.weekday() <= 5)
+        self.days = self.bars["session"].unique().sort()[-days - BEFORE :]
+        self.splits, self.dividends, self.listing = made.splits, made.dividends, made.listing
+        spy = self.bars.group_by("session").agg(pl.col("close").median()).sort("session")
+        self.spy = spy.with_columns(
+            symbol=pl.lit("SPY"), open="close", high=pl.col("close") * 1.01, low=pl.col("close") * 0.99, volume=1e7
+        ).select(BAR_COLUMNS)
+        self.late: pl.DataFrame = self.bars.clear()
+
+    def begin(self, first: dt.date) -> None:
+        """What is stored before the first day."""
+        known = pl.col("session") <= first
+        self.add(pl.concat([self.bars.filter(known), self.spy.filter(known)]))
+        self.act(pl.col("ex_date") <= first)
+        self.add_rows(self.listing)
+
+    def add(self, bars: pl.DataFrame) -> None:
+        if len(bars):
+            tapescan.import_bars(bars, store=self.store)
+
+    def add_rows(self, rows: pl.DataFrame) -> None:
+        if len(rows):
+            tapescan.import_bars(rows, store=self.store)
+
+    def act(self, of: pl.Expr) -> None:
+        self.add_rows(self.splits.filter(of))
+        self.add_rows(self.dividends.filter(of))
+
+    def happen(self, day: dt.date) -> None:
+        """A day."""
+        new = self.bars.filter(pl.col("session") == day)
+        comes = pl.Series(self.rng.random(len(new)) > 0.01)
+        self.add(pl.concat([new.filter(comes), self.spy.filter(pl.col("session") == day), self.late]))
+        self.late = new.filter(~comes & pl.Series(self.rng.random(len(new)) < 0.5))
+        self.act(pl.col("ex_date") == day)
+        draw = self.rng.random()
+        before = self.bars.filter(pl.col("session") < day)
+        if draw < 0.25:  # corrections, old and young
+            rows = before[self.rng.integers(0, len(before), 3).tolist()]
+            self.add(rows.with_columns(close=pl.min_horizontal("high", pl.col("close") * 1.003)))
+        elif draw < 0.3:  # of the index
+            rows = self.spy.filter(pl.col("session") < day).sample(1, seed=int(self.rng.integers(1 << 30)))
+            self.add(rows.with_columns(pl.col("close") * 1.004))
+        elif draw < 0.35:  # a split that nobody had recorded
+            symbol = str(self.rng.choice(self.listing["symbol"].to_list()))
+            ratio = float(self.rng.choice([2.0, 3.0, 0.1]))
+            split = pl.DataFrame({"symbol": [symbol], "ex_date": [day], "ratio": [ratio]})
+            self.add_rows(split)
+        elif draw < 0.4:  # a listing changes
+            some = self.listing.sample(5, seed=int(self.rng.integers(1 << 30)))
+            self.add_rows(some.with_columns(sector=pl.lit("Energy")))
+
+
+def same(one: ScanResult, other: ScanResult) -> bool:
+    mine, theirs = one.to_dict(), other.to_dict()
+    for document in (mine, theirs):
+        document.pop("timings")
+    return one.frame.equals(other.frame, null_equal=True) and mine == theirs and one.frame.schema == other.frame.schema
+
+
+def timed(work: Callable[[], object]) -> tuple[float, object]:
+    def used() -> float:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return usage.ru_utime + usage.ru_stime
+
+    begin = used()
+    found = work()
+    return used() - begin, found
+
+
+def compare(path: str, symbols: int, days: int, seed: int, *, features: Sequence[str] | str = "all") -> list[str]:
+    """Run the days; what differed, a line each."""
+    world = Days(path, symbols, days, seed)
+    world.begin(world.days[BEFORE - 1])
+    market, wrong, spent = tapescan.load_market(world.store), list[str](), np.zeros(2)
+    tapescan.scan_market(market, features=features)
+    for day in world.days[BEFORE:]:
+        world.happen(day)
+
+        def kept(market: Market = market) -> tuple[Market, ScanResult]:
+            now = market.refresh()
+            return now, tapescan.scan_market(now, features=features)
+
+        ours, (market, found) = timed(kept)  # type: ignore[misc]
+        theirs, fresh = timed(lambda: tapescan.scan_market(world.store, features=features))
+        spent += (ours, theirs)
+        if not same(found, fresh):  # type: ignore[arg-type]
+            wrong.append(f"{day}: the scans differ")
+            sys.stdout.write(wrong[-1] + "\n")
+        if world.rng.random() < 0.05:
+            market = tapescan.load_market(world.store)
+            tapescan.scan_market(market, features=features)
+    sys.stdout.write(f"{days} days, {len(wrong)} differ; CPU {spent[0]:.1f} s kept, {spent[1]:.1f} s read anew\n")
+    return wrong
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--symbols", type=int, default=300)
+    parser.add_argument("--days", type=int, default=250)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    begin = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        wrong = compare(f"{folder}/store", asked.symbols, asked.days, asked.seed)
+    sys.stdout.write(f"{time.perf_counter() - begin:.0f} s\n")
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

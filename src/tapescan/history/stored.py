@@ -1,0 +1,184 @@
+"""The market of a store: what is read of its bars, and what is made of that."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from tapescan.core.dates import date_of, day_number
+from tapescan.core.errors import StoreError
+from tapescan.core.settings import Adjustment
+from tapescan.history.market import Market, join_listing, models_folder
+from tapescan.history.notes import basis_note, calendar_notes, life_notes, listing_notes, thin_notes
+from tapescan.market.anchor import anchor
+from tapescan.market.dividends import dividend_rows
+from tapescan.market.funds import QUIET_SESSIONS, funds_among
+from tapescan.market.index import MARKET_SYMBOL, MarketIndex, own_index
+from tapescan.market.jumps import misfit_note
+from tapescan.market.panel import Panel, build_panel
+from tapescan.market.suspect import BEFORE, find_suspects
+from tapescan.store import KnownStore, Store
+from tapescan.store.accepted import without_accepted, wrong_alone
+from tapescan.tables.definition import Table
+from tapescan.tables.registry import stored_tables
+
+__all__ = ["Held", "market_of", "market_of_store"]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What was read of a store's bars.
+
+    store, day, span, adjust : as they were asked for. asked : the store as of the day. known : as of its newest
+    session.
+    dated : symbol, newest (date of its newest bar), bars (how many it has in all), of every symbol that has a bar.
+    lives : of the symbols that another company had before, as `market.lives.LIVES`. judged : the suspect bars, also
+        those that were accepted.
+    bars(symbols) : those of the newest `QUIET_SESSIONS` sessions, of some symbols or all, in the panel's share basis,
+        sorted by symbol and session.
+    """
+
+    store: Store
+    day: dt.date | None
+    span: int | None
+    adjust: Adjustment
+    asked: KnownStore
+    known: KnownStore
+    panel: Panel
+    dated: pl.DataFrame
+    lives: pl.DataFrame
+    judged: pl.DataFrame
+    bars: Callable[[Sequence[str] | None], pl.DataFrame]
+
+
+def market_of_store(
+    store: Store, as_of: dt.date | None = None, *, span: int | None = None, adjust: Adjustment = "splits"
+) -> Market:
+    """The store's market as it was known at the close of `as_of` (its newest session when None).
+
+    span : sessions of history that the features need (`market.anchor`); None reads all there are.
+    Raises StoreError for a store without bars, and OptionError when it has none up to `as_of`.
+    """
+    if store.is_empty():
+        raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
+    asked = store.known(as_of)
+    known = asked.at_newest_session()
+    newest = known.newest_session
+    # What is judged has to have its neighbours, too; and what is a fund does not hang on what is asked for.
+    sessions = None if span is None else max(_since(known.sessions, newest, span) + BEFORE, QUIET_SESSIONS)
+    bars, lives = known.bars_and_lives(adjust=adjust, sessions=sessions)
+    panel = build_panel(bars, index=index_among(bars, newest))
+
+    def some(symbols: Sequence[str] | None) -> pl.DataFrame:
+        recent = pl.col("session") >= known.sessions.tail(QUIET_SESSIONS)[0]
+        return bars.filter(recent if symbols is None else pl.col("symbol").is_in(list(symbols)) & recent)
+
+    # All that have a bar by then, also those whose newest one is too old to have been read.
+    dated = known.newest().select("symbol", "newest", "bars")
+    judged = find_suspects(bars, known.read("splits"))
+    return market_of(Held(store, as_of, span, adjust, asked, known, panel, dated, lives, judged, some))
+
+
+def market_of(held: Held) -> Market:
+    """What a scan needs, of what was read."""
+    asked, known, panel, as_of, adjust = held.asked, held.known, held.panel, held.day, held.adjust
+    newest = date_of(panel.as_of)
+    listing, suspects = known.read("symbols"), without_accepted(known, held.judged)
+    # What is told hangs no more on what is asked for than what is a fund.
+    recent = known.sessions.tail(QUIET_SESSIONS - BEFORE)[0]
+    notes = (
+        *calendar_notes(newest, as_of),
+        *thin_notes(held.dated, newest),
+        *life_notes(held.lives.filter(pl.col("begin") >= recent)),
+        *listing_notes(listing, newest),
+        *(_misfits(held, recent, suspects) if adjust != "none" else ()),
+    )
+    versions = {table.name: known.versions[table.name] for table in stored_tables() if _is_scanned(table, known)}
+    provenance = {"store": versions, "adjust": adjust}
+    # Also those refused on a day after the newest bar, where no day was named: nobody who was given vanishes.
+    refused = asked.refused("bars")["symbol"]
+    market = join_listing(panel, _of_this_life(held), listing, refused, provenance, notes)
+    universe = _with_funds(market, held)
+    inside, through = known.splits_inside() if as_of is not None else (None, None)
+    if inside is not None and through is not None:
+        universe = universe.join(inside, on="symbol", how="left", maintain_order="left")
+        market = replace(market, notes=(*market.notes, basis_note(inside, through, newest)))
+    market = replace(
+        market,
+        universe=universe,
+        models=models_folder(held.store),
+        adjust=adjust,
+        store=held.store,
+        suspects=suspects,
+        held=held,
+    )
+    if "dividends" in known:
+        paid = dividend_rows(panel.symbols, known.read("dividends"), known.read("splits"), newest)
+        market = replace(market, dividends=paid)
+    return replace(market, fundamentals=_fundamentals(known, market)) if "facts" in known else market
+
+
+def index_among(bars: pl.DataFrame, newest: dt.date) -> MarketIndex | None:
+    """The index that a symbol among these bars is; None for none."""
+    spy = bars.filter(pl.col("symbol") == MARKET_SYMBOL)
+    session = spy["session"].to_physical().to_numpy()
+    return own_index(MARKET_SYMBOL, session, spy["close"].to_numpy(), day_number(newest))
+
+
+def _since(sessions: pl.Series, newest: dt.date, span: int) -> int:
+    """How many of the sessions lie where a history of so many begins."""
+    begin = anchor(day_number(newest), span)
+    return int((sessions.to_physical() >= begin).sum())
+
+
+def _misfits(held: Held, recent: dt.date, suspects: pl.DataFrame) -> tuple[str, ...]:
+    splits = held.known.read("splits").filter(pl.col("ex_date") >= recent)
+    if splits.is_empty():
+        return ()
+    bars = held.bars(splits["symbol"].unique().to_list())
+    return misfit_note(bars, splits, wrong_alone(held.known, suspects, splits))
+
+
+def _of_this_life(held: Held) -> pl.DataFrame:
+    """With the number of bars since a symbol began anew."""
+    if held.lives.is_empty():
+        return held.dated
+    bars = held.known.scan("bars", held.lives["symbol"].to_list()).select("symbol", "session")
+    mine = bars.join(held.lives.lazy().select("symbol", "begin"), on="symbol").filter(
+        pl.col("session") >= pl.col("begin")
+    )
+    own = mine.group_by("symbol").agg(own=pl.len().cast(pl.Int64)).collect()
+    counted = held.dated.join(own, on="symbol", how="left", maintain_order="left")
+    return counted.with_columns(bars=pl.col("own").fill_null(pl.col("bars"))).drop("own")
+
+
+def _is_scanned(table: Table, known: KnownStore) -> bool:
+    """Whether a scan's result hangs on a table; others (recorded scans) do not change it."""
+    return table.scanned and table.name in known
+
+
+def _with_funds(market: Market, held: Held) -> pl.DataFrame:
+    """The universe, in which what no listing names and what behaves as a fund is one."""
+    universe = market.universe
+    unknown = universe["symbol"].filter(universe["type"] == "unknown")
+    if unknown.is_empty():
+        return universe
+    bars = held.bars(None)
+    index = bars.filter(pl.col("symbol") == MARKET_SYMBOL).select("session", "close")
+    funds = unknown.filter(funds_among(unknown, bars, held.known.sessions, index if len(index) else None))
+    fund = pl.when((pl.col("type") == "unknown") & pl.col("symbol").is_in(funds.implode())).then(pl.lit("fund"))
+    return universe.with_columns(fund.otherwise("type").alias("type"))
+
+
+def _fundamentals(known: KnownStore, market: Market) -> pl.DataFrame | None:
+    """The statements known at the close of the day; None when there are none."""
+    # Not at the top: a store without statements does not wait for what only statements need.
+    from tapescan.fundamentals.companies import FACTS_SINCE, statement_rows
+
+    facts = known.facts(within=FACTS_SINCE)
+    if facts.is_empty():
+        return None
+    return statement_rows(market.panel, market.universe, facts, known.read("companies"), known.read("splits"))
