@@ -84,8 +84,6 @@ def newest_row(piece: tuple[Plan, Block], out: Floats) -> None:
 
 
 def _run(plan: Plan, block: Block, start: int, values: Floats) -> None:
-    """All kernel calls over one block. The loop is kept plain: it runs thousands of times a scan."""
-    columns = {name: getattr(block, name) for name in plan.inputs}
-    first = block.first
-    for kernel, names, slots, parameters in plan.calls:
-        kernel(*[columns[name] for name in names], first, start, *[values[slot] for slot in slots], *parameters)
+    """All kernel calls over one block."""
+    given = {name: getattr(block, name) for name in plan.inputs}
+    plan.table.run({**given, "first": block.first, "start": start}, values)

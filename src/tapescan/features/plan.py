@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, TypeAlias
 
+from tapescan.core.calls import Argument, Given, Row, Table
 from tapescan.core.errors import OptionError, nearest
 from tapescan.indicators import registry
 from tapescan.indicators.definition import Indicator, Number
@@ -26,10 +26,6 @@ __all__ = [
 ]
 
 
-#: A kernel, the names of its inputs, the slots of its outputs, its parameters.
-KernelCall: TypeAlias = tuple[Any, tuple[str, ...], tuple[int, ...], tuple[Number, ...]]
-
-
 @dataclass(frozen=True)
 class Step:
     """One kernel call: an indicator with its parameters bound.
@@ -41,6 +37,12 @@ class Step:
     indicator: Indicator
     values: tuple[Number, ...]
     slots: tuple[int, ...]
+
+    @property
+    def arguments(self) -> tuple[Argument, ...]:
+        """What the kernel is called with, as the kernel's contract orders it."""
+        inputs, outputs = map(Given, self.indicator.inputs), map(Row, self.slots)
+        return (*inputs, Given("first"), Given("start"), *outputs, *self.values)
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,11 @@ class Plan:
         return (self,)
 
     @cached_property
-    def calls(self) -> tuple[KernelCall, ...]:
-        """For each step its kernel, the names of its inputs, its slots and its parameters."""
-        return tuple((step.indicator.kernel, step.indicator.inputs, step.slots, step.values) for step in self.steps)
+    def table(self) -> Table:
+        """The kernel calls of all steps; the rows are the features', then scratch."""
+        return Table(
+            tuple((step.indicator.kernel, step.arguments) for step in self.steps), len(self.names) + self.scratch
+        )
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tapescan import indicators
-from tapescan.core.jit import cached_kernels, keeps_kernels
+from tapescan.core.jit import Kernel, keeps_kernels
 from tapescan.core.machine import threads
 from tapescan.core.progress import Progress
 from tapescan.features.plan import Plan
@@ -39,11 +39,9 @@ def warm_up(plan: Plan, progress: Progress | None = None) -> int:
     needed = tuple(dict.fromkeys(step.indicator.name for step in plan.steps if step.indicator.name not in _ready))
     if not needed:
         return 0
-    package = Path(indicators.__file__).parent
-    on_disk = cached_kernels(package)
-    missing = [name for name in needed if name not in on_disk]
+    missing = [name for name in needed if not _is_kept(registry[name])]
     mine, theirs = missing, list[str]()
-    if len(missing) > 8 and threads() > 1 and keeps_kernels(package):
+    if len(missing) > 8 and threads() > 1 and keeps_kernels(Path(indicators.__file__).parent):
         mine, theirs = missing[::2], missing[1::2]
     with _helper(theirs) as helped:
         for done, name in enumerate(mine):
@@ -97,6 +95,10 @@ def compile_kernels(names: Iterable[str]) -> None:
         _compile(registry[name])
 
 
+def _is_kept(one: Indicator) -> bool:
+    return not isinstance(one.kernel, Kernel) or one.kernel.is_kept()
+
+
 def _compile(one: Indicator) -> None:
-    if hasattr(one.kernel, "compile"):  # it has none with NUMBA_DISABLE_JIT
-        one.kernel.compile(one.signature)
+    if isinstance(one.kernel, Kernel):  # a plain function with NUMBA_DISABLE_JIT
+        one.kernel.compile()

@@ -42,6 +42,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from tapescan.core.jit import compile_kernel
+from tapescan.core.signatures import Signature
+
 __all__ = [
     "Indicator",
     "Number",
@@ -137,19 +140,16 @@ class Indicator:
 
     @cached_property
     def kernel(self) -> Any:
-        """The compiled function. numba is imported here, so that listing indicators does not need it."""
-        from tapescan.core.jit import compile_kernel
-
-        return compile_kernel(self.function)
+        """The compiled function."""
+        return compile_kernel(self.function, self.signature)
 
     @cached_property
-    def signature(self) -> Any:
+    def signature(self) -> Signature:
         """The one signature that the kernel is compiled for."""
-        from numba import float64, int64
-
-        block, lanes = float64[:, ::1], int64[::1]
-        numbers = tuple(float64 if isinstance(p.default, float) else int64 for p in self.parameters)
-        return (*(block,) * len(self.inputs), lanes, int64, *(block,) * len(self.outputs), *numbers)
+        inputs, outputs = "readonly float64[:, ::1]", "float64[:, ::1]"
+        numbers = tuple("float64" if isinstance(p.default, float) else "int64" for p in self.parameters)
+        lanes, start = "readonly int64[::1]", "int64"
+        return (*(inputs,) * len(self.inputs), lanes, start, *(outputs,) * len(self.outputs), *numbers)
 
 
 #: Every indicator by name, filled by the decorator as the family modules are imported.
