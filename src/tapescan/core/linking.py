@@ -6,6 +6,7 @@ What is loaded stays to the end of the process.
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import threading
 from collections.abc import Callable
@@ -158,7 +159,8 @@ def processor() -> str:
 
 def _runtime() -> bytes:
     """The object file of `RUNTIME`, kept beside the kernels."""
-    folder, name = cache_folder(Path(__file__).parent), "runtime"
+    folder = cache_folder(Path(__file__).parent)
+    name = f"runtime.{hashlib.sha256(processor().encode()).hexdigest()[:16]}"
     code = kept(folder, name)
     if code is None:
         machine = binding.Target.from_default_triple().create_target_machine(opt=2, reloc="pic", codemodel="large")

@@ -1,7 +1,7 @@
 """Have all of a plan's kernels ready before the first scan: loaded from disk, or compiled once.
 
-Compiling holds one lock inside a process, so on a machine with several cores a second process compiles
-half of what is missing and leaves it in the cache on disk.
+Compiling holds one lock inside a process, so on a machine with several cores further processes compile a share of
+what is missing and leave it in the cache on disk.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tapescan import indicators
@@ -25,6 +25,10 @@ __all__ = ["compile_beside", "compile_kernels", "warm_up"]
 
 #: What progress calls it.
 COMPILING = "compiling kernels, once"
+
+#: At most so many processes compile, each of which takes 200 MiB; for so many kernels each, as numba takes a second
+#: to start.
+MOST_PROCESSES, WORTH_A_PROCESS = 4, 4
 
 #: Kernels that this process has loaded or compiled.
 _ready: set[str] = set()
@@ -40,39 +44,43 @@ def warm_up(plan: Plan, progress: Progress | None = None) -> int:
     if not needed:
         return 0
     missing = [name for name in needed if not _is_kept(registry[name])]
-    mine, theirs = missing, list[str]()
-    if len(missing) > 8 and threads() > 1 and keeps_kernels(Path(indicators.__file__).parent):
-        mine, theirs = missing[::2], missing[1::2]
-    with _helper(theirs) as helped:
-        for done, name in enumerate(mine):
+    processes = 1
+    if keeps_kernels(Path(indicators.__file__).parent):
+        processes = max(min(threads(), MOST_PROCESSES, len(missing) // WORTH_A_PROCESS), 1)
+    with ExitStack() as helpers:
+        for number in range(1, processes):
+            helpers.enter_context(_helper(_turn(missing, number, processes)))
+        for name in _turn(missing, 0, processes):
             if progress:
-                progress(done * len(missing) // len(mine), len(missing), COMPILING)
+                progress(sum(_is_kept(registry[one]) for one in missing), len(missing), COMPILING)
             _compile(registry[name])
-        helped()
     for name in needed:
-        if name not in mine:
-            _compile(registry[name])
+        _compile(registry[name])
     if progress and missing:
         progress(len(missing), len(missing), COMPILING)
     _ready.update(needed)
     return len(missing)
 
 
+def _turn(names: list[str], number: int, processes: int) -> list[str]:
+    """The order in which one of the processes goes through all names: its own share, then the others' from their
+    ends, of which it finds on disk what they have compiled. So none is idle, and two meet at most once a share."""
+    shares = [names[(number + by) % processes :: processes] for by in range(processes)]
+    return [*shares[0], *(name for share in shares[1:] for name in reversed(share))]
+
+
 @contextmanager
-def _helper(names: list[str]) -> Iterator[Callable[[], object]]:
-    """A process that compiles these meanwhile, and what waits for its end. It does not outlive this one.
+def _helper(names: list[str]) -> Iterator[None]:
+    """A process that compiles these meanwhile. It does not outlive what it helps.
 
     One that fails is no error: what it left out compiles here.
     """
-    if not names:
-        yield lambda: None
-        return
     code = f"from tapescan.features.warm import compile_beside; compile_beside({names!r})"
     nothing = subprocess.DEVNULL
     command = [sys.executable, "-P", "-c", code]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=nothing, stderr=nothing) as helper:  # noqa: S603
         try:
-            yield helper.wait
+            yield
         finally:
             helper.kill()
 
