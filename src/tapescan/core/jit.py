@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tapescan.core.kept import cache_folder, is_kept, keep, keeps_kernels, kept
-from tapescan.core.signatures import Signature, pack, signature_of
+from tapescan.core.signatures import Layout, Signature, signature_of
 
 __all__ = ["Kernel", "cache_folder", "compile_kernel", "keeps_kernels"]
 
@@ -42,11 +42,14 @@ class Kernel:
         functools.update_wrapper(self, function)
         self._function, self._signature = function, signature
         self._loaded: dict[Signature, Any] = {}
+        self._layouts: dict[Signature, Layout] = {}
 
     def __call__(self, *arguments: Any) -> None:
         """Raises TypeError for arguments of other types than the signature's, MemoryError when there is no room."""
         signature = self._signature or signature_of(arguments)
-        slots = pack(signature, arguments)
+        if (layout := self._layouts.get(signature)) is None:
+            layout = self._layouts[signature] = Layout(signature)
+        slots = layout.pack(arguments)
         loaded = self._loaded.get(signature) or self._load(signature)
         if loaded is None:
             self._dispatcher(*arguments)

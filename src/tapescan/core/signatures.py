@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["Kind", "Signature", "Type", "flat", "kind_of", "pack", "signature_of"]
+__all__ = ["Kind", "Layout", "Signature", "Type", "flat", "kind_of", "signature_of"]
 
 #: A type's text; of a named tuple its class and the types of its fields.
 Type: TypeAlias = str | tuple[type, tuple["Type", ...]]
@@ -29,7 +29,7 @@ Signature: TypeAlias = tuple[Type, ...]
 _WRITTEN = re.compile(r"(readonly )?(\w+)(\[(?:(?::, )*)::1\])?")
 
 #: Of a number: how `struct` writes its slot, and what is taken for one.
-_NUMBERS: dict[str, tuple[str, Any]] = {
+_NUMBERS: dict[str, tuple[str, tuple[type, ...]]] = {
     "int64": ("q", (int, np.integer)),
     "float64": ("d", (float, int, np.floating, np.integer)),
     "bool": ("q", (bool, np.bool_)),
@@ -38,17 +38,19 @@ _NUMBERS: dict[str, tuple[str, Any]] = {
 
 @dataclass(frozen=True)
 class Kind:
-    """What a type's text says. dimensions : 0 for a number. pack : how `struct` writes its slots."""
+    """What a type's text says. dimensions : 0 for a number. pack : how `struct` writes its slots. numbers : what is
+    taken for a number of it."""
 
     dtype: np.dtype[Any]
     dimensions: int
     readonly: bool
     pack: str
+    numbers: Any = ()
 
     def slots(self, value: Any) -> tuple[Any, ...]:
         """The value as the slots of its kind. Raises TypeError for one of another type."""
         if not self.dimensions:
-            if not isinstance(value, _NUMBERS[self.dtype.name][1]):
+            if not isinstance(value, self.numbers):
                 raise TypeError(f"a kernel takes {self.dtype} here, not {value!r}")
             return (float(value) if self.pack == "d" else int(value),)
         return (self.address(value), *value.shape)
@@ -72,8 +74,8 @@ def kind_of(written: str) -> Kind:
     dimensions = found[3].count(":") - 1 if found and found[3] else 0
     if not found or (not dimensions and (found[1] or found[2] not in _NUMBERS)):
         raise ValueError(f"{written!r} is no type of a kernel's argument")
-    pack = "q" * (1 + dimensions) if dimensions else _NUMBERS[found[2]][0]
-    return Kind(np.dtype(found[2]), dimensions, bool(found[1]), pack)
+    pack, numbers = ("q" * (1 + dimensions), ()) if dimensions else _NUMBERS[found[2]]
+    return Kind(np.dtype(found[2]), dimensions, bool(found[1]), pack, numbers)
 
 
 def flat(signature: Signature) -> Iterator[Kind]:
@@ -105,23 +107,35 @@ def _type_of(value: Any) -> Type:
     raise TypeError(f"a kernel takes arrays and numbers, not {type(value).__name__}")
 
 
-def pack(signature: Signature, arguments: tuple[Any, ...]) -> bytes:
-    """The arguments as slots. Raises TypeError for others than the signature says."""
-    if len(signature) != len(arguments):
-        raise TypeError(f"the kernel takes {len(signature)} arguments, not {len(arguments)}")
-    return struct.pack(_layout(signature), *_slots(signature, arguments))
+class Layout:
+    """How the arguments of a signature lie in slots."""
+
+    def __init__(self, signature: Signature) -> None:
+        self.kinds = tuple(flat(signature))
+        self._takes = tuple(kind_of(one).slots if isinstance(one, str) else _Fields(one) for one in signature)
+        self._pack = struct.Struct("=" + "".join(kind.pack for kind in self.kinds)).pack
+
+    def pack(self, arguments: tuple[Any, ...]) -> bytes:
+        """The arguments as slots. Raises TypeError for others than the signature says."""
+        if len(arguments) != len(self._takes):
+            raise TypeError(f"the kernel takes {len(self._takes)} arguments, not {len(arguments)}")
+        slots: list[Any] = []
+        for take, value in zip(self._takes, arguments, strict=True):
+            slots += take(value)
+        return self._pack(*slots)
 
 
-@lru_cache(maxsize=256)
-def _layout(signature: Signature) -> str:
-    return "=" + "".join(kind.pack for kind in flat(signature))
+class _Fields:
+    """The slots of a named tuple."""
 
+    def __init__(self, written: tuple[type, Signature]) -> None:
+        self._class: Any = written[0]
+        self._takes = tuple(kind_of(one).slots if isinstance(one, str) else _Fields(one) for one in written[1])
 
-def _slots(signature: Signature, arguments: tuple[Any, ...]) -> Iterator[Any]:
-    for one, value in zip(signature, arguments, strict=True):
-        if isinstance(one, str):
-            yield from kind_of(one).slots(value)
-        elif not isinstance(value, one[0]):
-            raise TypeError(f"a kernel takes a {one[0].__name__} here, not {type(value).__name__}")
-        else:
-            yield from _slots(one[1], tuple(value))  # type: ignore[arg-type]  # a named tuple
+    def __call__(self, value: Any) -> list[Any]:
+        if not isinstance(value, self._class):
+            raise TypeError(f"a kernel takes a {self._class.__name__} here, not {type(value).__name__}")
+        slots: list[Any] = []
+        for take, field in zip(self._takes, value, strict=True):
+            slots += take(field)
+        return slots
