@@ -94,7 +94,9 @@ def same(one: ScanResult, other: ScanResult) -> bool:
     mine, theirs = one.to_dict(), other.to_dict()
     for document in (mine, theirs):
         document.pop("timings")
-    return one.frame.equals(other.frame, null_equal=True) and mine == theirs and one.frame.schema == other.frame.schema
+    return (
+        one.frame.equals(other.frame, null_equal=True) and mine == theirs and one.frame.schema == other.frame.schema
+    )
 
 
 def timed(work: Callable[[], object]) -> tuple[float, object]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tapescan.core import jit
+from tapescan.core import kept as disk
 from tests.commands import ROOT
 
 CODE = """
@@ -83,14 +83,14 @@ def test_damaged_machine_code_is_compiled_anew(
 ) -> None:
     cache, values = kept
     files = sorted(cache.rglob("*.code"))
-    assert len(files) == 2
+    assert [path.name.rsplit(".", 2)[0] for path in files] == ["runtime", "averages.sma", "oscillators.rsi"]
     before = {path: path.read_bytes() for path in files}
     try:
         for path in files:
             damage(path)
         assert run(cache)[1:] == values
-        leftovers = {path.name for path in files[0].parent.iterdir()} - {path.name for path in files}
-        assert leftovers == {jit.TAG}
+        leftovers = {path.name for file in files for path in file.parent.iterdir()} - {path.name for path in files}
+        assert leftovers == {disk.TAG}
     finally:
         for path, content in before.items():
             if path.is_dir():
@@ -108,16 +108,33 @@ def test_what_was_damaged_is_kept_again(kept: tuple[Path, list[str]]) -> None:
     assert all(path.stat().st_size > 1000 for path in cache.rglob("*.code"))
 
 
+def test_machine_code_under_another_kernels_name_is_not_believed(kept: tuple[Path, list[str]]) -> None:
+    cache, values = kept
+    one, other = (next(cache.rglob(name)) for name in ("averages.sma.*", "oscillators.rsi.*"))
+    other.write_bytes(one.read_bytes())
+    assert run(cache)[1:] == values
+    assert other.read_bytes() != one.read_bytes()
+
+
+def test_sealed_nonsense_is_compiled_anew(kept: tuple[Path, list[str]]) -> None:
+    """As a linker of another release may find a file: sound, and not to be linked."""
+    cache, values = kept
+    for path in cache.rglob("*.code"):
+        path.unlink()
+        disk.keep(path.parent, path.name.removesuffix(".code"), b"no object file")
+    assert run(cache)[1:] == values
+
+
 def test_a_full_disk_costs_time_alone(tmp_path: Path, kept: tuple[Path, list[str]]) -> None:
     limits = """
 import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))
 """
     assert run(tmp_path / "cache", limits + CODE)[1:] == kept[1]
     assert not list((tmp_path / "cache").rglob("*.code"))
     folders = [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
-    assert [path.name for path in folders[0].iterdir()] == [jit.TAG]
+    assert [path.name for folder in folders for path in folder.iterdir()] == [disk.TAG] * 2
 
 
 def test_a_cache_that_cannot_be_leaves_nothing_behind(tmp_path: Path, kept: tuple[Path, list[str]]) -> None:
@@ -134,15 +151,15 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     place = tmp_path / "package"
     place.mkdir()
     (place / "one.py").write_text("x = 1")
-    jit.cache_folder.cache_clear()
+    disk.cache_folder.cache_clear()
     yield place
-    jit.cache_folder.cache_clear()
+    disk.cache_folder.cache_clear()
 
 
 def test_the_folder_is_for_its_owner_alone(package: Path) -> None:
     mask = os.umask(0)
     try:
-        folder = jit.cache_folder(package)
+        folder = disk.cache_folder(package)
     finally:
         os.umask(mask)
     assert folder is not None
@@ -151,18 +168,18 @@ def test_the_folder_is_for_its_owner_alone(package: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o777, 0o770, 0o707, 0o720])
 def test_a_folder_in_which_others_may_write_is_emptied(package: Path, mode: int) -> None:
-    folder = jit.cache_folder(package)
+    folder = disk.cache_folder(package)
     assert folder is not None
     (folder / "sma.evil.code").write_bytes(b"theirs")
     folder.chmod(mode)
-    jit.cache_folder.cache_clear()
-    assert jit.cache_folder(package) == folder
+    disk.cache_folder.cache_clear()
+    assert disk.cache_folder(package) == folder
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert [path.name for path in folder.iterdir()] == [jit.TAG]
+    assert [path.name for path in folder.iterdir()] == [disk.TAG]
 
 
 def test_a_folder_of_another_user_or_a_link_is_not_used(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = jit.cache_folder(package)
+    folder = disk.cache_folder(package)
     assert folder is not None
     (folder / "sma.evil.code").write_bytes(b"theirs")
     owner = os.geteuid()
@@ -170,10 +187,9 @@ def test_a_folder_of_another_user_or_a_link_is_not_used(package: Path, monkeypat
         os.chown(folder, 12345, 12345)
     else:
         monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
-    jit.cache_folder.cache_clear()
-    assert jit.cache_folder(package) is None
-    assert jit.cached_kernels(package) == set()
-    assert not jit.keeps_kernels(package)
+    disk.cache_folder.cache_clear()
+    assert disk.cache_folder(package) is None
+    assert not disk.keeps_kernels(package)
     assert (folder / "sma.evil.code").exists()
     monkeypatch.undo()
     monkeypatch.setenv("TAPESCAN_CACHE", str(folder.parent))
@@ -181,18 +197,18 @@ def test_a_folder_of_another_user_or_a_link_is_not_used(package: Path, monkeypat
         os.chown(folder, 0, 0)
     moved = folder.rename(folder.with_name("elsewhere"))
     folder.symlink_to(moved)
-    jit.cache_folder.cache_clear()
-    assert jit.cache_folder(package) is None
+    disk.cache_folder.cache_clear()
+    assert disk.cache_folder(package) is None
 
 
 def test_only_old_folders_with_our_mark_are_swept(package: Path) -> None:
-    newest = jit.cache_folder(package)
+    newest = disk.cache_folder(package)
     assert newest is not None
     base = newest.parent
     ours = [base / f"kernels-package-{number:016x}" for number in range(6)]
     for age, folder in enumerate(ours):
         folder.mkdir()
-        (folder / jit.TAG).write_text(jit.SAID)
+        (folder / disk.TAG).write_text(disk.SAID)
         os.utime(folder, (1000 + age, 1000 + age))
     theirs = [
         base / name for name in ("kernels-package-mine", "kernels-package-0123456789abcdef", "kernels-linux", "x")
@@ -201,8 +217,8 @@ def test_only_old_folders_with_our_mark_are_swept(package: Path) -> None:
         folder.mkdir()
         (folder / "precious").write_text("keep")
     (base / f"kernels-package-{99:016x}").mkdir()
-    jit.cache_folder.cache_clear()
-    assert jit.cache_folder(package) == newest
+    disk.cache_folder.cache_clear()
+    assert disk.cache_folder(package) == newest
     assert [folder.exists() for folder in ours] == [False] * 3 + [True] * 3
     assert all((folder / "precious").exists() for folder in theirs)
 

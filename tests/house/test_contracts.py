@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = "Imports point one way; a new package has to be placed"
 NETWORK = "Only network/ touches the network"
 LEARNERS = "Only the learner of its name knows XGBoost, and only judging what validates"
-NUMBA = "Only core/jit.py and a definition's signature know numba"
+NUMBA = "Only core/compiling.py knows numba, and it and core/linking.py llvmlite"
 DELTA = "Only the store knows Delta Lake"
 CALENDAR = "Only the calendar knows exchange_calendars"
 CONSOLE = "Only the command line knows typer and rich"
@@ -63,6 +63,7 @@ PLANTS = {
     "a vendor in a kernel's file": Plant(
         "indicators/momentum.py", "from tapescan.vendors.seam import Call", "tapescan.vendors.seam", LAYERS
     ),
+    "llvmlite in features": Plant("features/planted.py", "import llvmlite", "llvmlite", NUMBA),
     "numba in scan": Plant("scan/planted.py", "import numba", "numba", NUMBA),
     "deltalake in sync": Plant("sync/planted.py", "import deltalake", "deltalake", DELTA),
     "typer in the front door": Plant("api/stores.py", "import typer", "typer", CONSOLE),

@@ -135,9 +135,9 @@ def _bring(job: _Job, out: Floats) -> None:
     stay = None if stepped is None or stepped.all() else np.flatnonzero(~stepped)
     for span, block, begin in zip(plan.spans, cuts, begins, strict=True):
         calls = plan.calls[span]
-        size = sum(call[2] for call in calls)
+        size = calls.state
         if begin is not None:
-            mine = [*dict.fromkeys(slot for call in calls for slot in call[3] if slot >= 0), *range(at, at + size)]
+            mine = [*calls.slots, *range(at, at + size)]
             where = None if stay is None or begin == 0 else np.ix_(mine, stay)
             kept = None if where is None else out[where]
             state = np.ascontiguousarray(out[at : at + size])
@@ -153,7 +153,7 @@ def _measure(piece: tuple[Plan, Cuts], out: Floats) -> None:
     plan, cuts = piece
     values = out[: len(plan.names) + plan.scratch, None]
     for span, block in zip(plan.spans, cuts, strict=True):
-        run([call for call in plan.calls[span] if "market" in call[1]], block, block.rows - 1, values)
+        run(plan.calls[span].measured, block, block.rows - 1, values)
 
 
 def _chosen(panel: Panel, places: Ints) -> Block:

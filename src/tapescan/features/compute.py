@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -18,7 +18,7 @@ from tapescan.core.typing import Floats
 from tapescan.engine.seam import Engine
 from tapescan.engine.threads import Threads
 from tapescan.features.parts import parts, whole
-from tapescan.features.plan import KernelCall, Plan
+from tapescan.features.plan import Calls, Plan
 from tapescan.market.panel import Block, Panel
 
 __all__ = ["Cuts", "Features", "cuts_of", "latest", "newest_row", "newest_rows", "replay"]
@@ -100,47 +100,39 @@ def replay(panel: Panel, plan: Plan, start: int = 0) -> Iterator[tuple[Block, Fl
 
 
 def run(
-    calls: Sequence[KernelCall],
+    calls: Calls,
     block: Block,
     start: int,
     values: Floats,
     states: Floats | None = None,
     begin: int = 0,
 ) -> None:
-    """Kernel calls over one block, of which they write the rows from `start` on. The loop is kept plain: it runs
-    thousands of times a scan.
+    """Make calls over one block, of which they write the rows from `start` on.
 
-    states : what recursions were after the row before `begin`, and are after the last, one call after the other; None
+    states : what recursions were after the row before `begin`, and are after the last, ``(calls.state, lanes)``; None
     for what nobody carries on.
     """
-    first, at = block.first, 0
-    if states is None:
-        states = np.empty((sum(size for _, _, size, _, _ in calls), block.lanes))
-    for kernel, inputs, size, slots, parameters in calls:
-        columns = [getattr(block, name) for name in inputs]
-        outputs = [values[slot] for slot in slots]
-        if size:
-            kernel(*columns, first, begin, start, states[at : at + size], *outputs, *parameters)
-            at += size
-        else:
-            kernel(*columns, first, start, *outputs, *parameters)
+    given: dict[Any, Any] = {name: getattr(block, name) for name in calls.inputs}
+    given |= {"first": block.first, "start": start, "begin": begin}
+    if calls.state:
+        kept = np.empty((calls.state, block.lanes)) if states is None else states
+        given |= {call: kept[lo:hi] for call, lo, hi in calls.states}
+    calls.table.run(given, values)
 
 
 # --- all sessions ---------------------------------------------------------------------------------------------
 
 
-def _replay(calls: Sequence[KernelCall], block: Block, span: int, start: int, values: Floats) -> None:
+def _replay(calls: Calls, block: Block, span: int, start: int, values: Floats) -> None:
     """The calls of one span, of all rows of a block from `start` on."""
-    windows = [call for call in calls if not call[2]]
-    if windows and whole(block, span):
-        run(windows, block, start, values)
-        calls = [call for call in calls if call[2]]
-    slots = [slot for call in calls for slot in call[3]]
-    if not slots:
+    if calls.windows.steps and whole(block, span):
+        run(calls.windows, block, start, values)
+        calls = calls.recursions
+    if not calls.steps:
         return
-    some = list(parts(block, span, start))
+    slots, some = calls.slots, list(parts(block, span, start))
     if any(part.mine is not None for part in some):
-        values[slots] = np.nan
+        values[list(slots)] = np.nan
     for part in some:
         into = values[:, part.start - start : part.end - start]
         if part.mine is None:

@@ -10,14 +10,16 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, TypeAlias
+from itertools import accumulate
 
+from tapescan.core.calls import Argument, Given, Row, Table
 from tapescan.core.errors import OptionError, nearest
 from tapescan.indicators import registry
 from tapescan.indicators.definition import GAPS, Indicator, Number
 from tapescan.market.anchor import LONGEST_QUARTER, SPANS, span_of
 
 __all__ = [
+    "Calls",
     "Plan",
     "Step",
     "default_features",
@@ -26,11 +28,6 @@ __all__ = [
     "parse_feature",
     "plan_features",
 ]
-
-
-#: A kernel, the names of its inputs, the numbers of its state (0 for a window), the slots of its outputs, its
-#: parameters.
-KernelCall: TypeAlias = tuple[Any, tuple[str, ...], int, tuple[int, ...], tuple[Number, ...]]
 
 
 @dataclass(frozen=True)
@@ -60,6 +57,69 @@ class Step:
     def state(self) -> int:
         """Numbers a lane that it carries from bar to bar; 0 for a window."""
         return self.indicator.state(*self.values)
+
+    @property
+    def call(self) -> tuple[str, tuple[Number, ...]]:
+        """Its name among a plan's."""
+        return self.indicator.name, self.values
+
+    @property
+    def arguments(self) -> tuple[Argument, ...]:
+        """What the kernel is called with, as the kernel's contract orders it."""
+        inputs, outputs = map(Given, self.indicator.inputs), map(Row, self.slots)
+        carried = (Given("begin"), Given("start"), Given(self.call)) if self.state else (Given("start"),)
+        return (*inputs, Given("first"), *carried, *outputs, *self.values)
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Some steps of one span.
+
+    rows : of the values that their slots are places in.
+    """
+
+    steps: tuple[Step, ...]
+    rows: int
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns of the panel that they read."""
+        return tuple(dict.fromkeys(name for step in self.steps for name in step.indicator.inputs))
+
+    @cached_property
+    def slots(self) -> tuple[int, ...]:
+        """Of the outputs that are asked for."""
+        return tuple(slot for step in self.steps for slot in step.slots if slot >= 0)
+
+    @cached_property
+    def states(self) -> tuple[tuple[tuple[str, tuple[Number, ...]], int, int], ...]:
+        """The recursions' calls, and where the state of each lies among all of them."""
+        ends = list(accumulate(step.state for step in self.steps))
+        places = zip(self.steps, (0, *ends), ends, strict=False)
+        return tuple((step.call, begin, end) for step, begin, end in places if step.state)
+
+    @cached_property
+    def state(self) -> int:
+        """Numbers a lane that they carry from bar to bar."""
+        return sum(step.state for step in self.steps)
+
+    @cached_property
+    def table(self) -> Table:
+        """Their kernel calls."""
+        return Table(tuple((step.indicator.kernel, step.arguments) for step in self.steps), self.rows)
+
+    @cached_property
+    def windows(self) -> Calls:
+        return Calls(tuple(step for step in self.steps if not step.state), self.rows)
+
+    @cached_property
+    def recursions(self) -> Calls:
+        return Calls(tuple(step for step in self.steps if step.state), self.rows)
+
+    @cached_property
+    def measured(self) -> Calls:
+        """Those that read the market index."""
+        return Calls(tuple(step for step in self.steps if "market" in step.indicator.inputs), self.rows)
 
 
 @dataclass(frozen=True)
@@ -110,23 +170,15 @@ class Plan:
         return max((step.rows for step in self.steps), default=1)
 
     @cached_property
-    def calls(self) -> Mapping[int, tuple[KernelCall, ...]]:
-        """By span, for each step its kernel, the names of its inputs, its state, its slots and its parameters."""
-        found: dict[int, list[KernelCall]] = {span: [] for span in self.spans}
-        for step in self.steps:
-            one = step.indicator
-            found[step.span].append((one.kernel, one.inputs, step.state, step.slots, step.values))
-        return {span: tuple(calls) for span, calls in found.items()}
+    def calls(self) -> Mapping[int, Calls]:
+        """Its steps by span."""
+        rows = len(self.names) + self.scratch
+        return {span: Calls(tuple(step for step in self.steps if step.span == span), rows) for span in self.spans}
 
     @cached_property
     def state(self) -> int:
         """Numbers a lane that all of its steps carry from bar to bar."""
         return sum(step.state for step in self.steps)
-
-    @cached_property
-    def inputs(self) -> tuple[str, ...]:
-        """The columns of the panel that the steps read."""
-        return tuple(dict.fromkeys(name for step in self.steps for name in step.indicator.inputs))
 
     @cached_property
     def scratch(self) -> int:

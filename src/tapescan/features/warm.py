@@ -1,7 +1,7 @@
 """Have all of a plan's kernels ready before the first scan: loaded from disk, or compiled once.
 
-Compiling holds one lock inside a process, so on a machine with several cores a second process compiles
-half of what is missing and leaves it in the cache on disk.
+Compiling holds one lock inside a process, so on a machine with several cores further processes compile a share of
+what is missing and leave it in the cache on disk.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tapescan import indicators
-from tapescan.core.jit import cached_kernels, keeps_kernels
+from tapescan.core.jit import Kernel, keeps_kernels
 from tapescan.core.machine import threads
 from tapescan.core.progress import Progress
 from tapescan.features.plan import Plan
@@ -25,6 +25,10 @@ __all__ = ["compile_beside", "compile_kernels", "warm_up"]
 
 #: What progress calls it.
 COMPILING = "compiling kernels, once"
+
+#: At most so many processes compile, each of which takes 200 MiB; for so many kernels each, as numba takes a second
+#: to start.
+MOST_PROCESSES, WORTH_A_PROCESS = 4, 4
 
 #: Kernels that this process has loaded or compiled.
 _ready: set[str] = set()
@@ -39,42 +43,44 @@ def warm_up(plan: Plan, progress: Progress | None = None) -> int:
     needed = tuple(dict.fromkeys(step.indicator.name for step in plan.steps if step.indicator.name not in _ready))
     if not needed:
         return 0
-    package = Path(indicators.__file__).parent
-    on_disk = cached_kernels(package)
-    missing = [name for name in needed if name not in on_disk]
-    mine, theirs = missing, list[str]()
-    if len(missing) > 8 and threads() > 1 and keeps_kernels(package):
-        mine, theirs = missing[::2], missing[1::2]
-    with _helper(theirs) as helped:
-        for done, name in enumerate(mine):
+    missing = [name for name in needed if not _is_kept(registry[name])]
+    processes = 1
+    if keeps_kernels(Path(indicators.__file__).parent):
+        processes = max(min(threads(), MOST_PROCESSES, len(missing) // WORTH_A_PROCESS), 1)
+    with ExitStack() as helpers:
+        for number in range(1, processes):
+            helpers.enter_context(_helper(_turn(missing, number, processes)))
+        for name in _turn(missing, 0, processes):
             if progress:
-                progress(done * len(missing) // len(mine), len(missing), COMPILING)
+                progress(sum(_is_kept(registry[one]) for one in missing), len(missing), COMPILING)
             _compile(registry[name])
-        helped()
     for name in needed:
-        if name not in mine:
-            _compile(registry[name])
+        _compile(registry[name])
     if progress and missing:
         progress(len(missing), len(missing), COMPILING)
     _ready.update(needed)
     return len(missing)
 
 
+def _turn(names: list[str], number: int, processes: int) -> list[str]:
+    """The order in which one of the processes goes through all names: its own share, then the others' from their
+    ends, of which it finds on disk what they have compiled. So none is idle, and two meet at most once a share."""
+    shares = [names[(number + by) % processes :: processes] for by in range(processes)]
+    return [*shares[0], *(name for share in shares[1:] for name in reversed(share))]
+
+
 @contextmanager
-def _helper(names: list[str]) -> Iterator[Callable[[], object]]:
-    """A process that compiles these meanwhile, and what waits for its end. It does not outlive this one.
+def _helper(names: list[str]) -> Iterator[None]:
+    """A process that compiles these meanwhile. It does not outlive what it helps.
 
     One that fails is no error: what it left out compiles here.
     """
-    if not names:
-        yield lambda: None
-        return
     code = f"from tapescan.features.warm import compile_beside; compile_beside({names!r})"
     nothing = subprocess.DEVNULL
     command = [sys.executable, "-P", "-c", code]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=nothing, stderr=nothing) as helper:  # noqa: S603
         try:
-            yield helper.wait
+            yield
         finally:
             helper.kill()
 
@@ -97,6 +103,10 @@ def compile_kernels(names: Iterable[str]) -> None:
         _compile(registry[name])
 
 
+def _is_kept(one: Indicator) -> bool:
+    return not isinstance(one.kernel, Kernel) or one.kernel.is_kept()
+
+
 def _compile(one: Indicator) -> None:
-    if hasattr(one.kernel, "compile"):  # it has none with NUMBA_DISABLE_JIT
-        one.kernel.compile(one.signature)
+    if isinstance(one.kernel, Kernel):  # a plain function with NUMBA_DISABLE_JIT
+        one.kernel.compile()

@@ -13,8 +13,8 @@ __all__ = ["Indicator", "Output", "Parameter", "indicator", "registry"]
 #: The order of the registry, and so of every listing and of a result's columns; files that are not named here follow
 #: by name.
 _ORDER = (
-    "price", "extremes", "returns", "averages", "trend", "regression", "momentum", "oscillators", "volatility",
-    "bands", "volume", "statistics",
+    "price", "extremes", "returns", "averages", "trend", "regression", "convergence", "momentum", "oscillators",
+    "volatility", "bands", "accumulation", "volume", "statistics",
 )  # fmt: skip
 _NO_FAMILIES = {"definition", "reference"}
 

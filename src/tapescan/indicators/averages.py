@@ -58,10 +58,13 @@ def sma(close, first, start, out, period):
 def ema(close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     alpha = 2.0 / (period + 1)
-    if begin == 0:
-        state[:] = 0.0
-    mean, total = state[0].copy(), state[1].copy()
-    latest = first.max()
+    mean, total = np.zeros(lanes), np.zeros(lanes)
+    if begin > 0:
+        for j in range(lanes):
+            mean[j], total[j] = state[0, j], state[1, j]
+    latest = 0
+    for j in range(lanes):
+        latest = max(latest, first[j])
     for t in range(begin, rows):
         for j in range(lanes):
             mean[j] = (close[t, j] - mean[j]) * alpha + mean[j]
@@ -73,7 +76,8 @@ def ema(close, first, begin, start, state, out, period):
         if t >= start:
             for j in range(lanes):
                 out[t - start, j] = mean[j] if t - first[j] >= period - 1 else np.nan
-    state[0], state[1] = mean, total
+    for j in range(lanes):
+        state[0, j], state[1, j] = mean[j], total[j]
 
 
 @indicator(
@@ -94,10 +98,13 @@ def ema(close, first, begin, start, state, out, period):
 def rma(close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     alpha = 1.0 / period
-    if begin == 0:
-        state[:] = 0.0
-    mean, total = state[0].copy(), state[1].copy()
-    latest = first.max()
+    mean, total = np.zeros(lanes), np.zeros(lanes)
+    if begin > 0:
+        for j in range(lanes):
+            mean[j], total[j] = state[0, j], state[1, j]
+    latest = 0
+    for j in range(lanes):
+        latest = max(latest, first[j])
     for t in range(begin, rows):
         for j in range(lanes):
             mean[j] = (close[t, j] - mean[j]) * alpha + mean[j]
@@ -109,7 +116,8 @@ def rma(close, first, begin, start, state, out, period):
         if t >= start:
             for j in range(lanes):
                 out[t - start, j] = mean[j] if t - first[j] >= period - 1 else np.nan
-    state[0], state[1] = mean, total
+    for j in range(lanes):
+        state[0, j], state[1, j] = mean[j], total[j]
 
 
 @indicator(
@@ -154,10 +162,13 @@ def wma(close, first, start, out, period):
 def dema(close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     alpha = 2.0 / (period + 1)
-    if begin == 0:
-        state[:] = 0.0
-    one, two, one_sum, two_sum = state[0].copy(), state[1].copy(), state[2].copy(), state[3].copy()
-    latest = first.max()
+    one, two, one_sum, two_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    if begin > 0:
+        for j in range(lanes):
+            one[j], two[j], one_sum[j], two_sum[j] = state[0, j], state[1, j], state[2, j], state[3, j]
+    latest = 0
+    for j in range(lanes):
+        latest = max(latest, first[j])
     for t in range(begin, rows):
         for j in range(lanes):
             one[j] = (close[t, j] - one[j]) * alpha + one[j]
@@ -172,7 +183,8 @@ def dema(close, first, begin, start, state, out, period):
         if t >= start:
             for j in range(lanes):
                 out[t - start, j] = 2.0 * one[j] - two[j] if t - first[j] >= 2 * period - 2 else np.nan
-    state[0], state[1], state[2], state[3] = one, two, one_sum, two_sum
+    for j in range(lanes):
+        state[0, j], state[1, j], state[2, j], state[3, j] = one[j], two[j], one_sum[j], two_sum[j]
 
 
 @indicator(
@@ -191,11 +203,15 @@ def dema(close, first, begin, start, state, out, period):
 def tema(close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     alpha = 2.0 / (period + 1)
-    if begin == 0:
-        state[:] = 0.0
-    one, two, three = state[0].copy(), state[1].copy(), state[2].copy()
-    one_sum, two_sum, three_sum = state[3].copy(), state[4].copy(), state[5].copy()
-    latest = first.max()
+    one, two, three, one_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    two_sum, three_sum = np.zeros(lanes), np.zeros(lanes)
+    if begin > 0:
+        for j in range(lanes):
+            one[j], two[j], three[j], one_sum[j] = state[0, j], state[1, j], state[2, j], state[3, j]
+            two_sum[j], three_sum[j] = state[4, j], state[5, j]
+    latest = 0
+    for j in range(lanes):
+        latest = max(latest, first[j])
     for t in range(begin, rows):
         for j in range(lanes):
             one[j] = (close[t, j] - one[j]) * alpha + one[j]
@@ -214,8 +230,9 @@ def tema(close, first, begin, start, state, out, period):
             for j in range(lanes):
                 value = three[j] + 3.0 * (one[j] - two[j])
                 out[t - start, j] = value if t - first[j] >= 3 * period - 3 else np.nan
-    state[0], state[1], state[2] = one, two, three
-    state[3], state[4], state[5] = one_sum, two_sum, three_sum
+    for j in range(lanes):
+        state[0, j], state[1, j], state[2, j] = one[j], two[j], three[j]
+        state[3, j], state[4, j], state[5, j] = one_sum[j], two_sum[j], three_sum[j]
 
 
 @indicator(
@@ -237,9 +254,10 @@ def kama(close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     slow = 2.0 / 31.0
     span = 2.0 / 3.0 - slow
-    if begin == 0:
-        state[:] = 0.0
-    mean, path = state[0].copy(), state[1].copy()
+    mean, path = np.zeros(lanes), np.zeros(lanes)
+    if begin > 0:
+        for j in range(lanes):
+            mean[j], path[j] = state[0, j], state[1, j]
     for t in range(max(begin, 1), rows):
         oldest = t - period
         if oldest >= 1:
@@ -260,7 +278,8 @@ def kama(close, first, begin, start, state, out, period):
                 out[t - start, j] = mean[j] if t - first[j] >= period else np.nan
     if start == 0:
         out[0] = np.nan
-    state[0], state[1] = mean, path
+    for j in range(lanes):
+        state[0, j], state[1, j] = mean[j], path[j]
 
 
 @indicator(

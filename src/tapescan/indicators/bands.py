@@ -75,10 +75,13 @@ def keltner(
     ready = max(period - 1, atr_period)
     alpha = 2.0 / (period + 1)
     share = 1.0 / atr_period
-    if begin == 0:
-        state[:] = 0.0
-    middle, average = state[0].copy(), state[1].copy()
-    seeded = first.max() + ready
+    middle, average = np.zeros(lanes), np.zeros(lanes)
+    if begin > 0:
+        for j in range(lanes):
+            middle[j], average[j] = state[0, j], state[1, j]
+    seeded = 0
+    for j in range(lanes):
+        seeded = max(seeded, first[j] + ready)
     for t in range(begin, rows):
         if t > seeded:
             for j in range(lanes):
@@ -104,7 +107,8 @@ def keltner(
                 out_upper[t - start, j] = middle[j] + reach if valued else np.nan
                 out_middle[t - start, j] = middle[j] if valued else np.nan
                 out_lower[t - start, j] = middle[j] - reach if valued else np.nan
-    state[0], state[1] = middle, average
+    for j in range(lanes):
+        state[0, j], state[1, j] = middle[j], average[j]
 
 
 @indicator(

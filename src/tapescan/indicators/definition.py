@@ -50,6 +50,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from tapescan.core.jit import compile_kernel
+from tapescan.core.signatures import Signature
 from tapescan.market.anchor import SPANS
 
 __all__ = [
@@ -167,20 +169,17 @@ class Indicator:
 
     @cached_property
     def kernel(self) -> Any:
-        """The compiled function. numba is imported here, so that listing indicators does not need it."""
-        from tapescan.core.jit import compile_kernel
-
-        return compile_kernel(self.function)
+        """The compiled function."""
+        return compile_kernel(self.function, self.signature)
 
     @cached_property
-    def signature(self) -> Any:
+    def signature(self) -> Signature:
         """The one signature that the kernel is compiled for."""
-        from numba import float64, int64
-
-        block, lanes = float64[:, ::1], int64[::1]
-        numbers = tuple(float64 if isinstance(p.default, float) else int64 for p in self.parameters)
-        carried = (int64, int64, block) if self.recursive else (int64,)
-        return (*(block,) * len(self.inputs), lanes, *carried, *(block,) * len(self.outputs), *numbers)
+        inputs, outputs = "readonly float64[:, ::1]", "float64[:, ::1]"
+        numbers = tuple("float64" if isinstance(p.default, float) else "int64" for p in self.parameters)
+        carried = ("int64", "int64", outputs) if self.recursive else ("int64",)
+        lanes = "readonly int64[::1]"
+        return (*(inputs,) * len(self.inputs), lanes, *carried, *(outputs,) * len(self.outputs), *numbers)
 
 
 #: Every indicator by name, filled by the decorator as the family modules are imported.

@@ -8,140 +8,6 @@ import numpy as np
 
 from tapescan.indicators.definition import Output, Period, exponential, indicator, wilder
 
-APPEL = "Gerald Appel, Technical Analysis: Power Tools for Active Investors, 2005"
-
-
-@indicator(
-    title="Moving average convergence divergence",
-    group="momentum",
-    inputs=("close",),
-    parameters=(Period(12, "fast"), Period(26, "slow"), Period(9, "signal")),
-    outputs=(Output("", "price"), Output("signal", "price"), Output("histogram", "price")),
-    lookback=lambda fast, slow, signal: max(fast, slow) + signal - 2,
-    memory=lambda fast, slow, signal: exponential(max(fast, slow)) + exponential(signal),
-    state=lambda *_: 6,
-    formula="ema(close, fast) - ema(close, slow); signal: its ema; histogram: the line less its signal",
-    reference=APPEL,
-    talib="MACD(close, fast, slow, signal)",
-    note="Both averages are seeded on the same bar, the last of the first slow bars; no line without its signal",
-)
-def macd(close, first, begin, start, state, out, out_signal, out_histogram, fast, slow, signal):
-    rows, lanes = close.shape
-    short, long = min(fast, slow), max(fast, slow)
-    whole = long + signal - 1
-    short_alpha, long_alpha, signal_alpha = 2.0 / (short + 1), 2.0 / (long + 1), 2.0 / (signal + 1)
-    if begin == 0:
-        state[:] = 0.0
-    quick, steady, smooth = state[0].copy(), state[1].copy(), state[2].copy()
-    short_sum, long_sum, signal_sum = state[3].copy(), state[4].copy(), state[5].copy()
-    earliest, latest = first.min(), first.max()
-    for t in range(begin, rows):
-        if t - earliest >= long:
-            for j in range(lanes):
-                q = (close[t, j] - quick[j]) * short_alpha + quick[j]
-                s = (close[t, j] - steady[j]) * long_alpha + steady[j]
-                smooth[j] = (q - s - smooth[j]) * signal_alpha + smooth[j]
-                quick[j], steady[j] = q, s
-        if t - latest < long:
-            for j in range(lanes):
-                n = t - first[j]
-                long_sum[j] += close[t, j] if 0 <= n < long else 0.0
-                short_sum[j] += close[t, j] if long - short <= n < long else 0.0
-        if t - earliest >= long - 1 and t - latest < whole:
-            for j in range(lanes):
-                n = t - first[j]
-                quick[j] = short_sum[j] / short if n < long else quick[j]
-                steady[j] = long_sum[j] / long if n < long else steady[j]
-                signal_sum[j] += quick[j] - steady[j] if long - 1 <= n < whole else 0.0
-                smooth[j] = signal_sum[j] / signal if n < whole else smooth[j]
-        if t >= start:
-            for j in range(lanes):
-                line = quick[j] - steady[j] if t - first[j] >= whole - 1 else np.nan
-                out[t - start, j] = line
-                out_signal[t - start, j] = smooth[j] if t - first[j] >= whole - 1 else np.nan
-                out_histogram[t - start, j] = line - smooth[j]
-    state[0], state[1], state[2] = quick, steady, smooth
-    state[3], state[4], state[5] = short_sum, long_sum, signal_sum
-
-
-@indicator(
-    title="Percentage price oscillator",
-    group="momentum",
-    inputs=("close",),
-    parameters=(Period(12, "fast"), Period(26, "slow")),
-    outputs=(Output("", "percent"),),
-    lookback=lambda fast, slow: max(fast, slow) - 1,
-    memory=lambda fast, slow: exponential(max(fast, slow)),
-    state=lambda *_: 4,
-    formula="100 * (ema(close, fast) - ema(close, slow)) / ema(close, slow)",
-    reference=APPEL,
-    talib="PPO(close, fast, slow, matype=1)",
-    note="Exponential averages, as is usual; older TA-Lib takes simple ones unless told otherwise (matype=1)",
-)
-def ppo(close, first, begin, start, state, out, fast, slow):
-    rows, lanes = close.shape
-    short, long = min(fast, slow), max(fast, slow)
-    short_alpha, long_alpha = 2.0 / (short + 1), 2.0 / (long + 1)
-    if begin == 0:
-        state[:] = 0.0
-    quick, steady, short_sum, long_sum = state[0].copy(), state[1].copy(), state[2].copy(), state[3].copy()
-    latest = first.max()
-    for t in range(begin, rows):
-        for j in range(lanes):
-            quick[j] = (close[t, j] - quick[j]) * short_alpha + quick[j]
-            steady[j] = (close[t, j] - steady[j]) * long_alpha + steady[j]
-        if t - latest < long:
-            for j in range(lanes):
-                n = t - first[j]
-                short_sum[j] += close[t, j] if 0 <= n < short else 0.0
-                long_sum[j] += close[t, j] if 0 <= n < long else 0.0
-                quick[j] = short_sum[j] / short if n < short else quick[j]
-                steady[j] = long_sum[j] / long if n < long else steady[j]
-        if t >= start:
-            for j in range(lanes):
-                out[t - start, j] = (quick[j] - steady[j]) / steady[j] * 100.0 if t - first[j] >= long - 1 else np.nan
-    state[0], state[1], state[2], state[3] = quick, steady, short_sum, long_sum
-
-
-@indicator(
-    title="Absolute price oscillator",
-    group="momentum",
-    inputs=("close",),
-    parameters=(Period(12, "fast"), Period(26, "slow")),
-    outputs=(Output("", "price"),),
-    lookback=lambda fast, slow: max(fast, slow) - 1,
-    memory=lambda fast, slow: exponential(max(fast, slow)),
-    state=lambda *_: 4,
-    formula="ema(close, fast) - ema(close, slow)",
-    reference=APPEL,
-    talib="APO(close, fast, slow, matype=1)",
-    note="The MACD line, but each average is seeded with its own first bars; exponential averages, as is usual; "
-    "older TA-Lib takes simple ones unless told otherwise (matype=1)",
-)
-def apo(close, first, begin, start, state, out, fast, slow):
-    rows, lanes = close.shape
-    short, long = min(fast, slow), max(fast, slow)
-    short_alpha, long_alpha = 2.0 / (short + 1), 2.0 / (long + 1)
-    if begin == 0:
-        state[:] = 0.0
-    quick, steady, short_sum, long_sum = state[0].copy(), state[1].copy(), state[2].copy(), state[3].copy()
-    latest = first.max()
-    for t in range(begin, rows):
-        for j in range(lanes):
-            quick[j] = (close[t, j] - quick[j]) * short_alpha + quick[j]
-            steady[j] = (close[t, j] - steady[j]) * long_alpha + steady[j]
-        if t - latest < long:
-            for j in range(lanes):
-                n = t - first[j]
-                short_sum[j] += close[t, j] if 0 <= n < short else 0.0
-                long_sum[j] += close[t, j] if 0 <= n < long else 0.0
-                quick[j] = short_sum[j] / short if n < short else quick[j]
-                steady[j] = long_sum[j] / long if n < long else steady[j]
-        if t >= start:
-            for j in range(lanes):
-                out[t - start, j] = quick[j] - steady[j] if t - first[j] >= long - 1 else np.nan
-    state[0], state[1], state[2], state[3] = quick, steady, short_sum, long_sum
-
 
 @indicator(
     title="Rate of change",
@@ -201,9 +67,10 @@ def mom(close, first, start, out, period):
 def cmo(close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     share = 1.0 / period
-    if begin == 0:
-        state[:] = 0.0
-    gain, loss = state[0].copy(), state[1].copy()
+    gain, loss = np.zeros(lanes), np.zeros(lanes)
+    if begin > 0:
+        for j in range(lanes):
+            gain[j], loss[j] = state[0, j], state[1, j]
     for t in range(begin, rows):
         for j in range(lanes):
             n = t - first[j]
@@ -218,7 +85,8 @@ def cmo(close, first, begin, start, state, out, period):
                 total = gain[j] + loss[j]
                 value = 100.0 * ((gain[j] - loss[j]) / total) if total > 0.0 else 0.0
                 out[t - start, j] = value if t - first[j] >= period else np.nan
-    state[0], state[1] = gain, loss
+    for j in range(lanes):
+        state[0, j], state[1, j] = gain[j], loss[j]
 
 
 @indicator(
@@ -238,11 +106,14 @@ def cmo(close, first, begin, start, state, out, period):
 def trix(close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     alpha = 2.0 / (period + 1)
-    if begin == 0:
-        state[:] = 0.0
-    one, two, three = state[0].copy(), state[1].copy(), state[2].copy()
+    one, two, three = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    if begin > 0:
+        for j in range(lanes):
+            one[j], two[j], three[j] = state[0, j], state[1, j], state[2, j]
     before = np.zeros(lanes)
-    seeded = first.max() + 3 * (period - 1)
+    seeded = 0
+    for j in range(lanes):
+        seeded = max(seeded, first[j] + 3 * (period - 1))
     for t in range(begin, rows):
         if t > seeded:
             for j in range(lanes):
@@ -269,7 +140,8 @@ def trix(close, first, begin, start, state, out, period):
             for j in range(lanes):
                 value = (three[j] / before[j] - 1.0) * 100.0
                 out[t - start, j] = value if t - first[j] > 3 * (period - 1) else np.nan
-    state[0], state[1], state[2] = one, two, three
+    for j in range(lanes):
+        state[0, j], state[1, j], state[2, j] = one[j], two[j], three[j]
 
 
 @indicator(
@@ -291,15 +163,19 @@ def tsi(close, first, begin, start, state, out, slow, fast):
     rows, lanes = close.shape
     alpha = 2.0 / (slow + 1)
     beta = 2.0 / (fast + 1)
-    if begin == 0:
-        state[:] = 0.0
     change_slow, change_fast, size_slow, size_fast = (
-        state[0].copy(),
-        state[1].copy(),
-        state[2].copy(),
-        state[3].copy(),
+        np.zeros(lanes),
+        np.zeros(lanes),
+        np.zeros(lanes),
+        np.zeros(lanes),
     )
-    seeded = first.max() + slow + fast - 1
+    if begin > 0:
+        for j in range(lanes):
+            change_slow[j], change_fast[j] = state[0, j], state[1, j]
+            size_slow[j], size_fast[j] = state[2, j], state[3, j]
+    seeded = 0
+    for j in range(lanes):
+        seeded = max(seeded, first[j] + slow + fast - 1)
     for t in range(begin, rows):
         if t > seeded:
             for j in range(lanes):
@@ -331,7 +207,13 @@ def tsi(close, first, begin, start, state, out, slow, fast):
                 value = 100.0 * change_fast[j] / size_fast[j] if size_fast[j] > 0.0 else 0.0
                 value = max(min(value, 100.0), -100.0)
                 out[t - start, j] = value if t - first[j] >= slow + fast - 1 else np.nan
-    state[0], state[1], state[2], state[3] = change_slow, change_fast, size_slow, size_fast
+    for j in range(lanes):
+        state[0, j], state[1, j], state[2, j], state[3, j] = (
+            change_slow[j],
+            change_fast[j],
+            size_slow[j],
+            size_fast[j],
+        )
 
 
 @indicator(

@@ -34,9 +34,10 @@ STOCHASTIC = (Output("k", "index", 0, 100), Output("d", "index", 0, 100))
 def rsi(close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     share = 1.0 / period
-    if begin == 0:
-        state[:] = 0.0
-    gain, loss = state[0].copy(), state[1].copy()
+    gain, loss = np.zeros(lanes), np.zeros(lanes)
+    if begin > 0:
+        for j in range(lanes):
+            gain[j], loss[j] = state[0, j], state[1, j]
     for t in range(begin, rows):
         for j in range(lanes):
             n = t - first[j]
@@ -52,7 +53,8 @@ def rsi(close, first, begin, start, state, out, period):
                 total = gain[j] + loss[j]
                 value = 100.0 * (gain[j] / total) if total > 0.0 else 0.0
                 out[t - start, j] = value if t - first[j] >= period else np.nan
-    state[0], state[1] = gain, loss
+    for j in range(lanes):
+        state[0, j], state[1, j] = gain[j], loss[j]
 
 
 @indicator(
@@ -79,11 +81,13 @@ def stochrsi(close, first, begin, start, state, out_k, out_d, period, fastk, fas
     begin_k = max(start - fastd + 1, 0)
     oldest = max(begin_k - fastk + 1, 0)
     index = np.zeros((rows - oldest, lanes))
-    if begin == 0:
-        state[:] = 0.0
-    gain, loss = state[0].copy(), state[1].copy()
+    gain, loss = np.zeros(lanes), np.zeros(lanes)
+    if begin > 0:
+        for j in range(lanes):
+            gain[j], loss[j] = state[0, j], state[1, j]
     for t in range(oldest, min(begin, rows)):
-        index[t - oldest] = state[2 + t - (begin - kept_rows)]
+        for j in range(lanes):
+            index[t - oldest, j] = state[2 + t - (begin - kept_rows), j]
     for t in range(begin, rows):
         for j in range(lanes):
             n = t - first[j]
@@ -99,9 +103,11 @@ def stochrsi(close, first, begin, start, state, out_k, out_d, period, fastk, fas
             for j in range(lanes):
                 total = gain[j] + loss[j]
                 index[t - oldest, j] = 100.0 * (gain[j] / total) if total > 0.0 else 0.0
-    state[0], state[1] = gain, loss
+    for j in range(lanes):
+        state[0, j], state[1, j] = gain[j], loss[j]
     for t in range(max(rows - kept_rows, 0), rows):
-        state[2 + t - (rows - kept_rows)] = index[t - oldest]
+        for j in range(lanes):
+            state[2 + t - (rows - kept_rows), j] = index[t - oldest, j]
     fast = np.zeros((rows - begin_k, lanes))
     lowest = np.full(lanes, np.inf)
     highest = np.full(lanes, -np.inf)

@@ -29,11 +29,14 @@ BARS = ("high", "low", "close")
 def adx(high, low, first, begin, start, state, out, period):
     rows, lanes = high.shape
     share = 1.0 / period
-    if begin == 0:
-        state[:] = 0.0
-    plus, minus, mean = state[0].copy(), state[1].copy(), state[2].copy()
+    plus, minus, mean = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    if begin > 0:
+        for j in range(lanes):
+            plus[j], minus[j], mean[j] = state[0, j], state[1, j], state[2, j]
     keep, weight = np.zeros(lanes), np.zeros(lanes)
-    latest = first.max()
+    latest = 0
+    for j in range(lanes):
+        latest = max(latest, first[j])
     for t in range(begin, rows):
         before = max(t - 1, 0)
         if t == begin or t - latest <= 2 * period:
@@ -52,7 +55,8 @@ def adx(high, low, first, begin, start, state, out, period):
         if t >= start:
             for j in range(lanes):
                 out[t - start, j] = min(100.0 * mean[j], 100.0) if t - first[j] >= 2 * period - 1 else np.nan
-    state[0], state[1], state[2] = plus, minus, mean
+    for j in range(lanes):
+        state[0, j], state[1, j], state[2, j] = plus[j], minus[j], mean[j]
 
 
 @indicator(
@@ -70,10 +74,13 @@ def adx(high, low, first, begin, start, state, out, period):
 )
 def dx(high, low, first, begin, start, state, out, period):
     rows, lanes = high.shape
-    if begin == 0:
-        state[:] = 0.0
-    plus, minus, keep = state[0].copy(), state[1].copy(), np.zeros(lanes)
-    latest = first.max()
+    plus, minus, keep = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    if begin > 0:
+        for j in range(lanes):
+            plus[j], minus[j] = state[0, j], state[1, j]
+    latest = 0
+    for j in range(lanes):
+        latest = max(latest, first[j])
     for t in range(begin, rows):
         before = max(t - 1, 0)
         if t == begin or t - latest <= period:
@@ -90,7 +97,8 @@ def dx(high, low, first, begin, start, state, out, period):
                 both = plus[j] + minus[j]
                 value = min(100.0 * abs(plus[j] - minus[j]) / both, 100.0) if both > 0.0 else 0.0
                 out[t - start, j] = value if t - first[j] >= period else np.nan
-    state[0], state[1] = plus, minus
+    for j in range(lanes):
+        state[0, j], state[1, j] = plus[j], minus[j]
 
 
 @indicator(
@@ -108,10 +116,13 @@ def dx(high, low, first, begin, start, state, out, period):
 )
 def plus_di(high, low, close, first, begin, start, state, out, period):
     rows, lanes = close.shape
-    if begin == 0:
-        state[:] = 0.0
-    plus, ranges, keep = state[0].copy(), state[1].copy(), np.zeros(lanes)
-    latest = first.max()
+    plus, ranges, keep = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    if begin > 0:
+        for j in range(lanes):
+            plus[j], ranges[j] = state[0, j], state[1, j]
+    latest = 0
+    for j in range(lanes):
+        latest = max(latest, first[j])
     for t in range(begin, rows):
         before = max(t - 1, 0)
         if t == begin or t - latest <= period:
@@ -128,7 +139,8 @@ def plus_di(high, low, close, first, begin, start, state, out, period):
             for j in range(lanes):
                 value = 100.0 * (plus[j] / ranges[j]) if ranges[j] > 0.0 else 0.0
                 out[t - start, j] = value if t - first[j] >= period else np.nan
-    state[0], state[1] = plus, ranges
+    for j in range(lanes):
+        state[0, j], state[1, j] = plus[j], ranges[j]
 
 
 @indicator(
@@ -146,10 +158,13 @@ def plus_di(high, low, close, first, begin, start, state, out, period):
 )
 def minus_di(high, low, close, first, begin, start, state, out, period):
     rows, lanes = close.shape
-    if begin == 0:
-        state[:] = 0.0
-    minus, ranges, keep = state[0].copy(), state[1].copy(), np.zeros(lanes)
-    latest = first.max()
+    minus, ranges, keep = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    if begin > 0:
+        for j in range(lanes):
+            minus[j], ranges[j] = state[0, j], state[1, j]
+    latest = 0
+    for j in range(lanes):
+        latest = max(latest, first[j])
     for t in range(begin, rows):
         before = max(t - 1, 0)
         if t == begin or t - latest <= period:
@@ -166,7 +181,8 @@ def minus_di(high, low, close, first, begin, start, state, out, period):
             for j in range(lanes):
                 value = 100.0 * (minus[j] / ranges[j]) if ranges[j] > 0.0 else 0.0
                 out[t - start, j] = value if t - first[j] >= period else np.nan
-    state[0], state[1] = minus, ranges
+    for j in range(lanes):
+        state[0, j], state[1, j] = minus[j], ranges[j]
 
 
 @indicator(
@@ -229,15 +245,17 @@ def aroon(high, low, first, start, up, down, oscillator, period):
 def supertrend(high, low, close, first, begin, start, state, out, direction, period, multiplier):
     rows, lanes = close.shape
     width = 2.0 * multiplier
-    if begin == 0:
-        state[0], state[1], state[2], state[3] = 0.0, 1.0, np.inf, -np.inf
-    atr, rising, weight = state[0].copy(), state[1].copy(), np.zeros(lanes)
-    for j in range(lanes):
-        weight[j] = 1.0 / min(begin - first[j], period) if begin > first[j] else 0.0
+    atr, rising, weight = np.zeros(lanes), np.ones(lanes), np.zeros(lanes)
     # The bands are kept at twice their size: no halving, so every product is followed by one sum only, and
     # fused multiply-add rounds the same way wherever the loop is compiled.
-    upper, lower = state[2].copy(), state[3].copy()
-    latest = first.max()
+    upper, lower = np.full(lanes, np.inf), np.full(lanes, -np.inf)
+    if begin > 0:
+        for j in range(lanes):
+            atr[j], rising[j], upper[j], lower[j] = state[0, j], state[1, j], state[2, j], state[3, j]
+            weight[j] = 1.0 / min(begin - first[j], period) if begin > first[j] else 0.0
+    latest = 0
+    for j in range(lanes):
+        latest = max(latest, first[j])
     for t in range(begin, rows):
         before = max(t - 1, 0)
         for j in range(lanes):
@@ -262,7 +280,8 @@ def supertrend(high, low, close, first, begin, start, state, out, direction, per
                 line = 0.5 * (lower[j] if rising[j] > 0.0 else upper[j])
                 out[t - start, j] = line if ready else np.nan
                 direction[t - start, j] = rising[j] if ready else np.nan
-    state[0], state[1], state[2], state[3] = atr, rising, upper, lower
+    for j in range(lanes):
+        state[0, j], state[1, j], state[2, j], state[3, j] = atr[j], rising[j], upper[j], lower[j]
 
 
 @indicator(
@@ -283,11 +302,15 @@ def supertrend(high, low, close, first, begin, start, state, out, direction, per
 def sar(high, low, first, begin, start, state, out, acceleration, maximum):
     rows, lanes = high.shape
     step = min(acceleration, maximum)
-    if begin == 0:
-        state[:] = 0.0
-    stop, extreme, factor, rising = state[0].copy(), state[1].copy(), state[2].copy(), state[3].copy()
-    high_before, low_before, shown = state[4].copy(), state[5].copy(), np.zeros(lanes)
-    latest = first.max()
+    stop, extreme, factor, rising = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    high_before, low_before, shown = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    if begin > 0:
+        for j in range(lanes):
+            stop[j], extreme[j], factor[j], rising[j] = state[0, j], state[1, j], state[2, j], state[3, j]
+            high_before[j], low_before[j] = state[4, j], state[5, j]
+    latest = 0
+    for j in range(lanes):
+        latest = max(latest, first[j])
     for t in range(begin, rows):
         if t - latest <= 1:
             for j in range(lanes):
@@ -320,8 +343,9 @@ def sar(high, low, first, begin, start, state, out, acceleration, maximum):
         if t >= start:
             for j in range(lanes):
                 out[t - start, j] = shown[j] if t - first[j] >= 1 else np.nan
-    state[0], state[1], state[2], state[3] = stop, extreme, factor, rising
-    state[4], state[5] = high_before, low_before
+    for j in range(lanes):
+        state[0, j], state[1, j], state[2, j], state[3, j] = stop[j], extreme[j], factor[j], rising[j]
+        state[4, j], state[5, j] = high_before[j], low_before[j]
 
 
 @indicator(

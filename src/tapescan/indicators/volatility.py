@@ -61,9 +61,10 @@ def trange(high, low, close, first, start, out):
 def atr(high, low, close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     share = 1.0 / period
-    if begin == 0:
-        state[:] = 0.0
-    average = state[0].copy()
+    average = np.zeros(lanes)
+    if begin > 0:
+        for j in range(lanes):
+            average[j] = state[0, j]
     for t in range(begin, rows):
         for j in range(lanes):
             n = t - first[j]
@@ -75,7 +76,8 @@ def atr(high, low, close, first, begin, start, state, out, period):
         if t >= start:
             for j in range(lanes):
                 out[t - start, j] = average[j] if t - first[j] >= period else np.nan
-    state[0] = average
+    for j in range(lanes):
+        state[0, j] = average[j]
 
 
 @indicator(
@@ -95,9 +97,10 @@ def atr(high, low, close, first, begin, start, state, out, period):
 def natr(high, low, close, first, begin, start, state, out, period):
     rows, lanes = close.shape
     share = 1.0 / period
-    if begin == 0:
-        state[:] = 0.0
-    average = state[0].copy()
+    average = np.zeros(lanes)
+    if begin > 0:
+        for j in range(lanes):
+            average[j] = state[0, j]
     for t in range(begin, rows):
         for j in range(lanes):
             n = t - first[j]
@@ -110,7 +113,8 @@ def natr(high, low, close, first, begin, start, state, out, period):
             for j in range(lanes):
                 value = average[j] / close[t, j] * 100.0
                 out[t - start, j] = value if t - first[j] >= period else np.nan
-    state[0] = average
+    for j in range(lanes):
+        state[0, j] = average[j]
 
 
 @indicator(

@@ -1,38 +1,27 @@
 """The command line: `tapescan scan | show | sync | import | train ...`.
 
-Thin: each command asks the API and shows its result. A TapescanError becomes one line on standard error
-and exit code 2; anything else is a defect of ours and keeps its traceback.
+Thin: each command asks the API and shows its result, and is imported when it is called, or told of. A TapescanError
+becomes one line on standard error and exit code 2; anything else is a defect of ours and keeps its traceback.
 """
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
-from typing import Annotated, NoReturn
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from tapescan.core.errors import TapescanError
 from tapescan.core.logging import show_log
 from tapescan.core.settings import given_variables
 from tapescan.core.text import printable, refuse_broken
-from tapescan.interfaces.cli import (
-    bench,
-    columns,
-    compact,
-    doctor,
-    imports,
-    indicators,
-    lists,
-    profiles,
-    scan,
-    screens,
-    show,
-    sync,
-    train,
-)
 from tapescan.interfaces.cli.console import heed_sizes
 from tapescan.version import __version__
 
@@ -41,11 +30,73 @@ __all__ = ["app", "main"]
 #: The exit code of a program that Ctrl-C stopped.
 INTERRUPTED = 130
 
+#: The commands as the help lists them: the module of each, and its function there.
+COMMANDS = {
+    "import": ("imports", "import_files"),
+    "sync": ("sync", "sync"),
+    "vendors": ("sync", "vendors"),
+    "doctor": ("doctor", "doctor"),
+    "compact": ("compact", "compact"),
+    "train": ("train", "train"),
+    "evaluate": ("train", "evaluate"),
+    "models": ("train", "models"),
+    "scan": ("scan", "scan"),
+    "show": ("show", "show"),
+    "columns": ("columns", "columns"),
+    "indicators": ("indicators", "indicators"),
+    "profiles": ("profiles", "profiles"),
+    "screens": ("screens", "screens"),
+    "lists": ("lists", "lists"),
+    "bench": ("bench", "bench"),
+}
+
+#: How the texts of the help are written.
+MARKUP: Any = "markdown"
+
+
+class _Commands(MutableMapping[str, Any]):
+    """The commands by name, each made of its function when it is asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            module, function = COMMANDS[name]
+            alone = typer.Typer(add_completion=False, rich_markup_mode=MARKUP)
+            alone.command(name)(getattr(import_module(f"tapescan.interfaces.cli.{module}"), function))
+            self._made[name] = typer.main.get_command(alone)
+        return self._made[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._made[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*COMMANDS, *self._made)))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+class _Group(TyperGroup):
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = _Commands()
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        del ctx
+        return list(self.commands)
+
+
 app = typer.Typer(
     name="tapescan",
+    cls=_Group,
     help="Whole-market stock scanner: every US-listed stock, ranked and explained.",
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=MARKUP,
 )
 
 
@@ -69,24 +120,6 @@ def _options(
         show_log()
 
 
-app.command("import")(imports.import_files)
-app.command("sync")(sync.sync)
-app.command("vendors")(sync.vendors)
-app.command("doctor")(doctor.doctor)
-app.command("compact")(compact.compact)
-app.command("train")(train.train)
-app.command("evaluate")(train.evaluate)
-app.command("models")(train.models)
-app.command("scan")(scan.scan)
-app.command("show")(show.show)
-app.command("columns")(columns.columns)
-app.command("indicators")(indicators.indicators)
-app.command("profiles")(profiles.profiles)
-app.command("screens")(screens.screens)
-app.command("lists")(lists.lists)
-app.command("bench")(bench.bench)
-
-
 def main() -> None:
     """Entry point of the `tapescan` command."""
     for stream in (sys.stdout, sys.stderr):
@@ -94,6 +127,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     heed_sizes()
+    _start_lean()
     try:
         _refuse_broken()
         code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
@@ -116,6 +150,14 @@ def main() -> None:
     sys.stderr.flush()
     # All is written: taking a gigabyte of arrays and machine code apart piece by piece would only cost time.
     os._exit(code if isinstance(code, int) else 0)
+
+
+def _start_lean() -> None:
+    """What a start costs without being of use to it, all before NumPy is imported."""
+    # NumPy's algebra starts a thread for each core, which spins before it sleeps: 2 ** 4 cycles instead of 2 ** 26.
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+    # Modules make objects by the hundred thousand, and hardly a cycle among them.
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _refuse_broken() -> None:
