@@ -20,8 +20,9 @@ __all__ = ["forecast"]
 #: Fewer rows are walked through: choices cost the same for one as for a hundred.
 FEWEST_ROWS = 64
 
-#: Rows whose choices are made at a time: at most this many, and always a multiple of the smaller number.
-LANES, LEAST_LANES = 2048, 64
+#: Rows whose choices are made at a time: at most this many, and always a multiple of the smaller number, or each step
+#: ends with some rows one by one.
+LANES, LEAST_LANES = 2048, 128
 
 
 def forecast(trees: Trees, values: NDArray[np.floating], *, workers: int | None = None) -> Floats:
@@ -54,12 +55,14 @@ def _walk_some(piece: tuple[Trees, Singles], out: Floats) -> None:
 
 
 def _choose_some(piece: tuple[Choices, Singles], out: Floats) -> None:
+    """Lanes beyond the rows choose between what was there before."""
     choices, rows = piece
     count, used = len(rows), len(choices.columns)
-    bins, work = np.empty((max(2 * used, 1), count), np.int8), np.empty((choices.height, count), np.uint8)
+    lanes = -(-count // LEAST_LANES) * LEAST_LANES
+    bins, work = np.empty((max(2 * used, 1), lanes), np.int8), np.empty((choices.height, lanes), np.uint8)
     values, counts = np.empty(count, np.float32), np.empty(count, np.int32)
     _sort(rows, choices.columns, choices.edge_begins, choices.edges, values, counts, bins)
-    sums = np.full(count, choices.base)
+    sums = np.full(lanes, choices.base)
     _choose(
         bins,
         choices.begins,
@@ -73,7 +76,7 @@ def _choose_some(piece: tuple[Choices, Singles], out: Floats) -> None:
         choices.value_begins,
         sums,
     )
-    out[:] = sums
+    out[:] = sums[:count]
 
 
 @compile_kernel
