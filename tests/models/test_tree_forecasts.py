@@ -307,6 +307,17 @@ def test_importances_are_the_gains_that_xgboost_tells() -> None:
         assert found == {name: gain / total for name, gain in gains.items()}
 
 
+@pytest.mark.filterwarnings("ignore:.*XGBoost is not compiled with CUDA", "ignore:.*couldn't find any available GPU")
+def test_a_gpus_forecasts_are_asked_of_xgboost() -> None:
+    """Without a GPU XGBoost makes them on the CPU."""
+    booster, trees, values = trained("depth 6")
+    names = tuple(f"f{at}" for at in range(trees.features))
+    content, session = bytes(booster.save_raw("ubj")), np.zeros(len(values), np.int32)
+    found = [LEARNER.load(content, names, device).forecast(values, session) for device in ("cpu", "cuda")]
+    assert np.isnan(found[0][-1])  # of a row of which nothing is known
+    np.testing.assert_array_equal(found[0], found[1])
+
+
 def test_values_must_be_the_models() -> None:
     _, trees, values = trained("stumps")
     for wrong in (values[:, :4], values[0]):
