@@ -83,6 +83,36 @@ def test_nothing_is_found_where_nothing_is(seed: int, tmp_path: Path) -> None:
     assert "does not count" in learnt.gate.reason
 
 
+@pytest.mark.parametrize(("signal", "paths", "made"), [(0.12, None, True), (0.0, None, False), (0.0, True, True)])
+def test_histories_are_made_of_models_that_count_or_when_asked_for(
+    signal: float, paths: bool | None, made: bool, tmp_path: Path
+) -> None:
+    told: list[tuple[int, int]] = []
+    learnt = learn(
+        samples(signal),
+        (5,),
+        tmp_path,
+        learner=LEARNER,
+        trials=trials(tmp_path),
+        recipe=RECIPE,
+        settings=dataclasses.replace(SETTINGS, paths=paths),
+        progress=lambda done, total, _what: told.append((done, total)),
+    )[0]
+    assert (learnt.gate.weight > 0.0) == (signal > 0.0)
+    assert len(learnt.histories) == len(read_records(tmp_path)[0].paths) == (5 if made else 0)
+    assert told[-1] == ((19, 19) if made else (4, 4))
+    assert told[0] == (0, 19 if paths else 4)
+
+
+def test_histories_change_nothing_else(tmp_path: Path) -> None:
+    made, found = samples(0.12), []
+    for paths in (True, False):
+        settings, folder = dataclasses.replace(SETTINGS, paths=paths), tmp_path / str(paths)
+        found += learn(made, (5,), folder, learner=LEARNER, trials=trials(folder), recipe=RECIPE, settings=settings)
+    assert found[0].content == found[1].content
+    assert found[0].gate == found[1].gate
+
+
 def test_a_leak_stops_everything_and_is_counted_as_a_trial(tmp_path: Path) -> None:
     leaky = samples(0.0)
     leaky.values[:, 3] = leaky.forward[5]

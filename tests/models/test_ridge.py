@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from tapescan.features.cross import percentile, winsorise
 from tapescan.models.judging.folds import Fold, walk_forward
-from tapescan.models.learners import baselines, find_learner, seam
+from tapescan.models.learners import baselines, find_learner, ridge, seam
 from tapescan.models.learners.ridge import Recipe
 from tapescan.models.learners.seam import Learner, forecast_rows
 from tapescan.models.samples.labels import rank_labels
@@ -52,6 +54,38 @@ def samples(
         {HORIZON: forward.astype(np.float32)},
         np.ones(rows, np.float32),
     )
+
+
+def test_a_date_is_summed_up_once_and_each_fold_is_as_if_it_were_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = samples()
+    labels = rank_labels(made.forward[HORIZON], made.session)
+    summed: list[int] = []
+    plain = ridge._moments
+
+    def counted(values: Any, label: Any) -> Any:
+        summed.append(len(label))
+        return plain(values, label)
+
+    monkeypatch.setattr(ridge, "_moments", counted)
+    folds = walk_forward(np.unique(made.session), 4, HORIZON)
+    found = [RIDGE.fit(made, fold.train, labels, HORIZON, Recipe()) for fold in folds]
+    assert len(summed) == len(folds[-1].train)
+    for fold, fitted in zip(folds, found, strict=True):
+        alone = RIDGE.fit(replace(made), fold.train, labels.copy(), HORIZON, Recipe())
+        assert alone.save() == fitted.save()
+    # Other labels have other sums.
+    turned = RIDGE.fit(made, folds[0].train, -labels, HORIZON, Recipe())
+    assert turned.save() == RIDGE.fit(replace(made), folds[0].train, -labels, HORIZON, Recipe()).save()
+    assert turned.save() != found[0].save()
+
+
+def test_sums_are_kept_no_longer_than_their_samples() -> None:
+    made = samples()
+    forecasts(RIDGE, made, only_fold(made))
+    before = len(ridge._SUMS)
+    del made
+    gc.collect()
+    assert len(ridge._SUMS) == before - 1
 
 
 def only_fold(made: Samples) -> Fold:

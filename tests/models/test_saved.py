@@ -11,7 +11,7 @@ import pytest
 
 from tapescan.core.errors import ModelError
 from tapescan.models.forecast import load_models
-from tapescan.models.trees.saved import check_saved
+from tapescan.models.trees.saved import read_saved
 from tests.commands import ROOT
 from tests.scan.trained import FEATURES, trained
 
@@ -33,7 +33,7 @@ def forged(content: bytes, name: str, place: int, value: int, tree: int = 0) -> 
 
 
 def test_what_a_training_wrote_is_right(learnt: bytes) -> None:
-    check_saved(learnt, len(FEATURES))
+    read_saved(learnt, len(FEATURES))
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,20 @@ def test_what_a_training_wrote_is_right(learnt: bytes) -> None:
 @pytest.mark.parametrize("tree", [0, 19])
 def test_a_tree_that_is_none_is_refused(learnt: bytes, name: str, place: int, value: int, tree: int) -> None:
     with pytest.raises(ModelError, match=rf"its file is not what XGBoost wrote: tree {tree}"):
-        check_saved(forged(learnt, name, place, value, tree), len(FEATURES))
+        read_saved(forged(learnt, name, place, value, tree), len(FEATURES))
+
+
+def test_sides_that_do_not_lie_together_are_refused(learnt: bytes) -> None:
+    """XGBoost goes to the node after the left side, whatever the file calls the right one."""
+    swapped = forged(forged(learnt, "left_children", 0, 2), "right_children", 0, 1)
+    with pytest.raises(ModelError, match="tree 0 has sides that do not lie together"):
+        read_saved(swapped, len(FEATURES))
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"{" * 100_000, b"[" * 100_000, b'{"learner": {}}'])
 def test_a_file_of_something_else_is_refused(content: bytes) -> None:
     with pytest.raises(ModelError, match="is not what XGBoost wrote"):
-        check_saved(content, len(FEATURES))
+        read_saved(content, len(FEATURES))
 
 
 @pytest.mark.parametrize(
@@ -79,14 +86,14 @@ def test_a_file_that_is_a_model_no_more_is_refused(learnt: bytes, old: bytes, ne
     for made in (learnt.replace(old, new), learnt[:-1], learnt + b"}", learnt[: len(learnt) // 2]):
         assert made != learnt
         with pytest.raises(ModelError, match="is not what XGBoost wrote"):
-            check_saved(made, len(FEATURES))
+            read_saved(made, len(FEATURES))
 
 
 def test_a_number_that_is_none_is_refused(learnt: bytes) -> None:
     at = learnt.index(b"split_conditions[$d#L") + 21 + 8
     nan = np.array([np.nan], ">f4").tobytes()
     with pytest.raises(ModelError, match="split_conditions is not finite"):
-        check_saved(learnt[:at] + nan + learnt[at + 4 :], len(FEATURES))
+        read_saved(learnt[:at] + nan + learnt[at + 4 :], len(FEATURES))
 
 
 FUZZ = """

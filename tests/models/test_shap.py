@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import itertools
 import math
 from typing import Any
@@ -14,58 +13,10 @@ import pytest
 from tapescan.core.errors import ModelError, OptionError
 from tapescan.core.typing import Floats, Singles
 from tapescan.models.trees.shap import contributions
-from tapescan.models.trees.trees import Trees, predict, read_trees
+from tapescan.models.trees.trees import Trees
+from tests.models.forests import MODELS, grown, market, read, summed, trained
 
 xgboost = pytest.importorskip("xgboost", reason="models were not checked: xgboost is not installed")
-
-
-#: Parameters of training, features, rounds.
-MODELS: dict[str, tuple[dict[str, Any], int, int]] = {
-    "stumps": ({"max_depth": 1}, 5, 40),
-    "one tree": ({"max_depth": 4}, 6, 1),
-    "depth 2": ({"max_depth": 2}, 12, 30),
-    "depth 3": ({"max_depth": 3, "base_score": 7.5}, 12, 30),
-    "depth 6": ({"max_depth": 6}, 30, 40),
-    "depth 6, few features": ({"max_depth": 6}, 3, 40),
-    "depth 9, one feature": ({"max_depth": 9}, 1, 10),
-    "depth 12": ({"max_depth": 12, "min_child_weight": 0}, 25, 5),
-    "by leaves": ({"max_depth": 0, "max_leaves": 60, "grow_policy": "lossguide"}, 4, 10),
-    "pruned": ({"max_depth": 6, "gamma": 60.0}, 8, 20),
-    "pruned to leaves": ({"max_depth": 6, "gamma": 1e9}, 8, 5),
-    "sampled": ({"max_depth": 5, "subsample": 0.5, "colsample_bynode": 0.4}, 20, 30),
-    "parallel": ({"max_depth": 3, "num_parallel_tree": 3, "subsample": 0.5}, 8, 10),
-    "pseudo-Huber": ({"max_depth": 5, "objective": "reg:pseudohubererror"}, 8, 15),
-    "absolute error": ({"max_depth": 5, "objective": "reg:absoluteerror"}, 8, 15),
-}
-
-
-def market(rows: int, features: int, seed: int = 5) -> tuple[Singles, Floats]:
-    """Values with everything that a market brings: missing, repeated, constant, and outcomes that hang on them."""
-    random = np.random.default_rng(seed)
-    values = random.normal(size=(rows, features)).astype(np.float32)
-    values[:, features // 2] = random.integers(0, 4, rows)
-    values[random.random(values.shape) < 0.15] = np.nan
-    if features > 4:
-        values[:, 3] = 1.5
-        values[:, 4] = np.nan
-    known = np.nan_to_num(values.astype(np.float64), nan=-0.7)
-    target = np.sin(3 * known[:, 0]) + known[:, -1] * known[:, features // 2] + known.sum(axis=1) / features
-    return values, target + random.normal(0, 0.3, rows)
-
-
-@functools.cache
-def trained(name: str) -> tuple[Any, Trees, Singles]:
-    """A model, its trees, and rows to explain: those of training, others, and such as lie on thresholds."""
-    parameters, features, rounds = MODELS[name]
-    values, target = market(1500, features)
-    settings = {"tree_method": "hist", "eta": 0.2, "nthread": 1, "seed": 3, **parameters}
-    booster = xgboost.train(settings, xgboost.DMatrix(values, target, nthread=1), rounds)
-    trees = read_trees(booster)
-    edges, splits = market(300, features, seed=6)[0], np.flatnonzero(trees.feature >= 0)
-    for row, split in enumerate(splits[:: max(1, len(splits) // 200)][:200]):
-        threshold = trees.threshold[split]
-        edges[row, trees.feature[split]] = (threshold, np.nextafter(threshold, np.float32(-np.inf)))[row % 2]
-    return booster, trees, np.concatenate([values[:200], edges, np.full((1, features), np.nan, np.float32)])
 
 
 def scale(predictions: Floats) -> float:
@@ -79,7 +30,6 @@ def test_contributions_and_predictions_are_those_of_xgboost(name: str) -> None:
     theirs, forecasts = booster.predict(matrix, pred_contribs=True), booster.predict(matrix)
     ours = contributions(trees, values)
     assert ours.shape == (len(values), trees.features + 1)
-    assert np.abs(predict(trees, values) - forecasts).max() < 2e-6 * scale(forecasts)
     # XGBoost's own are sums in float32.
     assert np.abs(ours - theirs).max() < 1e-5 * scale(forecasts)
     assert np.abs(ours.sum(axis=1) - forecasts).max() < 1e-5 * scale(forecasts)
@@ -88,7 +38,7 @@ def test_contributions_and_predictions_are_those_of_xgboost(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_contributions_and_base_sum_up_to_the_prediction(name: str) -> None:
     _, trees, values = trained(name)
-    predictions = predict(trees, values)
+    predictions = summed(trees, values)
     assert np.abs(contributions(trees, values).sum(axis=1) - predictions).max() < 1e-12 * scale(predictions)
 
 
@@ -145,42 +95,11 @@ def test_any_tree_at_all() -> None:
         assert np.abs(found - [shapley(trees, row) for row in values]).max() < 1e-12
 
 
-def grown(random: np.random.Generator, features: int, depth: int) -> Trees:
-    nodes: list[tuple[int, float, bool, int, float, float]] = []
-
-    def grow(left: int, cover: int) -> None:
-        at = len(nodes)
-        nodes.append((-1, 0.0, False, 0, random.normal(), cover))
-        if not left or not cover or random.random() < 0.15:
-            return
-        part = int(random.integers(0, cover + 1))
-        grow(left - 1, part)
-        right = len(nodes)
-        grow(left - 1, cover - part)
-        feature, threshold = (int(random.integers(*bounds)) for bounds in ((0, features), (-1, 3)))
-        nodes[at] = (feature, threshold, random.random() < 0.5, right, 0.0, cover)
-
-    grow(depth, 40)
-    feature, threshold, missing_left, right, value, cover = zip(*nodes, strict=True)
-    return Trees(
-        features=features,
-        base=0.5,
-        begins=np.array([0, len(nodes)], np.int32),
-        feature=np.array(feature, np.int32),
-        threshold=np.array(threshold, np.float32),
-        missing_left=np.array(missing_left, np.bool_),
-        right=np.array(right, np.int32),
-        value=np.array(value, np.float64),
-        cover=np.array(cover, np.float64),
-    )
-
-
 def test_a_row_alone_has_the_same_bits_as_among_others() -> None:
     _, trees, values = trained("depth 6")
-    together, predictions = contributions(trees, values), predict(trees, values)
+    together = contributions(trees, values)
     for row in (0, 31, 127, 128, 300, len(values) - 1):
         assert np.array_equal(contributions(trees, values[row : row + 1])[0], together[row])
-        assert predict(trees, values[row : row + 1])[0] == predictions[row]
     some = np.array([400, 7, 7, 129])
     assert np.array_equal(contributions(trees, values, some), together[some])
     assert contributions(trees, values, some[:0]).shape == (0, trees.features + 1)
@@ -189,10 +108,8 @@ def test_a_row_alone_has_the_same_bits_as_among_others() -> None:
 def test_threads_change_nothing() -> None:
     _, trees, values = trained("depth 6")
     alone = contributions(trees, values, workers=1)
-    predicted = predict(trees, np.tile(values, (5, 1)), workers=1)
     for workers in (2, 3, 7):
         assert np.array_equal(contributions(trees, values, workers=workers), alone)
-        assert np.array_equal(predict(trees, np.tile(values, (5, 1)), workers=workers), predicted)
 
 
 def test_the_order_of_rows_and_features_changes_nothing() -> None:
@@ -208,9 +125,9 @@ def test_the_order_of_rows_and_features_changes_nothing() -> None:
 def test_the_base_is_the_mean_over_the_training_rows() -> None:
     values, target = market(800, 6)
     settings = {"max_depth": 5, "eta": 0.2, "nthread": 1}
-    trees = read_trees(xgboost.train(settings, xgboost.DMatrix(values, target, nthread=1), 20))
+    trees = read(xgboost.train(settings, xgboost.DMatrix(values, target, nthread=1), 20), 6)
     base = contributions(trees, values[:1])[0, -1]
-    assert base == pytest.approx(predict(trees, values).mean(), abs=1e-6)
+    assert base == pytest.approx(summed(trees, values).mean(), abs=1e-6)
 
 
 def test_a_feature_that_no_split_uses_adds_nothing() -> None:
@@ -223,7 +140,7 @@ def test_a_feature_that_no_split_uses_adds_nothing() -> None:
 def test_a_model_without_trees_is_its_base() -> None:
     values, target = market(100, 6)
     booster = xgboost.train({"base_score": 0.25, "nthread": 1}, xgboost.DMatrix(values, target, nthread=1), 0)
-    found = contributions(read_trees(booster), values)
+    found = contributions(read(booster, 6), values)
     assert (found[:, -1] == 0.25).all()
     assert (found[:, :-1] == 0.0).all()
 
@@ -234,22 +151,14 @@ def test_a_side_that_no_weight_came_to() -> None:
     target, weight = np.sin(values[:, 0] * 2.0), np.where(values[:, 0] % 3 == 1, 0.0, 1.0)
     matrix = xgboost.DMatrix(values, target, weight=weight, nthread=1)
     settings = {"max_depth": 6, "min_child_weight": 0, "lambda": 1e-3, "eta": 0.5, "nthread": 1}
-    trees = read_trees(xgboost.train(settings, matrix, 10))
-    found, predictions = contributions(trees, values), predict(trees, values)
+    trees = read(xgboost.train(settings, matrix, 10), 1)
+    found, predictions = contributions(trees, values), summed(trees, values)
     assert np.abs(found.sum(axis=1) - predictions).max() < 1e-12
     emptied = dataclasses.replace(trees, cover=np.where(np.arange(len(trees.cover)) == 1, 0.0, trees.cover))
     assert emptied.feature[0] >= 0
     found = contributions(emptied, values)
     assert np.abs(found[:50] - [shapley(emptied, row) for row in values[:50]]).max() < 1e-12
     assert np.abs(found.sum(axis=1) - predictions).max() < 1e-12
-
-
-def test_a_regressor_is_read_like_its_booster() -> None:
-    values, target = market(200, 6)
-    model = xgboost.XGBRegressor(n_estimators=5, max_depth=3, n_jobs=1).fit(values, target)
-    assert np.array_equal(
-        contributions(read_trees(model), values), contributions(read_trees(model.get_booster()), values)
-    )
 
 
 @pytest.mark.parametrize(
@@ -266,23 +175,25 @@ def test_other_models_are_refused(parameters: dict[str, Any], said: str) -> None
     matrix = xgboost.DMatrix(values, np.arange(200) % 2, nthread=1)
     booster = xgboost.train({"nthread": 1, "verbosity": 0, **parameters}, matrix, 2)
     with pytest.raises(ModelError, match=said):
-        read_trees(booster)
+        read(booster, 6)
 
 
 def test_several_targets_and_categories_are_refused() -> None:
     values, target = market(200, 6)
     both = xgboost.DMatrix(values, np.column_stack([target, target]), nthread=1)
     with pytest.raises(ModelError, match="several targets"):
-        read_trees(xgboost.train({"nthread": 1}, both, 2))
+        read(xgboost.train({"nthread": 1}, both, 2), 6)
     codes = (np.arange(200) % 5).astype(np.float32)[:, None]
     matrix = xgboost.DMatrix(codes, np.sin(codes[:, 0]), feature_types=["c"], enable_categorical=True, nthread=1)
-    with pytest.raises(ModelError, match="categories"):
-        read_trees(xgboost.train({"nthread": 1, "max_cat_to_onehot": 1, "min_child_weight": 0}, matrix, 2))
+    booster = xgboost.train({"nthread": 1, "max_cat_to_onehot": 1, "min_child_weight": 0}, matrix, 2)
+    with pytest.raises(ModelError, match="feature_types"):
+        read(booster, 1)
+    booster.feature_types = None
+    with pytest.raises(ModelError, match="tree 0 splits by categories"):
+        read(booster, 1)
 
 
 def test_values_must_be_the_models() -> None:
     _, trees, values = trained("stumps")
     with pytest.raises(OptionError, match="5 features"):
         contributions(trees, values[:, :4])
-    with pytest.raises(OptionError, match="5 features"):
-        predict(trees, values[0])

@@ -110,14 +110,29 @@ def test_a_scan_without_models_does_not_import_what_they_need() -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_models_without_xgboost_are_an_error_that_says_what_to_do(
-    inputs: Market, make: Make, monkeypatch: pytest.MonkeyPatch
+def test_forecasts_and_explanations_do_not_import_xgboost(tmp_path: Path) -> None:
+    trained(tmp_path, 5, 0.5)
+    code = (
+        "import sys; from tapescan.api import explain_symbol, scan_market;"
+        "from tapescan.history.market import simulated_market; market = simulated_market(symbols=120, sessions=300);"
+        f"found = scan_market(market, models={str(tmp_path)!r});"
+        "assert found.ranked['alpha_xgboost_5'].null_count() == 0 < found.coverage.ranked;"
+        "row = found.to_dict(top=1)['rows'][0]; assert row['explain_alpha_xgboost_5'];"
+        f"assert explain_symbol(row['symbol'], market, models={str(tmp_path)!r}).forecasts[0].parts;"
+        "print([m for m in ('xgboost', 'sklearn', 'skfolio') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_models_are_served_without_xgboost_but_not_on_a_gpu(
+    inputs: Market, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = make(alpha_xgboost_5=0.5)
     monkeypatch.setitem(sys.modules, "xgboost", None)
+    assert scan_market(inputs, models=models).ranked["alpha_xgboost_5"].null_count() == 0
     with pytest.raises(OptionError, match=r"pip install 'tapescan\[ml\]'"):
-        scan_market(inputs, models=models)
-    assert scan_market(inputs, models=False).coverage.ranked > 0
+        scan_market(inputs, models=load_models(tmp_path, device="cuda"))
 
 
 def test_weights_are_split_by_the_gates_and_add_up_to_one(inputs: Market, make: Make) -> None:

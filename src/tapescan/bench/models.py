@@ -1,7 +1,8 @@
 """The models' part of `tapescan bench`: two models of the largest size that is served, on the bench's own market.
 
 Their labels are random, so they foretell nothing; but their trees are full, which is what costs time. They are made,
-stored, served and explained as any learner's; beside them stand the calls that XGBoost itself has for it.
+stored, served and explained as any learner's; beside them stand the calls that XGBoost itself has for it, on as many
+threads. Its forecasts have the same bits as ours.
 """
 
 from __future__ import annotations
@@ -63,6 +64,11 @@ class Workload:
                 model.explain(self.rows, 0, np.arange(rows))
 
         return work
+
+    def by_xgboost(self) -> None:
+        """The same forecasts by XGBoost, one call a model."""
+        for forest in self._forests():
+            forest.booster.inplace_predict(self.rows)
 
     def one_by_one(self) -> None:
         """Forecasts of ALONE symbols, one call a symbol and model, by the fastest way that XGBoost has for it: one

@@ -71,7 +71,7 @@ def train_models(
     folds: int = 5,
     every: int = 5,
     cost: float = 10.0,
-    paths: bool = True,
+    paths: bool | None = None,
     device: Device | None = None,
     folder: str | Path | None = None,
     recipe: Recipe | None = None,
@@ -83,7 +83,8 @@ def train_models(
     store : folder, URL or Store; the trial is logged there. learner : its kind (`tapescan train --help` lists them).
     horizons : sessions. start : the first session sampled. end : nothing later is read.
     folds : test windows of the walk-forward. every : sessions between two samples of a symbol. cost : basis points of
-    each purchase or sale. paths : whether to train the combinatorial folds too, which takes three times as long.
+    each purchase or sale. paths : whether to train the combinatorial folds too, which takes three times as long; None
+    for models that count.
     device : ``cuda`` trains on a GPU; None is the recipe's, or without one the setting's, where the learner has a use
     for it. folder : where models go; see `model_folder`. recipe : the learner's, in place of the one chosen
     (`models.learners`). universe : who is sampled. progress : called with (done, total, what).

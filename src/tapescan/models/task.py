@@ -30,12 +30,13 @@ Rows = tuple[Ints, Floats]
 @dataclass(frozen=True)
 class Settings:
     """folds : of the walk-forward. every : sessions between samples, as they were built. cost : basis points of each
-    purchase or sale. paths : whether to train the combinatorial folds too, which takes three times as long."""
+    purchase or sale. paths : whether to train the combinatorial folds too, which takes three times as long; None for
+    a model that the gate lets count alone: the gate does not look at them."""
 
     folds: int = 5
     every: int = 5
     cost: float = 10.0
-    paths: bool = True
+    paths: bool | None = None
 
     def __post_init__(self) -> None:
         """Raises OptionError for what can be no setting."""
@@ -49,7 +50,7 @@ class Task:
     """What is trained on and judged, and how many trainings are done.
 
     labels : float32 ``(len(samples),)``, NaN for none. dates : with labels, ascending. plan : of the combinatorial
-    validation, None without.
+    validation, None without. extra : trainings of that to come, as far as is known.
     """
 
     samples: Samples
@@ -63,6 +64,7 @@ class Task:
     settings: Settings
     progress: Progress | None
     done: int = 0
+    extra: int = 0
 
     @classmethod
     def of(
@@ -84,7 +86,8 @@ class Task:
                 "give more history or symbols, with bars of every session",
             )
         folds, plan = _folds(dates, horizon, settings)
-        return cls(samples, horizon, labels, dates, folds, plan, learner, recipe, settings, progress)
+        extra = len(plan.folds) if plan and settings.paths else 0
+        return cls(samples, horizon, labels, dates, folds, plan, learner, recipe, settings, progress, extra=extra)
 
     @property
     def trial(self) -> Trial:
@@ -123,11 +126,15 @@ class Task:
             parts.append(self._forecast(fitted, fold))
         return _joined(parts)[1]
 
-    def histories(self) -> list[Rows]:
+    def histories(self, counts: bool) -> list[Rows]:
         """Many histories of forecasts over all dates, each group of dates forecast by models that were trained on
-        different other groups; none without a plan."""
-        if self.plan is None:
+        different other groups; none without a plan.
+
+        counts : whether the gate lets the model count.
+        """
+        if self.plan is None or not (counts if self.settings.paths is None else self.settings.paths):
             return []
+        self.extra = len(self.plan.folds)
         by_fold = [self._forecast(self.fit(fold.train), fold) for fold in self.plan.folds]
         found = []
         for path in self.plan.paths:
@@ -145,8 +152,7 @@ class Task:
 
     def _say(self) -> None:
         if self.progress is not None:
-            total = len(self.folds) + 1 + (len(self.plan.folds) if self.plan else 0)
-            self.progress(self.done, total, f"training for {self.horizon} sessions")
+            self.progress(self.done, len(self.folds) + 1 + self.extra, f"training for {self.horizon} sessions")
 
 
 def check_dates(dates: Days, horizon: int, settings: Settings) -> None:
@@ -156,7 +162,7 @@ def check_dates(dates: Days, horizon: int, settings: Settings) -> None:
 
 def _folds(dates: Days, horizon: int, settings: Settings) -> tuple[list[Fold], Combinatorial | None]:
     folds = walk_forward(dates, settings.folds, horizon)
-    return folds, combinatorial(dates, GROUPS, HELD_OUT, horizon) if settings.paths else None
+    return folds, combinatorial(dates, GROUPS, HELD_OUT, horizon) if settings.paths is not False else None
 
 
 def _joined(parts: Sequence[Rows]) -> Rows:

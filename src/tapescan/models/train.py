@@ -2,8 +2,8 @@
 
     samples ─▶ labels ─▶ walk-forward folds ─▶ forecasts out of sample ─┬▶ judged beside the baselines ─▶ gate ─▶ card
                                                                         └▶ leak check (stops everything)
-            └▶ combinatorial folds ─▶ the spread of results over many histories
             └▶ all rows ─▶ the model that is stored
+            └▶ combinatorial folds, of a model that counts ─▶ the spread of results over many histories
 
 The stored model has seen all dates; what its card says comes from models that had not seen the dates they were
 judged on. Trials are logged before any training begins, so that no attempt goes uncounted.
@@ -129,8 +129,8 @@ def _learn(task: Task, store: str, tried: int, regime: Mapping[int, str] | None)
     seen = np.flatnonzero(np.isin(samples.session, task.folds[-1].train))[-SEEN:]
     train_rank_ic = judged(seen, forecast_rows(last, samples, seen)).summary.rank_ic
     decision = gate(own, others, train_rank_ic)
-    histories = [judged(*history).summary for history in task.histories()]
     final = task.fit(task.dates)
+    histories = [judged(*history).summary for history in task.histories(decision.weight > 0.0)]
     content, judgements = final.save(), {MODEL: own, **others}
     return Learnt(
         _card(task, store, tried, judgements, decision, train_rank_ic).of_learnt(content),

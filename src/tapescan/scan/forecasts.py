@@ -96,7 +96,7 @@ def usable(models: Models) -> Models:
     """The models with those that cannot be used among the refused: nothing may fail once a scan has begun.
 
     A GPU that was asked for and is not there is no reason to fail: the CPU makes the same forecasts.
-    Raises OptionError when the library of a model's learner is not installed.
+    Raises OptionError when a library that a model's forecasts take is not installed.
     """
     good: list[Model] = []
     refused, notes = list(models.refused), list(models.notes)

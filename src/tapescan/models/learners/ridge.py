@@ -4,12 +4,16 @@ On each date each feature is winsorised at 1 % a side and standardised among tha
 mean, 0. The weights solve (X'X / n + penalty) w = X'y / n over the training rows with a label. The penalty is the one
 with the highest correlation of forecasts and labels on the last quarter of the training dates, fitted on those before
 it whose labels end before that quarter begins; the highest of equals.
+
+The sums of a date are the same in every fold that has it, and are made once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
@@ -58,18 +62,18 @@ class Ridge:
         chosen = seam.own_recipe(self.facts.kind, Recipe, recipe)
         start = int((1.0 - chosen.choosing) * len(dates))
         known = len(known_before(dates, int(dates[start]), horizon)) if len(dates) else 0
-        early, purged, late = (
-            _moments(samples, some, labels) for some in (dates[:known], dates[known:start], dates[start:])
-        )
-        whole = early + purged + late
-        if not whole.rows:
-            raise InputError(
-                f"no training date has labels over {horizon} sessions",
-                "take more symbols or a longer range of dates",
-            )
-        penalties = np.array(chosen.penalties)
-        penalty = _best_penalty(early, late, penalties) if early.rows and late.rows else float(penalties[-1])
-        return _FittedRidge(samples.features, whole.weights(np.array([penalty]))[:, 0], penalty)
+        with _one_thread():
+            sums, spans = _sums_of(samples, labels), (dates[:known], dates[known:start], dates[start:])
+            early, purged, late = (sums.over(samples, some) for some in spans)
+            whole = early + purged + late
+            if not whole.rows:
+                raise InputError(
+                    f"no training date has labels over {horizon} sessions",
+                    "take more symbols or a longer range of dates",
+                )
+            penalties = np.array(chosen.penalties)
+            penalty = _best_penalty(early, late, penalties) if early.rows and late.rows else float(penalties[-1])
+            return _FittedRidge(samples.features, whole.weights(np.array([penalty]))[:, 0], penalty)
 
     def load(self, content: bytes, features: tuple[str, ...], device: Device = "cpu") -> Fitted:  # noqa: ARG002
         saved = seam.decode_learnt(content, _Saved)
@@ -144,17 +148,51 @@ class _Moments:
         return found
 
 
-def _moments(samples: Samples, dates: Days, labels: Singles) -> _Moments:
-    """Sums over the labelled rows of these dates, one date at a time."""
-    columns = len(samples.features)
-    total, xx, xy = 0, np.zeros((columns, columns)), np.zeros(columns)
-    for rows in _dates(samples.session, dates):
-        label = labels[rows]
-        known = ~np.isnan(label)
-        if known.any():
-            x, y = _standardised(samples.values[rows])[known], label[known].astype(np.float64)
-            total, xx, xy = total + len(y), xx + x.T @ x, xy + x.T @ y
-    return _Moments(total, xx, xy)
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """The moments of single dates over their labelled rows, as they are asked for."""
+
+    labels: Singles
+    known: dict[int, _Moments] = field(default_factory=dict)
+
+    def over(self, samples: Samples, dates: Days) -> _Moments:
+        """The moments of these dates together, one added after the other."""
+        columns = len(samples.features)
+        total = _Moments(0, np.zeros((columns, columns)), np.zeros(columns))
+        for rows in _dates(samples.session, dates):
+            day = int(samples.session[rows.start])
+            if day not in self.known:
+                self.known[day] = _moments(samples.values[rows], self.labels[rows])
+            total += self.known[day]
+        return total
+
+
+#: Of samples that somebody still holds: those of the labels that were learnt last.
+_SUMS: WeakKeyDictionary[Samples, _Sums] = WeakKeyDictionary()
+
+
+def _sums_of(samples: Samples, labels: Singles) -> _Sums:
+    found = _SUMS.get(samples)
+    if found is None or found.labels is not labels:
+        found = _SUMS[samples] = _Sums(labels)
+    return found
+
+
+def _moments(values: Singles, label: Singles) -> _Moments:
+    """Sums over the labelled rows of one date."""
+    known = ~np.isnan(label)
+    x, y = _standardised(values)[known], label[known].astype(np.float64)
+    return _Moments(len(y), x.T @ x, x.T @ y)
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Products of a date's few rows on one thread: two are up to eighty times slower, since they wait by spinning."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:  # it comes with the extra `ml`; without it the same sums take longer
+        return nullcontext()
+    limited: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return limited
 
 
 def _best_penalty(early: _Moments, late: _Moments, penalties: Floats) -> float:

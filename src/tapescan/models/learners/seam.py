@@ -121,7 +121,7 @@ class Learner(Protocol):
     def serve_on(self, device: Device) -> tuple[Device, str]:
         """What makes the forecasts of a scan, the device asked for if it can, and a line for the reader if not.
 
-        Raises OptionError without its library.
+        Raises OptionError without a library that this takes.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Gradient-boosted trees, with XGBoost; exact SHAP values explain them (`models.trees.shap`).
+"""Gradient-boosted trees, grown by XGBoost; what forecasts and explains by them does without it (`models.trees`).
 
 Features go in as they are, NaN where they are unknown: each split learns a side for them. Rows are handed over in
 chunks and kept as 64 bins a feature, so that a memory map of any size trains within a few gigabytes.
@@ -25,9 +25,10 @@ from tapescan.models.learners import seam
 from tapescan.models.learners.seam import Facts, Learner
 from tapescan.models.samples.inputs import as_inputs
 from tapescan.models.samples.samples import Samples
-from tapescan.models.trees.saved import check_saved
+from tapescan.models.trees.forecast import forecast
+from tapescan.models.trees.saved import read_saved
 from tapescan.models.trees.shap import contributions
-from tapescan.models.trees.trees import Trees, read_trees
+from tapescan.models.trees.trees import Trees
 
 if TYPE_CHECKING:
     from xgboost import Booster
@@ -77,7 +78,7 @@ def load_xgboost() -> Any:
     try:
         import xgboost
     except ImportError as error:
-        raise OptionError("models need XGBoost", "pip install 'tapescan[ml]'") from error
+        raise OptionError("XGBoost is not installed", "pip install 'tapescan[ml]'") from error
     finally:
         if policy is None:
             del os.environ[WAITING]
@@ -128,7 +129,6 @@ class XGBoost:
         return msgspec.structs.replace(chosen, device=check_device(device or chosen.device))
 
     def serve_on(self, device: Device) -> tuple[Device, str]:
-        load_xgboost()
         if device == "cpu" or has_gpu():
             return device, ""
         return "cpu", "XGBoost finds no GPU here: forecasts are made on the CPU"
@@ -147,23 +147,14 @@ class XGBoost:
         with ThreadPoolExecutor(1) as apart:
             matrix = apart.submit(xgboost.QuantileDMatrix, iterator, max_bin=chosen.bins, nthread=threads()).result()
         booster = xgboost.train(_parameters(chosen, len(rows)), matrix, chosen.rounds, verbose_eval=False)
-        return Forest(samples.features, booster)
+        content = bytes(booster.save_raw("ubj"))
+        return Forest(samples.features, content, read_saved(content, len(samples.features)))
 
     def load(self, content: bytes, features: tuple[str, ...], device: Device = "cpu") -> Forest:
-        xgboost = load_xgboost()
-        # On what is cut short or forged XGBoost itself may crash, or read for minutes.
-        check_saved(content, len(features))
-        booster = xgboost.Booster()
-        try:
-            booster.load_model(bytearray(content))
-        except xgboost.core.XGBoostError as error:
-            raise ModelError("XGBoost cannot read its file", "train again") from error
-        if booster.num_features() != len(features):
-            raise ModelError(
-                f"its trees take {booster.num_features()} features, its card names {len(features)}", "train again"
-            )
-        booster.set_param({"nthread": threads(), "device": device})
-        return Forest(features, booster)
+        fitted = Forest(features, content, read_saved(content, len(features)), device)
+        if device != "cpu":
+            _ = fitted.booster
+        return fitted
 
 
 LEARNER: Learner = XGBoost()
@@ -171,21 +162,36 @@ LEARNER: Learner = XGBoost()
 
 @dataclass(frozen=True, eq=False)
 class Forest:
-    """A fitted model. booster : XGBoost's own."""
+    """A fitted model. content : the file that XGBoost wrote. trees : what it holds. device : makes the forecasts."""
 
     features: tuple[str, ...]
-    booster: Booster
+    content: bytes
+    trees: Trees
+    device: Device = "cpu"
 
     @cached_property
-    def trees(self) -> Trees:
-        """As arrays, for what explains a forecast."""
-        return read_trees(self.booster)
+    def booster(self) -> Booster:
+        """XGBoost's own, on the device. Only a GPU's forecasts, and what is measured beside ours, ask for it.
+
+        Raises OptionError without XGBoost, ModelError where that cannot read the file.
+        """
+        xgboost = load_xgboost()
+        booster = xgboost.Booster()
+        try:
+            booster.load_model(bytearray(self.content))
+        except xgboost.core.XGBoostError as error:
+            raise ModelError("XGBoost cannot read its file", "train again") from error
+        booster.set_param({"nthread": threads(), "device": self.device})
+        return booster
 
     def forecast(self, values: Singles, session: Days) -> Floats:  # noqa: ARG002 (one signature for all)
         """The expected rank among the market, about -0.5 to 0.5."""
         seam.check_width(values, len(self.features))
         inputs = as_inputs(values)
-        out = np.asarray(self.booster.inplace_predict(inputs), dtype=np.float64) if len(inputs) else np.empty(0)
+        if self.device == "cpu" or not len(inputs):
+            out = forecast(self.trees, inputs)
+        else:
+            out = np.asarray(self.booster.inplace_predict(inputs), dtype=np.float64)
         out[seam.nothing_known(inputs)] = np.nan
         return out
 
@@ -193,14 +199,23 @@ class Forest:
         return contributions(self.trees, as_inputs(values[rows]))
 
     def importance(self) -> dict[str, float]:
-        """By the gain of all splits."""
-        gains: dict[str, Any] = self.booster.get_score(importance_type="total_gain")
-        total = sum(gains.values()) or 1.0
-        shares = {self.features[int(name[1:])]: gain / total for name, gain in gains.items()}
-        return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
+        """By the gain of all splits: sums in float32 in XGBoost's order, right before left, as in its own scores."""
+        trees, gains = self.trees, np.zeros(len(self.features), np.float32)
+        for root in trees.begins[:-1].tolist():
+            waiting = [root]
+            while waiting:
+                node = waiting.pop()
+                if (feature := trees.feature[node]) >= 0:
+                    gains[feature] += trees.gain[node]
+                    waiting += (node + 1, int(trees.right[node]))
+        found = {self.features[at]: float(gains[at]) for at in np.unique(trees.feature) if at >= 0}
+        total = sum(found.values()) or 1.0
+        return dict(
+            sorted(((name, gain / total) for name, gain in found.items()), key=lambda item: (-item[1], item[0]))
+        )
 
     def save(self) -> bytes:
-        return bytes(self.booster.save_raw("ubj"))
+        return self.content
 
 
 def _parameters(recipe: Recipe, rows: int) -> dict[str, Any]:

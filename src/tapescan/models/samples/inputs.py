@@ -45,7 +45,8 @@ def as_inputs(values: NDArray[np.floating]) -> Singles:
     """
     with np.errstate(over="ignore"):
         found = np.ascontiguousarray(values, np.float32)
-    return found if np.isfinite(found).all() else np.where(np.isfinite(found), found, np.float32(np.nan))
+    infinite = np.isinf(found)
+    return np.where(infinite, np.float32(np.nan), found) if infinite.any() else found
 
 
 def check_inputs(names: Iterable[str]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from tapescan.core.typing import Singles
 __all__ = ["Samples", "Universe"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Samples:
     """Samples of many symbols and sessions, sorted by session and then by symbol.
 
