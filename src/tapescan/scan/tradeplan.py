@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tapescan.core.typing import Bools, Floats, Texts
+from tapescan.core.labels import Labels
+from tapescan.core.typing import Bools, Floats
 from tapescan.features.compute import Features
 from tapescan.scan.profile import Risk
 
@@ -24,7 +25,8 @@ __all__ = ["TradePlan", "plan_features_needed", "plan_trades"]
 #: The swing stop stands this many average true ranges beyond the swing itself.
 SWING_MARGIN = 0.1
 
-LIMITS = ("risk", "position", "volume")
+#: What may limit the size, after nothing, in the order of the caps.
+LIMITS = ("", "risk", "position", "volume")
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class TradePlan:
     shares: Floats
     dollars: Floats
     risk: Floats
-    limit: Texts
+    limit: Labels
 
 
 def plan_features_needed(risk: Risk) -> tuple[str, ...]:
@@ -85,7 +87,6 @@ def plan_trades(
     )
     smallest = np.where(np.isnan(caps), np.inf, caps).argmin(axis=0)
     shares = np.where(possible, np.floor(caps.min(axis=0)), np.nan)
-    limit = np.where(np.isnan(shares), "", np.array(LIMITS)[smallest])
     return TradePlan(
         entry=np.where(possible, entry, np.nan),
         stop=np.where(possible, stop, np.nan),
@@ -93,7 +94,7 @@ def plan_trades(
         shares=shares,
         dollars=shares * entry,
         risk=shares * distance,
-        limit=limit,
+        limit=Labels(LIMITS, np.where(np.isnan(shares), 0, smallest + 1)),
     )
 
 
