@@ -26,10 +26,10 @@ def winsorise(values: Floats, tail: float = 0.01) -> Floats:
     """
     out = values.copy()
     for row in _rows(out):
-        known = row.size - int(np.isnan(row).sum())
+        ordered = np.sort(row)
+        known = int(np.searchsorted(ordered, np.nan))  # what is missing stands last
         cut = int(tail * known)
         if cut:
-            ordered = np.sort(row)  # what is missing stands last
             row.clip(ordered[cut], ordered[known - 1 - cut], out=row)
     return out
 

@@ -43,33 +43,21 @@ class Assembled:
         """The first so many rows, of all columns or of some; no other row is made."""
         at, size = self.order[:rows], len(self.order)
         wanted = [RANK, *self.columns] if names is None else [*names]
-        numbers: dict[str, Floats] = {}
-        others: dict[str, pl.Series] = {}
-        made: list[pl.Series] = [_ranks(min(self.ranked, len(at)), len(at))] if RANK in wanted else []
-        for name in wanted:
-            values = self.columns.get(name)
-            if isinstance(values, np.ndarray):
-                numbers[name] = values
-            elif isinstance(values, Labels):
-                made.append(_texts(name, values, at, size))
-            elif values is not None:
-                others[name] = values
-        if others:
-            made += _others(others, at, size)
-        return (_numbers(numbers, at, size).hstack(made) if numbers else pl.DataFrame(made))[wanted]
-
-
-def _numbers(columns: Mapping[str, Floats], at: Ints, size: int) -> pl.DataFrame:
-    """Numbers in that order, null where they are unknown: of one matrix, a row a column."""
-    if not len(at):  # of an empty matrix polars makes no columns
-        return pl.DataFrame(schema=dict.fromkeys(columns, pl.Float64))
-    matrix, padded = np.empty((len(columns), len(at))), np.full(size, np.nan)
-    for values, row in zip(columns.values(), matrix, strict=True):
-        if len(values) < size:
-            padded[: len(values)] = values
-        # Without the mode, it would be put into a copy first.
-        (padded if len(values) < size else values).take(at, out=row, mode="clip")
-    return pl.DataFrame(matrix, schema=[*columns], orient="col", nan_to_null=True)
+        columns = {name: self.columns[name] for name in wanted if name != RANK}
+        made = _others({name: one for name, one in columns.items() if isinstance(one, pl.Series)}, at, size)
+        if RANK in wanted:
+            made[RANK] = _ranks(min(self.ranked, len(at)), len(at))
+        padded = np.full(size, np.nan)
+        for name, values in columns.items():
+            if isinstance(values, Labels):
+                made[name] = _texts(name, values, at, size)
+            elif isinstance(values, np.ndarray):
+                if len(values) < size:
+                    padded[: len(values)] = values
+                    values = padded  # noqa: PLW2901
+                # An array of its own: polars takes it as it is, and who keeps a column keeps no others.
+                made[name] = pl.Series(name, values.take(at), nan_to_null=True)
+        return pl.DataFrame([made[name] for name in wanted])
 
 
 def _texts(name: str, labels: Labels, at: Ints, size: int) -> pl.Series:
@@ -79,14 +67,18 @@ def _texts(name: str, labels: Labels, at: Ints, size: int) -> pl.Series:
     return pl.Series(name, [*labels.texts, None], pl.String)[pl.Series(codes.take(at).astype(np.uint32))]
 
 
-def _others(columns: Mapping[str, pl.Series], at: Ints, size: int) -> list[pl.Series]:
-    whole = [
-        (one if len(one) == size else one.extend_constant(None, size - len(one))).alias(name)
-        for name, one in columns.items()
-    ]
-    return pl.DataFrame(whole)[pl.Series(at.astype(np.uint32))].get_columns()
+def _others(columns: Mapping[str, pl.Series], at: Ints, size: int) -> dict[str, pl.Series]:
+    whole = pl.DataFrame([_longer(one, size).alias(name) for name, one in columns.items()])
+    return whole[pl.Series(at.astype(np.uint32))].to_dict() if columns else {}
 
 
 def _ranks(ranked: int, rows: int) -> pl.Series:
-    ranks = pl.Series(RANK, np.arange(1, ranked + 1, dtype=np.uint32))
-    return ranks if ranked == rows else ranks.extend_constant(None, rows - ranked)
+    return _longer(pl.Series(RANK, np.arange(1, ranked + 1, dtype=np.uint32)), rows)
+
+
+def _longer(series: pl.Series, size: int) -> pl.Series:
+    """With nulls behind it."""
+    if len(series) == size:
+        return series
+    null = pl.Series(series.name, [None], series.dtype)
+    return pl.concat([series, null.new_from_index(0, size - len(series))], rechunk=True)

@@ -117,8 +117,10 @@ def _unknown_notes(
             f"{', '.join(unknown).replace('_', ' ')}: unknown for every symbol of this market{why}; "
             f"{rest if shares.keys() - unknown else 'there is nothing to rank by'}"
         )
-    for source, what in _OF_COMPANIES.items():
-        asked = [name for name in request.asked if source not in section.facts and source in sources_of(name)]
+    absent = {source: what for source, what in _OF_COMPANIES.items() if source not in section.facts}
+    of = {name: sources_of(name) for name in request.asked} if absent else {}
+    for source, what in absent.items():
+        asked = [name for name, found in of.items() if source in found]
         if asked:
             notes.append(f"{', '.join(asked)}: unknown for every symbol of this market, which holds no {what}")
     return tuple(notes)
