@@ -43,21 +43,23 @@ class Assembled:
         """The first so many rows, of all columns or of some; no other row is made."""
         at, size = self.order[:rows], len(self.order)
         wanted = [RANK, *self.columns] if names is None else [*names]
-        columns = {name: self.columns[name] for name in wanted if name != RANK}
-        made = _others({name: one for name, one in columns.items() if isinstance(one, pl.Series)}, at, size)
-        if RANK in wanted:
-            made[RANK] = _ranks(min(self.ranked, len(at)), len(at))
-        padded = np.full(size, np.nan)
-        for name, values in columns.items():
-            if isinstance(values, Labels):
-                made[name] = _texts(name, values, at, size)
-            elif isinstance(values, np.ndarray):
+        places, padded = pl.Series(at.astype(np.uint32)), np.full(size, np.nan)
+        made: list[pl.Series] = []
+        for name in wanted:
+            values = None if name == RANK else self.columns[name]
+            if values is None:
+                made.append(_ranks(min(self.ranked, len(at)), len(at)))
+            elif isinstance(values, Labels):
+                made.append(_texts(name, values, at, size))
+            elif isinstance(values, pl.Series):
+                made.append(_longer(values, size)[places].alias(name))
+            else:
                 if len(values) < size:
                     padded[: len(values)] = values
-                    values = padded  # noqa: PLW2901
+                    values = padded
                 # An array of its own: polars takes it as it is, and who keeps a column keeps no others.
-                made[name] = pl.Series(name, values.take(at), nan_to_null=True)
-        return pl.DataFrame([made[name] for name in wanted])
+                made.append(pl.Series(name, values.take(at), nan_to_null=True))
+        return pl.DataFrame(made)
 
 
 def _texts(name: str, labels: Labels, at: Ints, size: int) -> pl.Series:
@@ -65,11 +67,6 @@ def _texts(name: str, labels: Labels, at: Ints, size: int) -> pl.Series:
     if len(codes) < size:
         codes = np.append(codes, np.full(size - len(codes), len(labels.texts)))
     return pl.Series(name, [*labels.texts, None], pl.String)[pl.Series(codes.take(at).astype(np.uint32))]
-
-
-def _others(columns: Mapping[str, pl.Series], at: Ints, size: int) -> dict[str, pl.Series]:
-    whole = pl.DataFrame([_longer(one, size).alias(name) for name, one in columns.items()])
-    return whole[pl.Series(at.astype(np.uint32))].to_dict() if columns else {}
 
 
 def _ranks(ranked: int, rows: int) -> pl.Series:

@@ -61,7 +61,8 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
     """A whole scan.
 
     assembled : its rows, of which `frame`, `ranked` and `best` are made when they are asked for.
-    timings : seconds a stage; rows are made after them all. provenance : what a second scan needs to give the same bytes.
+    timings : seconds a stage; rows are made after them all.
+    provenance : what a second scan needs to give the same bytes.
     notes : what a reader should know, one plain line each (a simulated market, a store behind the calendar).
     section : the cross-section that was ranked; explanations look into it.
     features : the columns that were asked for, by option or by the screen.
