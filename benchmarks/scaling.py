@@ -35,7 +35,7 @@ def measure(symbols: int, bars: int) -> dict[str, float]:
         "symbols": symbols,
         "simulate_and_build_ms": made * 1e3,
         "features_ms": median(lambda: latest(inputs.panel, plan)),
-        "scan_ms": median(lambda: run(inputs, request)),
+        "scan_ms": median(lambda: run(inputs, request).frame),
         "panel_mib": inputs.panel.nbytes / 2**20,
         "peak_after_build_mib": built,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

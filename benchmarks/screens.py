@@ -22,6 +22,7 @@ from tapescan.features.warm import warm_up
 from tapescan.history.market import Market, simulated_market
 from tapescan.history.stored import market_of_store
 from tapescan.scan.cross_section import CrossSection, observe
+from tapescan.scan.listing import Listing
 from tapescan.scan.pipeline import run
 from tapescan.scan.profile import load_profile
 from tapescan.scan.request import Request, prepare
@@ -81,6 +82,7 @@ def first_rows(section: CrossSection, rows: int) -> CrossSection:
         section,
         symbols=section.symbols[:rows],
         features=replace(section.features, values=section.features.values[:, :rows]),
+        listing=Listing(section.universe, section.symbols[:rows], section.order[section.order < rows]),
         order=section.order[section.order < rows],
         newest=section.newest[:rows],
     )
@@ -100,7 +102,7 @@ def scans(market: Market) -> None:
     for _ in range(RUNS):
         for title, request in requests.items():
             begin, cpu = time.perf_counter(), time.process_time()
-            run(market, request)
+            _ = run(market, request).frame
             took[title].append((time.perf_counter() - begin, time.process_time() - cpu))
     base, base_cpu = (statistics.median(one[n] for one in took["no screen"]) for n in (0, 1))
     for title, times in took.items():

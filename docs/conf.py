@@ -49,7 +49,8 @@ def setup(app: Any) -> None:
 
 # Types that the package imports only for type checkers, since they bring all kernels: signatures name them.
 import tapescan.scan.result  # noqa: E402
+from tapescan.scan.assembled import Assembled  # noqa: E402
 from tapescan.scan.cross_section import CrossSection  # noqa: E402
 from tapescan.scan.forecasts import Forecast  # noqa: E402
 
-vars(tapescan.scan.result).update(CrossSection=CrossSection, Forecast=Forecast)
+vars(tapescan.scan.result).update(Assembled=Assembled, CrossSection=CrossSection, Forecast=Forecast)

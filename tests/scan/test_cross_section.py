@@ -46,7 +46,7 @@ def test_who_is_excluded_is_who_is_dropped(inputs: Market) -> None:
     section = observe(inputs, request.plan)
     frame = rank(section, request).frame
     dropped = dict(frame.select("symbol", "dropped").iter_rows())
-    excluded = section.excluded(SWING.filters)
+    excluded = section.excluded(SWING.filters).values
     assert {*excluded} >= {"", "stale", "type", "illiquid"}
     for symbol, why in zip(section.symbols, excluded, strict=True):
         assert dropped[symbol] == why or (dropped[symbol] == "screen" and why == "")

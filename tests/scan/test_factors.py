@@ -96,7 +96,7 @@ def section(inputs: Market) -> CrossSection:
 def test_the_sectors_mean_is_taken_out_where_it_stands_beside_its_sector(
     factor: Factor, section: CrossSection
 ) -> None:
-    members = np.flatnonzero(section.excluded(load_profile("swing").filters) == "")
+    members = np.flatnonzero(section.excluded(load_profile("swing").filters).codes == 0)
     values = factor_values(section, members)[factor.name][members]
     sector = section.sector[members]
     means = [np.nanmean(values[sector == one]) for one in np.unique(sector) if (sector == one).sum() >= 10]

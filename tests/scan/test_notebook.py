@@ -62,10 +62,11 @@ def test_the_best_twenty_and_what_is_to_be_known(result: ScanResult) -> None:
     ][:3]
 
 
-def test_a_hostile_name_is_only_a_text(result: ScanResult) -> None:
-    frame = result.frame.with_columns(name=pl.lit(HOSTILE), sector=pl.lit("a & b"))
+def test_a_hostile_name_is_only_a_text(inputs: Market) -> None:
+    universe = inputs.universe.with_columns(name=pl.lit(HOSTILE), sector=pl.lit("a & b"))
+    result = run(replace(inputs, universe=universe), prepare(load_profile("swing"), features=["sector"]))
     about = {**result.provenance, "profile": {"name": HOSTILE, "digest": ""}}
-    hostile = structs.replace(result, frame=frame, notes=(f"<script>{HOSTILE}</script>",), provenance=about)
+    hostile = structs.replace(result, notes=(f"<script>{HOSTILE}</script>",), provenance=about)
     page = hostile._repr_html_()
     seen = Seen(page)
     assert {"img", "script"}.isdisjoint(seen.tags)

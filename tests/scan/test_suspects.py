@@ -79,7 +79,7 @@ def test_only_what_columns_read_counts(faulty: Store) -> None:
 
     def dropped(*names: str, looks: tuple[Look, ...] = ()) -> str:
         section = observe(market, plan_features((*names, "close", TRADED, WITHOUT_TRADE)), looks)
-        return str(section.excluded(SWING.filters)[section.symbols.index(SYMBOL)])
+        return str(section.excluded(SWING.filters).values[section.symbols.index(SYMBOL)])
 
     assert (dropped("sma_39"), dropped("sma_40")) == ("", "suspect")
     weekly = [prepare(SWING, where=f"weekly.sma_{weeks} > 0").looks for weeks in (7, 8)]

@@ -31,7 +31,7 @@ def test_a_long_by_hand() -> None:
     assert plan.stop[0] == 48.0
     assert plan.target[0] == 54.0
     assert plan.shares[0] == 200  # $10,000 is a tenth of the account; $500 of risk would be 250 shares
-    assert plan.limit[0] == "position"
+    assert plan.limit.values[0] == "position"
     assert plan.risk[0] == 400.0
 
 
@@ -47,9 +47,9 @@ def test_a_short_mirrors_a_long() -> None:
 
 
 def test_each_cap_can_bind() -> None:
-    assert plan_one(risk=Risk(max_position=1.0)).limit[0] == "risk"
+    assert plan_one(risk=Risk(max_position=1.0)).limit.values[0] == "risk"
     assert plan_one(risk=Risk(max_position=1.0)).shares[0] == 250
-    assert plan_one(dollar_volume_20=100_000.0).limit[0] == "volume"
+    assert plan_one(dollar_volume_20=100_000.0).limit.values[0] == "volume"
     assert plan_one(dollar_volume_20=100_000.0).shares[0] == 20
 
 
@@ -62,7 +62,7 @@ def test_a_share_without_a_range_has_no_plan(*, long: bool) -> None:
     for close in (10.0, 10.001, 10.009, 0.50005):
         plan = plan_one(long=long, close=close, atr_14=0.0, swing_low_10=close, swing_high_10=close)
         assert np.isnan(plan.target[0])
-        assert plan.limit[0] == ""
+        assert plan.limit.values[0] == ""
 
 
 @given(
@@ -84,7 +84,7 @@ def test_a_target_never_lies_on_the_wrong_side_of_its_entry(
 def test_no_plan_without_its_inputs(missing: str) -> None:
     plan = plan_one(**{missing: float("nan")})  # type: ignore[arg-type]
     assert np.isnan(plan.shares[0])
-    assert plan.limit[0] == ""
+    assert plan.limit.values[0] == ""
 
 
 def test_no_plan_whose_stop_would_be_below_zero() -> None:

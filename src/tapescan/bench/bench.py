@@ -3,7 +3,7 @@
 (a) all default features, newest row, against a per-symbol TA-Lib loop over 48 common outputs
 (b) the same 48 outputs
 (c) those 48 outputs by a pandas loop, symbol by symbol (on a sample, scaled up)
-(d) a whole warm scan, all stages, with all default features
+(d) a whole warm scan, all stages, with all default features, and the frame of all rows
 (e) two models' forecasts of the market at once, against XGBoost's own, and against one call of it a symbol (on a
     sample, scaled up)
 (f) the scan of (d) with both models
@@ -39,9 +39,9 @@ from tapescan.engine.threads import Threads
 from tapescan.features.compute import latest, replay
 from tapescan.features.plan import Plan, default_features, plan_features
 from tapescan.features.warm import warm_up
-from tapescan.history.market import simulated_market
+from tapescan.history.market import Market, simulated_market
 from tapescan.market.panel import Block, Panel
-from tapescan.scan.pipeline import prepare, run
+from tapescan.scan.pipeline import Request, prepare, run
 from tapescan.scan.profile import DEFAULT_PROFILE, load_profile
 
 __all__ = ["COMMON", "BenchReport", "Comparison", "pandas_loop", "run_bench"]
@@ -166,13 +166,13 @@ def run_bench(symbols: int = 6000, bars: int = 260, rounds: int = 5, progress: P
         "all": lambda: latest(panel, everything),
         "common": lambda: latest(panel, common),
         "common, all rows": lambda: [None for _ in replay(panel, common)],
-        "scan": lambda: run(inputs, request),
+        "scan": lambda: run(inputs, request).frame,
         "talib": talib_loop,
     }
     if models is not None:
         alpha = prepare(load_profile(DEFAULT_PROFILE), features=default_features(), models=models.models)
         sides |= {
-            "scan with models": lambda: run(inputs, alpha),
+            "scan with models": lambda: run(inputs, alpha).frame,
             "at once": models.at_once,
             "by xgboost": models.by_xgboost,
             "one by one": models.one_by_one,
@@ -201,12 +201,19 @@ def run_bench(symbols: int = 6000, bars: int = 260, rounds: int = 5, progress: P
         machine=_machine(),
         threads=threads(),
         comparisons=comparisons,
-        stages={name: seconds * 1e3 for name, seconds in run(inputs, request).timings.items()},
+        stages=_stages(inputs, request),
         kernels=_kernel_times(panel, everything),
         limit=_limit(panel, everything, median["all"]),
         peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         left_out="two models' forecasts and SHAP values: XGBoost is not installed" if models is None else "",
     )
+
+
+def _stages(inputs: Market, request: Request) -> dict[str, float]:
+    """Milliseconds of each stage of a scan, and of its frame, which is made for who asks for it."""
+    result = run(inputs, request)
+    frame = _milliseconds(lambda: result.frame)
+    return {name: seconds * 1e3 for name, seconds in result.timings.items()} | {"frame": frame}
 
 
 def _medians(

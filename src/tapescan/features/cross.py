@@ -26,23 +26,33 @@ def winsorise(values: Floats, tail: float = 0.01) -> Floats:
     """
     out = values.copy()
     for row in _rows(out):
-        finite = row[~np.isnan(row)]
-        cut = int(tail * finite.size)
+        ordered = np.sort(row)
+        known = int(np.searchsorted(ordered, np.nan))  # what is missing stands last
+        cut = int(tail * known)
         if cut:
-            ordered = np.partition(finite, (cut, finite.size - 1 - cut))
-            np.clip(row, ordered[cut], ordered[finite.size - 1 - cut], out=row)
+            row.clip(ordered[cut], ordered[known - 1 - cut], out=row)
     return out
 
 
 def zscore(values: Floats) -> Floats:
     """Mean 0 and standard deviation 1 across the symbols that have a value; all 0 where they do not differ."""
     known = ~np.isnan(values)
+    # Only the copies are spared: how the rows lie decides in which order they are summed.
+    whole = values.flags.c_contiguous and bool(known.all())
+
+    def filled(some: Floats) -> Floats:
+        found: Floats = some if whole else np.where(known, some, 0.0)
+        return found
+
     count = np.maximum(known.sum(axis=-1, keepdims=True), 1)
-    centred = values - np.where(known, values, 0.0).sum(axis=-1, keepdims=True) / count
-    deviation = np.sqrt(np.where(known, centred * centred, 0.0).sum(axis=-1, keepdims=True) / count)
+    centred = values - filled(values).sum(axis=-1, keepdims=True) / count
+    deviation = np.sqrt(filled(centred * centred).sum(axis=-1, keepdims=True) / count)
     # A column of equal values has a deviation of rounding size only; its z-scores are 0, not noise.
-    level = np.abs(np.where(known, values, 0.0)).max(axis=-1, keepdims=True, initial=0.0)
+    level = np.abs(filled(values)).max(axis=-1, keepdims=True, initial=0.0)
     differs = deviation > 1e-12 * level
+    if whole and differs.all():
+        scores: Floats = centred / deviation
+        return scores
     out = np.where(known, 0.0, np.nan)
     np.divide(centred, deviation, out=out, where=differs & known)
     return out
@@ -57,8 +67,9 @@ def neutralise(values: Floats, group: Ints) -> Floats:
     groups = int(group.max(initial=0)) + 1
     for row, target in zip(_rows(values), _rows(out), strict=True):
         known = ~np.isnan(row)
-        count = np.bincount(group[known], minlength=groups)
-        total = np.bincount(group[known], weights=row[known], minlength=groups)
+        mine, values_of = (group, row) if known.all() else (group[known], row[known])
+        count = np.bincount(mine, minlength=groups)
+        total = np.bincount(mine, weights=values_of, minlength=groups)
         small = count < SMALLEST_GROUP
         count_small, total_small = count[small].sum(), total[small].sum()
         mean = np.divide(total, count, out=np.zeros(groups), where=count > 0)
@@ -72,14 +83,17 @@ def percentile(values: Floats) -> Floats:
     out = np.full_like(values, np.nan)
     for row, target in zip(_rows(values), _rows(out), strict=True):
         known = np.flatnonzero(~np.isnan(row))
-        if known.size:
-            order = known[np.argsort(row[known], kind="stable")]
-            ordered = row[order]
-            begins = np.concatenate(([True], ordered[1:] != ordered[:-1]))
-            run = np.cumsum(begins) - 1
-            edges = np.append(np.flatnonzero(begins), known.size)
-            middle = (edges[:-1] + edges[1:]) / 2.0
-            target[order] = middle[run] / known.size
+        # In which order equals come does not matter: they share their mean.
+        order = known[row[known].argsort()] if known.size < row.size else row.argsort()
+        ordered = row[order]
+        differs = ordered[1:] != ordered[:-1]
+        if differs.all():
+            middle = np.arange(order.size) + 0.5
+        else:
+            begins = np.concatenate(([True], differs))
+            edges = np.append(np.flatnonzero(begins), order.size)
+            middle = ((edges[:-1] + edges[1:]) / 2.0)[begins.cumsum() - 1]
+        target[order] = middle / max(order.size, 1)
     return out
 
 

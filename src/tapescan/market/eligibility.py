@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tapescan.core.labels import Labels
 from tapescan.core.typing import Bools, Floats, Texts
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "TRADE_WINDOW",
     "WITHOUT_TRADE",
     "first_reason",
+    "first_reasons",
     "illiquid",
     "none_of",
     "off_price",
@@ -98,5 +100,13 @@ def first_reason(applies: Mapping[str, Bools]) -> Texts:
 
     applies : by reason, all of one shape, or such as can be brought to it.
     """
+    return first_reasons(applies).values
+
+
+def first_reasons(applies: Mapping[str, Bools]) -> Labels:
+    """As `first_reason`, as labels; code 0 is that none applies."""
     ordered = [name for name in REASONS if name in applies]
-    return np.select([applies[name] for name in ordered], ordered, default="")
+    codes = np.zeros(np.broadcast_shapes(*(np.shape(applies[name]) for name in ordered)), dtype=np.int64)
+    for code in range(len(ordered), 0, -1):
+        np.copyto(codes, code, where=applies[ordered[code - 1]])
+    return Labels(("", *ordered), codes)

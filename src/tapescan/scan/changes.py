@@ -43,7 +43,7 @@ def as_record(result: ScanResult, top: int) -> str:
     if "store" not in result.provenance["data"]:
         what = "it needs a store with bars"
         raise OptionError(what, "the simulated market has no history; add --store DIR", field="record")
-    document = {**result.to_dict(top), "symbols": result.ranked["symbol"].to_list()}
+    document = {**result.to_dict(top), "symbols": result.symbols}
     return msgspec.json.encode(document).decode()
 
 
@@ -77,8 +77,8 @@ def changes(result: ScanResult, since: dt.date, before: Sequence[str], *, record
 
     since, before : the earlier scan's session, and whom it ranked. recorded : whether that was read, not computed.
     """
-    now, then = result.ranked["symbol"].to_list(), {*before}
-    why = dict(result.frame.select("symbol", "dropped").iter_rows())
+    now, then = result.symbols, {*before}
+    why = dict(result.assembled.head(result.coverage.requested, ("symbol", "dropped")).iter_rows())
     gone = sorted(then.difference(now))
     return Changes(
         since=since,
@@ -113,4 +113,4 @@ def found_changes(
     if earlier.as_of >= result.as_of:
         what = f"the scan is of {result.as_of}, and {since} is not before it"
         raise OptionError(what, "choose an earlier day", field="since")
-    return changes(result, earlier.as_of, earlier.ranked["symbol"].to_list(), recorded=False)
+    return changes(result, earlier.as_of, earlier.symbols, recorded=False)

@@ -17,8 +17,9 @@ import polars as pl
 from tapescan.columns.definition import Column
 from tapescan.columns.factors import RELATIVE_HORIZONS
 from tapescan.columns.registry import find_column
+from tapescan.core.labels import Labels
 from tapescan.core.settings import Adjustment
-from tapescan.core.typing import Array, Days, Ints, Texts
+from tapescan.core.typing import Array, Days, Floats, Ints
 from tapescan.engine.seam import Engine
 from tapescan.features.carried import newest
 from tapescan.features.compute import Features
@@ -30,6 +31,7 @@ from tapescan.market.index import market_return
 from tapescan.market.regime import Regime, market_regime
 from tapescan.market.suspect import in_words
 from tapescan.scan.clock import Clock
+from tapescan.scan.listing import Listing, listing_of
 from tapescan.scan.profile import Filters
 from tapescan.screen.earlier import Look, latest_with, look_back
 from tapescan.screen.nodes import Earlier
@@ -42,7 +44,7 @@ class CrossSection:
     """What is known of all symbols at the close of a session.
 
     as_of : the session. symbols : of the panel, in its order, which is that of all arrays.
-    universe : one row a requested symbol, as in `Market`: the panel's first, then those that are not in it.
+    listing : of all requested symbols: the panel's first, then those that are not in it.
     suspects : the suspect bars among those that the columns were made of, as `market.suspect.SUSPECTS`.
     features : what the plan asks for. terms : what expressions ask of earlier bars.
     facts : one row a symbol of the panel, by the source of columns that they are of: statements, dividends.
@@ -56,7 +58,7 @@ class CrossSection:
     as_of: dt.date
     symbols: tuple[str, ...]
     newest: Days
-    universe: pl.DataFrame
+    listing: Listing
     suspects: pl.DataFrame
     features: Features
     terms: Mapping[Earlier, Array]
@@ -73,62 +75,74 @@ class CrossSection:
     def __repr__(self) -> str:
         return f"<cross-section of {len(self.symbols):,} symbols on {self.as_of}>"
 
-    @cached_property
+    @property
+    def universe(self) -> pl.DataFrame:
+        """One row a requested symbol, as in `Market`."""
+        return self.listing.universe
+
+    @property
     def listed(self) -> pl.DataFrame:
         """The universe's rows of the panel's symbols."""
-        return self.universe.head(len(self.symbols))
+        return self.listing.rows
 
     @property
     def statements(self) -> pl.DataFrame | None:
         """Of each symbol of the panel, as `Market.fundamentals`; None in a market without any."""
         return self.facts.get("statements")
 
-    @cached_property
+    @property
     def sector(self) -> Ints:
         """Each symbol's sector as a number from 0 on."""
-        return self.listed["sector"].fill_null("").rank("dense").to_numpy().astype(np.int64) - 1
+        return self.listing.sectors.codes
 
-    def excluded(self, filters: Filters) -> Texts:
-        """Why each symbol may not be ranked, the first reason that applies; empty for the eligible."""
-        listed = self.listed
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each feature stands among them."""
+        return {name: place for place, name in enumerate(self.features.names)}
+
+    def excluded(self, filters: Filters) -> Labels:
+        """Why each symbol may not be ranked, the first reason that applies; empty, of code 0, for the eligible."""
+        listing, listed = self.listing, self.listed
         stale = eligibility.stale(self.newest, (self.as_of - EPOCH).days)
         paid, traded = self.features["close"], self.features[eligibility.TRADED]
         if "factor" in listed.columns:  # as it was paid, where a vendor's prices have later splits inside
             paid = paid * listed["factor"].fill_null(1.0).to_numpy()
-        return eligibility.first_reason(
+        return eligibility.first_reasons(
             {
-                "index": np.array([symbol == self.index for symbol in self.symbols], dtype=bool),
+                "index": listing.among([self.index]),
                 "delisted": stale & listed["delisted"].to_numpy(),
                 "stale": stale,
-                "type": eligibility.none_of(listed["type"], filters.types),
-                **({"sector": eligibility.none_of(listed["sector"], filters.sectors)} if filters.sectors else {}),
+                "type": ~listing.types.among(filters.types),
+                **({"sector": ~listing.sectors.among(filters.sectors)} if filters.sectors else {}),
                 "short_history": eligibility.short_history(listed["bars"].to_numpy(), filters.min_bars),
-                "suspect": self.listed["symbol"].is_in(self.suspects["symbol"].implode()).to_numpy(),
+                "suspect": listing.among(self.suspects["symbol"].unique().to_list()),
                 "untraded": eligibility.untraded(self.features[eligibility.WITHOUT_TRADE]),
                 "price": eligibility.off_price(paid, filters.min_price, filters.max_price),
                 "illiquid": eligibility.illiquid(traded, filters.min_dollar_volume),
             }
         )
 
-    def values(self, more: Mapping[str, Array] | None = None) -> ColumnValues:
-        """The columns by name. more : those that came to be known since, such as scores."""
+    def values(self, more: Mapping[str, Any] | None = None) -> ColumnValues:
+        """The columns by name. more : those that came to be known since, such as scores; texts as labels."""
         return ColumnValues(self, more or {})
 
-    def listing_column(self, name: str, universe: pl.DataFrame | None = None) -> pl.Series:
-        """A column of the listing; null where this market's listing has none. universe : None for `listed`."""
-        rows, dtype = self.listed if universe is None else universe, find_column(name).dtype
+    def listing_column(self, name: str) -> pl.Series:
+        """A column of the listing, of all of the universe; null where this market's listing has none."""
+        rows, dtype = self.universe, find_column(name).dtype
         return rows[name].cast(dtype) if name in rows.columns else pl.Series(name, [None] * len(rows), dtype=dtype)
 
 
 class ColumnValues(dict[str, Array]):
     """The columns of a cross-section by name, each ``(symbols,)``, looked up or computed when first asked for."""
 
-    def __init__(self, section: CrossSection, more: Mapping[str, Array]) -> None:
-        super().__init__(more)
+    def __init__(self, section: CrossSection, more: Mapping[str, Any]) -> None:
+        self._labels = {name: one for name, one in more.items() if isinstance(one, Labels)}
+        super().__init__({name: one for name, one in more.items() if name not in self._labels})
         self._section = section
 
     def __missing__(self, name: str) -> Array:
-        self[name] = found = self._found(find_column(name))
+        labels = self._labels.get(name)
+        self[name] = found = self._found(find_column(name)) if labels is None else labels.values
         return found
 
     def _found(self, column: Column) -> Array:
@@ -139,9 +153,10 @@ class ColumnValues(dict[str, Array]):
         section = self._section
         match column.source:
             case "bars":
-                return section.features[column.name]
+                feature: Floats = section.features.values[section.places[column.name]]
+                return feature
             case "listing":
-                return section.listing_column(column.name).to_numpy()
+                return section.listing_column(column.name).head(len(section.symbols)).to_numpy()
             case "statements" | "dividends":
                 table = section.facts.get(column.source)
                 return np.full(len(section.symbols), np.nan) if table is None else table[column.name].to_numpy()
@@ -182,7 +197,7 @@ def observe(market: Market, plan: Plan, looks: Sequence[Look] = (), engine: Engi
         as_of=EPOCH + dt.timedelta(days=panel.as_of),
         symbols=panel.symbols,
         newest=panel.newest,
-        universe=market.universe,
+        listing=listing_of(market),
         suspects=suspects,
         features=features,
         terms=terms,

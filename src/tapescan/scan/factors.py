@@ -31,20 +31,18 @@ def factor_values(section: CrossSection, members: Ints) -> dict[str, Floats]:
         nothing.
     """
     columns, symbols = section.values(), len(section.symbols)
-    values: dict[str, Floats] = {name: columns[name][members] for name in factor_columns()}
+    values: dict[str, Floats] = {name: columns[name].take(members) for name in factor_columns()}
     for horizon, change in section.index_returns.items():
         values[f"market_ret_{horizon}"] = np.full(len(members), change)
     found: dict[str, Floats] = {}
     for factor in FACTORS:
         terms = np.array([term.value(values) for term in factor.terms])
         terms[np.isinf(terms)] = np.nan  # one overflow must not move everybody's z-score
+        whole = found[factor.name] = np.full(symbols, np.nan)
         if np.isnan(terms).all():
-            found[factor.name] = np.full(symbols, np.nan)
             continue
         scores = np.clip(zscore(winsorise(terms)), -CUT, CUT)
         if factor.neutral:
             scores = neutralise(scores, section.sector[members])
-        whole = np.full(symbols, np.nan)
         whole[members] = mean_of_known(scores)
-        found[factor.name] = whole
     return found

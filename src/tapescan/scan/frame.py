@@ -1,4 +1,4 @@
-"""A ranked cross-section as one frame: every requested symbol a row, the ranked ones first."""
+"""A ranked cross-section as the rows of a result: every requested symbol one, the ranked ones first."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tapescan.columns.definition import Column, Values
+from tapescan.columns.definition import Column
 from tapescan.columns.factors import FACTORS, points_column, value_column
 from tapescan.columns.registry import all_columns, find_column
-from tapescan.core.typing import Bools, Floats, Texts
-from tapescan.scan.cross_section import CrossSection
+from tapescan.core.labels import Labels
+from tapescan.core.typing import Bools, Floats, Ints
+from tapescan.scan.assembled import Assembled, Values
+from tapescan.scan.cross_section import ColumnValues, CrossSection
+from tapescan.scan.listing import Listing
 from tapescan.scan.request import MATCHED, ORDER, Ranking, Request
 from tapescan.scan.result import Coverage
 from tapescan.scan.score import Score
 from tapescan.scan.screening import SectionSession, as_series, satisfied
 from tapescan.scan.tradeplan import TradePlan
 
-__all__ = ["Ranks", "assemble", "scored_columns", "value_columns"]
+__all__ = ["Ranks", "assemble", "in_order", "scored_columns", "value_columns"]
 
 #: What a reader looks for first stands first.
 LEADING = ("symbol", "score", "side", "close", "entry", "stop", "target", "shares", "dollars", "risk", "limit")
@@ -38,54 +41,42 @@ class Ranks:
     """What ranking a cross-section found out.
 
     columns : those that are known when all are scored (`scored_columns`). long : where the side is long.
-    dropped : why a symbol may not be ranked, empty for the eligible. matched : who satisfies each named screen.
+    dropped : why a symbol may not be ranked, of code 0 for the eligible. matched : who satisfies each named screen.
     """
 
     columns: Mapping[str, Any]
     long: Bools
     trades: TradePlan
-    dropped: Texts
+    dropped: Labels
     matched: Mapping[str, Bools]
 
 
-def assemble(section: CrossSection, request: Request, ranks: Ranks) -> tuple[pl.DataFrame, Coverage]:
-    """The frame, screened and ranked, and the coverage counted from it."""
+def assemble(section: CrossSection, request: Request, ranks: Ranks) -> tuple[Assembled, Coverage]:
+    """The rows, screened and ranked, and the coverage counted from them."""
     dropped, matched = ranks.dropped, ranks.matched
     symbols = len(dropped)
-    own: dict[str, Any] = {
-        "side": np.where(ranks.long, "long", "short"),
-        **ranks.columns,
-        **vars(ranks.trades),
-    }
+    own: dict[str, Any] = {"side": Labels(("short", "long"), ranks.long.astype(np.int64)), **ranks.columns}
+    own |= vars(ranks.trades)
     values = section.values(own)
-    asked = [find_column(name) for name in request.shown]
-    for column in asked:
-        own[column.name] = _series(column, section, values)
-    facts = [column.name for column in asked if _is_listed(column)]
-    eligible = dropped == ""
+    for name in request.shown:
+        own[name] = _values(find_column(name), section, values)
+    own["shares"] = pl.Series("shares", own["shares"], nan_to_null=True).cast(pl.Int64)
+    eligible = dropped.codes == 0
     session = SectionSession(section, eligible, values)
     for name, expression in request.computed.items():
         own[name] = as_series(name, expression, session)
     if request.ranking.column == ORDER:
         own[ORDER] = as_series(ORDER, request.ranking.expression, session)
     if len(matched) > 1:
-        own[MATCHED] = _names_where(matched, symbols)
+        own[MATCHED] = Labels.of_flags(matched, symbols)
     wanted = np.logical_or.reduce([*matched.values()]) if matched else np.ones(symbols, dtype=bool)
     if request.where is not None:
         wanted &= satisfied(request.where, session)
-    own["dropped"] = np.where(eligible & ~wanted, "screen", dropped)
-    listing = [column.name for column in all_columns("listing") if column.always]
-    frame = (
-        pl.concat([section.listed.select(listing), pl.DataFrame(own)], how="horizontal")
-        .with_columns(pl.col(pl.Float64).fill_nan(None))
-        .with_columns(pl.col("shares").cast(pl.Int64))
-    )
-    missing = section.universe.slice(symbols)
-    if len(missing):
-        more = (section.listing_column(name, missing) for name in facts)
-        absent = missing.select(*listing, dropped=pl.col("absent")).with_columns(more)
-        frame = pl.concat([frame, absent], how="diagonal")
-    return _ranked(frame, request.ranking), _coverage(frame)
+    why = dropped.where(eligible & ~wanted, "screen").then(section.listing.absent)
+    columns = {column.name: section.universe[column.name] for column in all_columns("listing") if column.always} | own
+    ranked = in_order(section.listing, eligible & wanted, columns[request.ranking.column], request.ranking)
+    leading = {name: columns[name] for name in LEADING}
+    return Assembled(leading | columns | {"dropped": why}, *ranked), _coverage(why)
 
 
 def scored_columns(section: CrossSection, factors: Mapping[str, Floats], score: Score) -> dict[str, Any]:
@@ -97,7 +88,7 @@ def scored_columns(section: CrossSection, factors: Mapping[str, Floats], score: 
         "score": score.total,
         "conviction": np.abs(score.total - 50.0),
         **{points_column(name): score.parts.get(name, nothing) for name in named},
-        "unknown_factors": _names_where(score.unknown, len(nothing)),
+        "unknown_factors": Labels.of_flags(score.unknown, len(nothing)),
         **{column: factors[name] for name, column in named.items()},
     }
 
@@ -107,36 +98,43 @@ def _is_listed(column: Column) -> bool:
     return column.source == "listing" and column.value is None
 
 
-def _series(column: Column, section: CrossSection, values: Values) -> Any:
+def _values(column: Column, section: CrossSection, values: ColumnValues) -> Values:
     if _is_listed(column):  # as it stands there, nulls and all
-        return section.listing_column(column.name)
+        listed = section.listing_column(column.name)
+        return listed.fill_nan(None) if listed.dtype == pl.Float64 else listed
     found = values[column.name]
-    return found if column.value is None else pl.Series(column.name, found, nan_to_null=True).cast(column.dtype)
+    if found.dtype == np.float64 and (column.value is None or column.kind == "Float64"):
+        return found
+    series = pl.Series(column.name, found, nan_to_null=True)
+    return series if column.value is None else series.cast(column.dtype)
 
 
-def _ranked(frame: pl.DataFrame, ranking: Ranking) -> pl.DataFrame:
-    """The eligible first, ordered by the ranking, ties by symbol; then the others by symbol."""
-    eligible = pl.col("dropped") == ""
-    ordered = frame.sort(
-        [~eligible, pl.when(eligible).then(pl.col(ranking.column)), "symbol"],
-        descending=[False, not ranking.ascending, False],
-        nulls_last=True,
-    )
-    rank = pl.when(eligible).then(pl.int_range(1, pl.len() + 1, dtype=pl.UInt32))
-    leading = [name for name in LEADING if name in ordered.columns]
-    return ordered.select(rank.alias("rank"), *leading, pl.all().exclude("dropped", *leading), "dropped")
+def in_order(listing: Listing, here: Bools, values: Values, ranking: Ranking) -> tuple[Ints, int]:
+    """The places of all: first the ranked in their order, equals by symbol and what is unknown last, then the others
+    by symbol; and how many are ranked.
+
+    here : of the panel's symbols, who is ranked. values : what they are ranked by.
+    """
+    order = listing.order[here[listing.order]]
+    found = _sortable(values)[order]
+    # NaN stands last either way.
+    order = order[np.argsort(found if ranking.ascending else -found, kind="stable")]
+    rest = np.ones(len(listing.universe), dtype=bool)
+    rest[order] = False
+    return np.concatenate((order, listing.by_symbol[rest[listing.by_symbol]])), len(order)
 
 
-def _coverage(frame: pl.DataFrame) -> Coverage:
-    counts = dict(frame["dropped"].value_counts(sort=True).rows())
+def _sortable(values: Values) -> Floats:
+    """Numbers in the order of the values; NaN where there is none."""
+    if isinstance(values, np.ndarray):
+        return values
+    if isinstance(values, Labels):
+        return np.argsort(np.argsort(values.texts)).astype(np.float64)[values.codes]
+    ranks = values if values.dtype == pl.Float64 else values.rank("dense").cast(pl.Float64)
+    return ranks.to_numpy()
+
+
+def _coverage(dropped: Labels) -> Coverage:
+    counts = dropped.counts()
     ranked = counts.pop("", 0)
-    return Coverage(len(frame), ranked, dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))))
-
-
-def _names_where(masks: Mapping[str, Bools], symbols: int) -> list[str]:
-    """For each symbol, the names whose mask is set, with commas between."""
-    texts = [""] * symbols
-    for name, mask in masks.items():
-        for at in np.flatnonzero(mask):
-            texts[at] = f"{texts[at]},{name}" if texts[at] else name
-    return texts
+    return Coverage(len(dropped), ranked, dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))))

@@ -22,7 +22,7 @@ _DIGITS = {"score": 1, "close": 2, "stop": 2, "target": 2, "shares": 0}
 
 def as_html(result: ScanResult) -> str:
     """The best rows as a table, what market they are of, the coverage, and the notes."""
-    rows = result.ranked.head(TOP).to_dicts()
+    rows = result.best(TOP).to_dicts()
     simulated = "SIMULATED market" if "simulated" in result.provenance["data"] else "market"
     about = f"{result.as_of}, profile {result.provenance['profile']['name']}, {simulated} ({result.regime.index}): "
     said = [f"Coverage: {result.coverage}", *result.notes]

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from tapescan.columns.factors import FACTORS
 from tapescan.columns.registry import sources_of
 from tapescan.core.errors import OptionError
-from tapescan.core.typing import Bools, Floats, Texts
+from tapescan.core.labels import Labels
+from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.engine.seam import Engine
 from tapescan.history.market import Market
 from tapescan.scan.clock import Clock
@@ -56,7 +56,7 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
         )
     profile, features, regime, clock = request.profile, section.features, section.regime, Clock(section.timings)
     dropped = clock.time("filters", lambda: _excluded(section, request))
-    eligible = dropped == ""
+    eligible = dropped.codes == 0
     # In the order of the symbols, so that sums over the market do not depend on how the panel lies.
     members = section.order[eligible[section.order]]
     factors = clock.time("factors", lambda: factor_values(section, members))
@@ -82,10 +82,10 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
     scale = min((risk for label, risk in profile.regime.risk.items() if label in now), default=1.0)
     trades = clock.time("plan", lambda: plan_trades(features, long, eligible, profile.risk, scale))
     ranks = Ranks(columns, long, trades, dropped, matched)
-    frame, coverage = clock.time("result", lambda: assemble(section, request, ranks))
+    assembled, coverage = clock.time("result", lambda: assemble(section, request, ranks))
     return ScanResult(
         as_of=section.as_of,
-        frame=frame,
+        assembled=assembled,
         coverage=coverage,
         regime=regime,
         timings=clock.seconds,
@@ -95,7 +95,7 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
             *_unknown_notes(section, request, unknown, shares),
             *model_notes(request.models, forecasts),
             *_screen_notes(request, matched),
-            *_unlisted_notes(section, frame["symbol"].head(coverage.ranked)),
+            *_unlisted_notes(section, assembled.order[: coverage.ranked]),
         ),
         section=section,
         features=request.named,
@@ -117,17 +117,18 @@ def _unknown_notes(
             f"{', '.join(unknown).replace('_', ' ')}: unknown for every symbol of this market{why}; "
             f"{rest if shares.keys() - unknown else 'there is nothing to rank by'}"
         )
-    for source, what in _OF_COMPANIES.items():
-        asked = [name for name in request.asked if source not in section.facts and source in sources_of(name)]
+    absent = {source: what for source, what in _OF_COMPANIES.items() if source not in section.facts}
+    of = {name: sources_of(name) for name in request.asked} if absent else {}
+    for source, what in absent.items():
+        asked = [name for name, found in of.items() if source in found]
         if asked:
             notes.append(f"{', '.join(asked)}: unknown for every symbol of this market, which holds no {what}")
     return tuple(notes)
 
 
-def _unlisted_notes(section: CrossSection, ranked: pl.Series) -> tuple[str, ...]:
+def _unlisted_notes(section: CrossSection, ranked: Ints) -> tuple[str, ...]:
     """How many are ranked of which nobody knows whether they are shares at all."""
-    unknown = section.listed["symbol"].filter(section.listed["type"] == "unknown")
-    number = int(ranked.is_in(unknown.implode()).sum())
+    number = int(section.listing.types.among(("unknown",))[ranked].sum())
     if not number:
         return ()
     what = "symbol is" if number == 1 else "symbols are"
@@ -135,13 +136,13 @@ def _unlisted_notes(section: CrossSection, ranked: pl.Series) -> tuple[str, ...]
     return (f"{number:,} ranked {what} in no listing, and may be funds: {hint}",)
 
 
-def _excluded(section: CrossSection, request: Request) -> Texts:
-    """Why each symbol may not be ranked: the profile's filters, then its condition; empty for the eligible."""
+def _excluded(section: CrossSection, request: Request) -> Labels:
+    """Why each symbol may not be ranked: the profile's filters, then its condition; of code 0 for the eligible."""
     dropped = section.excluded(request.profile.filters)
     if request.filter is None:
         return dropped
-    eligible = dropped == ""
-    return np.where(eligible & ~satisfied(request.filter, SectionSession(section, eligible)), "filter", dropped)
+    eligible = dropped.codes == 0
+    return dropped.where(eligible & ~satisfied(request.filter, SectionSession(section, eligible)), "filter")
 
 
 def _matched(

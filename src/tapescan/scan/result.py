@@ -13,6 +13,7 @@ from tapescan.core.results import Result
 from tapescan.market.regime import Regime
 
 if TYPE_CHECKING:  # imported, they would load all kernels before the command line is even checked
+    from tapescan.scan.assembled import Assembled
     from tapescan.scan.cross_section import CrossSection
     from tapescan.scan.forecasts import Forecast
 
@@ -59,9 +60,9 @@ class Changes(Result, msgspec.Struct, frozen=True):
 class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
     """A whole scan.
 
-    frame : one row a requested symbol, the ranked ones first in rank order; `rank` is null for the others and
-        `dropped` says why. `score` is the sum of the columns ``score_*``.
-    timings : seconds a stage. provenance : what a second scan needs to give the same bytes.
+    assembled : its rows, of which `frame`, `ranked` and `best` are made when they are asked for.
+    timings : seconds a stage; rows are made after them all.
+    provenance : what a second scan needs to give the same bytes.
     notes : what a reader should know, one plain line each (a simulated market, a store behind the calendar).
     section : the cross-section that was ranked; explanations look into it.
     features : the columns that were asked for, by option or by the screen.
@@ -69,7 +70,7 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
     """
 
     as_of: dt.date
-    frame: pl.DataFrame
+    assembled: Assembled
     coverage: Coverage
     regime: Regime
     timings: Mapping[str, float]
@@ -84,9 +85,17 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
         return f"<ScanResult of {self.as_of}: {self.coverage}>"
 
     @property
+    def frame(self) -> pl.DataFrame:
+        """One row a requested symbol, the ranked ones first in rank order; `rank` is null for the others and
+        `dropped` says why. `score` is the sum of the columns ``score_*``. Made at the first use, and kept.
+        """
+        return self.assembled.frame
+
+    @property
     def stale(self) -> dict[str, int]:
         """How many of the symbols dropped as stale are behind by 1, by 2 to 5, and by more sessions."""
-        behind = self.frame.filter(pl.col("dropped") == "stale")["sessions_behind"]
+        rows = self.assembled.head(self.coverage.requested, ("dropped", "sessions_behind"))
+        behind = rows.filter(pl.col("dropped") == "stale")["sessions_behind"]
         few = behind.is_between(2, 5).sum()
         return {"1": int((behind == 1).sum()), "2-5": int(few), "more": int((behind > 5).sum())}
 
@@ -95,13 +104,22 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
         """The ranked symbols only, best first, without the `dropped` column."""
         return self.frame.head(self.coverage.ranked).drop("dropped")
 
+    @property
+    def symbols(self) -> list[str]:
+        """The ranked symbols, best first."""
+        return self.assembled.head(self.coverage.ranked, ("symbol",))["symbol"].to_list()
+
+    def best(self, top: int) -> pl.DataFrame:
+        """The first so many rows of `ranked`; the others are not made."""
+        return self.assembled.head(min(max(top, 0), self.coverage.ranked)).drop("dropped")
+
     def to_dict(self, top: int | None = None) -> dict[str, Any]:
         """The scan as one plain object, ready for JSON; absent values are None.
 
         Each row says what its forecasts are made of: ``explain_alpha_xgboost_5`` has the sum of each family of
         features and the base, which add up to ``alpha_xgboost_5``.
         """
-        rows = self.ranked if top is None else self.ranked.head(top)
+        rows = self.ranked if top is None else self.best(top)
         return {
             "as_of": self.as_of.isoformat(),
             "regime": self.regime.to_dict(),

@@ -60,12 +60,20 @@ def score_symbols(factors: Mapping[str, Floats], shares: Mapping[str, float], el
     """Factor values to scores, among the eligible symbols."""
     parts: dict[str, Floats] = {}
     unknown: dict[str, Bools] = {}
-    total = np.where(eligible, 0.0, np.nan)
+    at = np.flatnonzero(eligible)
+    total = np.zeros(at.size)
+
+    def placed(values: Floats) -> Floats:
+        out = np.full(eligible.shape, np.nan)
+        out[at] = values
+        return out
+
     for name, share in shares.items():
-        known = ~np.isnan(factors[name])
-        rank = percentile(np.where(eligible, factors[name], np.nan))
-        part = 100.0 * share * np.where(known, rank, 0.5)
-        parts[name] = np.where(eligible, part, np.nan)
-        unknown[name] = eligible & ~known
-        total = total + parts[name]
-    return Score(total, parts, unknown)
+        values = factors[name][at]
+        known = ~np.isnan(values)
+        part = 100.0 * share * np.where(known, percentile(values), 0.5)
+        parts[name] = placed(part)
+        unknown[name] = np.zeros(eligible.shape, dtype=bool)
+        unknown[name][at[~known]] = True
+        total = total + part
+    return Score(placed(total), parts, unknown)

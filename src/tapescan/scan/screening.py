@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from tapescan.columns.registry import find_column
-from tapescan.core.typing import Array, Bools, Ints
-from tapescan.scan.cross_section import CrossSection
+from tapescan.core.typing import Bools, Ints
+from tapescan.scan.cross_section import ColumnValues, CrossSection
 from tapescan.screen.checking import Expression
 from tapescan.screen.nodes import Earlier
 from tapescan.screen.session import evaluate
@@ -22,14 +22,15 @@ __all__ = ["SectionSession", "as_series", "satisfied"]
 class SectionSession:
     """A cross-section as expressions see it.
 
-    more : columns that came to be known since it was observed. ranked : who takes part across the market.
+    more : columns that came to be known since it was observed, or all values there are. ranked : who takes part
+        across the market.
     """
 
-    def __init__(self, section: CrossSection, ranked: Bools, more: Mapping[str, Array] | None = None) -> None:
+    def __init__(self, section: CrossSection, ranked: Bools, more: Mapping[str, Any] | None = None) -> None:
         self.size = len(section.symbols)
         self.ranked: Ints = section.order[ranked[section.order]]
         self._section = section
-        self._values = section.values(more)
+        self._values = more if isinstance(more, ColumnValues) else section.values(more)
         self._columns: dict[str, Value] = {}
 
     def column(self, name: str) -> Value:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tapescan.core.typing import Bools, Floats, Texts
+from tapescan.core.labels import Labels
+from tapescan.core.typing import Bools, Floats
 from tapescan.features.compute import Features
 from tapescan.scan.profile import Risk
 
@@ -24,7 +25,8 @@ __all__ = ["TradePlan", "plan_features_needed", "plan_trades"]
 #: The swing stop stands this many average true ranges beyond the swing itself.
 SWING_MARGIN = 0.1
 
-LIMITS = ("risk", "position", "volume")
+#: What may limit the size, after nothing, in the order of the caps.
+LIMITS = ("", "risk", "position", "volume")
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class TradePlan:
     shares: Floats
     dollars: Floats
     risk: Floats
-    limit: Texts
+    limit: Labels
 
 
 def plan_features_needed(risk: Risk) -> tuple[str, ...]:
@@ -61,9 +63,15 @@ def plan_trades(
     long, eligible : bool ``(symbols,)``; a symbol that is not long is short.
     scale : the regime's multiplier of the risk per trade, 0 to 1.
     """
-    entry, atr = features["close"], features["atr_14"]
+    at = np.flatnonzero(eligible)
+    long = long[at]
+
+    def of(name: str) -> Floats:
+        return features[name][at]
+
+    entry, atr = of("close"), of("atr_14")
     way = np.where(long, 1.0, -1.0)
-    swing = np.where(long, features[f"swing_low_{risk.swing_bars}"], features[f"swing_high_{risk.swing_bars}"])
+    swing = np.where(long, of(f"swing_low_{risk.swing_bars}"), of(f"swing_high_{risk.swing_bars}"))
     to_swing = way * (entry - swing) + SWING_MARGIN * atr
     distance = np.clip(to_swing, risk.stop_atr * atr, risk.max_stop_atr * atr)
 
@@ -74,26 +82,33 @@ def plan_trades(
     # A stop at or below zero, or a short's target there, cannot be placed; nor can a plan without a range, or one
     # whose target is rounded to where it gains nothing.
     gains = way * (target - entry) > 0.0
-    possible = eligible & (atr > 0.0) & (distance > 0.0) & gains & (stop > 0.0) & (target > 0.0)
+    possible = (atr > 0.0) & (distance > 0.0) & gains & (stop > 0.0) & (target > 0.0)
 
     caps = np.array(
         [
             scale * risk.risk_per_trade * risk.account / np.where(possible, distance, np.nan),
             risk.max_position * risk.account / entry,
-            risk.max_volume * features["dollar_volume_20"] / entry,
+            risk.max_volume * of("dollar_volume_20") / entry,
         ]
     )
     smallest = np.where(np.isnan(caps), np.inf, caps).argmin(axis=0)
     shares = np.where(possible, np.floor(caps.min(axis=0)), np.nan)
-    limit = np.where(np.isnan(shares), "", np.array(LIMITS)[smallest])
+    limit = np.zeros(eligible.shape, dtype=np.int64)
+    limit[at] = np.where(np.isnan(shares), 0, smallest + 1)
+
+    def placed(values: Floats) -> Floats:
+        out = np.full(eligible.shape, np.nan)
+        out[at] = values
+        return out
+
     return TradePlan(
-        entry=np.where(possible, entry, np.nan),
-        stop=np.where(possible, stop, np.nan),
-        target=np.where(possible, target, np.nan),
-        shares=shares,
-        dollars=shares * entry,
-        risk=shares * distance,
-        limit=limit,
+        entry=placed(np.where(possible, entry, np.nan)),
+        stop=placed(np.where(possible, stop, np.nan)),
+        target=placed(np.where(possible, target, np.nan)),
+        shares=placed(shares),
+        dollars=placed(shares * entry),
+        risk=placed(shares * distance),
+        limit=Labels(LIMITS, limit),
     )
 
 

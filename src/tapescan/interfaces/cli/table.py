@@ -43,7 +43,7 @@ class _Column:
 
 def result_table(result: ScanResult, top: int, width: int) -> tuple[Table, tuple[str, ...]]:
     """The table, and the names of the columns that have no room at this width."""
-    rows = result.ranked.head(top).to_dicts()
+    rows = result.best(top).to_dicts()
     room = width - 2
     chosen: list[_Column] = []
     hidden: list[str] = []
