@@ -30,12 +30,14 @@ from tapescan.core.errors import StoreError
 __all__ = [
     "ASIDE",
     "SEAL",
+    "STAGING",
     "Commit",
     "Noted",
     "commit_file",
     "digest_of",
     "forget",
     "local_version",
+    "log_files",
     "log_versions",
     "newest_whole",
     "note_done",
@@ -52,8 +54,9 @@ __all__ = [
 
 #: Our part of a commit's own description (Delta's ``commitInfo``).
 SEAL = "tapescan"
-#: Where a store notes what was done, and where a table keeps what a repair took out of the way.
-NOTES, ASIDE = "_tables", "_damaged"
+#: Where a store notes what was done, where a table keeps what a repair took out of the way, and where older versions
+#: made its files. Delta Lake looks into no name with a `_`.
+NOTES, ASIDE, STAGING = "_tables", "_damaged", "_staging"
 
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint.*\.parquet")
@@ -134,17 +137,29 @@ def log_versions(path: str) -> tuple[list[int], list[int]]:
 
     Raises StoreError for a folder that cannot be read; one that is not there has none.
     """
-    try:
-        names = [entry.name for entry in Path(path, "_delta_log").iterdir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return [], []
-    except OSError as error:
-        raise StoreError(f"cannot read the store at {path}: {error}", "check its permissions") from error
+    names = _log_names(path)
     commits, checkpoints = (
         sorted({int(match[1]) for name in names if (match := pattern.fullmatch(name))})
         for pattern in (_COMMIT, _CHECKPOINT)
     )
     return commits, checkpoints
+
+
+def _log_names(path: str) -> list[str]:
+    try:
+        return os.listdir(f"{path}/_delta_log")  # noqa: PTH208 (names alone, without a path made of each)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise StoreError(f"cannot read the store at {path}: {error}", "check its permissions") from error
+
+
+def log_files(path: str, version: int) -> list[str]:
+    """The files that a version of a local table is read from, ascending: the newest checkpoint before it and the
+    commits since, or all commits."""
+    names = [name for name in _log_names(path) if name[:20].isdecimal() and int(name[:20]) <= version]
+    since = max((name[:20] for name in names if _CHECKPOINT.fullmatch(name)), default="")
+    return [f"{path}/_delta_log/{name}" for name in sorted(names) if name[:20] >= since]
 
 
 def newest_whole(path: str) -> tuple[int | None, list[int]]:

@@ -17,11 +17,9 @@ from tapescan.store.committing import Batch, append_alone, commit_batch
 from tapescan.store.compacting import Compaction, compact
 from tapescan.store.fetched import Fetched, Step, add_rows, done_fetches, settle
 from tapescan.store.known import KnownStore
-from tapescan.store.log import local_version
 from tapescan.store.report import ImportReport
-from tapescan.store.table import StoredTable, is_remote, store_errors
+from tapescan.store.table import StoredTable, is_remote, newest_version, store_errors
 from tapescan.store.upkeep import Damage, repair, verify
-from tapescan.tables.definition import Table
 from tapescan.tables.registry import find_table, stored_tables
 
 __all__ = ["Store"]
@@ -87,7 +85,7 @@ class Store:
         """
         if self._pinned is not None:
             return dict(self._pinned)
-        found = {table.name: self._newest_version(table) for table in stored_tables()}
+        found = {table.name: newest_version(self.path, table) for table in stored_tables()}
         return {name: version for name, version in found.items() if version is not None}
 
     def at(self, versions: Mapping[str, int]) -> Store:
@@ -225,11 +223,6 @@ class Store:
         """Of a damaged store no version may be known."""
         if not is_remote(self.path) and not Path(self.path).is_dir():
             raise StoreError(f"there is no store at {self.path}", "check the path")
-
-    def _newest_version(self, table: Table) -> int | None:
-        if is_remote(self.path):
-            return self._open(table.name).version
-        return local_version(self.path, table.name)
 
     def _open(self, name: str) -> StoredTable:
         if self._pinned is None:

@@ -21,12 +21,13 @@ from tapescan.core.forks import begin_work
 from tapescan.core.logging import logger
 from tapescan.store.files import bad_checkpoints, check_files
 from tapescan.store.log import commit_file, local_version, log_versions, read_commit, state_digest, way_back
+from tapescan.store.opening import opened
 from tapescan.tables.definition import Table
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-__all__ = ["PARTITION", "Conflict", "StoredTable", "is_remote", "store_errors"]
+__all__ = ["PARTITION", "Conflict", "StoredTable", "is_remote", "newest_version", "store_errors"]
 
 #: The column by which a table with a history is partitioned; it stands in the paths alone.
 PARTITION = "year"
@@ -73,50 +74,75 @@ def store_errors(path: str, action: str) -> Iterator[None]:
 class StoredTable:
     """One table of a store at one version: the newest when it was opened, or a given one.
 
-    Opening never creates: a table that is not there reads as empty, and its first commit creates it.
+    Opening never creates: a table that is not there reads as empty, and its first commit creates it. In a folder it
+    looks at names and the newest commit; Delta Lake reads the log when it is asked for what only that says.
     """
 
     def __init__(self, store: str, declared: Table, version: int | None = None, *, absent: bool = False) -> None:
+        begin_work()
         self.store = store
         self.declared = declared
         self.name = declared.name
         self.schema = declared.schema
         self.path = f"{store.rstrip('/')}/{declared.name}"
-        self.delta = None if absent else self._open(version)
+        #: The Delta version; None when the table is not there.
+        self.version: int | None = None
+        if not absent:
+            self.version = self._local(version) if self.is_local else self._remote(version)
 
     @property
     def is_local(self) -> bool:
         """Whether it lies in a folder."""
         return not is_remote(self.store)
 
-    def _open(self, version: int | None) -> DeltaTable | None:
-        begin_work()
-        if self.is_local and version is None:
-            version = local_version(self.store, self.name)
-            if version is None:
-                return None
+    def _local(self, version: int | None) -> int | None:
+        """Its log is read when it is asked for something."""
+        if version is None:
+            return local_version(self.store, self.name)
+        return version if any(log_versions(self.path)) else None
+
+    def _remote(self, version: int | None) -> int | None:
         from deltalake import DeltaTable
-        from deltalake.exceptions import DeltaError, TableNotFoundError
+        from deltalake.exceptions import TableNotFoundError
 
         with store_errors(self.store, f"read table {self.name} of"):
             try:
-                return DeltaTable(self.path, version=version)
+                self._delta = DeltaTable(self.path, version=version)
             except TableNotFoundError:
                 return None
-            except DeltaError as error:
-                if self.is_local and (file := _damaged_log_file(self.path, version)) is not None:
-                    raise StoreError(f"{file} of the table {self.name} is damaged", way_back(self.store)) from error
-                raise
+        return self._delta.version()
 
-    @property
-    def version(self) -> int | None:
-        """The Delta version; None when the table is not there."""
-        return None if self.delta is None else self.delta.version()
+    @contextlib.contextmanager
+    def delta(self) -> Iterator[DeltaTable]:
+        """Delta Lake's own table at this version, for this block alone; the table is there.
+
+        Raises StoreError where its log cannot be read.
+        """
+        assert self.version is not None
+        if not self.is_local:
+            yield self._delta
+            return
+        from deltalake.exceptions import DeltaError
+
+        with contextlib.ExitStack() as held:
+            with store_errors(self.store, f"read table {self.name} of"):
+                try:
+                    delta = held.enter_context(opened(self.path, self.version))
+                except DeltaError as error:
+                    if (file := _damaged_log_file(self.path, self.version)) is not None:
+                        raise StoreError(
+                            f"{file} of the table {self.name} is damaged", way_back(self.store)
+                        ) from error
+                    raise
+            yield delta
 
     @property
     def identity(self) -> str:
         """The number that Delta Lake gave the table when it was made; empty when the table is not there."""
-        return "" if self.delta is None else str(self.delta.metadata().id)
+        if self.version is None:
+            return ""
+        with self.delta() as delta:
+            return str(delta.metadata().id)
 
     @cached_property
     def listed(self) -> pl.DataFrame:
@@ -124,10 +150,10 @@ class StoredTable:
 
         Raises StoreError when they are not those that the commit of this version says it left.
         """
-        if self.delta is None:
+        if self.version is None:
             return pl.DataFrame(schema=_FILES)
-        with store_errors(self.store, f"read table {self.name} of"):
-            found = pl.DataFrame(self.delta.get_add_actions(flatten=True))
+        with self.delta() as delta, store_errors(self.store, f"read table {self.name} of"):
+            found = pl.DataFrame(delta.get_add_actions(flatten=True))
         # Delta's names of the statistics of a data file; a file written by others may have none.
         known = self.declared.known
         names = {
@@ -193,13 +219,15 @@ class StoredTable:
 
     def reached(self, run: str) -> int:
         """The last step that a run committed here, -1 when none: part of the commits themselves."""
-        with store_errors(self.store, f"read table {self.name} of"):
-            found = None if self.delta is None else self.delta.transaction_version(run)
+        if self.version is None:
+            return -1
+        with self.delta() as delta, store_errors(self.store, f"read table {self.name} of"):
+            found = delta.transaction_version(run)
         return -1 if found is None else found
 
     def read(self) -> pl.DataFrame:
         """All rows, without a partition column."""
-        if self.delta is None:
+        if self.version is None:
             return pl.DataFrame(schema=self.schema)
         with store_errors(self.store, f"read table {self.name} of"):
             return self.scan().collect()
@@ -245,6 +273,11 @@ class StoredTable:
             len(gone),
         )
         commit_files(self, gone, parts, reached, changes=changes, purpose=purpose)
+
+
+def newest_version(store: str, table: Table) -> int | None:
+    """Of a table; None when it is not there. Of a local one this reads names and a few small files, no Delta Lake."""
+    return StoredTable(store, table).version
 
 
 def _damaged_log_file(path: str, version: int | None) -> Path | None:
