@@ -134,8 +134,10 @@ def stamps_of(values: pl.Series, path: str, column: str, reading: DateReading) -
     Raises `FileError` for a type that holds no dates, and where several forms fit.
     """
     if values.dtype == pl.Date:
-        wrong = (~_is_known_day(values.to_physical())).arg_true().to_numpy()
-        return Stamps(values, wrong=wrong) if len(wrong) else Stamps(values)
+        days = values.to_physical()
+        if _is_known_day(pl.Series([days.min(), days.max()], dtype=pl.Int32)).all():
+            return Stamps(values)
+        return Stamps(values, wrong=(~_is_known_day(days)).arg_true().to_numpy())
     text = values.dtype in (pl.String, pl.Categorical, pl.Enum)
     if not (text or values.dtype.is_numeric() or isinstance(values.dtype, pl.Datetime) or values.dtype == pl.Null):
         raise FileError(f"{path}: column {column} holds {values.dtype}", "a date is expected, as 2025-07-09")

@@ -22,6 +22,7 @@ from tapescan.importing.numbers import numbers_of, ratios_of, refuse_wrong
 from tapescan.importing.readers import ReadAs
 from tapescan.importing.symbols import is_no_symbol, normal_symbols
 from tapescan.importing.texts import place_of, refuse_no_text
+from tapescan.market.distinct import distinct_symbols
 from tapescan.tables.definition import Field, File, Table
 from tapescan.tables.registry import find_table
 
@@ -55,7 +56,8 @@ def finish(
     read = _Columns(frame, table, source, how)
     kept = read.rows(notes)
     read.refuse_wrong(kept, notes)
-    finished = pl.DataFrame(read.values).filter(pl.Series(kept))
+    finished = pl.DataFrame(read.values)
+    finished = finished if kept.all() else finished.filter(pl.Series(kept))
     if table.kept == "history":
         clock = read.stamps[table.known].clock
         if clock is not None or "clock" in finished.columns:
@@ -110,6 +112,8 @@ class _Columns:
             return self.stamps[name].days
         if given.dtype.is_nested() or given.dtype in (pl.Binary, pl.Object):
             raise FileError(f"{shown}: column {name} holds {given.dtype}", "text is expected")
+        if name == "source":
+            return given
         return given.cast(pl.String, strict=False).str.strip_chars()
 
     def rows(self, notes: list[str]) -> Bools:
@@ -122,7 +126,7 @@ class _Columns:
         undated = self._undated()
         if not (odd.any() or absent.any() or text.any() or undated.any()):
             return np.ones(len(odd), np.bool_)
-        named = self.values["symbol"].n_unique() > 1
+        named = len(distinct_symbols(self.values["symbol"])) + bool(absent.any()) > 1
         # A listing has rows of nothing but text; a row of all else has a number or a date.
         empty = self._empty()
         none = empty | (undated & self._sums_up()) if self._table.dated else odd | (empty & absent)

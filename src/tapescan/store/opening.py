@@ -11,15 +11,17 @@ import contextlib
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from tapescan.store.log import log_files
 
 if TYPE_CHECKING:
+    import polars as pl
     from deltalake import DeltaTable
 
-__all__ = ["opened"]
+__all__ = ["Opened", "opened"]
 
 #: Tables that are kept, the last ones used.
 _MOST = 64
@@ -27,38 +29,56 @@ _MOST = 64
 #: What tells a file that was changed or put in its place: size, time of change, number on the disk.
 _Stamp = tuple[int, int, int]
 
-_kept: OrderedDict[str, tuple[DeltaTable, dict[str, _Stamp]]] = OrderedDict()
+
+@dataclass
+class Opened:
+    """A table at a version. listed : its files, as `StoredTable.listed`, once someone asked for them."""
+
+    delta: DeltaTable
+    version: int
+    listed: pl.DataFrame | None = None
+    _read: dict[str, _Stamp | None] = field(default_factory=dict)
+
+
+_kept: OrderedDict[str, Opened] = OrderedDict()
 _lock = Lock()
 
 
 @contextlib.contextmanager
-def opened(path: str, version: int) -> Iterator[DeltaTable]:
+def opened(path: str, version: int) -> Iterator[Opened]:
     """A table's folder at a version, for this block alone. Raises what Delta Lake raises."""
+    with _lock:
+        held = _kept.pop(path) if path in _kept and _kept[path].version <= version else None
+    stamps = {file: _stamp(file) for file in log_files(path, version)}  # as they are before they are read
+    if held is not None and any(stamps.get(file) != was for file, was in held._read.items()):
+        held = None
+    found = _read(path, version, held)
+    found._read = stamps
+    yield found
+    if found.delta.version() != version or None in stamps.values():
+        return
+    with _lock:
+        if path not in _kept or _kept[path].version <= version:
+            _kept[path] = found
+            _kept.move_to_end(path)
+        while len(_kept) > _MOST:
+            _kept.popitem(last=False)
+
+
+def _read(path: str, version: int, held: Opened | None) -> Opened:
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
-    with _lock:
-        held = _kept.get(path)
-        delta, read = _kept.pop(path) if held is not None and held[0].version() <= version else (None, {})
-    stamps = {file: _stamp(file) for file in log_files(path, version)}  # as they are before they are read
-    if any(stamps.get(file) != was for file, was in read.items()):
-        delta = None
-    if delta is not None and delta.version() < version:
+    if held is not None and held.version == version:
+        return held
+    if held is not None:
         try:
-            delta.load_as_version(version)
+            held.delta.load_as_version(version)
         except DeltaError:
-            delta = None  # read from the start, it says what is wrong
-    if delta is None:
-        delta = DeltaTable(path, version=version)
-    yield delta
-    whole = {file: stamp for file, stamp in stamps.items() if stamp is not None}
-    if delta.version() == version and len(whole) == len(stamps):
-        with _lock:
-            if (other := _kept.get(path)) is None or other[0].version() <= version:
-                _kept[path] = delta, whole
-                _kept.move_to_end(path)
-            while len(_kept) > _MOST:
-                _kept.popitem(last=False)
+            pass  # read from the start, it says what is wrong
+        else:
+            return Opened(held.delta, version)
+    return Opened(DeltaTable(path, version=version), version)
 
 
 def _stamp(file: str) -> _Stamp | None:

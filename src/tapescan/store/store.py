@@ -18,7 +18,7 @@ from tapescan.store.compacting import Compaction, compact
 from tapescan.store.fetched import Fetched, Step, add_rows, done_fetches, settle
 from tapescan.store.known import KnownStore
 from tapescan.store.report import ImportReport
-from tapescan.store.table import StoredTable, is_remote, newest_version, store_errors
+from tapescan.store.table import StoredTable, is_remote, newest_version
 from tapescan.store.upkeep import Damage, repair, verify
 from tapescan.tables.registry import find_table, stored_tables
 
@@ -62,16 +62,7 @@ class Store:
 
     def is_empty(self) -> bool:
         """Whether no bar is stored."""
-        table = self._open("bars")
-        files = table.files()
-        if (files["rows"] > 0).any():
-            return False
-        # Whatever wrote the others left their number of rows out of the log: they are counted.
-        unknown = files.filter(pl.col("rows").is_null())
-        if unknown.is_empty():
-            return True
-        with store_errors(self.path, "read bars of"):
-            return not table.scan(unknown).select(pl.len()).collect().item()
+        return not self._open("bars").has_rows
 
     @property
     def identity(self) -> str:

@@ -21,7 +21,7 @@ from tapescan.core.forks import begin_work
 from tapescan.core.logging import logger
 from tapescan.store.files import bad_checkpoints, check_files
 from tapescan.store.log import commit_file, local_version, log_versions, read_commit, state_digest, way_back
-from tapescan.store.opening import opened
+from tapescan.store.opening import Opened, opened
 from tapescan.tables.definition import Table
 
 if TYPE_CHECKING:
@@ -107,10 +107,11 @@ class StoredTable:
 
         with store_errors(self.store, f"read table {self.name} of"):
             try:
-                self._delta = DeltaTable(self.path, version=version)
+                delta = DeltaTable(self.path, version=version)
             except TableNotFoundError:
                 return None
-        return self._delta.version()
+        self._found = Opened(delta, delta.version())
+        return self._found.version
 
     @contextlib.contextmanager
     def delta(self) -> Iterator[DeltaTable]:
@@ -118,23 +119,28 @@ class StoredTable:
 
         Raises StoreError where its log cannot be read.
         """
+        with self._opened() as found:
+            yield found.delta
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[Opened]:
         assert self.version is not None
         if not self.is_local:
-            yield self._delta
+            yield self._found
             return
         from deltalake.exceptions import DeltaError
 
         with contextlib.ExitStack() as held:
             with store_errors(self.store, f"read table {self.name} of"):
                 try:
-                    delta = held.enter_context(opened(self.path, self.version))
+                    found = held.enter_context(opened(self.path, self.version))
                 except DeltaError as error:
                     if (file := _damaged_log_file(self.path, self.version)) is not None:
                         raise StoreError(
                             f"{file} of the table {self.name} is damaged", way_back(self.store)
                         ) from error
                     raise
-            yield delta
+            yield found
 
     @property
     def identity(self) -> str:
@@ -152,7 +158,13 @@ class StoredTable:
         """
         if self.version is None:
             return pl.DataFrame(schema=_FILES)
-        with self.delta() as delta, store_errors(self.store, f"read table {self.name} of"):
+        with self._opened() as found:
+            if found.listed is None:
+                found.listed = self._list(found.delta)
+            return found.listed
+
+    def _list(self, delta: DeltaTable) -> pl.DataFrame:
+        with store_errors(self.store, f"read table {self.name} of"):
             found = pl.DataFrame(delta.get_add_actions(flatten=True))
         # Delta's names of the statistics of a data file; a file written by others may have none.
         known = self.declared.known
@@ -216,6 +228,19 @@ class StoredTable:
         else:
             found = pl.scan_parquet(paths, hive_partitioning=False, glob=False, include_file_paths=named)
         return found.select(*self.schema, *([] if named is None else [named]))
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether it has any."""
+        files = self.listed
+        if (files["rows"] > 0).any():
+            return True
+        # Whatever wrote the others left their number of rows out of the log: they are counted.
+        unknown = self.files().filter(pl.col("rows").is_null())
+        if unknown.is_empty():
+            return False
+        with store_errors(self.store, f"read {self.name} of"):
+            return bool(self.scan(unknown).select(pl.len()).collect().item())
 
     def reached(self, run: str) -> int:
         """The last step that a run committed here, -1 when none: part of the commits themselves."""

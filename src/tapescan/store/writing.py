@@ -1,6 +1,6 @@
 """Commit to a table: data files first, written through to the disk, then the commit, then the note that it is done.
 
-1. Polars makes each file in memory; it gets a name that holds its checksum, is written to its place and synced.
+1. Polars writes the files; each gets a name that holds its checksum, and is synced.
 2. The commit that was compared with is synced, so that no commit can outlive the one it stands on, unless it was
    noted as done.
 3. Delta Lake commits the files' names, at once or not at all.
@@ -15,22 +15,20 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import io
 import json
-import os
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
-from tapescan.store.files import name_with
+from tapescan.store.files import file_digest, name_with
 from tapescan.store.log import (
     SEAL,
     commit_file,
-    digest_of,
     note_done,
     noted,
     read_commit,
@@ -117,32 +115,32 @@ def _write(table: StoredTable, rows: pl.DataFrame) -> list[dict[str, Any]]:
         return _write_remote(table, rows)
     made: list[dict[str, Any]] = []
     folders = {Path(table.path)}
+    file: Path | None = None
     Path(table.path).mkdir(parents=True, exist_ok=True)
     try:
         for number, (year, part) in enumerate(_shared_out(table, rows)):
-            file = io.BytesIO()
+            inside = "" if year is None else f"{PARTITION}={year}/"
+            folder = Path(table.path, inside)
+            folder.mkdir(exist_ok=True)
+            folders.add(folder)
+            file = folder / f"part-{number:05}-{uuid.uuid4()}.parquet"
             part.write_parquet(file, compression="lz4", row_group_size=_ROW_GROUP)
-            data = file.getbuffer()
-            folder = "" if year is None else f"{PARTITION}={year}/"
-            one: dict[str, Any] = {
-                "path": folder + name_with(digest_of(data), number),
-                "size": len(data),
-                "partitionValues": {} if year is None else {PARTITION: str(year)},
-                "stats": json.dumps(_stats(part), separators=(",", ":")),
-            }
-            place = Path(table.path, one["path"])
-            place.parent.mkdir(exist_ok=True)
-            folders.add(place.parent)
-            made.append(one)
-            with place.open("xb") as written:
-                written.write(data)
-                written.flush()
-                os.fsync(written.fileno())
-        for one_folder in folders:
-            sync_folder(one_folder)
+            file = file.rename(folder / name_with(file_digest(file), number))
+            made.append(
+                {
+                    "path": inside + file.name,
+                    "size": file.stat().st_size,
+                    "partitionValues": {} if year is None else {PARTITION: str(year)},
+                    "stats": json.dumps(_stats(part), separators=(",", ":")),
+                }
+            )
+            sync_file(file)
+        for one in folders:
+            sync_folder(one)
     except BaseException:  # the disk may be full
-        for one in made:
-            Path(table.path, one["path"]).unlink(missing_ok=True)
+        for place in (file, *(Path(table.path, one["path"]) for one in made)):
+            if place is not None:
+                place.unlink(missing_ok=True)
         raise
     return made
 
@@ -153,24 +151,36 @@ def _shared_out(table: StoredTable, rows: pl.DataFrame) -> Iterator[tuple[int | 
         yield None, rows
         return
     whole = max(FILE_BYTES // _BAR_BYTES, 1)
-    year = rows[table.declared.known].dt.year()
-    for one in year.unique().sort():
-        own = rows if year.n_unique() == 1 else rows.filter(year == one)
+    rows = rows.rechunk()
+    # What is the same in all rows need not be picked out of them.
+    same = {one.name: pl.lit(one[0], one.dtype) for one in rows if _is_one(one)}
+    others, day = rows.select(pl.exclude(list(same))), rows[table.declared.known].to_physical().to_numpy()
+    years = np.array([day.min(), day.max()], "datetime64[D]").astype("datetime64[Y]").astype(int) + 1970
+    for year in range(years[0], years[1] + 1):
+        first, last = ((dt.date(year, *at) - dt.date(1970, 1, 1)).days for at in ((1, 1), (12, 31)))
+        own = np.flatnonzero((day >= first) & (day <= last)).astype(np.uint32)
         files = -(-len(own) // whole)
         for number in range(files):
             begin, end = (len(own) * at // files for at in (number, number + 1))
-            yield one, own[begin:end]
+            yield year, others[own[begin:end]].with_columns(**same).select(rows.columns)
+
+
+def _is_one(column: pl.Series) -> bool:
+    """Whether a column holds one value, or none, in all rows."""
+    if (missing := column.null_count()) or column.dtype.is_float():
+        return missing == len(column)
+    return bool((column == column[0]).all())
 
 
 def _stats(rows: pl.DataFrame) -> dict[str, Any]:
-    """What the log says of a file's rows: how many, and the bounds of its days and symbols."""
-    told = [n for n, kind in rows.schema.items() if kind == pl.Date or n == "symbol"]
-    lows, highs = rows.select(pl.col(told).min()), rows.select(pl.col(told).max())
+    """What the log says of a file's rows: how many, and the bounds of its days."""
+    days = pl.col(pl.Date)
+    lows, highs = rows.select(days.min()), rows.select(days.max())
     return {
         "numRecords": len(rows),
         "minValues": {one.name: str(one[0]) for one in lows if one[0] is not None},
         "maxValues": {one.name: str(one[0]) for one in highs if one[0] is not None},
-        "nullCount": {one.name: one.null_count() for one in rows},
+        "nullCount": rows.null_count().row(0, named=True),
     }
 
 
