@@ -87,25 +87,22 @@ def _refuse_beside(known: KnownStore, one: Input, bars: pl.DataFrame) -> None:
     stored = stored.select("symbol", "session", *PRICES).sort("symbol", "session")
     mine = bars.lazy().select("symbol", "session", *PRICES).filter(pl.col("session") >= since).drop_nulls().collect()
 
-    def same(day: str) -> int:
-        """How many of these bars are those stored for another day."""
-        there = stored.lazy().select("symbol", days[day], *(pl.col(name).alias(f"{name}_") for name in PRICES))
+    alike = ~pl.any_horizontal(differ(pl.col(name), pl.col(f"{name}_")) for name in PRICES)
+
+    def met(day: pl.Expr) -> pl.LazyFrame:
+        """How many of these bars are of a day that the stored ones give, and how many of them are the same."""
+        there = stored.lazy().select("symbol", day, *(pl.col(name).alias(f"{name}_") for name in PRICES))
         pairs = mine.lazy().join(there.drop_nulls("session"), on=["symbol", "session"])
-        alike = ~pl.any_horizontal(differ(pl.col(name), pl.col(f"{name}_")) for name in PRICES)
-        return int(pairs.select(alike.sum()).collect().item())
+        return pairs.select(there=pl.len(), same=alike.sum())
 
     session = pl.col("session")
-    days = {"own": session, "before": session.shift(1).over("symbol"), "after": session.shift(-1).over("symbol")}
-    right = same("own")
-    if 2 * right >= len(mine):  # most are right, so no more can be another day's
-        return
-    own = mine.join(stored, on=["symbol", "session"], how="semi").height
-    for day, word in (("before", "before"), ("after", "after")):
-        shifted = same(day)
+    days = (session, session.shift(1).over("symbol"), session.shift(-1).over("symbol"))
+    (own, right), *others = (found.row(0) for found in pl.collect_all([met(day) for day in days]))
+    for (_, shifted), word in zip(others, ("after", "before"), strict=True):
         if shifted >= _LEAST and shifted > 0.5 * max(own, 1) and shifted > 2 * right:
             raise FileError(
-                f"{one.path}: {shifted:,} of its bars are those that the store has of the session"
-                f" {'after' if word == 'before' else 'before'}: its dates are a day off",
+                f"{one.path}: {shifted:,} of its bars are those that the store has of the session {word}:"
+                " its dates are a day off",
                 "give the dates of New York",
             )
 

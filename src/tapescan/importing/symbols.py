@@ -49,7 +49,7 @@ _COMPANIES = frozenset(["apple", "tesla", "intel", "nike", "cisco", "adobe"])
 _SENTENCE = r"\s"
 _WITH_CLASS = r"^[A-Za-z]{1,6} (?:[A-Za-z]{1,3}|(?i:pr) [A-Za-z])$"
 #: A symbol of which nothing need be looked at.
-_PLAIN = "^[A-Z]{1,6}$"
+_PLAIN = "^[A-Z][A-Z0-9]{0,15}$"
 #: Markets that stand before or behind a symbol: NASDAQ:AAPL, US.AAPL, "AAPL US Equity", AAPL.XNAS, AAPL.OQ.
 _MARKETS = "us|usa|nasdaq|nyse|amex|arca|bats|nysearca|nyseamerican|cboe|otc|iex|xnas|xngs|xnms|xncm|xnys|xase|arcx"
 _MARKET_BEFORE = rf"(?i)^(?:(?:{_MARKETS}|eq):|us\.)"
@@ -137,7 +137,7 @@ def normal_symbols(symbols: pl.Series) -> pl.Series:
 
 
 def _normal(symbols: pl.Series) -> pl.Series:
-    known = symbols.unique().drop_nulls()
+    known = distinct_symbols(symbols)
     known = known.filter(~known.str.contains(_PLAIN))
     if known.is_empty():
         return symbols
@@ -156,8 +156,8 @@ def _normal(symbols: pl.Series) -> pl.Series:
 def is_no_symbol(normal: pl.Series) -> pl.Series:
     """Whether each of some `normal_symbols` can be no symbol: a sentence, a footer, unseen characters."""
     known = distinct_symbols(normal)
-    known = known.filter(~known.str.contains(_PLAIN))
-    wrong = known.filter(~is_symbol(known) | _is_sentence(known))
+    wrong = known.filter(~known.str.contains(_PLAIN))
+    wrong = wrong if wrong.is_empty() else wrong.filter(~is_symbol(wrong) | _is_sentence(wrong))
     if wrong.is_empty():
         return pl.repeat(value=False, n=len(normal), dtype=pl.Boolean, eager=True)
     return normal.is_in(wrong.implode()).fill_null(value=False)

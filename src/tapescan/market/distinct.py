@@ -19,7 +19,7 @@ def distinct_symbols(symbols: pl.Series) -> pl.Series:
     """The distinct texts, without null, in any order; cheap where the rows of one lie together, as in most files."""
     if _lie_together(symbols):
         symbols = symbols.filter(symbols.ne_missing(symbols.shift()))
-    return symbols.drop_nulls().unique()
+    return (symbols.drop_nulls() if symbols.null_count() else symbols).unique()
 
 
 def each_once(symbols: pl.Series, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
@@ -44,7 +44,8 @@ def _lie_together(symbols: pl.Series) -> bool:
 
 def distinct_days(days: pl.Series) -> pl.Series:
     """The distinct dates, without null, in any order."""
-    days = days.drop_nulls()
+    if days.null_count():
+        days = days.drop_nulls()
     if len(days) <= _SAMPLE:
         return days.unique()
     numbers = days.to_physical().to_numpy()

@@ -19,7 +19,7 @@ from tapescan.core.progress import Progress, silent
 from tapescan.store.checking import quarantined
 from tapescan.store.histories import Found, compare_bars, store_bars
 from tapescan.store.report import ImportReport
-from tapescan.store.table import Conflict, StoredTable, newest_version, store_errors
+from tapescan.store.table import Conflict, StoredTable, newest_versions, store_errors
 from tapescan.store.versions import store_versions
 from tapescan.tables.definition import Checked, Table
 from tapescan.tables.registry import all_tables, find_table, stored_tables
@@ -80,7 +80,11 @@ def commit_batch(
     """
     for attempt in range(ATTEMPTS):
         # Each that was there is there, and a log that is read is whole, before anything is written.
-        opened = {table.name: StoredTable(store, table) for table in stored_tables()}
+        versions = newest_versions(store)
+        opened = {
+            table.name: StoredTable(store, table, versions.get(table.name), absent=table.name not in versions)
+            for table in stored_tables()
+        }
         try:
             progress(1, 2, "comparing with the store")
             _commit(opened, batch, report, progress, first_come, reached)
@@ -95,8 +99,7 @@ def commit_batch(
             f"cannot write the store {store}: another import committed first {ATTEMPTS} times in a row ({cause})",
             "nothing is lost; import again when the other one is done",
         )
-    newest = ((table.name, newest_version(store, table)) for table in stored_tables())
-    report.versions = {name: version for name, version in newest if version is not None}
+    report.versions = newest_versions(store)
 
 
 def _commit(

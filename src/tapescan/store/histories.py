@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from tapescan.core.progress import Progress
+from tapescan.market.distinct import distinct_days
 from tapescan.market.quality import BAR_COLUMNS, differ, sort_bars
 from tapescan.store.report import ImportReport
 from tapescan.store.table import PARTITION, StoredTable, store_errors
@@ -47,12 +48,13 @@ def compare_bars(table: StoredTable, bars: pl.DataFrame, report: ImportReport, f
         return Found(table, nothing)
     first, last = bars["session"].min(), bars["session"].max()
     files = table.files()
-    if files.is_empty():
-        report.new, report.replaced, report.restamped, report.unchanged = len(bars), 0, 0, 0
-        return Found(table, bars)
     overlapping = files.filter(
         pl.col("last").fill_null(dt.date.max) >= first, pl.col("first").fill_null(dt.date.min) <= last
     )
+    if overlapping.is_empty():
+        report.new, report.replaced, report.restamped, report.unchanged = len(bars), 0, 0, 0
+        report.beside = 0
+        return _among_small(table, files, bars)
     with store_errors(table.store, "read bars of"):
         stored = table.scan(overlapping).filter(pl.col("session").is_between(first, last)).collect()
     stored = sort_bars(stored)
@@ -62,19 +64,40 @@ def compare_bars(table: StoredTable, bars: pl.DataFrame, report: ImportReport, f
     report.restamped = counts.get("restamped", 0)
     report.unchanged = counts.get("unchanged", 0) + report.restamped
     report.beside = counts.get("beside", 0)
-    beside = bars.filter(status == "beside")
-    changing = bars.filter(~status.is_in(["unchanged", "beside"]))
-    if changing.is_empty():
+    beside = bars.filter(status == "beside") if report.beside else None
+    if report.new == len(bars):
+        return _among_small(table, files, bars)
+    fresh, changed = bars.filter(status == "new"), bars.filter(status.is_in(["replaced", "restamped"]))
+    if fresh.is_empty() and changed.is_empty():
         return Found(table, nothing, beside=beside)
-    changed = changing.filter(status.filter(~status.is_in(["unchanged", "beside"])).is_in(["replaced", "restamped"]))
     touched = touched_files(table, overlapping, changed)
-    small = _crowding(files, changing["session"].dt.year().unique())
-    fresh = changing.join(changed, on=["symbol", "session"], how="anti", maintain_order="left")
+    small = _crowding(files, [fresh, changed])
     if len(small):
-        changed, fresh = changing, nothing
-    gone = files.filter(pl.col("path").is_in(pl.concat([touched, small]).unique().implode()))
-    if gone.is_empty():
-        return Found(table, changing, beside=beside)
+        changed, fresh = bars.filter(status.is_in(["new", "replaced", "restamped"])), nothing
+    return _in_place(table, files, pl.concat([touched, small]), changed, fresh, beside)
+
+
+def _among_small(table: StoredTable, files: pl.DataFrame, bars: pl.DataFrame) -> Found:
+    """New bars alone: with a year's small files, when they are many, else as they are."""
+    small = _crowding(files, [bars])
+    if small.is_empty():
+        return Found(table, bars)
+    return _in_place(table, files, small, bars, table.declared.empty(), None)
+
+
+def _in_place(
+    table: StoredTable,
+    files: pl.DataFrame,
+    paths: pl.Series,
+    changed: pl.DataFrame,
+    fresh: pl.DataFrame,
+    beside: pl.DataFrame | None,
+) -> Found:
+    """The files of some paths written anew with changed bars, and fresh bars further to them."""
+    if paths.is_empty():
+        assert changed.is_empty()
+        return Found(table, fresh, beside=beside)
+    gone = files.filter(pl.col("path").is_in(paths.unique().implode()))
     with store_errors(table.store, "read bars of"):
         kept = table.scan(gone).collect()
     kept = kept.join(changed, on=["symbol", "session"], how="anti", maintain_order="left")
@@ -101,8 +124,11 @@ def touched_files(table: StoredTable, files: pl.DataFrame, changed: pl.DataFrame
     return found["path"]
 
 
-def _crowding(files: pl.DataFrame, years: pl.Series) -> pl.Series:
-    """The paths of the small files of the years that have too many of them."""
+def _crowding(files: pl.DataFrame, parts: Sequence[pl.DataFrame]) -> pl.Series:
+    """The paths of the small files of the bars' years that have too many of them."""
+    if len(files) < MOST_FILES:
+        return files["path"].clear()
+    years = pl.concat([distinct_days(bars["session"]) for bars in parts]).dt.year().unique()
     small = files.filter(pl.col(PARTITION).is_in(years.implode()), is_small())
     return small.filter(pl.len().over(PARTITION) >= MOST_FILES)["path"]
 

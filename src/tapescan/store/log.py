@@ -16,7 +16,7 @@ import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +37,7 @@ __all__ = [
     "digest_of",
     "forget",
     "local_version",
+    "local_versions",
     "log_files",
     "log_versions",
     "newest_whole",
@@ -86,8 +87,8 @@ def digest_of(data: bytes | memoryview) -> str:
 
 def state_digest(files: pl.DataFrame) -> str:
     """Of the files that make up a table, in whatever order. files : as `StoredTable.files`, paths in the table."""
-    told = files.select("path", "size", "rows", "first", "last", "year").sort("path")
-    lines = ("\t".join(map(str, row)) for row in told.iter_rows())
+    told = zip(*(files[name].to_list() for name in ("path", "size", "rows", "first", "last", "year")), strict=True)
+    lines = ("\t".join(map(str, row)) for row in sorted(told, key=lambda row: row[0]))
     return digest_of("\n".join(lines).encode())
 
 
@@ -137,7 +138,7 @@ def log_versions(path: str) -> tuple[list[int], list[int]]:
 
     Raises StoreError for a folder that cannot be read; one that is not there has none.
     """
-    names = _log_names(path)
+    names = _names_in(f"{path}/_delta_log")
     commits, checkpoints = (
         sorted({int(match[1]) for name in names if (match := pattern.fullmatch(name))})
         for pattern in (_COMMIT, _CHECKPOINT)
@@ -145,19 +146,19 @@ def log_versions(path: str) -> tuple[list[int], list[int]]:
     return commits, checkpoints
 
 
-def _log_names(path: str) -> list[str]:
+def _names_in(folder: str) -> list[str]:
     try:
-        return os.listdir(f"{path}/_delta_log")  # noqa: PTH208 (names alone, without a path made of each)
+        return os.listdir(folder)  # noqa: PTH208 (names alone, without a path made of each)
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise StoreError(f"cannot read the store at {path}: {error}", "check its permissions") from error
+        raise StoreError(f"cannot read the store at {folder}: {error}", "check its permissions") from error
 
 
 def log_files(path: str, version: int) -> list[str]:
     """The files that a version of a local table is read from, ascending: the newest checkpoint before it and the
     commits since, or all commits."""
-    names = [name for name in _log_names(path) if name[:20].isdecimal() and int(name[:20]) <= version]
+    names = [name for name in _names_in(f"{path}/_delta_log") if name[:20].isdecimal() and int(name[:20]) <= version]
     since = max((name[:20] for name in names if _CHECKPOINT.fullmatch(name)), default="")
     return [f"{path}/_delta_log/{name}" for name in sorted(names) if name[:20] >= since]
 
@@ -217,6 +218,13 @@ def local_version(store: str, table: str) -> int | None:
                     way_back(store),
                 )
     return newest
+
+
+def local_versions(store: str, tables: Iterable[str]) -> dict[str, int]:
+    """As `local_version`, of those of some tables that are there."""
+    there = {*_names_in(store), *_names_in(f"{store}/{NOTES}")}
+    found = {table: local_version(store, table) for table in tables if table in there}
+    return {table: version for table, version in found.items() if version is not None}
 
 
 # --- what was done ----------------------------------------------------------------------------------------

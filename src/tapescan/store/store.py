@@ -18,9 +18,9 @@ from tapescan.store.compacting import Compaction, compact
 from tapescan.store.fetched import Fetched, Step, add_rows, done_fetches, settle
 from tapescan.store.known import KnownStore
 from tapescan.store.report import ImportReport
-from tapescan.store.table import StoredTable, is_remote, newest_version
+from tapescan.store.table import StoredTable, is_remote, newest_versions
 from tapescan.store.upkeep import Damage, repair, verify
-from tapescan.tables.registry import find_table, stored_tables
+from tapescan.tables.registry import find_table
 
 __all__ = ["Store"]
 
@@ -76,8 +76,7 @@ class Store:
         """
         if self._pinned is not None:
             return dict(self._pinned)
-        found = {table.name: newest_version(self.path, table) for table in stored_tables()}
-        return {name: version for name, version in found.items() if version is not None}
+        return newest_versions(self.path)
 
     def at(self, versions: Mapping[str, int]) -> Store:
         """The store as it was: reads these versions (as `versions` gave them); tables not named are empty."""

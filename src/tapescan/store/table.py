@@ -20,14 +20,23 @@ from tapescan.core.errors import StoreError
 from tapescan.core.forks import begin_work
 from tapescan.core.logging import logger
 from tapescan.store.files import bad_checkpoints, check_files
-from tapescan.store.log import commit_file, local_version, log_versions, read_commit, state_digest, way_back
+from tapescan.store.log import (
+    commit_file,
+    local_version,
+    local_versions,
+    log_versions,
+    read_commit,
+    state_digest,
+    way_back,
+)
 from tapescan.store.opening import Opened, opened
 from tapescan.tables.definition import Table
+from tapescan.tables.registry import find_table, stored_tables
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-__all__ = ["PARTITION", "Conflict", "StoredTable", "is_remote", "newest_version", "store_errors"]
+__all__ = ["PARTITION", "Conflict", "StoredTable", "is_remote", "newest_version", "newest_versions", "store_errors"]
 
 #: The column by which a table with a history is partitioned; it stands in the paths alone.
 PARTITION = "year"
@@ -298,6 +307,15 @@ class StoredTable:
             len(gone),
         )
         commit_files(self, gone, parts, reached, changes=changes, purpose=purpose)
+
+
+def newest_versions(store: str) -> dict[str, int]:
+    """Table -> Delta version, of the tables that are there, bars first."""
+    names = [table.name for table in stored_tables()]
+    if not is_remote(store):
+        return local_versions(store, names)
+    found = {name: StoredTable(store, find_table(name)).version for name in names}
+    return {name: version for name, version in found.items() if version is not None}
 
 
 def newest_version(store: str, table: Table) -> int | None:

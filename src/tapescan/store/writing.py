@@ -174,12 +174,12 @@ def _is_one(column: pl.Series) -> bool:
 
 def _stats(rows: pl.DataFrame) -> dict[str, Any]:
     """What the log says of a file's rows: how many, and the bounds of its days."""
-    days = pl.col(pl.Date)
-    lows, highs = rows.select(days.min()), rows.select(days.max())
+    days = [name for name, kind in rows.schema.items() if kind == pl.Date]
+    bounds = {name: (rows[name].min(), rows[name].max()) for name in days}
     return {
         "numRecords": len(rows),
-        "minValues": {one.name: str(one[0]) for one in lows if one[0] is not None},
-        "maxValues": {one.name: str(one[0]) for one in highs if one[0] is not None},
+        "minValues": {name: str(first) for name, (first, _) in bounds.items() if first is not None},
+        "maxValues": {name: str(last) for name, (_, last) in bounds.items() if last is not None},
         "nullCount": rows.null_count().row(0, named=True),
     }
 
@@ -256,6 +256,8 @@ def _commit(
 def _removes(table: StoredTable, gone: Sequence[str], now: int, *, changes: bool) -> list[RemoveAction]:
     from deltalake.transaction import RemoveAction
 
+    if not gone:
+        return []
     return [
         RemoveAction(path, changes, now, size, None if year is None else {PARTITION: str(year)})
         for path, size, year in table.listed.filter(pl.col("path").is_in(list(gone)))
@@ -274,7 +276,8 @@ def _properties(
     """Strict, and sealed: see `store.log`."""
     from deltalake import CommitProperties, Transaction
 
-    after = pl.concat([table.listed.filter(~pl.col("path").is_in(list(gone))), _listed(table, made)])
+    before_it = table.listed.filter(~pl.col("path").is_in(list(gone))) if gone else table.listed
+    after = pl.concat([before_it, _listed(table, made)])
     seal: dict[str, Any] = {"state": state_digest(after), "add": len(made), "remove": len(gone)}
     if purpose:
         seal["purpose"] = purpose
