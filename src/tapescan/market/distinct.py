@@ -11,6 +11,8 @@ __all__ = ["distinct_days", "distinct_symbols", "each_once"]
 
 #: Rows whose begin tells whether a symbol's rows lie together; fewer are not worth a look.
 _SAMPLE = 4096
+#: Runs of a symbol that are put in the place of others, at most.
+_PIECES = 2000
 #: Days between the first and the last of a column that are counted one by one.
 _SPAN = 200_000
 
@@ -33,8 +35,18 @@ def each_once(symbols: pl.Series, change: Callable[[pl.Series], pl.Series]) -> p
     changed = change(own)
     if changed is own:
         return symbols
-    run = np.repeat(np.arange(len(begin), dtype=np.uint32), np.diff(begin, append=len(symbols)))
-    return changed.gather(run)
+    # The rows between those that change are taken as they are.
+    other = changed.ne_missing(own).arg_true().to_list()
+    if len(other) > _PIECES:
+        return changed.gather(np.repeat(np.arange(len(begin), dtype=np.uint32), np.diff(begin, append=len(symbols))))
+    bounds, done = [*begin.tolist(), len(symbols)], 0
+    pieces = []
+    for run in other:
+        first, end = bounds[run], bounds[run + 1]
+        new = pl.repeat(changed[run], end - first, dtype=symbols.dtype, eager=True)
+        pieces += [symbols[done:first], new.alias(symbols.name)]
+        done = end
+    return pl.concat([*pieces, symbols[done:]]).rechunk()
 
 
 def _lie_together(symbols: pl.Series) -> bool:

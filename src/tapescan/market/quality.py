@@ -162,7 +162,8 @@ def spacing(bars: pl.DataFrame) -> pl.DataFrame:
     if len(bars) <= _TELLING:
         return pl.DataFrame(schema={"symbol": pl.String, "word": pl.String})
     begins = (bars["symbol"] != bars["symbol"].shift()).fill_null(value=True).to_numpy()
-    gap = np.diff(bars["session"].to_physical().to_numpy(), prepend=0)
+    day = bars["session"].to_physical().to_numpy()
+    gap = np.diff(day, prepend=day[:1])
     gap[begins] = 0
     begin = np.flatnonzero(begins)
     # Daily bars have few distances that are looked at.

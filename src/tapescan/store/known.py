@@ -96,9 +96,12 @@ class KnownStore:
                 rows = version_of(declared, self._all_versions(table), self.day)
             else:
                 rows = self.scan(table).collect()
-        # What is pinned does not change; but of what may be large nothing is held.
-        if declared.kept in ("replace", "versions") and rows.estimated_size() <= _HELD:
-            self._read[table] = rows
+        return self._hold(table, rows)
+
+    def _hold(self, what: str, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows for the next time: what is pinned does not change. Of a table that may be large nothing is held."""
+        if find_table(what.rpartition(" ")[2]).kept in ("replace", "versions") and rows.estimated_size() <= _HELD:
+            self._read[what] = rows
         return rows
 
     def versions_of(self, table: str) -> pl.DataFrame:
@@ -108,7 +111,10 @@ class KnownStore:
         return rows if self.day is None else rows.filter((known <= self.day).fill_null(value=True))
 
     def _all_versions(self, table: str) -> pl.DataFrame:
-        return self._open(table).read() if table in self else find_table(table).empty()
+        if table not in self:
+            return find_table(table).empty()
+        every = f"all {table}"
+        return self._read[every] if every in self._read else self._hold(every, self._open(table).read())
 
     def scan(self, table: str, symbols: Sequence[str] | None = None) -> pl.LazyFrame:
         """As `read`, not collected. symbols : these alone. Files that hold none of the rows are not opened."""

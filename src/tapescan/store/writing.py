@@ -169,7 +169,7 @@ def _is_one(column: pl.Series) -> bool:
     """Whether a column holds one value, or none, in all rows."""
     if (missing := column.null_count()) or column.dtype.is_float():
         return missing == len(column)
-    return bool((column == column[0]).all())
+    return column[0] == column[-1] and bool((column == column[0]).all())
 
 
 def _stats(rows: pl.DataFrame) -> dict[str, Any]:
