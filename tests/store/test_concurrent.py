@@ -13,6 +13,7 @@ from tapescan.core.errors import StoreError
 from tapescan.importing.importing import import_files
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.store import Store, committing
+from tapescan.store.histories import compare_bars
 from tests.commands import run
 from tests.store.test_store import BARS, full, store, write
 
@@ -48,15 +49,14 @@ def test_a_store_that_is_always_taken_says_so(store: Store, tmp_path: Path, monk
     def compare(*args: object) -> object:
         result = compare_bars(*args)  # type: ignore[arg-type]
         nonlocal other
-        monkeypatch.setattr(committing, "_compare_bars", compare_bars)
+        monkeypatch.setattr(committing, "compare_bars", compare_bars)
         import_files(store, [write(tmp_path, other.head(1), "other.parquet")])
         other = other[1:]
-        monkeypatch.setattr(committing, "_compare_bars", compare)
+        monkeypatch.setattr(committing, "compare_bars", compare)
         return result
 
-    compare_bars = committing._compare_bars
     monkeypatch.setattr(committing, "ATTEMPTS", 3)
-    monkeypatch.setattr(committing, "_compare_bars", compare)
+    monkeypatch.setattr(committing, "compare_bars", compare)
     with pytest.raises(StoreError, match="another import committed first 3 times"):
         import_files(store, [path])
     monkeypatch.undo()

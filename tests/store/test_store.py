@@ -16,7 +16,7 @@ import pytest
 from tapescan.core.errors import FileError, OptionError, StoreError
 from tapescan.importing.importing import import_files
 from tapescan.market.quality import BAR_COLUMNS
-from tapescan.store import ImportReport, Store, committing
+from tapescan.store import ImportReport, Store, histories
 from tests.conftest import REAL, SHARED, random_bars
 
 BARS = random_bars(symbols=12, sessions=300, seed=4).select(BAR_COLUMNS)  # 2022-01-03 to 2023-03-14
@@ -173,7 +173,7 @@ def test_many_small_imports_stay_few_files(store: Store, tmp_path: Path) -> None
     for day in days:
         import_files(store, [write(tmp_path, day, "day.parquet")])
     assert store.known().bars().equals(pl.concat(days).sort("symbol", "session"))
-    assert store._open("bars").files().height <= committing.MOST_FILES
+    assert store._open("bars").files().height <= histories.MOST_FILES
 
 
 def test_a_file_adjusted_through_a_later_date_says_more(store: Store, tmp_path: Path) -> None:

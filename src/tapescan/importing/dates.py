@@ -29,6 +29,7 @@ __all__ = ["DateReading", "Stamps", "check_date_format", "stamps_of"]
 HINT = "a date is expected, as 2025-07-09 or 20250709"
 #: The dates that Python knows; Polars reads and keeps others, which fail only when someone looks at them.
 _FIRST, _LAST = dt.date.min, dt.date.max
+_FROM, _TO = ((day - dt.date(1970, 1, 1)).days for day in (_FIRST, _LAST))
 _PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _DAY_US = _PER_DAY["us"]
 
@@ -134,8 +135,11 @@ def stamps_of(values: pl.Series, path: str, column: str, reading: DateReading) -
     Raises `FileError` for a type that holds no dates, and where several forms fit.
     """
     if values.dtype == pl.Date:
-        wrong = (~_is_known_day(values.to_physical())).arg_true().to_numpy()
-        return Stamps(values, wrong=wrong) if len(wrong) else Stamps(values)
+        days = values.to_physical()
+        ends = (days.min(), days.max())
+        if all(end is None or _FROM <= end <= _TO for end in ends):  # type: ignore[operator]
+            return Stamps(values)
+        return Stamps(values, wrong=(~_is_known_day(days)).arg_true().to_numpy())
     text = values.dtype in (pl.String, pl.Categorical, pl.Enum)
     if not (text or values.dtype.is_numeric() or isinstance(values.dtype, pl.Datetime) or values.dtype == pl.Null):
         raise FileError(f"{path}: column {column} holds {values.dtype}", "a date is expected, as 2025-07-09")
@@ -359,8 +363,7 @@ def _sessions() -> pl.Series:
 
 def _is_known_day(days: pl.Series) -> pl.Series:
     """Whether days since 1970 are dates of the calendar; a missing one is none that is wrong."""
-    epoch = dt.date(1970, 1, 1)
-    return days.is_between((_FIRST - epoch).days, (_LAST - epoch).days).fill_null(value=True)
+    return days.is_between(_FROM, _TO).fill_null(value=True)
 
 
 def _is_usual(days: pl.Series) -> pl.Series:

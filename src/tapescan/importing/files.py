@@ -156,14 +156,13 @@ def _read_member(found: Input, member: Member, how: ReadAs, empty: list[str], *,
     frame = frame.select(pl.col(old).alias(new) for new, old in (columns | carried).items())
     if "symbol" not in columns:
         frame = frame.with_columns(symbol=pl.lit(_symbol_of(member, how, reader.symbol)))
-    frame = frame.with_columns(source=pl.lit(member.shown))
     sample = reader.sample
     source = Source(member.shown, reader.first_row, sample, reader.decimal_comma, form=reader.form)
     frames, dates = finish(frame, table, source, how, found.notes)
     for name, rows in frames.items():
         if "as_of" in table.fields and "as_of" not in rows.columns and (listed := _date_in(member.name)):
             rows = rows.with_columns(as_of=pl.lit(listed))  # noqa: PLW2901
-        found.add(name, rows)
+        found.add(name, rows.with_columns(source=pl.lit(member.shown)))
     told = {name: next((n for n, old in (columns | carried).items() if old == name), "") for name in reader.names}
     found.taken.append(Taken(member.shown, table.name, reader.form, told, dates, len(frame)))
 

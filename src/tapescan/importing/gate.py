@@ -13,8 +13,9 @@ from tapescan.core.errors import FileError
 from tapescan.core.settings import Adjustment
 from tapescan.importing.frames import Input, Taken
 from tapescan.importing.texts import plain
+from tapescan.market.distinct import distinct_days, distinct_symbols
 from tapescan.market.quality import PRICES, differ, spacing
-from tapescan.store import KnownStore, Store
+from tapescan.store import KnownStore
 
 __all__ = ["refuse_adjusted", "refuse_other_days"]
 
@@ -29,7 +30,7 @@ _SMALL = np.log(1.35)
 
 
 def refuse_other_days(
-    store: Store, inputs: Sequence[Input], sessions: Collection[dt.date] | pl.Series | None
+    known: KnownStore, inputs: Sequence[Input], sessions: Collection[dt.date] | pl.Series | None
 ) -> None:
     """Raises `FileError` for a path whose bars lie on days without a session, or a day beside those of the store."""
     for one in inputs:
@@ -37,18 +38,17 @@ def refuse_other_days(
         if bars is None:
             continue
         _refuse_closed(one, bars, sessions)
-    known = store.known()
     for one in inputs:
         bars = one.frames.get("bars")
         # Fewer bars than tell it need not be looked for.
         if bars is not None and len(bars) >= _LEAST and "bars" in known:
-            _refuse_beside(store, known, one, bars)
+            _refuse_beside(known, one, bars)
 
 
 def _refuse_closed(one: Input, bars: pl.DataFrame, sessions: Collection[dt.date] | pl.Series | None) -> None:
-    days = bars["session"].drop_nulls()
-    if days.is_empty():
+    if not (distinct_days(bars["session"]).dt.weekday() > 5).any():
         return
+    days = bars["session"].drop_nulls()
     weekend = days.filter(days.dt.weekday() > 5)
     if len(weekend) <= _CLOSED * len(days) or weekend.n_unique() < 3:
         return
@@ -74,37 +74,35 @@ def _refuse_closed(one: Input, bars: pl.DataFrame, sessions: Collection[dt.date]
     )
 
 
-def _refuse_beside(store: Store, known: KnownStore, one: Input, bars: pl.DataFrame) -> None:
+def _refuse_beside(known: KnownStore, one: Input, bars: pl.DataFrame) -> None:
     """Bars that are those of the store's session before or after, and not those of their own."""
-    symbols = bars["symbol"].drop_nulls().unique().sort().head(_SYMBOLS).to_list()
+    symbols = distinct_symbols(bars["symbol"]).sort().head(_SYMBOLS).to_list()
     newest: dt.date | None = bars["session"].max()  # type: ignore[assignment]
     if newest is None or not symbols:
         return
     since = newest - dt.timedelta(days=2 * _SESSIONS)
-    stored = store.at(known.versions).known(None, since=since).stamped_bars(symbols=symbols)
+    stored = known.since_day(since).stamped_bars(symbols=symbols)
     if stored.is_empty():
         return
     stored = stored.select("symbol", "session", *PRICES).sort("symbol", "session")
-    moved = stored.with_columns(
-        before=pl.col("session").shift(1).over("symbol"), after=pl.col("session").shift(-1).over("symbol")
-    )
-    mine = bars.select("symbol", "session", *PRICES).drop_nulls().filter(pl.col("session") >= since)
+    mine = bars.lazy().select("symbol", "session", *PRICES).filter(pl.col("session") >= since).drop_nulls().collect()
 
-    def same(day: str) -> int:
-        """How many of these bars are those stored for another day."""
-        there = moved.select("symbol", session=pl.col(day), **{f"{name}_": pl.col(name) for name in PRICES})
-        pairs = mine.join(there.drop_nulls("session"), on=["symbol", "session"])
-        alike = ~pl.any_horizontal(differ(pl.col(name), pl.col(f"{name}_")) for name in PRICES)
-        return int(pairs.select(alike.sum()).item())
+    alike = ~pl.any_horizontal(differ(pl.col(name), pl.col(f"{name}_")) for name in PRICES)
 
-    own = mine.join(stored, on=["symbol", "session"], how="semi").height
-    right = same("session")
-    for day, word in (("before", "before"), ("after", "after")):
-        shifted = same(day)
+    def met(day: pl.Expr) -> pl.LazyFrame:
+        """How many of these bars are of a day that the stored ones give, and how many of them are the same."""
+        there = stored.lazy().select("symbol", day, *(pl.col(name).alias(f"{name}_") for name in PRICES))
+        pairs = mine.lazy().join(there.drop_nulls("session"), on=["symbol", "session"])
+        return pairs.select(there=pl.len(), same=alike.sum())
+
+    session = pl.col("session")
+    days = (session, session.shift(1).over("symbol"), session.shift(-1).over("symbol"))
+    (own, right), *others = (found.row(0) for found in pl.collect_all([met(day) for day in days]))
+    for (_, shifted), word in zip(others, ("after", "before"), strict=True):
         if shifted >= _LEAST and shifted > 0.5 * max(own, 1) and shifted > 2 * right:
             raise FileError(
-                f"{one.path}: {shifted:,} of its bars are those that the store has of the session"
-                f" {'after' if word == 'before' else 'before'}: its dates are a day off",
+                f"{one.path}: {shifted:,} of its bars are those that the store has of the session {word}:"
+                " its dates are a day off",
                 "give the dates of New York",
             )
 

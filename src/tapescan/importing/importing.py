@@ -32,7 +32,7 @@ from tapescan.market.adjust import adjust_bars
 from tapescan.market.clock import session_of
 from tapescan.market.jumps import misfit_note
 from tapescan.market.quality import CONFLICT, sort_bars
-from tapescan.store import Batch, ImportReport, Store
+from tapescan.store import Batch, ImportReport, KnownStore, Store
 from tapescan.store.checking import TOO_LATE, check_rows, in_form
 from tapescan.tables.definition import Checked, Rules, Table, Whole
 from tapescan.tables.registry import all_tables, find_table
@@ -131,8 +131,9 @@ def _import(
     report = ImportReport(files=len(inputs))
     progress(len(inputs), total, "checking")
     rules = Rules(_sessions_so_far() if sessions is None else sessions, keep="last")
-    batch = _prepare(store, inputs, adjusted, adjusted_to, rules, report)
-    report.notes += _misfits(store, batch)
+    known = store.known()
+    batch = _prepare(known, inputs, adjusted, adjusted_to, rules, report)
+    report.notes += _misfits(known, batch)
     if late := report.refused.get(TOO_LATE):
         clock = f"{session_of(dt.datetime.now(dt.UTC))}, today by this machine's clock"
         report.notes.append(f"{late:,} bars are later than {clock}: if it is wrong, set it and import again")
@@ -153,7 +154,7 @@ def _files_read(at: int, total: int, path: str, progress: Progress) -> Progress:
 
 
 def _prepare(
-    store: Store,
+    known: KnownStore,
     inputs: Sequence[Input],
     adjusted: Adjustment,
     adjusted_to: dt.date | None,
@@ -162,7 +163,7 @@ def _prepare(
 ) -> Batch:
     """All inputs' rows, checked; raises `FileError` for a path that holds no usable row of a table."""
     batch, newest = Batch(), None
-    refuse_other_days(store, inputs, rules.sessions)
+    refuse_other_days(known, inputs, rules.sessions)
     refuse_adjusted(inputs, adjusted)
     report.notes += [note for given in inputs for note in given.notes]
     # Bars first: what they are adjusted through is said of dividends, too.
@@ -175,28 +176,31 @@ def _prepare(
         if table.kept == "history" and adjusted != "none":
             newest = _newest_usable(table, rows, checked)
         last = report.last
-        if last is None and _needs_last(table, adjusted, adjusted_to, store):
-            last = store.known().newest_session
+        if last is None and _needs_last(table, adjusted, adjusted_to, known):
+            last = known.newest_session
         good = table.stamp(checked.good, Whole(adjusted, adjusted_to, newest, last))
         batch.rows[table.name] = in_form(table, good)
         batch.refuse(table, checked)
     return batch
 
 
-def _misfits(store: Store, batch: Batch) -> tuple[str, ...]:
+def _misfits(known: KnownStore, batch: Batch) -> tuple[str, ...]:
     """That splits and prices, of this import and of the store, do not fit together."""
-    known = store.known() if store.exists() else None
     splits, bars = batch.rows.get("splits"), batch.rows.get("bars")
-    if known is not None and bars is None and splits is not None and not store.is_empty():
+    if bars is None and splits is not None and known.has_bars:
         bars = sort_bars(known.stamped_bars(symbols=splits["symbol"].unique().to_list()))
     recorded = [
         one.select("symbol", "ex_date", "ratio")
-        for one in (splits, known.read("splits") if known else None)
+        for one in (splits, known.read("splits") if bars is not None else None)
         if one is not None
     ]
-    if bars is None or not recorded:
+    if bars is None or bars.is_empty() or not recorded:
         return ()
     together = pl.concat(recorded).unique(["symbol", "ex_date"], keep="first", maintain_order=True)
+    # Prices show a split of a day among theirs.
+    first, last = bars["session"].min(), bars["session"].max()
+    if together.filter(pl.col("ex_date").is_between(first, last, closed="right")).is_empty():
+        return ()
     bars = bars.filter(pl.col("symbol").is_in(together["symbol"].unique().implode()))
     if bars.is_empty():
         return ()
@@ -204,8 +208,8 @@ def _misfits(store: Store, batch: Batch) -> tuple[str, ...]:
     return misfit_note(adjust_bars(bars, together, nothing, dt.date.max), together)
 
 
-def _needs_last(table: Table, adjusted: Adjustment, adjusted_to: dt.date | None, store: Store) -> bool:
-    return table.kept != "history" and adjusted != "none" and adjusted_to is None and not store.is_empty()
+def _needs_last(table: Table, adjusted: Adjustment, adjusted_to: dt.date | None, known: KnownStore) -> bool:
+    return table.kept != "history" and adjusted != "none" and adjusted_to is None and known.has_bars
 
 
 def _rows_of(table: Table, inputs: Sequence[Input]) -> pl.DataFrame | None:
@@ -248,7 +252,9 @@ def _one_usable_row(table: Table, inputs: Sequence[Input], rows: pl.DataFrame, c
 
 def _newest_usable(table: Table, rows: pl.DataFrame, checked: Checked) -> pl.DataFrame:
     """given, newest: per path, the newest day of its rows that were not refused, copies among them."""
-    usable = np.ones(len(rows), dtype=np.bool_)
-    usable[checked.refused["row"].to_numpy()] = False
-    found = rows.lazy().filter(pl.Series(usable)).group_by("given")
-    return found.agg(newest=pl.col(table.known).max()).collect()
+    found = rows.lazy()
+    if len(checked.refused):
+        usable = np.ones(len(rows), dtype=np.bool_)
+        usable[checked.refused["row"].to_numpy()] = False
+        found = found.filter(pl.Series(usable))
+    return found.group_by("given").agg(newest=pl.col(table.known).max()).collect()

@@ -11,6 +11,7 @@ import polars as pl
 from tapescan.core.errors import FileError
 from tapescan.core.text import printable
 from tapescan.importing.texts import place_of, plain, refuse_no_text, unquoted
+from tapescan.market.distinct import distinct_symbols, each_once
 from tapescan.market.spelling import CLASSED, is_symbol, normal_spelling
 from tapescan.tables.names import SYMBOL
 
@@ -47,6 +48,8 @@ _COMPANIES = frozenset(["apple", "tesla", "intel", "nike", "cisco", "adobe"])
 #: What no text of a symbol holds: blanks, but before a class as in "BRK B".
 _SENTENCE = r"\s"
 _WITH_CLASS = r"^[A-Za-z]{1,6} (?:[A-Za-z]{1,3}|(?i:pr) [A-Za-z])$"
+#: A symbol of which nothing need be looked at.
+_PLAIN = "^[A-Z][A-Z0-9]{0,15}$"
 #: Markets that stand before or behind a symbol: NASDAQ:AAPL, US.AAPL, "AAPL US Equity", AAPL.XNAS, AAPL.OQ.
 _MARKETS = "us|usa|nasdaq|nyse|amex|arca|bats|nysearca|nyseamerican|cboe|otc|iex|xnas|xngs|xnms|xncm|xnys|xase|arcx"
 _MARKET_BEFORE = rf"(?i)^(?:(?:{_MARKETS}|eq):|us\.)"
@@ -130,7 +133,14 @@ def normal_symbols(symbols: pl.Series) -> pl.Series:
 
     What can be no symbol stays as it is, for `is_no_symbol`.
     """
-    known = symbols.unique().drop_nulls()
+    return each_once(symbols, _normal)
+
+
+def _normal(symbols: pl.Series) -> pl.Series:
+    known = distinct_symbols(symbols)
+    known = known.filter(~known.str.contains(_PLAIN))
+    if known.is_empty():
+        return symbols
     bare = unquoted(known).str.replace(_MARKET_BEFORE, "").str.replace(_MARKET_BEHIND, "")
     normal = normal_spelling(bare)
     usable = is_symbol(normal) & ~_is_sentence(bare)
@@ -139,15 +149,17 @@ def normal_symbols(symbols: pl.Series) -> pl.Series:
     changed = normal.ne_missing(known)
     if not changed.any():
         return symbols
-    new = pl.DataFrame({"old": known.filter(changed), "new": normal.filter(changed)})
     # A ticker that means a missing value to others is text like any other here: no null is ever read from it.
-    return symbols.replace(new["old"], new["new"])
+    return symbols.replace(known.filter(changed), normal.filter(changed))
 
 
 def is_no_symbol(normal: pl.Series) -> pl.Series:
     """Whether each of some `normal_symbols` can be no symbol: a sentence, a footer, unseen characters."""
-    known = normal.unique().drop_nulls()
-    wrong = known.filter(~is_symbol(known) | _is_sentence(known))
+    known = distinct_symbols(normal)
+    wrong = known.filter(~known.str.contains(_PLAIN))
+    wrong = wrong if wrong.is_empty() else wrong.filter(~is_symbol(wrong) | _is_sentence(wrong))
+    if wrong.is_empty():
+        return pl.repeat(value=False, n=len(normal), dtype=pl.Boolean, eager=True)
     return normal.is_in(wrong.implode()).fill_null(value=False)
 
 

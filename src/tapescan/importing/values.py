@@ -22,6 +22,7 @@ from tapescan.importing.numbers import numbers_of, ratios_of, refuse_wrong
 from tapescan.importing.readers import ReadAs
 from tapescan.importing.symbols import is_no_symbol, normal_symbols
 from tapescan.importing.texts import place_of, refuse_no_text
+from tapescan.market.distinct import distinct_symbols
 from tapescan.tables.definition import Field, File, Table
 from tapescan.tables.registry import find_table
 
@@ -55,13 +56,14 @@ def finish(
     read = _Columns(frame, table, source, how)
     kept = read.rows(notes)
     read.refuse_wrong(kept, notes)
-    finished = pl.DataFrame(read.values).filter(pl.Series(kept))
+    finished = pl.DataFrame(read.values)
+    finished = finished if kept.all() else finished.filter(pl.Series(kept))
     if table.kept == "history":
         clock = read.stamps[table.known].clock
         if clock is not None or "clock" in finished.columns:
             own = None if clock is None else clock.filter(pl.Series(kept))
             finished = daily_bars(finished, own, source.shown, gather=how.gather)
-        finished = finished.drop("clock", strict=False)
+        finished = finished.drop("clock") if "clock" in finished.columns else finished
     finished = table.prepare(finished, File(source.shown, notes, how.gather))
     if finished.is_empty():
         raise FileError(
@@ -69,7 +71,7 @@ def finish(
         )
     frames = {name: rows for name in read.carried if len(rows := _carried(finished, name))}
     form = next(iter(read.stamps.values())).form if read.stamps else ""
-    return {**frames, table.name: finished.drop(read.carried)}, form
+    return {**frames, table.name: finished.drop(read.carried) if read.carried else finished}, form
 
 
 class _Columns:
@@ -110,19 +112,22 @@ class _Columns:
             return self.stamps[name].days
         if given.dtype.is_nested() or given.dtype in (pl.Binary, pl.Object):
             raise FileError(f"{shown}: column {name} holds {given.dtype}", "text is expected")
+        if name == "source":
+            return given
         return given.cast(pl.String, strict=False).str.strip_chars()
 
     def rows(self, notes: list[str]) -> Bools:
         """Which rows are of the table; the others are notes, footers, headers and empty lines, and are told once."""
-        odd = is_no_symbol(self.values["symbol"]).to_numpy()
-        absent = self.values["symbol"].is_null().to_numpy()
+        symbol = self.values["symbol"]
+        odd = is_no_symbol(symbol).to_numpy()
+        absent = symbol.is_null().to_numpy() if symbol.null_count() else np.zeros(len(symbol), np.bool_)
         text = np.zeros(len(odd), np.bool_)
         for rows in self.wrong.values():
             text[rows] = True
         undated = self._undated()
         if not (odd.any() or absent.any() or text.any() or undated.any()):
             return np.ones(len(odd), np.bool_)
-        named = self.values["symbol"].n_unique() > 1
+        named = len(distinct_symbols(symbol)) + bool(absent.any()) > 1
         # A listing has rows of nothing but text; a row of all else has a number or a date.
         empty = self._empty()
         none = empty | (undated & self._sums_up()) if self._table.dated else odd | (empty & absent)
@@ -135,7 +140,7 @@ class _Columns:
     def _undated(self) -> Bools:
         """Rows without a date, of a table of dates."""
         undated = np.zeros(len(self._frame), np.bool_)
-        if self._table.dated and self._table.known in self.values:
+        if self._table.dated and self._table.known in self.values and self.values[self._table.known].null_count():
             undated |= self.values[self._table.known].is_null().to_numpy()
         return undated
 

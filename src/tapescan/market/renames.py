@@ -50,6 +50,8 @@ def spans_of(renames: pl.DataFrame, whole: pl.DataFrame | None = None) -> pl.Dat
 
     renames : symbol, ex_date, former, as known on a day. whole : those of them that `given_whole` gives.
     """
+    if renames.is_empty():
+        return pl.DataFrame(schema=_SPANS)
     own = set() if whole is None else set(whole.select("symbol", "ex_date").iter_rows())
     events: dict[str, list[tuple[dt.date, str | None]]] = defaultdict(list)
     for new, day, former in renames.select("symbol", "ex_date", "former").iter_rows():
@@ -76,7 +78,7 @@ def spans_of(renames: pl.DataFrame, whole: pl.DataFrame | None = None) -> pl.Dat
 
 def former_symbols(symbols: list[str], spans: pl.DataFrame) -> list[str]:
     """With those under which their rows may be stored."""
-    return [*symbols, *spans.filter(pl.col("name").is_in(symbols))["symbol"]]
+    return symbols if spans.is_empty() else [*symbols, *spans.filter(pl.col("name").is_in(symbols))["symbol"]]
 
 
 def renamed(rows: pl.LazyFrame, spans: pl.DataFrame, day: str) -> pl.LazyFrame:

@@ -30,10 +30,9 @@ def is_symbol(symbol: pl.Series) -> pl.Series:
     At most 16 characters: ASCII letters, of which there is at least one, digits, single marks ``. - / ^ = _ $``
     inside, ``^`` or ``#`` (when issued) at the end, ``^`` at the beginning (an index). No blanks, so no sentence.
     """
-    plausible = (
-        symbol.str.contains(_PLAUSIBLE) & symbol.str.contains("[A-Za-z]") & (symbol.str.len_chars() <= _LONGEST)
-    )
-    return plausible.fill_null(value=False)
+    text = pl.nth(0)
+    plausible = text.str.contains(_PLAUSIBLE) & text.str.contains("[A-Za-z]") & (text.str.len_chars() <= _LONGEST)
+    return symbol.to_frame().select(plausible.fill_null(value=False)).to_series()
 
 
 #: How vendors write US dollars, lower case; cents and other countries' dollars are not.
@@ -66,8 +65,10 @@ def spelling_key(symbol: pl.Series) -> pl.Series:
     """One spelling for all vendors': ``-`` before a class, WS, U or R, and ``^`` before a preferred's series."""
     symbol = symbol.cast(pl.String).str.strip_chars()
     odd = symbol.filter(symbol.str.contains("[^A-Z]")).unique()
+    if odd.is_empty():
+        return symbol
     # Letters are upper case but for the p of a preferred: KIMpL.
-    upper = odd.str.replace(r"^([A-Z]+)p([A-Z]*)$", "$1^$2").str.to_uppercase()
+    upper = pl.nth(0).str.replace(r"^([A-Z]+)p([A-Z]*)$", "$1^$2").str.to_uppercase()
     spelled = (
         upper.str.replace(rf"^({CLASSED})_([A-C])$", "$1-$2")
         .str.replace(r"^([A-Z]+)[-./ ]PR?[-. ]?([A-Z]?)$", "$1^$2")
@@ -79,4 +80,4 @@ def spelling_key(symbol: pl.Series) -> pl.Series:
         .str.replace(r"-UN$|=$", "-U")
         .str.replace(r"-RT$", "-R")
     )
-    return symbol.replace(odd, spelled)
+    return symbol.replace(odd, odd.to_frame().select(spelled).to_series())

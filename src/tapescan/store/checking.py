@@ -6,6 +6,7 @@ from __future__ import annotations
 import polars as pl
 
 from tapescan.core.text import clean_text
+from tapescan.market.distinct import distinct_symbols
 from tapescan.market.quality import NO_SYMBOL, NOT_A_SESSION
 from tapescan.market.spelling import is_symbol
 from tapescan.store.report import ImportReport
@@ -41,7 +42,7 @@ def check_rows(table: Table, rows: pl.DataFrame, rules: Rules, report: ImportRep
         good = checked.good
         report.bars_read = len(rows)
         report.copies = len(rows) - len(good) - len(checked.refused)
-        report.symbols = good["symbol"].n_unique()
+        report.symbols = len(distinct_symbols(good["symbol"]))
         report.first, report.last = good[table.known].min(), good[table.known].max()  # type: ignore[assignment]
         report.refused |= reasons
     else:

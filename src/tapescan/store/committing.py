@@ -16,27 +16,18 @@ import polars as pl
 
 from tapescan.core.errors import StoreError
 from tapescan.core.progress import Progress, silent
-from tapescan.market.quality import BAR_COLUMNS, differ, sort_bars
 from tapescan.store.checking import quarantined
+from tapescan.store.histories import Found, compare_bars, store_bars
 from tapescan.store.report import ImportReport
-from tapescan.store.table import PARTITION, Conflict, StoredTable, store_errors
+from tapescan.store.table import Conflict, StoredTable, newest_versions, store_errors
 from tapescan.store.versions import store_versions
-from tapescan.store.writing import FILE_BYTES
 from tapescan.tables.definition import Checked, Table
 from tapescan.tables.registry import all_tables, find_table, stored_tables
 
-__all__ = ["Batch", "Cover", "append_alone", "commit_batch", "repeated", "store_quarantine", "touched_files"]
+__all__ = ["Batch", "Cover", "append_alone", "commit_batch", "repeated", "store_quarantine"]
 
 #: Times that an import compares again after another one committed first.
 ATTEMPTS = 12
-#: When a year has so many small files, what is added to it is merged with them, so that small daily imports keep
-#: reading fast. A file of half the usual size is small no more, so that no row is merged again and again.
-MOST_FILES = 16
-_SMALL = FILE_BYTES // 2
-
-_VALUES = BAR_COLUMNS[2:]
-
-
 #: More than this share of a source's actions, and more than five, are not believed to be withdrawn at once.
 WITHDRAWN = 0.1
 
@@ -87,12 +78,16 @@ def commit_batch(
     first_come : a stored row of another source keeps its place; the new one goes to the table `beside`.
     reached : a run and its step, which become true with the last commit; it is made even when no row is new.
     """
-    for table in stored_tables():
-        StoredTable(store, table)  # each that was there is there, before anything is written
     for attempt in range(ATTEMPTS):
+        # Each that was there is there, and a log that is read is whole, before anything is written.
+        versions = newest_versions(store)
+        opened = {
+            table.name: StoredTable(store, table, versions.get(table.name), absent=table.name not in versions)
+            for table in stored_tables()
+        }
         try:
             progress(1, 2, "comparing with the store")
-            _commit(store, batch, report, progress, first_come, reached)
+            _commit(opened, batch, report, progress, first_come, reached)
         except Conflict as conflict:
             cause = conflict.__cause__
             # Waits differ by chance, so that two imports do not meet again and again.
@@ -104,189 +99,59 @@ def commit_batch(
             f"cannot write the store {store}: another import committed first {ATTEMPTS} times in a row ({cause})",
             "nothing is lost; import again when the other one is done",
         )
-    opened = ((table.name, StoredTable(store, table).version) for table in stored_tables())
-    report.versions = {name: version for name, version in opened if version is not None}
+    report.versions = newest_versions(store)
 
 
 def _commit(
-    store: str,
+    opened: Mapping[str, StoredTable],
     batch: Batch,
     report: ImportReport,
     progress: Progress,
     first_come: bool,
     reached: tuple[str, int] | None,
 ) -> None:
-    """One attempt: every table in its order, the quarantine first."""
+    """One attempt: every table in its order, the quarantine first. opened : tables as they are compared with."""
     main, rows = batch.main, dict(batch.rows)
-    found: dict[str, _Found] = {}
+    for name in (*rows, *(("quarantine",) if batch.refused else ())):
+        _ = opened[name].listed
+    found: dict[str, Found] = {}
     # What another source has otherwise goes beside, so histories are compared before anything is written.
     for table in all_tables():
         if table.kept == "history" and table.name in rows:
-            compared = _compare_bars(StoredTable(store, table), rows[table.name], report, first_come)
+            compared = compare_bars(opened[table.name], rows[table.name], report, first_come)
             found[table.name] = compared
             if compared.beside is not None and len(compared.beside):
                 place = find_table(table.beside)
                 beside = compared.beside.select(place.schema.keys())
                 rows[place.name] = pl.concat([rows[place.name], beside]) if place.name in rows else beside
-    store_quarantine(store, batch.refused)
+    _keep_refused(opened["quarantine"], batch.refused)
     for table in all_tables():
         if table.name not in rows:
             continue
-        opened, last = StoredTable(store, table), reached if table.name == main else None
+        stored, last = opened[table.name], reached if table.name == main else None
         match table.kept:
             case "history":
-                _store_history(found[table.name], progress, last)
+                store_bars(found[table.name], progress, last)
             case "replace":
-                _store_keyed(opened, rows[table.name], report, last, batch.covers.get(table.name))
+                _store_keyed(stored, rows[table.name], report, last, batch.covers.get(table.name))
             case "versions":
-                store_versions(opened, rows[table.name], report, last)
+                store_versions(stored, rows[table.name], report, last)
             case "changes":
-                _store_changes(opened, rows[table.name], report, last)
+                _store_changes(stored, rows[table.name], report, last)
             case "append":
-                opened.append(rows[table.name], last)
+                stored.append(rows[table.name], last)
                 report.actions[table.name] = (len(rows[table.name]), 0, 0)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What to do with a history. table : as it was when its rows were compared. rows : to commit, further to what is
-    stored. gone : files that go, by their paths in the table. merged : the rows in their place. beside : of another
-    source than the stored ones."""
-
-    table: StoredTable
-    rows: pl.DataFrame
-    gone: Sequence[str] = ()
-    merged: pl.DataFrame | None = None
-    beside: pl.DataFrame | None = None
-
-
-def _compare_bars(table: StoredTable, bars: pl.DataFrame, report: ImportReport, first_come: bool) -> _Found:
-    """The rows to commit, and how.
-
-    New bars are appended. The files that hold a bar that changes are written anew, in the same commit, and so are
-    a year's small files when they are many.
-    """
-    nothing = table.declared.empty()
-    if bars.is_empty():
-        return _Found(table, nothing)
-    first, last = bars["session"].min(), bars["session"].max()
-    files = table.files()
-    if files.is_empty():
-        report.new, report.replaced, report.restamped, report.unchanged = len(bars), 0, 0, 0
-        return _Found(table, bars)
-    overlapping = files.filter(
-        pl.col("last").fill_null(dt.date.max) >= first, pl.col("first").fill_null(dt.date.min) <= last
-    )
-    with store_errors(table.store, "read bars of"):
-        stored = table.scan(overlapping).filter(pl.col("session").is_between(first, last)).collect()
-    stored = sort_bars(stored)
-    status = _status(bars, stored, first_come)
-    counts = dict(status.value_counts().iter_rows())
-    report.new, report.replaced = counts.get("new", 0), counts.get("replaced", 0)
-    report.restamped = counts.get("restamped", 0)
-    report.unchanged = counts.get("unchanged", 0) + report.restamped
-    report.beside = counts.get("beside", 0)
-    beside = bars.filter(status == "beside")
-    changing = bars.filter(~status.is_in(["unchanged", "beside"]))
-    if changing.is_empty():
-        return _Found(table, nothing, beside=beside)
-    changed = changing.filter(status.filter(~status.is_in(["unchanged", "beside"])).is_in(["replaced", "restamped"]))
-    touched = touched_files(table, overlapping, changed)
-    small = _crowding(files, changing["session"].dt.year().unique())
-    fresh = changing.join(changed, on=["symbol", "session"], how="anti", maintain_order="left")
-    if len(small):
-        changed, fresh = changing, nothing
-    gone = files.filter(pl.col("path").is_in(pl.concat([touched, small]).unique().implode()))
-    if gone.is_empty():
-        return _Found(table, changing, beside=beside)
-    with store_errors(table.store, "read bars of"):
-        kept = table.scan(gone).collect()
-    kept = kept.join(changed, on=["symbol", "session"], how="anti", maintain_order="left")
-    return _Found(table, fresh, paths_in(table, gone), sort_bars(pl.concat([kept, changed])), beside)
-
-
-def touched_files(table: StoredTable, files: pl.DataFrame, changed: pl.DataFrame) -> pl.Series:
-    """The paths of the files that hold a bar that changes."""
-    if changed.is_empty():
-        return files["path"].clear()
-    days = changed["session"]
-    with store_errors(table.store, "read bars of"):
-        found = (
-            table.scan(files, named="path")
-            .select("symbol", "session", "path")
-            .filter(
-                pl.col("symbol").is_in(changed["symbol"].unique().implode()),
-                pl.col("session").is_between(days.min(), days.max()),
-            )
-            .join(changed.lazy().select("symbol", "session"), on=["symbol", "session"], how="semi")
-            .select(pl.col("path").unique())
-            .collect()
-        )
-    return found["path"]
-
-
-def _crowding(files: pl.DataFrame, years: pl.Series) -> pl.Series:
-    """The paths of the small files of the years that have too many of them."""
-    small = files.filter(pl.col(PARTITION).is_in(years.implode()), pl.col("size") < _SMALL)
-    return small.filter(pl.len().over(PARTITION) >= MOST_FILES)["path"]
-
-
-def paths_in(table: StoredTable, files: pl.DataFrame) -> list[str]:
-    return files["path"].str.strip_prefix(table.path + "/").to_list()
-
-
-def _store_history(found: _Found, progress: Progress, reached: tuple[str, int] | None) -> None:
-    parts = [rows for rows in (found.merged, found.rows) if rows is not None and len(rows)]
-    if parts:
-        progress(2, 2, f"writing {sum(map(len, parts)):,} bars")
-        found.table.exchange(found.gone, parts, reached)
-    elif reached is not None:
-        found.table.append(found.rows, reached)
-
-
-def _status(bars: pl.DataFrame, stored: pl.DataFrame, first_come: bool) -> pl.Series:
-    """Of each bar: new, replaced, restamped (same values, adjusted through a later date), unchanged, or beside (other
-    values than those of another source that came first).
-
-    The date counts as knowledge: the same price that holds through a later date says that no split came
-    in between, whatever the table of splits says. An earlier date says nothing new.
-    """
-    if len(bars) == len(stored) and bars.select(BAR_COLUMNS).equals(stored.select(BAR_COLUMNS)):
-        old = stored.select(*(pl.col(n).alias(f"old_{n}") for n in (*_VALUES, "adjusted_to", "total_to", "source")))
-        paired = pl.concat([bars, old.with_columns(known=pl.lit(value=True))], how="horizontal")
-    else:
-        names = {name: f"old_{name}" for name in (*_VALUES, "adjusted_to", "total_to", "source")}
-        paired = bars.join(
-            stored.rename(names).with_columns(known=pl.lit(value=True)),
-            on=["symbol", "session"],
-            how="left",
-            maintain_order="left",
-        )
-    never = pl.lit(dt.date.min)
-    # What a vendor rounds otherwise is the same bar.
-    differs = pl.any_horizontal(differ(pl.col(name), pl.col(f"old_{name}")) for name in _VALUES)
-    later = pl.any_horizontal(
-        pl.col(name).fill_null(never) > pl.col(f"old_{name}").fill_null(never) for name in ("adjusted_to", "total_to")
-    )
-    status = (
-        pl.when(pl.col("known").is_null())
-        .then(pl.lit("new"))
-        .when((differs | later) & (pl.col("source") != pl.col("old_source")) & first_come)
-        .then(pl.lit("beside"))
-        .when(differs)
-        .then(pl.lit("replaced"))
-        .when(later)
-        .then(pl.lit("restamped"))
-        .otherwise(pl.lit("unchanged"))
-    )
-    return paired.select(status.alias("status"))["status"]
 
 
 def store_quarantine(store: str, refused: Sequence[pl.DataFrame], purpose: str = "") -> None:
     """Keep refused rows, each once however often its file is imported."""
+    _keep_refused(StoredTable(store, find_table("quarantine")), refused, purpose)
+
+
+def _keep_refused(table: StoredTable, refused: Sequence[pl.DataFrame], purpose: str = "") -> None:
     if not refused:
         return
-    table, rows = StoredTable(store, find_table("quarantine")), pl.concat(refused)
+    rows = pl.concat(refused)
     fresh = rows.unique(maintain_order=True).join(
         table.read(), on=rows.columns, how="anti", nulls_equal=True, maintain_order="left"
     )

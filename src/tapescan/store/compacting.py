@@ -23,9 +23,9 @@ from tapescan.core.results import Result
 from tapescan.market.quality import sort_bars
 from tapescan.store.committing import repeated
 from tapescan.store.files import checksum_in
-from tapescan.store.log import ASIDE, log_versions, read_commit
+from tapescan.store.log import ASIDE, STAGING, log_versions, read_commit
 from tapescan.store.table import PARTITION, StoredTable, is_remote, store_errors
-from tapescan.store.writing import FILE_BYTES, STAGING
+from tapescan.store.writing import FILE_BYTES, is_small
 from tapescan.tables.definition import Table
 from tapescan.tables.registry import stored_tables
 
@@ -110,8 +110,7 @@ def _worth_merging(opened: StoredTable) -> pl.DataFrame:
     odd = pl.Series(plain, dtype=pl.Boolean)
     if opened.declared.kept != "history":
         return files if len(files) > 1 or odd.any() else files.clear()
-    small = pl.col("size") < FILE_BYTES // 2
-    several = small & ((small.sum().over(PARTITION)) > 1)
+    several = is_small() & (is_small().sum().over(PARTITION) > 1)
     return files.filter(several | (pl.col("size") > 2 * FILE_BYTES) | odd)
 
 
@@ -155,7 +154,7 @@ def _unneeded(opened: StoredTable, until: dt.datetime) -> list[Path]:
 
 
 def _sweep(staging: Path) -> None:
-    """What a kill left where files are made."""
+    """What a kill left where older versions made files."""
     for folder in staging.glob("*") if staging.is_dir() else ():
         if folder.stat().st_mtime < time.time() - ORPHANED.total_seconds():
             shutil.rmtree(folder, ignore_errors=True)
@@ -164,8 +163,7 @@ def _sweep(staging: Path) -> None:
 def _drop_remote(store: str, table: Table, until: dt.datetime, *, apply: bool) -> tuple[int, int]:
     """By Delta Lake, which knows what a URL's versions need; it does not say how large files are."""
     opened = StoredTable(store, table)
-    assert opened.delta is not None
     hours = int((dt.datetime.now(dt.UTC) - until) / dt.timedelta(hours=1))
-    with store_errors(store, f"drop old files of table {table.name} of"):
-        gone = opened.delta.vacuum(retention_hours=hours, dry_run=not apply, enforce_retention_duration=False)
+    with opened.delta() as delta, store_errors(store, f"drop old files of table {table.name} of"):
+        gone = delta.vacuum(retention_hours=hours, dry_run=not apply, enforce_retention_duration=False)
     return len(gone), 0

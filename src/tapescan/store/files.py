@@ -44,15 +44,12 @@ def checksum_in(name: str) -> str | None:
 
 def damage_of(path: str, size: int | None, rows: int | None) -> str | None:
     """What is wrong with a local file; None when it is as it was written. size, rows : as the log has them."""
-    try:
-        found = Path(path).stat()
-    except FileNotFoundError:
+    if (key := _look(path)) is None:
         return "is gone"
-    key = (path, found.st_size, found.st_mtime_ns, found.st_ino)
     if key in _compared:
         return None
-    if size is not None and found.st_size != size:
-        return f"has {found.st_size:,} bytes and not {size:,}"
+    if size is not None and key[1] != size:
+        return f"has {key[1]:,} bytes and not {size:,}"
     if (checksum := checksum_in(path)) is not None:
         if file_digest(path) != checksum:
             return "has other bytes than were written"
@@ -62,14 +59,28 @@ def damage_of(path: str, size: int | None, rows: int | None) -> str | None:
     return None
 
 
+def _look(path: str) -> tuple[str, int, int, int] | None:
+    try:
+        found = Path(path).stat()
+    except FileNotFoundError:
+        return None
+    return path, found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def _was_compared(path: str) -> bool:
+    return _look(path) in _compared
+
+
 def check_files(store: str, table: str, files: pl.DataFrame) -> None:
     """Compare local files with what the log says of them. files : as `StoredTable.files`.
 
     Raises StoreError that names the first that differs, and the way back.
     """
-    asked: Sequence[tuple[str, int | None, int | None]] = files.select("path", "size", "rows").rows()
-    if len(asked) == 1:
-        found = [damage_of(*asked[0])]
+    asked: Sequence[tuple[str, int | None, int | None]] = [
+        one for one in files.select("path", "size", "rows").rows() if not _was_compared(one[0])
+    ]
+    if len(asked) < 2:
+        found = [damage_of(*one) for one in asked]
     else:
         with ThreadPoolExecutor(_READERS) as readers:
             found = list(readers.map(damage_of, *zip(*asked, strict=True)))

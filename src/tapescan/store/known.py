@@ -32,6 +32,10 @@ from tapescan.tables.registry import find_table
 __all__ = ["KnownStore"]
 
 
+#: Bytes of a table that is read once.
+_HELD = 64_000_000
+
+
 def _is_renamed(table: Table) -> bool:
     """Whether a table's rows are of a symbol on a day, so that they go with the company."""
     return "symbol" in table.key and table.known in table.key and table.name != "renames"
@@ -48,6 +52,7 @@ class KnownStore:
         self.day = day
         self.since = since
         self._tables: dict[str, StoredTable] = {}
+        self._read: dict[str, pl.DataFrame] = {}
 
     def __repr__(self) -> str:
         return f"KnownStore({self.path!r}, {self.day or 'all'})"
@@ -60,7 +65,19 @@ class KnownStore:
         """The same as of the close of its newest session."""
         found = KnownStore(self.path, self.versions, self.newest_session, self.since)
         found.__dict__["sessions"] = self.sessions  # the same ones: read once
+        found._tables = self._tables
         return found
+
+    def since_day(self, day: dt.date) -> KnownStore:
+        """The same without earlier rows of tables that have a history."""
+        found = KnownStore(self.path, self.versions, self.day, day)
+        found._tables = self._tables
+        return found
+
+    @property
+    def has_bars(self) -> bool:
+        """Whether any bar is stored."""
+        return self._open("bars").has_rows
 
     # --- any table --------------------------------------------------------------------------------------
 
@@ -69,19 +86,35 @@ class KnownStore:
 
         Of a table of versions, each key's version of the day; the first one of a key that was not known yet.
         """
+        declared = find_table(table)
         if table not in self:
-            return find_table(table).empty()
-        if (declared := find_table(table)).kept == "versions":
-            with store_errors(self.path, f"read {table} of"):
-                return version_of(declared, self._open(table).read(), self.day)
+            return declared.empty()
+        if table in self._read:
+            return self._read[table]
         with store_errors(self.path, f"read {table} of"):
-            return self.scan(table).collect()
+            if declared.kept == "versions":
+                rows = version_of(declared, self._all_versions(table), self.day)
+            else:
+                rows = self.scan(table).collect()
+        return self._hold(table, rows)
+
+    def _hold(self, what: str, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows for the next time: what is pinned does not change. Of a table that may be large nothing is held."""
+        if find_table(what.rpartition(" ")[2]).kept in ("replace", "versions") and rows.estimated_size() <= _HELD:
+            self._read[what] = rows
+        return rows
 
     def versions_of(self, table: str) -> pl.DataFrame:
         """All versions of a table that were known by the day, those without a day among them."""
-        rows = self._open(table).read() if table in self else find_table(table).empty()
+        rows = self._all_versions(table)
         known = pl.col(find_table(table).known)
         return rows if self.day is None else rows.filter((known <= self.day).fill_null(value=True))
+
+    def _all_versions(self, table: str) -> pl.DataFrame:
+        if table not in self:
+            return find_table(table).empty()
+        every = f"all {table}"
+        return self._read[every] if every in self._read else self._hold(every, self._open(table).read())
 
     def scan(self, table: str, symbols: Sequence[str] | None = None) -> pl.LazyFrame:
         """As `read`, not collected. symbols : these alone. Files that hold none of the rows are not opened."""
@@ -259,7 +292,7 @@ class KnownStore:
     def _newest(self, sessions: int) -> KnownStore:
         if len(self.sessions) <= sessions:
             return self
-        return KnownStore(self.path, self.versions, self.day, self.sessions[-sessions])
+        return self.since_day(self.sessions[-sessions])
 
     def _open(self, table: str) -> StoredTable:
         if table not in self._tables:

@@ -16,7 +16,7 @@ import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,12 +30,15 @@ from tapescan.core.errors import StoreError
 __all__ = [
     "ASIDE",
     "SEAL",
+    "STAGING",
     "Commit",
     "Noted",
     "commit_file",
     "digest_of",
     "forget",
     "local_version",
+    "local_versions",
+    "log_files",
     "log_versions",
     "newest_whole",
     "note_done",
@@ -52,8 +55,9 @@ __all__ = [
 
 #: Our part of a commit's own description (Delta's ``commitInfo``).
 SEAL = "tapescan"
-#: Where a store notes what was done, and where a table keeps what a repair took out of the way.
-NOTES, ASIDE = "_tables", "_damaged"
+#: Where a store notes what was done, where a table keeps what a repair took out of the way, and where older versions
+#: made its files. Delta Lake looks into no name with a `_`.
+NOTES, ASIDE, STAGING = "_tables", "_damaged", "_staging"
 
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint.*\.parquet")
@@ -83,8 +87,8 @@ def digest_of(data: bytes | memoryview) -> str:
 
 def state_digest(files: pl.DataFrame) -> str:
     """Of the files that make up a table, in whatever order. files : as `StoredTable.files`, paths in the table."""
-    told = files.select("path", "size", "rows", "first", "last", "year").sort("path")
-    lines = ("\t".join(map(str, row)) for row in told.iter_rows())
+    told = zip(*(files[name].to_list() for name in ("path", "size", "rows", "first", "last", "year")), strict=True)
+    lines = ("\t".join(map(str, row)) for row in sorted(told, key=lambda row: row[0]))
     return digest_of("\n".join(lines).encode())
 
 
@@ -134,17 +138,29 @@ def log_versions(path: str) -> tuple[list[int], list[int]]:
 
     Raises StoreError for a folder that cannot be read; one that is not there has none.
     """
-    try:
-        names = [entry.name for entry in Path(path, "_delta_log").iterdir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return [], []
-    except OSError as error:
-        raise StoreError(f"cannot read the store at {path}: {error}", "check its permissions") from error
+    names = _names_in(f"{path}/_delta_log")
     commits, checkpoints = (
         sorted({int(match[1]) for name in names if (match := pattern.fullmatch(name))})
         for pattern in (_COMMIT, _CHECKPOINT)
     )
     return commits, checkpoints
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 (names alone, without a path made of each)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise StoreError(f"cannot read the store at {folder}: {error}", "check its permissions") from error
+
+
+def log_files(path: str, version: int) -> list[str]:
+    """The files that a version of a local table is read from, ascending: the newest checkpoint before it and the
+    commits since, or all commits."""
+    names = [name for name in _names_in(f"{path}/_delta_log") if name[:20].isdecimal() and int(name[:20]) <= version]
+    since = max((name[:20] for name in names if _CHECKPOINT.fullmatch(name)), default="")
+    return [f"{path}/_delta_log/{name}" for name in sorted(names) if name[:20] >= since]
 
 
 def newest_whole(path: str) -> tuple[int | None, list[int]]:
@@ -202,6 +218,13 @@ def local_version(store: str, table: str) -> int | None:
                     way_back(store),
                 )
     return newest
+
+
+def local_versions(store: str, tables: Iterable[str]) -> dict[str, int]:
+    """As `local_version`, of those of some tables that are there."""
+    there = {*_names_in(store), *_names_in(f"{store}/{NOTES}")}
+    found = {table: local_version(store, table) for table in tables if table in there}
+    return {table: version for table, version in found.items() if version is not None}
 
 
 # --- what was done ----------------------------------------------------------------------------------------

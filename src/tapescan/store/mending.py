@@ -8,7 +8,8 @@ import polars as pl
 
 from tapescan.core.errors import StoreError
 from tapescan.market.quality import sort_bars
-from tapescan.store.committing import paths_in, repeated, store_quarantine, touched_files
+from tapescan.store.committing import repeated, store_quarantine
+from tapescan.store.histories import paths_in, touched_files
 from tapescan.store.log import SEAL, read_commit
 from tapescan.store.table import StoredTable, store_errors
 from tapescan.tables.definition import Table
@@ -80,8 +81,8 @@ def put_back(store: str, versions: Mapping[str, int]) -> list[str]:
 def _purpose(table: StoredTable, version: int) -> str:
     """For what a commit was made; empty for imports."""
     if not table.is_local:
-        assert table.delta is not None
-        found = next((one for one in table.delta.history() if one.get("version") == version), {})
+        with table.delta() as delta:
+            found = next((one for one in delta.history() if one.get("version") == version), {})
         seal = found.get(SEAL)
         return str(seal.get("purpose", "")) if isinstance(seal, dict) else ""
     try:

@@ -17,12 +17,10 @@ from tapescan.store.committing import Batch, append_alone, commit_batch
 from tapescan.store.compacting import Compaction, compact
 from tapescan.store.fetched import Fetched, Step, add_rows, done_fetches, settle
 from tapescan.store.known import KnownStore
-from tapescan.store.log import local_version
 from tapescan.store.report import ImportReport
-from tapescan.store.table import StoredTable, is_remote, store_errors
+from tapescan.store.table import StoredTable, is_remote, newest_versions
 from tapescan.store.upkeep import Damage, repair, verify
-from tapescan.tables.definition import Table
-from tapescan.tables.registry import find_table, stored_tables
+from tapescan.tables.registry import find_table
 
 __all__ = ["Store"]
 
@@ -64,16 +62,7 @@ class Store:
 
     def is_empty(self) -> bool:
         """Whether no bar is stored."""
-        table = self._open("bars")
-        files = table.files()
-        if (files["rows"] > 0).any():
-            return False
-        # Whatever wrote the others left their number of rows out of the log: they are counted.
-        unknown = files.filter(pl.col("rows").is_null())
-        if unknown.is_empty():
-            return True
-        with store_errors(self.path, "read bars of"):
-            return not table.scan(unknown).select(pl.len()).collect().item()
+        return not self._open("bars").has_rows
 
     @property
     def identity(self) -> str:
@@ -87,8 +76,7 @@ class Store:
         """
         if self._pinned is not None:
             return dict(self._pinned)
-        found = {table.name: self._newest_version(table) for table in stored_tables()}
-        return {name: version for name, version in found.items() if version is not None}
+        return newest_versions(self.path)
 
     def at(self, versions: Mapping[str, int]) -> Store:
         """The store as it was: reads these versions (as `versions` gave them); tables not named are empty."""
@@ -225,11 +213,6 @@ class Store:
         """Of a damaged store no version may be known."""
         if not is_remote(self.path) and not Path(self.path).is_dir():
             raise StoreError(f"there is no store at {self.path}", "check the path")
-
-    def _newest_version(self, table: Table) -> int | None:
-        if is_remote(self.path):
-            return self._open(table.name).version
-        return local_version(self.path, table.name)
 
     def _open(self, name: str) -> StoredTable:
         if self._pinned is None:

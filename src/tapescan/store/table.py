@@ -20,13 +20,23 @@ from tapescan.core.errors import StoreError
 from tapescan.core.forks import begin_work
 from tapescan.core.logging import logger
 from tapescan.store.files import bad_checkpoints, check_files
-from tapescan.store.log import commit_file, local_version, log_versions, read_commit, state_digest, way_back
+from tapescan.store.log import (
+    commit_file,
+    local_version,
+    local_versions,
+    log_versions,
+    read_commit,
+    state_digest,
+    way_back,
+)
+from tapescan.store.opening import Opened, opened
 from tapescan.tables.definition import Table
+from tapescan.tables.registry import find_table, stored_tables
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-__all__ = ["PARTITION", "Conflict", "StoredTable", "is_remote", "store_errors"]
+__all__ = ["PARTITION", "Conflict", "StoredTable", "is_remote", "newest_version", "newest_versions", "store_errors"]
 
 #: The column by which a table with a history is partitioned; it stands in the paths alone.
 PARTITION = "year"
@@ -73,50 +83,81 @@ def store_errors(path: str, action: str) -> Iterator[None]:
 class StoredTable:
     """One table of a store at one version: the newest when it was opened, or a given one.
 
-    Opening never creates: a table that is not there reads as empty, and its first commit creates it.
+    Opening never creates: a table that is not there reads as empty, and its first commit creates it. In a folder it
+    looks at names and the newest commit; Delta Lake reads the log when it is asked for what only that says.
     """
 
     def __init__(self, store: str, declared: Table, version: int | None = None, *, absent: bool = False) -> None:
+        begin_work()
         self.store = store
         self.declared = declared
         self.name = declared.name
         self.schema = declared.schema
         self.path = f"{store.rstrip('/')}/{declared.name}"
-        self.delta = None if absent else self._open(version)
+        #: The Delta version; None when the table is not there.
+        self.version: int | None = None
+        if not absent:
+            self.version = self._local(version) if self.is_local else self._remote(version)
 
     @property
     def is_local(self) -> bool:
         """Whether it lies in a folder."""
         return not is_remote(self.store)
 
-    def _open(self, version: int | None) -> DeltaTable | None:
-        begin_work()
-        if self.is_local and version is None:
-            version = local_version(self.store, self.name)
-            if version is None:
-                return None
+    def _local(self, version: int | None) -> int | None:
+        """Its log is read when it is asked for something."""
+        if version is None:
+            return local_version(self.store, self.name)
+        return version if any(log_versions(self.path)) else None
+
+    def _remote(self, version: int | None) -> int | None:
         from deltalake import DeltaTable
-        from deltalake.exceptions import DeltaError, TableNotFoundError
+        from deltalake.exceptions import TableNotFoundError
 
         with store_errors(self.store, f"read table {self.name} of"):
             try:
-                return DeltaTable(self.path, version=version)
+                delta = DeltaTable(self.path, version=version)
             except TableNotFoundError:
                 return None
-            except DeltaError as error:
-                if self.is_local and (file := _damaged_log_file(self.path, version)) is not None:
-                    raise StoreError(f"{file} of the table {self.name} is damaged", way_back(self.store)) from error
-                raise
+        self._found = Opened(delta, delta.version())
+        return self._found.version
 
-    @property
-    def version(self) -> int | None:
-        """The Delta version; None when the table is not there."""
-        return None if self.delta is None else self.delta.version()
+    @contextlib.contextmanager
+    def delta(self) -> Iterator[DeltaTable]:
+        """Delta Lake's own table at this version, for this block alone; the table is there.
+
+        Raises StoreError where its log cannot be read.
+        """
+        with self._opened() as found:
+            yield found.delta
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[Opened]:
+        assert self.version is not None
+        if not self.is_local:
+            yield self._found
+            return
+        from deltalake.exceptions import DeltaError
+
+        with contextlib.ExitStack() as held:
+            with store_errors(self.store, f"read table {self.name} of"):
+                try:
+                    found = held.enter_context(opened(self.path, self.version))
+                except DeltaError as error:
+                    if (file := _damaged_log_file(self.path, self.version)) is not None:
+                        raise StoreError(
+                            f"{file} of the table {self.name} is damaged", way_back(self.store)
+                        ) from error
+                    raise
+            yield found
 
     @property
     def identity(self) -> str:
         """The number that Delta Lake gave the table when it was made; empty when the table is not there."""
-        return "" if self.delta is None else str(self.delta.metadata().id)
+        if self.version is None:
+            return ""
+        with self.delta() as delta:
+            return str(delta.metadata().id)
 
     @cached_property
     def listed(self) -> pl.DataFrame:
@@ -124,10 +165,16 @@ class StoredTable:
 
         Raises StoreError when they are not those that the commit of this version says it left.
         """
-        if self.delta is None:
+        if self.version is None:
             return pl.DataFrame(schema=_FILES)
+        with self._opened() as found:
+            if found.listed is None:
+                found.listed = self._list(found.delta)
+            return found.listed
+
+    def _list(self, delta: DeltaTable) -> pl.DataFrame:
         with store_errors(self.store, f"read table {self.name} of"):
-            found = pl.DataFrame(self.delta.get_add_actions(flatten=True))
+            found = pl.DataFrame(delta.get_add_actions(flatten=True))
         # Delta's names of the statistics of a data file; a file written by others may have none.
         known = self.declared.known
         names = {
@@ -191,15 +238,30 @@ class StoredTable:
             found = pl.scan_parquet(paths, hive_partitioning=False, glob=False, include_file_paths=named)
         return found.select(*self.schema, *([] if named is None else [named]))
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether it has any."""
+        files = self.listed
+        if (files["rows"] > 0).any():
+            return True
+        # Whatever wrote the others left their number of rows out of the log: they are counted.
+        unknown = self.files().filter(pl.col("rows").is_null())
+        if unknown.is_empty():
+            return False
+        with store_errors(self.store, f"read {self.name} of"):
+            return bool(self.scan(unknown).select(pl.len()).collect().item())
+
     def reached(self, run: str) -> int:
         """The last step that a run committed here, -1 when none: part of the commits themselves."""
-        with store_errors(self.store, f"read table {self.name} of"):
-            found = None if self.delta is None else self.delta.transaction_version(run)
+        if self.version is None:
+            return -1
+        with self.delta() as delta, store_errors(self.store, f"read table {self.name} of"):
+            found = delta.transaction_version(run)
         return -1 if found is None else found
 
     def read(self) -> pl.DataFrame:
         """All rows, without a partition column."""
-        if self.delta is None:
+        if self.version is None:
             return pl.DataFrame(schema=self.schema)
         with store_errors(self.store, f"read table {self.name} of"):
             return self.scan().collect()
@@ -245,6 +307,20 @@ class StoredTable:
             len(gone),
         )
         commit_files(self, gone, parts, reached, changes=changes, purpose=purpose)
+
+
+def newest_versions(store: str) -> dict[str, int]:
+    """Table -> Delta version, of the tables that are there, bars first."""
+    names = [table.name for table in stored_tables()]
+    if not is_remote(store):
+        return local_versions(store, names)
+    found = {name: StoredTable(store, find_table(name)).version for name in names}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def newest_version(store: str, table: Table) -> int | None:
+    """Of a table; None when it is not there. Of a local one this reads names and a few small files, no Delta Lake."""
+    return StoredTable(store, table).version
 
 
 def _damaged_log_file(path: str, version: int | None) -> Path | None:

@@ -19,6 +19,7 @@ from tapescan.store.files import bad_checkpoints, checksum_in, damage_of, file_d
 from tapescan.store.log import (
     ASIDE,
     NOTES,
+    STAGING,
     commit_file,
     forget,
     local_version,
@@ -31,7 +32,6 @@ from tapescan.store.log import (
     read_commit,
 )
 from tapescan.store.table import StoredTable, is_remote
-from tapescan.store.writing import STAGING
 from tapescan.tables.definition import Table
 from tapescan.tables.registry import stored_tables
 
