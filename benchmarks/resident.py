@@ -13,13 +13,12 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
 import tapescan
-from tapescan.history.market import Market
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.scan.result import ScanResult
 from tapescan.simulation.market import simulate
@@ -99,14 +98,10 @@ def same(one: ScanResult, other: ScanResult) -> bool:
     )
 
 
-def timed(work: Callable[[], object]) -> tuple[float, object]:
-    def used() -> float:
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        return usage.ru_utime + usage.ru_stime
-
-    begin = used()
-    found = work()
-    return used() - begin, found
+def used() -> float:
+    """CPU seconds of this process."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
 
 
 def compare(path: str, symbols: int, days: int, seed: int, *, features: Sequence[str] | str = "all") -> list[str]:
@@ -117,15 +112,13 @@ def compare(path: str, symbols: int, days: int, seed: int, *, features: Sequence
     tapescan.scan_market(market, features=features)
     for day in world.days[BEFORE:]:
         world.happen(day)
-
-        def kept(market: Market = market) -> tuple[Market, ScanResult]:
-            now = market.refresh()
-            return now, tapescan.scan_market(now, features=features)
-
-        ours, (market, found) = timed(kept)  # type: ignore[misc]
-        theirs, fresh = timed(lambda: tapescan.scan_market(world.store, features=features))
-        spent += (ours, theirs)
-        if not same(found, fresh):  # type: ignore[arg-type]
+        begin = used()
+        market = market.refresh()
+        found = tapescan.scan_market(market, features=features)
+        between = used()
+        fresh = tapescan.scan_market(world.store, features=features)
+        spent += (between - begin, used() - between)
+        if not same(found, fresh):
             wrong.append(f"{day}: the scans differ")
             sys.stdout.write(wrong[-1] + "\n")
         if world.rng.random() < 0.05:
