@@ -21,7 +21,7 @@ from tapescan.market.anchor import anchor
 from tapescan.market.growing import Growth
 from tapescan.market.panel import COLUMNS, LANES, Block, Panel
 
-__all__ = ["CARRIED", "Carried", "carried_on", "computed", "kept_of", "newest"]
+__all__ = ["CARRIED", "Carried", "carried_on", "computed", "is_carried", "kept_of", "newest"]
 
 #: What a panel that is kept calls it, and of how many plans it is kept.
 CARRIED, MOST_PLANS = "carried", 8
@@ -60,9 +60,14 @@ def kept_of(panel: Panel) -> dict[tuple[str, ...], Carried]:
     return found if isinstance(found, dict) else {}
 
 
+def is_carried(panel: Panel) -> bool:
+    """Whether a panel carries what was computed of it."""
+    return CARRIED in panel.kept
+
+
 def newest(panel: Panel, plan: Plan, engine: Engine | None = None) -> Features:
     """As `compute.latest`, which a panel that carries what was computed of it is asked once."""
-    if CARRIED not in panel.kept:
+    if not is_carried(panel):
         return latest(panel, plan, engine)
     kept = kept_of(panel)
     if plan.names not in kept:

@@ -54,15 +54,22 @@ def cuts_of(panel: Panel, plan: Plan) -> tuple[Cuts, ...]:
     return tuple(zip(*cut, strict=True)) if cut else ((),) * len(panel.blocks)
 
 
-def latest(panel: Panel, plan: Plan, engine: Engine | None = None) -> Features:
+def latest(panel: Panel, plan: Plan, engine: Engine | None = None, only: Sequence[bool] | None = None) -> Features:
     """The features' values at each symbol's newest bar.
 
-    engine : where the blocks are computed; threads of this process for None.
+    engine : where the blocks are computed; threads of this process for None. only : of which blocks; the others'
+    values are NaN.
     """
     values = np.empty((len(plan.names) + plan.scratch, 1, len(panel)))
-    # Blocks are sorted by history, so the longest come first.
-    pieces = [(plan, cuts) for cuts in cuts_of(panel, plan)]
-    into = [values[:, :, block.offset : block.offset + block.lanes] for block in panel.blocks]
+    every = zip(panel.blocks, cuts_of(panel, plan), only or [True] * len(panel.blocks), strict=True)
+    pieces, into = [], []
+    for block, cuts, wanted in every:
+        lanes = values[:, :, block.offset : block.offset + block.lanes]
+        if wanted:
+            pieces.append((plan, cuts))
+            into.append(lanes)
+        else:
+            lanes.fill(np.nan)
     (engine or Threads()).fill(newest_row, pieces, into)
     return Features(plan.names, values[: len(plan.names), 0])
 

@@ -19,6 +19,7 @@ from tapescan.core.typing import Ints
 from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.dividends import dividend_rows
+from tapescan.market.eligibility import likely_ranked
 from tapescan.market.panel import Panel, build_panel
 from tapescan.market.quality import check_bars
 from tapescan.market.suspect import SUSPECTS, find_suspects
@@ -152,7 +153,7 @@ def market_of_simulated(
         newest,
         adjust,
     )
-    panel = build_panel(good)
+    panel = build_panel(good, likely=likely_ranked(good, simulated.listing, newest))
     about = {"symbols": len(simulated.listing), "sessions": simulated.sessions, "seed": simulated.seed}
     note = (
         f"this is a SIMULATED market: {about['symbols']:,} invented companies, no real prices. "

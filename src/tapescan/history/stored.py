@@ -15,6 +15,7 @@ from tapescan.history.market import Market, join_listing, models_folder
 from tapescan.history.notes import basis_note, calendar_notes, life_notes, listing_notes, thin_notes
 from tapescan.market.anchor import anchor
 from tapescan.market.dividends import dividend_rows
+from tapescan.market.eligibility import likely_ranked
 from tapescan.market.funds import QUIET_SESSIONS, funds_among
 from tapescan.market.index import MARKET_SYMBOL, MarketIndex, own_index
 from tapescan.market.jumps import misfit_note
@@ -70,7 +71,9 @@ def market_of_store(
     # What is judged has to have its neighbours, too; and what is a fund does not hang on what is asked for.
     sessions = None if span is None else max(_since(known.sessions, newest, span) + BEFORE, QUIET_SESSIONS)
     bars, lives = known.bars_and_lives(adjust=adjust, sessions=sessions)
-    panel = build_panel(bars, index=index_among(bars, newest))
+    panel = build_panel(
+        bars, index=index_among(bars, newest), likely=likely_ranked(bars, known.read("symbols"), newest)
+    )
 
     def some(symbols: Sequence[str] | None) -> pl.DataFrame:
         recent = pl.col("session") >= known.sessions.tail(QUIET_SESSIONS)[0]

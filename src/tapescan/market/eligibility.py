@@ -12,6 +12,7 @@ say True where the reason applies. What is unknown (NaN) passes no test: it is o
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -29,6 +30,7 @@ __all__ = [
     "first_reason",
     "first_reasons",
     "illiquid",
+    "likely_ranked",
     "none_of",
     "off_price",
     "short_history",
@@ -59,6 +61,28 @@ REASONS = {
     "filter": "it does not satisfy the profile's condition",
     "screen": "it does not satisfy the screen",
 }
+
+
+#: Who is likely to be ranked: shares, as far as a listing says, of so many dollars that trade so many a session.
+LIKELY_TYPES, LIKELY_PRICE, LIKELY_DOLLARS = ("common", "adr", "unknown"), 1.0, 1e6
+LIKELY_DAYS = dt.timedelta(days=30)
+
+
+def likely_ranked(bars: pl.DataFrame, listing: pl.DataFrame, newest: dt.date) -> pl.Series:
+    """Symbols that most profiles rank; a guess by which a panel is laid out.
+
+    bars : symbol, session, close, volume, sorted by symbol and session.
+    """
+    recent = bars.lazy().filter(pl.col("session") > newest - LIKELY_DAYS)
+    dollars = (pl.col("close") * pl.col("volume")).mean()
+    traded = recent.group_by("symbol").agg(pl.col("close").last(), pl.col("session").max(), dollars=dollars)
+    some = traded.filter(
+        pl.col("session") == newest, pl.col("close") >= LIKELY_PRICE, pl.col("dollars") >= LIKELY_DOLLARS
+    ).collect()["symbol"]
+    if "type" not in listing.columns:
+        return some
+    other = ~pl.col("type").fill_null("unknown").is_in(LIKELY_TYPES)
+    return some.filter(~some.is_in(listing.filter(other)["symbol"].implode()))
 
 
 def stale(newest: NDArray[np.integer], as_of: int) -> Bools:

@@ -10,7 +10,7 @@ traded less than others, and do not count.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -90,7 +90,8 @@ class Block:
 class Panel:
     """All symbols' bars up to ``as_of``.
 
-    symbols : in lane order, the longest histories first.
+    symbols : in lane order: those that are likely to be ranked first, of them and of the others the longest
+        histories.
     bars : int64, each symbol's number of bars in the panel.
     newest : int32, each symbol's newest session, days since 1970-01-01.
     as_of : the session the panel ends at, days since 1970-01-01.
@@ -136,12 +137,20 @@ class Panel:
         )
 
 
-def build_panel(bars: pl.DataFrame, *, lanes: int = LANES, index: MarketIndex | None = None) -> Panel:
+def build_panel(
+    bars: pl.DataFrame,
+    *,
+    lanes: int = LANES,
+    index: MarketIndex | None = None,
+    likely: Collection[str] | None = None,
+) -> Panel:
     """Lay bars out as blocks.
 
     bars : columns symbol, session (date), open, high, low, close, volume; one row a symbol and session,
         in any order, already checked by ``market.quality``.
     index : the one to measure against; the equal-weighted index of these bars when None.
+    likely : symbols that are likely to be ranked: they lie together, so that what is computed for the ranked alone
+        touches few blocks. It changes no value.
     """
     begin_work()
     if bars.is_empty():
@@ -158,7 +167,9 @@ def build_panel(bars: pl.DataFrame, *, lanes: int = LANES, index: MarketIndex | 
     if index is None:
         index = equal_weighted(columns["session"], columns["close"], end - length)
 
-    order = np.argsort(-length, kind="stable")
+    names = runs["value"]
+    others = np.zeros(len(names), bool) if likely is None else ~names.is_in(list(likely)).to_numpy()
+    order = np.lexsort((-length, others))
     length, end = length[order], end[order]
     blocks = tuple(
         _block(columns, index, end[at : at + lanes], length[at : at + lanes], at)

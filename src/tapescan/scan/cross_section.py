@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -17,17 +17,19 @@ import polars as pl
 from tapescan.columns.definition import Column
 from tapescan.columns.factors import RELATIVE_HORIZONS
 from tapescan.columns.registry import find_column
+from tapescan.core.errors import OptionError
 from tapescan.core.labels import Labels
 from tapescan.core.settings import Adjustment
-from tapescan.core.typing import Array, Days, Floats, Ints
+from tapescan.core.typing import Array, Bools, Days, Floats, Ints
 from tapescan.engine.seam import Engine
-from tapescan.features.carried import newest
-from tapescan.features.compute import Features
-from tapescan.features.plan import Plan
+from tapescan.features.carried import is_carried, newest
+from tapescan.features.compute import Features, latest
+from tapescan.features.plan import Plan, plan_features
 from tapescan.history.market import Market
 from tapescan.market import eligibility
 from tapescan.market.calendar import EPOCH
 from tapescan.market.index import market_return
+from tapescan.market.panel import Panel
 from tapescan.market.regime import Regime, market_regime
 from tapescan.market.suspect import in_words
 from tapescan.scan.clock import Clock
@@ -36,7 +38,10 @@ from tapescan.scan.profile import Filters
 from tapescan.screen.earlier import Look, latest_with, look_back
 from tapescan.screen.nodes import Earlier
 
-__all__ = ["CrossSection", "history", "observe"]
+__all__ = ["CrossSection", "Wanted", "history", "observe"]
+
+#: The features by which it is told who may be ranked.
+ELIGIBILITY = ("close", eligibility.TRADED, eligibility.WITHOUT_TRADE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +57,8 @@ class CrossSection:
         RELATIVE_HORIZONS, NaN where it is too short.
     order : the places of the panel's symbols in the order of their names, in which sums over the market are taken.
     adjust : what prices are adjusted for. provenance, notes : the market's.
-    timings : seconds a stage.
+    timings : seconds a stage. complete : which symbols have all features; None for all of them. The others have those
+        that everybody is shown. source : where the rest can be had from.
     """
 
     as_of: dt.date
@@ -71,6 +77,8 @@ class CrossSection:
     provenance: Mapping[str, Any]
     notes: tuple[str, ...]
     timings: Mapping[str, float]
+    complete: Bools | None = None
+    source: Source | None = None
 
     def __repr__(self) -> str:
         return f"<cross-section of {len(self.symbols):,} symbols on {self.as_of}>"
@@ -121,6 +129,19 @@ class CrossSection:
                 "illiquid": eligibility.illiquid(traded, filters.min_dollar_volume),
             }
         )
+
+    def with_all_of(self, symbol: str) -> CrossSection:
+        """The section with all features of a symbol of the panel: this one where it has them.
+
+        Raises OptionError where that needs the market, which a section that was stored does not bring along.
+        """
+        if self.complete is None or self.complete[self.symbols.index(symbol)]:
+            return self
+        source = self.source
+        if source is None or source.market is None:
+            what = f"{symbol} was not ranked, and not all of its columns were computed"
+            raise OptionError(what, "scan again to look into it", field="symbol")
+        return observe(source.market, source.plan, source.looks)
 
     def values(self, more: Mapping[str, Any] | None = None) -> ColumnValues:
         """The columns by name. more : those that came to be known since, such as scores; texts as labels."""
@@ -174,26 +195,57 @@ def _index_notes(index: str, suspects: pl.DataFrame) -> tuple[str, ...]:
     return tuple(f"the market index has a suspect bar: {in_words(row)}" for row in own.iter_rows(named=True))
 
 
-def observe(market: Market, plan: Plan, looks: Sequence[Look] = (), engine: Engine | None = None) -> CrossSection:
+@dataclass(frozen=True)
+class Source:
+    """What a section was made of. The market stays in this process: it is far larger than the section."""
+
+    market: Market | None
+    plan: Plan
+    looks: tuple[Look, ...]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Source, (None, self.plan, self.looks)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Who needs all features. filters : they that may be ranked. shown : features that everybody is shown."""
+
+    filters: Filters
+    shown: tuple[str, ...]
+
+
+def observe(
+    market: Market,
+    plan: Plan,
+    looks: Sequence[Look] = (),
+    engine: Engine | None = None,
+    wanted: Wanted | None = None,
+) -> CrossSection:
     """The cross-section of the market's newest session.
 
     plan : the features to compute (`Request.plan`). looks : what to see of earlier bars (`Request.looks`).
-    engine : where; threads of this process for None.
+    engine : where; threads of this process for None. wanted : who needs which; everybody all of them for None.
     """
     panel, clock = market.panel, Clock()
     terms: dict[Earlier, Array] = {}
     own = next((look for look in looks if not look.frame), None)
-    if own is None:
-        features = clock.time("features", lambda: newest(panel, plan, engine))
-    else:
+    # What a market carries on it has of all symbols.
+    lazy = wanted is not None and own is None and not is_carried(panel)
+    if own is not None:
         features, terms = clock.time("features", partial(latest_with, panel, plan, own, engine))
+    elif wanted is not None and lazy:
+        first = plan_features(name for name in plan.names if name in {*wanted.shown, *ELIGIBILITY})
+        features = clock.time("features", lambda: latest(panel, first, engine))
+    else:
+        features = clock.time("features", lambda: newest(panel, plan, engine))
     for look in looks:
         if look.frame:
             terms |= clock.time("longer bars", partial(look_back, panel, look, engine))
     suspects = market.suspects_within(max(plan.rows, *(look.rows for look in looks), 0))
     facts = {"statements": market.fundamentals, "dividends": market.dividends}
     regime = clock.time("regime", lambda: market_regime(panel.index, panel.as_of))
-    return CrossSection(
+    section = CrossSection(
         as_of=EPOCH + dt.timedelta(days=panel.as_of),
         symbols=panel.symbols,
         newest=panel.newest,
@@ -215,3 +267,23 @@ def observe(market: Market, plan: Plan, looks: Sequence[Look] = (), engine: Engi
         ),
         timings=clock.seconds,
     )
+    if wanted is None or not lazy:
+        return section
+    section = replace(section, source=Source(market, plan, tuple(looks)))
+    return clock.time("features", lambda: _completed(section, panel, plan, wanted, engine))
+
+
+def _completed(
+    section: CrossSection, panel: Panel, plan: Plan, wanted: Wanted, engine: Engine | None
+) -> CrossSection:
+    """With the other features of those that may be ranked, and of who lies beside them."""
+    eligible = section.excluded(wanted.filters).codes == 0
+    rest = plan.without(section.features.names)
+    lanes = [slice(block.offset, block.offset + block.lanes) for block in panel.blocks]
+    some = [bool(eligible[one].any()) for one in lanes]
+    found = latest(panel, rest, engine, some)
+    complete = np.zeros(len(section.symbols), dtype=bool)
+    for one, is_computed in zip(lanes, some, strict=True):
+        complete[one] = is_computed
+    names, values = (*section.features.names, *found.names), np.concatenate([section.features.values, found.values])
+    return replace(section, features=Features(names, values), complete=complete)

@@ -116,7 +116,7 @@ def explain(result: ScanResult, symbol: str) -> Explanation:
     forecasts: tuple[ForecastView, ...] = ()
     if symbol in section.symbols:
         at = section.symbols.index(symbol)
-        values = _values(section, at)
+        values = _values(section.with_all_of(symbol), at)
         views, votes = _views(values, found, result), _votes(values)
         forecasts = tuple(_forecast(one, symbol, at) for one in result.forecasts)
     dropped = REASONS.get(found["dropped"], "")

@@ -42,7 +42,7 @@ _OF_COMPANIES = {"statements": "company statements", "dividends": "dividends"}
 
 def run(market: Market, request: Request, engine: Engine | None = None) -> ScanResult:
     """Scan the market: observe its newest session, and rank what was seen. engine : see `observe`."""
-    return rank(observe(market, request.plan, request.looks, engine), request)
+    return rank(observe(market, request.plan, request.looks, engine, request.wanted), request)
 
 
 def rank(section: CrossSection, request: Request) -> ScanResult:
@@ -57,6 +57,9 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
     profile, features, regime, clock = request.profile, section.features, section.regime, Clock(section.timings)
     dropped = clock.time("filters", lambda: _excluded(section, request))
     eligible = dropped.codes == 0
+    if section.complete is not None and (eligible & ~section.complete).any():
+        what = f"the cross-section of {section.as_of} lacks features of symbols that these filters let pass"
+        raise OptionError(what, "observe it for everybody")
     # In the order of the symbols, so that sums over the market do not depend on how the panel lies.
     members = section.order[eligible[section.order]]
     factors = clock.time("factors", lambda: factor_values(section, members))

@@ -16,7 +16,7 @@ from tapescan.core.errors import InputError, OptionError, ProfileError, ScreenEr
 from tapescan.features.plan import Plan, default_features, plan_features
 from tapescan.market.eligibility import TRADED, WITHOUT_TRADE
 from tapescan.models.forecast import Models
-from tapescan.scan.cross_section import history
+from tapescan.scan.cross_section import Wanted, history
 from tapescan.scan.factors import factor_columns
 from tapescan.scan.forecasts import usable
 from tapescan.scan.named import NamedScreen
@@ -101,6 +101,18 @@ class Request:
     def span(self) -> int:
         """Sessions of history to read."""
         return history(self.plan, self.looks)
+
+    @property
+    def wanted(self) -> Wanted:
+        """Who needs which features: those that may be ranked all of them, and everybody what the result shows of
+        everybody."""
+        shown = [*self.shown, *(name for one in self.computed.values() for name in one.columns)]
+        shown += self.ranking.expression.columns
+        # A learner that compares symbols with each other may need those that are not ranked.
+        if any(not model.learner.facts.alone for model in self.models.models):
+            shown += self.models.features
+        columns = with_needs(shown).values()
+        return Wanted(self.profile.filters, tuple(column.name for column in columns if column.source == "bars"))
 
     @property
     def plans(self) -> tuple[Plan, ...]:
