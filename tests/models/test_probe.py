@@ -90,7 +90,7 @@ class Altered:
 
 def alter(monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[np.ndarray[Any, Any]], None]) -> None:
     one = registry[name]
-    begin = len(one.inputs) + 2
+    begin = len(one.inputs) + (4 if one.recursive else 2)
     changed = Altered(one.kernel, change, slice(begin, begin + len(one.outputs)))
     monkeypatch.setitem(one.__dict__, "kernel", changed)
 

@@ -61,14 +61,15 @@ def test_explaining_computes_no_features_again(inputs: Market, monkeypatch: pyte
 
     monkeypatch.setattr(cross_section, "latest", counted)
     result = scan_market(inputs, models=False)
-    assert len(calls) == 1
+    # By which it is told who may be ranked, then the others.
+    assert len(calls) == 2
     best, dropped = result.frame["symbol"][0], result.frame["symbol"][-1]
     for symbol in (best, dropped):
         assert explain(result, symbol).symbol == symbol
     assert explain(result, best).factors
-    assert len(calls) == 1
-    assert explain_symbol(best, inputs, models=False).row == explain(result, best).row
     assert len(calls) == 2
+    assert explain_symbol(best, inputs, models=False).row == explain(result, best).row
+    assert len(calls) == 4
 
 
 def test_features_run_where_the_engine_says(inputs: Market) -> None:
@@ -83,7 +84,10 @@ def test_features_run_where_the_engine_says(inputs: Market) -> None:
 
     engine = Counting(1)
     found = run(inputs, request, engine)
-    assert engine.filled == len(inputs.panel.blocks)
+    complete = found.section.complete
+    assert complete is not None
+    ranked = sum(bool(complete[block.offset]) for block in inputs.panel.blocks)
+    assert engine.filled == len(inputs.panel.blocks) + ranked
     assert_frame_equal(found.frame, run(inputs, request).frame, check_exact=True)
 
 

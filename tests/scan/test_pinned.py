@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from tapescan.api import scan_market
-from tapescan.history import market as history
+from tapescan.history import stored as history
 from tapescan.importing.importing import import_frames
 from tapescan.market.panel import build_panel
 from tapescan.store import Store

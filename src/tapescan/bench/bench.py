@@ -20,7 +20,7 @@ import platform
 import resource
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from tapescan.bench.loops import Columns, pandas_loop
 from tapescan.bench.models import ALONE, CONTRIBUTED, SHOWN, Workload, model_workload
 from tapescan.core.errors import OptionError
 from tapescan.core.machine import threads
@@ -45,8 +46,6 @@ from tapescan.scan.pipeline import Request, prepare, run
 from tapescan.scan.profile import DEFAULT_PROFILE, load_profile
 
 __all__ = ["COMMON", "BenchReport", "Comparison", "pandas_loop", "run_bench"]
-
-Columns = Mapping[str, Floats]
 
 #: The 48 common outputs: a feature of ours, and the TA-Lib call that gives the same value.
 COMMON: tuple[tuple[str, str], ...] = (
@@ -183,7 +182,7 @@ def run_bench(symbols: int = 6000, bars: int = 260, rounds: int = 5, progress: P
     pandas_ms = _milliseconds(lambda: pandas_loop(pandas, sample)) * len(columns) / len(sample)
     loop_name = "TA-Lib loop, 48 outputs"
     comparisons = (
-        Comparison(f"(a) all {len(everything.names)} features", median["all"], loop_name, median["talib"], 15),
+        Comparison(f"(a) all {len(everything.names)} features", median["all"], loop_name, median["talib"], 50),
         Comparison("(b) the same 48 outputs", median["common"], loop_name, median["talib"], 40),
         Comparison(
             "    the same 48, every row, one thread", median["common, all rows"], loop_name, median["talib"], None
@@ -191,7 +190,7 @@ def run_bench(symbols: int = 6000, bars: int = 260, rounds: int = 5, progress: P
         Comparison(
             "(c) the same 48 outputs", median["common"], f"pandas loop, {len(sample)} symbols scaled", pandas_ms, None
         ),
-        Comparison("(d) a whole warm scan", median["scan"], loop_name, median["talib"], 6),
+        Comparison("(d) a whole warm scan", median["scan"], loop_name, median["talib"], 30),
         *(() if models is None else _model_comparisons(models, median, loop_name, say)),
     )
     return BenchReport(
@@ -254,7 +253,7 @@ def _model_comparisons(
             4.5,
         ),
         Comparison("    the same", median["at once"], single, alone, 30),
-        Comparison("(f) a whole warm scan with both models", median["scan with models"], loop_name, talib, 4),
+        Comparison("(f) a whole warm scan with both models", median["scan with models"], loop_name, talib, 22),
         Comparison(f"(g) SHAP values of {SHOWN} rows", ours["few"], contribs, xgboost["few"], None),
         Comparison(f"    SHAP values of {every:,} rows", ours["all"], f"{contribs}, {part} scaled", whole, None),
     )
@@ -267,66 +266,6 @@ def _talib_calls(talib: Any) -> Callable[..., None]:
     exec(f"def calls(h, l, c, v):\n{lines}", scope)  # noqa: S102 (our own calls, named in COMMON)
     calls: Callable[..., None] = scope["calls"]
     return calls
-
-
-def pandas_loop(pandas: Any, columns: Sequence[Columns]) -> None:
-    """The 48 outputs for each symbol the way a notebook computes them: rolling and ewm, one symbol at a time."""
-    for column in columns:
-        c, h, lo, v = (pandas.Series(column[name]) for name in ("c", "h", "l", "v"))
-        for n in (5, 10, 20, 50, 100, 200):
-            c.rolling(n).mean()
-            c.ewm(span=n, adjust=False).mean()
-        change = c.diff()
-        gain, loss = change.clip(lower=0.0), -change.clip(upper=0.0)
-        for n in (2, 7, 14, 21):
-            up, down = gain.ewm(alpha=1 / n, adjust=False).mean(), loss.ewm(alpha=1 / n, adjust=False).mean()
-            100.0 - 100.0 / (1.0 + up / down)
-        line = c.ewm(span=12, adjust=False).mean() - c.ewm(span=26, adjust=False).mean()
-        line - line.ewm(span=9, adjust=False).mean()
-        middle, deviation = c.rolling(20).mean(), c.rolling(20).std(ddof=0)
-        middle + 2.0 * deviation, middle - 2.0 * deviation
-        low, high = lo.rolling(14).min(), h.rolling(14).max()
-        fast = (100.0 * (c - low) / (high - low)).rolling(3).mean()
-        fast.rolling(3).mean()
-        before = c.shift()
-        true_range = pandas.concat([h - lo, (h - before).abs(), (lo - before).abs()], axis=1).max(axis=1)
-        average = true_range.ewm(alpha=1 / 14, adjust=False).mean()
-        100.0 * average / c
-        up_move, down_move = h.diff(), -lo.diff()
-        plus = up_move.where((up_move > down_move) & (up_move > 0.0), 0.0).ewm(alpha=1 / 14, adjust=False).mean()
-        minus = down_move.where((down_move > up_move) & (down_move > 0.0), 0.0).ewm(alpha=1 / 14, adjust=False).mean()
-        plus_di, minus_di = 100.0 * plus / average, 100.0 * minus / average
-        (100.0 * (plus_di - minus_di).abs() / (plus_di + minus_di)).ewm(alpha=1 / 14, adjust=False).mean()
-        typical = (h + lo + c) / 3.0
-        spread = typical.rolling(20).apply(lambda x: np.abs(x - x.mean()).mean(), raw=True)
-        (typical - typical.rolling(20).mean()) / (0.015 * spread)
-        flow, sign = typical * v, np.sign(typical.diff())
-        up, down = flow.where(sign > 0, 0.0).rolling(14).sum(), flow.where(sign < 0, 0.0).rolling(14).sum()
-        100.0 * up / (up + down)
-        (np.sign(change) * v).cumsum()
-        -100.0 * (high - c) / (high - low)
-        for n in (5, 10, 20, 63, 126):
-            100.0 * c.pct_change(n)
-        for n in (20, 50):
-            c.rolling(n).std(ddof=0)
-        for n in (20, 250):
-            c.rolling(n).max()
-            c.rolling(n).min()
-        c.rolling(14).apply(_slope, raw=True)
-        floor = np.minimum(lo, before)
-        pressure, reach = c - floor, np.maximum(h, before) - floor
-        for n in (7, 14, 28):
-            pressure.rolling(n).sum() / reach.rolling(n).sum()
-        h.rolling(26).apply(np.argmax, raw=True) - lo.rolling(26).apply(np.argmin, raw=True)
-        triple = c
-        for _ in range(3):
-            triple = triple.ewm(span=15, adjust=False).mean()
-        100.0 * triple.pct_change()
-
-
-def _slope(window: Floats) -> float:
-    x = np.arange(window.size) - (window.size - 1) / 2.0
-    return float(x @ window) / float(x @ x)
 
 
 def _columns(panel: Panel) -> list[dict[str, Floats]]:
@@ -351,17 +290,16 @@ def _kernel_times(panel: Panel, plan: Plan) -> tuple[tuple[str, float], ...]:
 
 
 def _limit(panel: Panel, plan: Plan, measured: float) -> dict[str, float]:
-    """How far the features are from reading their inputs and nothing else.
+    """How far the features are from reading their inputs once and nothing else.
 
-    The floor counts each kernel call's input columns, over the bars its newest value needs, read once at the speed
-    of the plainest pass there is: numpy adding up a block's rows.
+    The floor counts each column of the panel that any kernel reads, over the bars that the newest values need, read
+    once at the speed of the plainest pass there is: numpy adding up a block's rows.
     """
-    touched = 0
+    needed: dict[str, int] = {}
     for step in plan.steps:
-        need = step.indicator.history(step.values) or step.span
-        for block in panel.blocks:
-            rows = min(need, block.rows)
-            touched += 8 * rows * block.lanes * len(step.indicator.inputs)
+        for name in step.indicator.inputs:
+            needed[name] = max(needed.get(name, 0), step.indicator.history(step.values) or step.span)
+    touched = sum(8 * min(need, block.rows) * block.lanes for need in needed.values() for block in panel.blocks)
     passes = 20
 
     def read_block(block: Block) -> None:
