@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from tapescan.bench.loops import Columns, pandas_loop
+from tapescan.bench.loops import pandas_loop
 from tapescan.bench.models import ALONE, CONTRIBUTED, SHOWN, Workload, model_workload
 from tapescan.core.errors import OptionError
 from tapescan.core.machine import threads

@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tapescan.core.typing import Bools, Floats, Ints
+from tapescan.core.typing import Bools, Floats
 from tapescan.engine.seam import Engine
 from tapescan.engine.threads import Threads
 from tapescan.features.compute import Cuts, Features, cuts_of, latest, run
 from tapescan.features.plan import Plan
 from tapescan.market.anchor import anchor
 from tapescan.market.growing import Growth
-from tapescan.market.panel import COLUMNS, LANES, Block, Panel
+from tapescan.market.panel import Block, Panel
 
 __all__ = ["CARRIED", "Carried", "carried_on", "computed", "is_carried", "kept_of", "newest"]
 
@@ -90,12 +90,10 @@ def carried_on(old: Carried, growth: Growth, engine: Engine | None = None) -> Ca
     plan, panel, before, engine = old.plan, growth.panel, growth.before, engine or Threads()
     begins = _begins(panel, plan)
     moved = [one != other for one, other in zip(begins, old.begins, strict=True)]
-    numbers = np.full((len(old.numbers), len(panel)), np.nan)
-    known = np.flatnonzero(before >= 0)
     if np.array_equal(before, np.arange(old.numbers.shape[1])):
-        numbers[:] = old.numbers
-    else:
-        numbers[:, known] = old.numbers[:, before[known]]
+        numbers = old.numbers.copy()
+    else:  # of a new symbol, what is written over
+        numbers = np.take(old.numbers, np.maximum(before, 0), axis=1)
     jobs, into = [], []
     for block, cuts in zip(panel.blocks, cuts_of(panel, plan), strict=True):
         steps = growth.stepped[_lanes(block)]
@@ -109,14 +107,10 @@ def carried_on(old: Carried, growth: Growth, engine: Engine | None = None) -> Ca
     if growth.index_changed:
         pieces = [(plan, cuts) for cuts in cuts_of(panel, plan)]
         engine.fill(_measure, pieces, [numbers[:, _lanes(block)] for block in panel.blocks])
-    redone = np.flatnonzero(growth.redone)
-    groups = [redone[at : at + LANES] for at in range(0, len(redone), LANES)]
-    anew = [np.empty((len(numbers), len(places))) for places in groups]
-    chosen = [_chosen(panel, places) for places in groups]
-    cuts_of_chosen = [tuple(block.since(begin) for begin in begins) for block in chosen]
-    engine.fill(_bring, [_Job(plan, cuts, (0,) * len(cuts)) for cuts in cuts_of_chosen], anew)
-    for places, found in zip(groups, anew, strict=True):
-        numbers[:, places] = found
+    if growth.anew is not None:
+        place = {symbol: at for at, symbol in enumerate(panel.symbols)}
+        places = np.array([place[symbol] for symbol in growth.anew.symbols])
+        numbers[:, places] = computed(growth.anew, plan, engine).numbers
     return Carried(plan, numbers, begins)
 
 
@@ -159,16 +153,3 @@ def _measure(piece: tuple[Plan, Cuts], out: Floats) -> None:
     values = out[: len(plan.names) + plan.scratch, None]
     for span, block in zip(plan.spans, cuts, strict=True):
         run(plan.calls[span].measured, block, block.rows - 1, values)
-
-
-def _chosen(panel: Panel, places: Ints) -> Block:
-    """Some lanes of a panel as a block."""
-    of = [next(block for block in panel.blocks if place < block.offset + block.lanes) for place in places]
-    rows = max(block.rows for block in of)
-    columns = {name: np.zeros((rows, len(places)), getattr(of[0], name).dtype) for name in COLUMNS}
-    first = np.zeros(len(places), np.int64)
-    for lane, (place, block) in enumerate(zip(places, of, strict=True)):
-        for name, column in columns.items():
-            column[rows - block.rows :, lane] = getattr(block, name)[:, place - block.offset]
-        first[lane] = rows - block.rows + block.first[place - block.offset]
-    return Block(**columns, first=first, offset=0)  # type: ignore[arg-type]

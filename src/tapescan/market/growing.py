@@ -31,7 +31,8 @@ class Growth:
     before : int64, of each symbol its place in the panel before, -1 for one that was not there.
     stepped : which have one bar more than before, and the same past.
     redone : which have another past.
-    index_changed : whether the market index has another past.
+    index_changed : whether the market index has another past. anew : a panel of the redone symbols alone; None where
+        there are none.
     """
 
     panel: Panel
@@ -39,6 +40,7 @@ class Growth:
     stepped: Bools
     redone: Bools
     index_changed: bool
+    anew: Panel | None = None
 
 
 def grow(
@@ -91,7 +93,9 @@ def grow(
         elif stepped.any():
             index = _brought_forward(grown, index, stepped, day)
     changed = _measured(grown, panel.index, index, stepped, anew, panel.as_of)
-    return Growth(replace(grown, index=index, as_of=int(grown.newest.max())), before, stepped, anew, changed)
+    grown = replace(grown, index=index, as_of=int(grown.newest.max()))
+    apart_panel = replace(build_panel(redone, index=index), as_of=grown.as_of) if again else None
+    return Growth(grown, before, stepped, anew, changed, apart_panel)
 
 
 def _rows_of(panel: Panel, place: int) -> int:

@@ -80,10 +80,21 @@ class Block:
 
     def rows_before(self, day: int) -> Ints:
         """Of each lane, how many rows lie before its first bar of the day or later."""
-        # Most blocks are of lanes with the same sessions, of which one tells.
-        if self.session[0, 0] >= day and (self.session[0] >= day).all():
-            return np.zeros(self.lanes, np.int64)
-        return np.asarray((self.session < day).sum(axis=0), np.int64)
+        # Sessions ascend, and most lanes have those of the first one.
+        found = np.full(self.lanes, np.searchsorted(self.session[:, 0], day))
+        at = int(found[0])
+        right = np.full(self.lanes, at == self.rows) if at == self.rows else self.session[at] >= day
+        if at > 0:
+            right &= self.session[at - 1] < day
+        lane = np.flatnonzero(~right)
+        if len(lane):
+            low, high = np.zeros(len(lane), np.int64), np.full(len(lane), self.rows)
+            while (low < high).any():  # by halving
+                middle = (low + high) >> 1
+                earlier = (low < high) & (self.session[np.minimum(middle, self.rows - 1), lane] < day)
+                low, high = np.where(earlier, middle + 1, low), np.where(earlier, high, middle)
+            found[lane] = low
+        return found
 
 
 @dataclass(frozen=True)
