@@ -118,7 +118,7 @@ def latest_with(
     shared = tuple(name for one, name in both if plan.span_of(name) in (None, one.span_of(name)))
     rest = plan.without(shared)
     features, terms = len(rest.names) + len(shared), len(look.terms)
-    values = np.empty((features + terms + rest.scratch, 1, len(panel)))
+    values = np.empty((features + terms, 1, len(panel)))
     group = max(1, min(GROUP, len(panel.blocks) // (2 * threads())))
     groups = [panel.blocks[at : at + group] for at in range(0, len(panel.blocks), group)]
     into = [values[:, :, some[0].offset : some[-1].offset + some[-1].lanes] for some in groups]
@@ -147,17 +147,19 @@ class _Piece(NamedTuple):
 
 
 def _fill(piece: _Piece, out: Floats) -> None:
-    """The rest's features, the shared ones, the look's terms, and scratch: ``(..., 1, lanes)`` of the blocks."""
+    """The rest's features, the shared ones and the look's terms: ``(..., 1, lanes)`` of the blocks."""
     rest, look, shared, blocks, cuts = piece
     lanes, place = out.shape[-1], len(rest.names)
+    own = np.empty((place + rest.scratch, 1, lanes))
     features = {name: np.full((wanted, lanes), np.nan) for wanted, plan in look.plans for name in plan.names}
     for at, block in enumerate(blocks):
         begin = block.offset - blocks[0].offset
         within = slice(begin, begin + block.lanes)
-        newest_row((rest, cuts[0][at]), out[:, :, within])
+        newest_row((rest, cuts[0][at]), own[:, :, within])
         for (wanted, plan), mine in zip(look.plans, cuts[1:], strict=True):
             for name, rows in newest_rows(plan, mine[at], wanted).items():
                 features[name][:, within] = rows
+    out[:place] = own[:place]
     for name, rows in features.items():
         if name in shared:
             out[place] = rows[-1]
