@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -22,6 +22,7 @@ from tapescan.market.panel import Panel, build_panel
 from tapescan.market.suspect import BEFORE, find_suspects
 from tapescan.store import KnownStore, Store
 from tapescan.store.accepted import without_accepted, wrong_alone
+from tapescan.store.differences import commits_of
 from tapescan.tables.definition import Table
 from tapescan.tables.registry import stored_tables
 
@@ -33,7 +34,7 @@ class Held:
     """What was read of a store's bars.
 
     store, day, span, adjust : as they were asked for. asked : the store as of the day. known : as of its newest
-    session.
+    session. commits : those of its versions, as `store.differences.commits_of` tells them.
     dated : symbol, newest (date of its newest bar), bars (how many it has in all), of every symbol that has a bar.
     lives : of the symbols that another company had before, as `market.lives.LIVES`. judged : the suspect bars, also
         those that were accepted.
@@ -47,6 +48,7 @@ class Held:
     adjust: Adjustment
     asked: KnownStore
     known: KnownStore
+    commits: Mapping[str, object]
     panel: Panel
     dated: pl.DataFrame
     lives: pl.DataFrame
@@ -65,6 +67,7 @@ def market_of_store(
     if store.is_empty():
         raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
     asked = store.known(as_of)
+    commits = commits_of(store.path, asked.versions)  # before anything is read
     known = asked.at_newest_session()
     newest = known.newest_session
     # What is judged has to have its neighbours, too; and what is a fund does not hang on what is asked for.
@@ -79,7 +82,7 @@ def market_of_store(
     # All that have a bar by then, also those whose newest one is too old to have been read.
     dated = known.newest().select("symbol", "newest", "bars")
     judged = find_suspects(bars, known.read("splits"))
-    return market_of(Held(store, as_of, span, adjust, asked, known, panel, dated, lives, judged, some))
+    return market_of(Held(store, as_of, span, adjust, asked, known, commits, panel, dated, lives, judged, some))
 
 
 def market_of(held: Held) -> Market:
