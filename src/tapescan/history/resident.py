@@ -21,7 +21,7 @@ from tapescan.core.errors import StoreError
 from tapescan.core.typing import Days, Floats
 from tapescan.features.carried import CARRIED, carried_on, kept_of
 from tapescan.history.market import Market
-from tapescan.history.stored import Held, index_among, market_of, market_of_store
+from tapescan.history.stored import Held, index_among, market_of, market_of_store, scanned_of
 from tapescan.market.funds import QUIET_SESSIONS
 from tapescan.market.growing import grow
 from tapescan.market.index import MARKET_SYMBOL
@@ -32,6 +32,7 @@ from tapescan.market.suspect import AFTER, BEFORE, FACTOR, find_suspects
 from tapescan.market.tape import MOST_RANGE, Ranges
 from tapescan.store import KnownStore
 from tapescan.store.differences import changed_rows, commits_of
+from tapescan.store.table import store_errors
 
 __all__ = ["bars_of_panel", "refreshed"]
 
@@ -50,16 +51,24 @@ def refreshed(market: Market) -> Market:
     held = market.held
     if held is None:
         return market
+    with store_errors(held.store.path, "read"):
+        return _refreshed(market, held)
+
+
+def _refreshed(market: Market, held: Held) -> Market:
+    store = held.store
     # Growing writes in place: of what was begun, or is another market's by now, nothing is taken.
-    going_on = _USED not in held.panel.kept and commits_of(held.store.path, held.asked.versions) == held.commits
-    if going_on and held.store.versions() == held.asked.versions:
+    going_on = (
+        _USED not in held.panel.kept and commits_of(store.path, scanned_of(held.asked.versions)) == held.commits
+    )
+    if going_on and scanned_of(store.versions()) == scanned_of(held.asked.versions):
         return market
     taken = None
     # A compaction may have dropped files of before; what else cannot be read is met again by who reads everything.
     with contextlib.suppress(StoreError):
-        taken = _taken(held, held.store.known(held.day)) if going_on else None
+        taken = _taken(held, store.known(held.day)) if going_on else None
     if taken is None:
-        found = market_of_store(held.store, held.day, span=held.span, adjust=held.adjust)
+        found = market_of_store(store, held.day, span=held.span, adjust=held.adjust)
         found.panel.kept[CARRIED] = {}
         return found
     return market_of(taken)
@@ -67,8 +76,9 @@ def refreshed(market: Market) -> Market:
 
 def _taken(held: Held, asked: KnownStore) -> Held | None:
     """What is held with what came; None for what has to be read anew."""
-    before, day, commits = held.known, held.panel.as_of, commits_of(held.store.path, asked.versions)
-    if held.day is not None or any(asked.versions.get(name, -1) < of for name, of in before.versions.items()):
+    before, day, scanned = held.known, held.panel.as_of, scanned_of(asked.versions)
+    commits = commits_of(asked.path, scanned)
+    if held.day is not None or any(scanned.get(name, -1) < of for name, of in scanned_of(before.versions).items()):
         return None
     came = changed_rows(asked.path, "bars", before.versions.get("bars"), asked.versions.get("bars"))
     _tell_sessions(before, asked, came)
