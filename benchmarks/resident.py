@@ -3,12 +3,15 @@ to a market does: splits, dividends, halts, listings, delistings, corrections, c
 restarts. Every value of every column of each scan must be the same.
 
     python benchmarks/resident.py [--symbols 300] [--days 250] [--seed 1]
+    python benchmarks/resident.py --time [--symbols 8500] [--sessions 650]     # CPU of one new session, both ways
 """
 
 from __future__ import annotations
 
 import argparse
+import cProfile
 import datetime as dt
+import pstats
 import resource
 import sys
 import tempfile
@@ -128,15 +131,58 @@ def compare(path: str, symbols: int, days: int, seed: int, *, features: Sequence
     return wrong
 
 
+def timed(path: str, symbols: int, sessions: int, seed: int, *, profile: bool = False) -> None:
+    """What one new session costs, kept and read anew, with all default features; five sessions."""
+    made = simulate(symbols=symbols, sessions=sessions + 5, seed=seed)
+    days = made.bars["session"].unique().sort()[-5:]
+    store = Store(path)
+    old = pl.col("session") < days[0]
+    tapescan.import_bars(made.bars.filter(old), made.splits.filter(pl.col("ex_date") < days[0]), store=store)
+    tapescan.import_bars(made.listing, store=store)
+    market = tapescan.load_market(store)
+    tapescan.scan_market(market, features="all")
+    for number, day in enumerate(days):
+        splits = made.splits.filter(pl.col("ex_date") == day)
+        frames = [made.bars.filter(pl.col("session") == day), *([splits] if len(splits) else [])]
+        tapescan.import_bars(*frames, store=store)
+        watched = cProfile.Profile() if profile and number == len(days) - 1 else None
+        if watched is not None:
+            watched.enable()
+        begin, wall = used(), time.perf_counter()
+        market = market.refresh()
+        refreshed = used()
+        kept = tapescan.scan_market(market, features="all")
+        scanned, kept_wall = used(), time.perf_counter() - wall
+        if watched is not None:
+            watched.disable()
+            pstats.Stats(watched, stream=sys.stdout).sort_stats("cumulative").print_stats(45)
+        wall = time.perf_counter()
+        fresh = tapescan.scan_market(tapescan.load_market(store), features="all")
+        anew, anew_wall = used() - scanned, time.perf_counter() - wall
+        alike = "the same" if same(kept, fresh) else "DIFFERENT"
+        sys.stdout.write(
+            f"{day}, {len(splits)} splits: refresh {1e3 * (refreshed - begin):.0f} + scan"
+            f" {1e3 * (scanned - refreshed):.0f} ms CPU ({1e3 * kept_wall:.0f} ms), anew {1e3 * anew:.0f} ms CPU"
+            f" ({1e3 * anew_wall:.0f} ms): 1/{anew / (scanned - begin):.1f}, {alike}\n"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--symbols", type=int, default=300)
+    parser.add_argument("--time", action="store_true")
+    parser.add_argument("--profile", action="store_true", help="with --time: where the last session's goes")
+    parser.add_argument("--symbols", type=int, default=None)
+    parser.add_argument("--sessions", type=int, default=650)
     parser.add_argument("--days", type=int, default=250)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    if asked.time:
+        with tempfile.TemporaryDirectory() as folder:
+            timed(f"{folder}/store", asked.symbols or 8500, asked.sessions, asked.seed, profile=asked.profile)
+        return
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        wrong = compare(f"{folder}/store", asked.symbols, asked.days, asked.seed)
+        wrong = compare(f"{folder}/store", asked.symbols or 300, asked.days, asked.seed)
     sys.stdout.write(f"{time.perf_counter() - begin:.0f} s\n")
     sys.exit(bool(wrong))
 

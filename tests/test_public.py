@@ -47,6 +47,7 @@ def test_the_public_names_are_these() -> None:
         "sync_store",
         "train_models",
         "undo_mending",
+        "watch_market",
         "write_list",
     ]
     for name in tapescan.__all__:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         sync_store,
         train_models,
         undo_mending,
+        watch_market,
     )
     from tapescan.columns.registry import all_columns
     from tapescan.core.errors import TapescanError
@@ -95,6 +96,7 @@ __all__ = [
     "sync_store",
     "train_models",
     "undo_mending",
+    "watch_market",
     "write_list",
 ]
 

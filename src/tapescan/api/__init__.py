@@ -27,6 +27,7 @@ from tapescan.api.stores import (
     undo_mending,
 )
 from tapescan.api.training import judge_stored, train_models
+from tapescan.api.watching import watch_market
 
 __all__ = [
     "Data",
@@ -49,4 +50,5 @@ __all__ = [
     "sync_store",
     "train_models",
     "undo_mending",
+    "watch_market",
 ]

@@ -9,6 +9,7 @@ one that reads everything.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,86 +17,133 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.dates import date_of, day_number
+from tapescan.core.errors import StoreError
 from tapescan.core.typing import Days, Floats
 from tapescan.features.carried import CARRIED, carried_on, kept_of
 from tapescan.history.market import Market
-from tapescan.history.stored import Held, index_among, market_of, market_of_store
+from tapescan.history.stored import Held, index_among, market_of, market_of_store, scanned_of
 from tapescan.market.funds import QUIET_SESSIONS
 from tapescan.market.growing import grow
 from tapescan.market.index import MARKET_SYMBOL
 from tapescan.market.lives import BREAK, changed_companies
 from tapescan.market.panel import Panel
 from tapescan.market.quality import BAR_COLUMNS
-from tapescan.market.suspect import AFTER, BEFORE, find_suspects
+from tapescan.market.suspect import AFTER, BEFORE, FACTOR, find_suspects
 from tapescan.market.tape import MOST_RANGE, Ranges
 from tapescan.store import KnownStore
-from tapescan.store.differences import changed_rows
+from tapescan.store.differences import changed_rows, commits_of
+from tapescan.store.table import store_errors
 
 __all__ = ["bars_of_panel", "refreshed"]
 
 #: Bars of each symbol that are judged again: those whose verdict may change, and what they are judged by.
 JUDGED = 2 * (BEFORE + AFTER + 15)
 
-#: What changes the past of symbols in a way that is not followed.
-_WHOLE = ("renames",)
+#: What a panel calls it that another one grew of it: its arrays are the other's.
+_USED = "used up"
 
 
 def refreshed(market: Market) -> Market:
     """The market of the store as it is now; the very same where nothing came. The one before is used up.
 
-    Raises as `market_of_store`.
+    Raises as `market_of_store`; what was given can be refreshed again then.
     """
     held = market.held
-    if held is None or held.store.versions() == held.asked.versions:
+    if held is None:
         return market
-    asked = held.store.known(held.day)
-    known = asked.at_newest_session()
-    taken = _taken(held, asked, known)
+    with store_errors(held.store.path, "read"):
+        return _refreshed(market, held)
+
+
+def _refreshed(market: Market, held: Held) -> Market:
+    store = held.store
+    # Growing writes in place: of what was begun, or is another market's by now, nothing is taken.
+    going_on = (
+        _USED not in held.panel.kept and commits_of(store.path, scanned_of(held.asked.versions)) == held.commits
+    )
+    if going_on and scanned_of(store.versions()) == scanned_of(held.asked.versions):
+        return market
+    taken = None
+    # A compaction may have dropped files of before; what else cannot be read is met again by who reads everything.
+    with contextlib.suppress(StoreError):
+        taken = _taken(held, store.known(held.day)) if going_on else None
     if taken is None:
-        found = market_of_store(held.store, held.day, span=held.span, adjust=held.adjust)
+        found = market_of_store(store, held.day, span=held.span, adjust=held.adjust)
         found.panel.kept[CARRIED] = {}
         return found
     return market_of(taken)
 
 
-def _taken(held: Held, asked: KnownStore, known: KnownStore) -> Held | None:
+def _taken(held: Held, asked: KnownStore) -> Held | None:
     """What is held with what came; None for what has to be read anew."""
-    before, day = held.known, held.panel.as_of
-    if held.day is not None or any(before.versions.get(name) != known.versions.get(name) for name in _WHOLE):
+    before, day, scanned = held.known, held.panel.as_of, scanned_of(asked.versions)
+    commits = commits_of(asked.path, scanned)
+    if held.day is not None or any(scanned.get(name, -1) < of for name, of in scanned_of(before.versions).items()):
         return None
-    if day_number(known.newest_session) < day:
+    came = changed_rows(asked.path, "bars", before.versions.get("bars"), asked.versions.get("bars"))
+    _tell_sessions(before, asked, came)
+    known = asked.at_newest_session()
+    if day_number(known.newest_session) < day or not known.spans.equals(before.spans):
         return None
-    came = changed_rows(known.path, "bars", before.versions.get("bars"), known.versions.get("bars"))
-    number = pl.col("session").to_physical()
-    new = came.filter("came", number > day)
-    again = {*came.filter(number <= day)["symbol"].to_list()}
-    again |= _acted(before, known, day, held.adjust) | _renamed(before, known) | _paused(held, new)
-    there = {*held.panel.symbols}
-    again |= {*new["symbol"].to_list()} - there
+    came = known.under_names_of_now(came, "session")
+    there = pl.DataFrame({"symbol": held.panel.symbols, "own": held.panel.newest})
+    came = came.join(there, on="symbol", how="left", maintain_order="left")
+    later = pl.col("came") & (pl.col("session").to_physical() > pl.col("own")).fill_null(value=False)
+    new, past = came.filter(later).drop("own"), came.filter(~later)
+    again = {*past["symbol"].to_list()} | _acted(before, known, day, held.adjust) | _paused(held, known, new)
+    again |= _renamed(before, known)
     redone, lives = _bars_of(known, held, sorted(again))
-    gone = (again & there) - {*redone["symbol"].to_list()}
+    gone = (again & {*held.panel.symbols}) - {*redone["symbol"].to_list()}
     stepping = new.filter(~pl.col("symbol").is_in(list(again))).select(BAR_COLUMNS)
-    panel = _grown(held.panel, stepping, redone, gone)
-    anew = _dated(held, known, stepping, sorted(again))
+    anew = _dated(held, known, stepping, redone, sorted(again), lives)
     mine = pl.col("symbol").is_in(list(again))
     lives = pl.concat([held.lives.filter(~mine), lives]).sort("symbol", "begin")
+    days = _touched(came, day, held.lives, lives, mine)
+    panel = _grown(held.panel, stepping, redone, gone)
 
     def some(symbols: Sequence[str] | None) -> pl.DataFrame:
         return bars_of_panel(panel, symbols, since=day_number(known.sessions.tail(QUIET_SESSIONS)[0]))
 
-    judged = _judged(held.judged, known, panel, stepping, redone, again)
-    return replace(held, asked=asked, known=known, panel=panel, dated=anew, lives=lives, judged=judged, bars=some)
+    judged = _judged(held.judged, known, panel, stepping, redone, again, days)
+    return replace(
+        held,
+        asked=asked,
+        known=known,
+        commits=commits,
+        panel=panel,
+        dated=anew,
+        lives=lives,
+        judged=judged,
+        bars=some,
+    )
+
+
+def _tell_sessions(before: KnownStore, asked: KnownStore, came: pl.DataFrame) -> None:
+    """Spare it the reading of all sessions, where no bar is gone with which one might be."""
+    come = came.filter("came")
+    gone = came.filter(~pl.col("came")).join(come, on=["symbol", "session"], how="anti")
+    if gone.is_empty() and before.spans.is_empty():
+        asked.take_sessions(pl.concat([before.sessions, come["session"]]).unique().sort())
+
+
+def _touched(came: pl.DataFrame, day: int, old: pl.DataFrame, new: pl.DataFrame, mine: pl.Expr) -> pl.Series | None:
+    """Days up to the newest of before on which the market has other bars; None for any."""
+    if not old.filter(mine).equals(new.filter(mine)):
+        return None
+    return came.filter(pl.col("session").to_physical() <= day)["session"].unique()
 
 
 def _grown(panel: Panel, stepping: pl.DataFrame, redone: pl.DataFrame, gone: set[str]) -> Panel:
     """The panel session by session, and with it what was computed of it."""
     carried = kept_of(panel)
+    panel.kept[_USED] = True
     days = stepping["session"].unique().sort().to_list() or [None]
     for at, day in enumerate(days):
         last = at == len(days) - 1
         rows = stepping.filter(pl.col("session") == day) if day else stepping
         whole = redone if last else redone.clear()
-        index = index_among(_index_bars(panel, rows, whole), day or date_of(panel.as_of))
+        newest = date_of(panel.as_of)
+        index = index_among(_index_bars(panel, rows, whole), max(day or newest, newest))
         growth = grow(panel, rows, whole, gone if last else (), index)
         carried = {names: carried_on(one, growth) for names, one in carried.items()}
         panel = growth.panel
@@ -114,9 +162,9 @@ def _index_bars(panel: Panel, rows: pl.DataFrame, redone: pl.DataFrame) -> pl.Da
 
 
 def _acted(before: KnownStore, known: KnownStore, day: int, adjust: str) -> set[str]:
-    """Symbols whose prices an action changes that came, or whose ex-date did."""
+    """Symbols of which an action came, or whose ex-date did, that changes prices or what is judged of them."""
     found: set[str] = set()
-    for table in ("splits", "dividends") if adjust == "total" else ("splits",) if adjust == "splits" else ():
+    for table in ("splits", "dividends") if adjust == "total" else ("splits",):
         old, new = before.read(table), known.read(table)
         names = [name for name in old.columns if name in new.columns]
         for one, other in ((old, new), (new, old)):
@@ -127,19 +175,22 @@ def _acted(before: KnownStore, known: KnownStore, day: int, adjust: str) -> set[
 
 def _renamed(before: KnownStore, known: KnownStore) -> set[str]:
     """Symbols of which the listing came to say that they are another company's."""
-    if before.versions.get("symbols") == known.versions.get("symbols"):
-        return set()
     old, new = (changed_companies(one.versions_of("symbols")) for one in (before, known))
     apart = [one.join(other, on=["symbol", "after", "until"], how="anti") for one, other in ((old, new), (new, old))]
     return {*pl.concat(apart)["symbol"].to_list()}
 
 
-def _paused(held: Held, new: pl.DataFrame) -> set[str]:
-    """Symbols with a first bar after a break, which may be another company's."""
-    first = new.group_by("symbol").agg(pl.col("session").min())
-    gap = first.join(held.dated, on="symbol").filter((pl.col("session") - pl.col("newest")).dt.total_days() > BREAK)
-    # A company that the listing names by then.
-    return {*gap["symbol"].to_list()} | ({*held.lives["symbol"].to_list()} & {*new["symbol"].to_list()})
+def _paused(held: Held, known: KnownStore, new: pl.DataFrame) -> set[str]:
+    """Symbols with new bars that may be another company's: after a break, or as the listing said by then."""
+    if new.is_empty():
+        return set()
+    newest = held.dated.select("symbol", session="newest")
+    days = pl.concat([newest.join(new, on="symbol", how="semi"), new.select("symbol", "session")])
+    days = days.sort("symbol", "session")
+    gap = days.filter(pl.col("session").diff().over("symbol").dt.total_days() > BREAK)
+    told = changed_companies(known.versions_of("symbols")).join(newest, on="symbol")
+    told = told.filter(pl.col("session") <= pl.col("until"))
+    return {*gap["symbol"].to_list()} | ({*told["symbol"].to_list()} & {*new["symbol"].to_list()})
 
 
 def _bars_of(known: KnownStore, held: Held, symbols: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -151,10 +202,14 @@ def _bars_of(known: KnownStore, held: Held, symbols: list[str]) -> tuple[pl.Data
     return (bars if held.span is None else bars.filter(pl.col("session").to_physical() >= begin)), lives
 
 
-def _dated(held: Held, known: KnownStore, stepping: pl.DataFrame, again: list[str]) -> pl.DataFrame:
+def _dated(
+    held: Held, known: KnownStore, stepping: pl.DataFrame, redone: pl.DataFrame, again: list[str], lives: pl.DataFrame
+) -> pl.DataFrame:
+    """`Held.dated` of now. redone, lives : of the symbols of `again`."""
     day = pl.col("session")
-    found = known.scan("bars", again).group_by("symbol")
-    read = found.agg(newest=day.max(), bars=pl.len().cast(pl.Int64)).collect().select("symbol", "newest", "bars")
+    # Those of earlier lives count, too.
+    whole = redone.lazy() if held.span is None and lives.is_empty() else known.scan("bars", again)
+    read = whole.group_by("symbol").agg(newest=day.max(), bars=pl.len().cast(pl.Int64)).collect()
     more = stepping.group_by("symbol").agg(last=day.max(), more=pl.len().cast(pl.Int64))
     kept = held.dated.filter(~pl.col("symbol").is_in(again)).join(
         more, on="symbol", how="left", maintain_order="left"
@@ -162,23 +217,49 @@ def _dated(held: Held, known: KnownStore, stepping: pl.DataFrame, again: list[st
     kept = kept.select(
         "symbol", newest=pl.coalesce("last", "newest"), bars=pl.col("bars") + pl.col("more").fill_null(0)
     )
-    return pl.concat([kept, read]).sort("symbol")
+    return pl.concat([kept, read.select(kept.columns)]).sort("symbol")
 
 
 def _judged(
-    old: pl.DataFrame, known: KnownStore, panel: Panel, stepping: pl.DataFrame, redone: pl.DataFrame, again: set[str]
+    old: pl.DataFrame,
+    known: KnownStore,
+    panel: Panel,
+    stepping: pl.DataFrame,
+    redone: pl.DataFrame,
+    again: set[str],
+    days: pl.Series | None,
 ) -> pl.DataFrame:
-    """Suspect bars: those that more bars may change, and those of symbols with another past, are judged anew."""
+    """Suspect bars: those that more bars may change, and those of symbols with another past, are judged anew; so is
+    who stands out on a day of which the market has other bars, since it is held against them. days : these."""
     splits, ranges = known.read("splits"), ranges_of(panel)
+    beside = _outstanding(panel, days) - again
     more = stepping.group_by("symbol").agg(more=pl.len().cast(pl.Int64))
-    kept = old.filter(~pl.col("symbol").is_in(list(again))).join(more, on="symbol", how="left", maintain_order="left")
+    more = more.filter(~pl.col("symbol").is_in(list(beside)))
+    kept = old.filter(~pl.col("symbol").is_in([*again, *beside]))
+    kept = kept.join(more, on="symbol", how="left", maintain_order="left")
     kept = kept.with_columns(pl.col("behind") + pl.col("more").fill_null(0))
     settled = pl.col("more").is_null() | (pl.col("behind") >= JUDGED // 2)
     kept = kept.filter(settled).drop("more")
     newest = bars_of_panel(panel, more["symbol"].to_list(), rows=JUDGED)
     late = find_suspects(newest, splits, ranges).filter(pl.col("behind") < JUDGED // 2)
-    whole = find_suspects(redone, splits, ranges) if len(redone) else old.clear()
-    return pl.concat([kept, late, whole]).sort("symbol", "session")
+    others = [bars_of_panel(panel, sorted(beside))] if beside else []
+    whole = [find_suspects(bars, splits, ranges) for bars in (redone, *others) if len(bars)]
+    return pl.concat([kept, late, *whole]).sort("symbol", "session")
+
+
+def _outstanding(panel: Panel, days: pl.Series | None) -> set[str]:
+    """Symbols of which a bar stands out on one of some days; None for any day."""
+    found: set[str] = set()
+    asked = None if days is None else days.to_physical().to_numpy()
+    for block in panel.blocks if asked is None or len(asked) else ():
+        row = np.arange(block.rows)[:, None]
+        mine = row > block.first if asked is None else (row > block.first) & np.isin(block.session, asked)
+        at, lane = np.nonzero(mine)
+        before = block.close[at - 1, lane]
+        # Every price of a bar lies between these two.
+        far = (block.high[at, lane] >= 0.99 * FACTOR * before) | (block.low[at, lane] * 0.99 * FACTOR <= before)
+        found |= {panel.symbols[block.offset + one] for one in np.unique(lane[far]).tolist()}
+    return found
 
 
 def bars_of_panel(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -23,10 +23,10 @@ from tapescan.market.panel import Panel, build_panel
 from tapescan.market.suspect import BEFORE, find_suspects
 from tapescan.store import KnownStore, Store
 from tapescan.store.accepted import without_accepted, wrong_alone
-from tapescan.tables.definition import Table
+from tapescan.store.differences import commits_of
 from tapescan.tables.registry import stored_tables
 
-__all__ = ["Held", "market_of", "market_of_store"]
+__all__ = ["Held", "market_of", "market_of_store", "scanned_of"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Held:
     """What was read of a store's bars.
 
     store, day, span, adjust : as they were asked for. asked : the store as of the day. known : as of its newest
-    session.
+    session. commits : those of the versions of scanned tables, as `store.differences.commits_of` tells them.
     dated : symbol, newest (date of its newest bar), bars (how many it has in all), of every symbol that has a bar.
     lives : of the symbols that another company had before, as `market.lives.LIVES`. judged : the suspect bars, also
         those that were accepted.
@@ -48,6 +48,7 @@ class Held:
     adjust: Adjustment
     asked: KnownStore
     known: KnownStore
+    commits: Mapping[str, object]
     panel: Panel
     dated: pl.DataFrame
     lives: pl.DataFrame
@@ -66,6 +67,7 @@ def market_of_store(
     if store.is_empty():
         raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
     asked = store.known(as_of)
+    commits = commits_of(store.path, scanned_of(asked.versions))  # before anything is read
     known = asked.at_newest_session()
     newest = known.newest_session
     # What is judged has to have its neighbours, too; and what is a fund does not hang on what is asked for.
@@ -82,7 +84,7 @@ def market_of_store(
     # All that have a bar by then, also those whose newest one is too old to have been read.
     dated = known.newest().select("symbol", "newest", "bars")
     judged = find_suspects(bars, known.read("splits"))
-    return market_of(Held(store, as_of, span, adjust, asked, known, panel, dated, lives, judged, some))
+    return market_of(Held(store, as_of, span, adjust, asked, known, commits, panel, dated, lives, judged, some))
 
 
 def market_of(held: Held) -> Market:
@@ -99,8 +101,7 @@ def market_of(held: Held) -> Market:
         *listing_notes(listing, newest),
         *(_misfits(held, recent, suspects) if adjust != "none" else ()),
     )
-    versions = {table.name: known.versions[table.name] for table in stored_tables() if _is_scanned(table, known)}
-    provenance = {"store": versions, "adjust": adjust}
+    provenance = {"store": scanned_of(known.versions), "adjust": adjust}
     # Also those refused on a day after the newest bar, where no day was named: nobody who was given vanishes.
     refused = asked.refused("bars")["symbol"]
     market = join_listing(panel, _of_this_life(held), listing, refused, provenance, notes)
@@ -131,6 +132,11 @@ def index_among(bars: pl.DataFrame, newest: dt.date) -> MarketIndex | None:
     return own_index(MARKET_SYMBOL, session, spy["close"].to_numpy(), day_number(newest))
 
 
+def scanned_of(versions: Mapping[str, int]) -> dict[str, int]:
+    """Of the tables that a scan's result hangs on; others (recorded scans) do not change it."""
+    return {table.name: versions[table.name] for table in stored_tables() if table.scanned and table.name in versions}
+
+
 def _since(sessions: pl.Series, newest: dt.date, span: int) -> int:
     """How many of the sessions lie where a history of so many begins."""
     begin = anchor(day_number(newest), span)
@@ -156,11 +162,6 @@ def _of_this_life(held: Held) -> pl.DataFrame:
     own = mine.group_by("symbol").agg(own=pl.len().cast(pl.Int64)).collect()
     counted = held.dated.join(own, on="symbol", how="left", maintain_order="left")
     return counted.with_columns(bars=pl.col("own").fill_null(pl.col("bars"))).drop("own")
-
-
-def _is_scanned(table: Table, known: KnownStore) -> bool:
-    """Whether a scan's result hangs on a table; others (recorded scans) do not change it."""
-    return table.scanned and table.name in known
 
 
 def _with_funds(market: Market, held: Held) -> pl.DataFrame:

@@ -52,7 +52,7 @@ def grow(
 ) -> Growth:
     """The panel with a session more.
 
-    bars : one row a symbol that is there, of one session after all its others: symbol, session, open, high, low,
+    bars : one row a symbol that is there, of one session after all its own: symbol, session, open, high, low,
         close, volume; empty for no new session. redone : all bars of the symbols whose past changed, and of new ones,
         sorted by symbol and session. gone : symbols that are no more.
     index : the market's; None for the equal-weighted one, which is brought forward.
@@ -73,6 +73,8 @@ def grow(
     if len(bars):
         grown, stepped = _stepped(grown, bars, here, day)
     inside = [symbol for symbol in again if symbol in here]
+    if inside:  # who scanned the panel of before keeps these two
+        grown = replace(grown, bars=grown.bars.copy(), newest=grown.newest.copy())
     for symbol in inside:
         _rewrite(grown, here[symbol], histories[symbol])
     anew = np.zeros(len(grown), dtype=bool)
@@ -86,7 +88,7 @@ def grow(
         stepped, anew = np.append(stepped, np.zeros(more, bool)), np.append(anew, np.ones(more, bool))
     stepped &= ~anew
     if index is None:
-        quiet = not again and not gone and panel.index.close is None
+        quiet = not again and not gone and panel.index.close is None and (len(bars) == 0 or day > panel.as_of)
         index = panel.index
         if not quiet:
             index = _of_all(grown)

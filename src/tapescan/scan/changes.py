@@ -20,7 +20,10 @@ from tapescan.scan.request import Request
 from tapescan.scan.result import Changes, Left, ScanResult
 from tapescan.store import Store
 
-__all__ = ["as_record", "changes", "found_changes", "last_recorded"]
+__all__ = ["OUTRANKED", "as_record", "changes", "found_changes", "last_recorded"]
+
+#: Why a symbol left a list that is still ranked.
+OUTRANKED = "outranked"
 
 #: What of a scan's provenance is its question.
 _QUESTION = ("profile", "screen", "screens")
@@ -72,13 +75,17 @@ def _question(provenance: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(provenance.get(name) or None for name in _QUESTION)
 
 
-def changes(result: ScanResult, since: dt.date, before: Sequence[str], *, recorded: bool) -> Changes:
+def changes(
+    result: ScanResult, since: dt.date, before: Sequence[str], *, recorded: bool, top: int | None = None
+) -> Changes:
     """The changes of a scan.
 
     since, before : the earlier scan's session, and whom it ranked. recorded : whether that was read, not computed.
+    top : of both scans so many of the best count; None for all.
     """
-    now, then = result.symbols, {*before}
-    why = dict(result.assembled.head(result.coverage.requested, ("symbol", "dropped")).iter_rows())
+    now, then = result.symbols[:top], {*before[:top]}
+    rows = result.assembled.head(result.coverage.requested, ("symbol", "dropped")).iter_rows()
+    why = {symbol: dropped or OUTRANKED for symbol, dropped in rows}
     gone = sorted(then.difference(now))
     return Changes(
         since=since,

@@ -37,7 +37,8 @@ class Coverage(Result, msgspec.Struct, frozen=True):
 
 
 class Left(Result, msgspec.Struct, frozen=True):
-    """A symbol that an earlier scan ranked and this one does not, and why: as the column `dropped`, or ``gone``."""
+    """A symbol that an earlier scan ranked and this one does not, and why: as the column `dropped`, or ``gone``;
+    ``outranked`` where the best alone are compared, and it is ranked below them."""
 
     symbol: str
     why: str

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
-from tapescan.store.table import StoredTable, store_errors
+from tapescan.store.log import commit_file
+from tapescan.store.opening import Stamp, stamp_of
+from tapescan.store.table import StoredTable, is_remote, store_errors
 from tapescan.tables.registry import find_table
 
-__all__ = ["changed_rows"]
+__all__ = ["changed_rows", "commits_of"]
+
+
+def commits_of(store: str, versions: Mapping[str, int]) -> dict[str, Stamp | str | None]:
+    """What tells the commits of some versions from those of another store, or of one that was put back, which may
+    have the same numbers: how their files look from outside. Of a store at a URL only its identity does."""
+    if is_remote(store):
+        return {"": StoredTable(store, find_table("bars")).identity}
+    return {name: stamp_of(str(commit_file(f"{store}/{name}", version))) for name, version in versions.items()}
 
 
 def changed_rows(store: str, table: str, before: int | None, after: int | None) -> pl.DataFrame:
@@ -16,6 +28,8 @@ def changed_rows(store: str, table: str, before: int | None, after: int | None) 
     Read are the files that only one of them has: a commit that moves rows from file to file changes none.
     """
     declared = find_table(table)
+    if before == after:
+        return pl.DataFrame(schema={**declared.schema, "came": pl.Boolean})
     versions = [StoredTable(store, declared, version, absent=version is None) for version in (before, after)]
     old, new = (opened.files() for opened in versions)
     with store_errors(store, f"read {table} of"):

@@ -64,9 +64,13 @@ class KnownStore:
     def at_newest_session(self) -> KnownStore:
         """The same as of the close of its newest session."""
         found = KnownStore(self.path, self.versions, self.newest_session, self.since)
-        found.__dict__["sessions"] = self.sessions  # the same ones: read once
+        found.take_sessions(self.sessions)  # the same ones: read once
         found._tables = self._tables
         return found
+
+    def take_sessions(self, sessions: pl.Series) -> None:
+        """Its `sessions`, of one who knows them."""
+        self.__dict__["sessions"] = sessions
 
     def since_day(self, day: dt.date) -> KnownStore:
         """The same without earlier rows of tables that have a history."""
@@ -129,7 +133,7 @@ class KnownStore:
             if self.since is not None:
                 files = files.filter(pl.col("last").fill_null(self.since) >= self.since)
                 wanted.append((day >= self.since).fill_null(value=True))
-        spans = self._spans if _is_renamed(opened.declared) else None
+        spans = self.spans if _is_renamed(opened.declared) else None
         if symbols is not None:
             stored = list(symbols) if spans is None else former_symbols(list(symbols), spans)
             wanted.append(pl.col("symbol").is_in(stored))
@@ -141,7 +145,7 @@ class KnownStore:
         return found if symbols is None else found.filter(pl.col("symbol").is_in(list(symbols)))
 
     @cached_property
-    def _spans(self) -> pl.DataFrame:
+    def spans(self) -> pl.DataFrame:
         """How stored symbols are read, as known by the day."""
         renames = self.read("renames")
         if renames.is_empty() or "bars" not in self:
@@ -153,7 +157,7 @@ class KnownStore:
 
     def under_names_of_now(self, rows: pl.DataFrame, day: str) -> pl.DataFrame:
         """Rows under the symbols that their companies have on the store's day. day : their column of days."""
-        return renamed(rows.lazy(), self._spans, day).collect()
+        return renamed(rows.lazy(), self.spans, day).collect()
 
     # --- bars -------------------------------------------------------------------------------------------
 

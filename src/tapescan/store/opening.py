@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     import polars as pl
     from deltalake import DeltaTable
 
-__all__ = ["Opened", "opened"]
+__all__ = ["Opened", "Stamp", "opened", "stamp_of"]
 
 #: Tables that are kept, the last ones used.
 _MOST = 64
 
 #: What tells a file that was changed or put in its place: size, time of change, number on the disk.
-_Stamp = tuple[int, int, int]
+Stamp = tuple[int, int, int]
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Opened:
     delta: DeltaTable
     version: int
     listed: pl.DataFrame | None = None
-    _read: dict[str, _Stamp | None] = field(default_factory=dict)
+    _read: dict[str, Stamp | None] = field(default_factory=dict)
 
 
 _kept: OrderedDict[str, Opened] = OrderedDict()
@@ -49,7 +49,7 @@ def opened(path: str, version: int) -> Iterator[Opened]:
     """A table's folder at a version, for this block alone. Raises what Delta Lake raises."""
     with _lock:
         held = _kept.pop(path) if path in _kept and _kept[path].version <= version else None
-    stamps = {file: _stamp(file) for file in log_files(path, version)}  # as they are before they are read
+    stamps = {file: stamp_of(file) for file in log_files(path, version)}  # as they are before they are read
     if held is not None and any(stamps.get(file) != was for file, was in held._read.items()):
         held = None
     found = _read(path, version, held)
@@ -81,7 +81,8 @@ def _read(path: str, version: int, held: Opened | None) -> Opened:
     return Opened(DeltaTable(path, version=version), version)
 
 
-def _stamp(file: str) -> _Stamp | None:
+def stamp_of(file: str) -> Stamp | None:
+    """None for a file that cannot be looked at."""
     try:
         found = os.stat(file)  # noqa: PTH116 (hundreds, at each opening)
     except OSError:  # Delta Lake says what is wrong with it

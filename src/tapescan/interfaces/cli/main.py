@@ -41,6 +41,7 @@ COMMANDS = {
     "evaluate": ("train", "evaluate"),
     "models": ("train", "models"),
     "scan": ("scan", "scan"),
+    "watch": ("watch", "watch"),
     "show": ("show", "show"),
     "columns": ("columns", "columns"),
     "indicators": ("indicators", "indicators"),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # a shell that completes a name does not wait for what only a
     from tapescan.scan.result import Changes, ScanResult
     from tapescan.store import Store
 
-__all__ = ["chosen_market", "chosen_models", "read_scan", "scan"]
+__all__ = ["LISTED", "chosen_market", "chosen_models", "read_scan", "scan", "show_scan"]
 
 #: Symbols that entered or left are listed up to this many.
 LISTED = 100
@@ -130,7 +130,7 @@ def scan(
         record_scan(result, store or settings.store, rows=rows or settings.top)
     notes(result.notes)
     if output_format == "table":
-        _show(result, rows or settings.top, output_file)
+        show_scan(result, rows or settings.top, output_file)
     elif output_format == "parquet":
         assert output_file is not None
         content = io.BytesIO()
@@ -244,7 +244,8 @@ def _check_writable(path: Path) -> None:
         raise FileError(f"--output {path} {what}", "name a file in a folder that exists and that you may write to")
 
 
-def _show(result: ScanResult, top: int, path: Path | None) -> None:
+def show_scan(result: ScanResult, top: int, path: Path | None = None) -> None:
+    """The table with what stands around it, on standard output or in a file."""
     console, kept = (output(), None) if path is None else kept_output()
     data = result.provenance["data"]
     market = "SIMULATED market" if "simulated" in data else "market"
