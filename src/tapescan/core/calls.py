@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
@@ -18,7 +19,7 @@ from tapescan.core.jit import Kernel
 from tapescan.core.signatures import Kind, flat, kind_of
 from tapescan.core.typing import Floats, Ints
 
-__all__ = ["Argument", "Given", "Row", "Table"]
+__all__ = ["Argument", "Given", "Row", "Table", "Whole"]
 
 
 class Given(NamedTuple):
@@ -33,8 +34,16 @@ class Row(NamedTuple):
     place: int
 
 
-#: A number is the same in all runs.
-Argument: TypeAlias = Given | Row | int | float
+class Whole(Enum):
+    """All of the values that a run is given, as one flat array; and how many of its items lie from the beginning of
+    one row to that of the next."""
+
+    VALUES = "values"
+    STRIDE = "stride"
+
+
+#: A number, or an array of whole numbers, is the same in all runs.
+Argument: TypeAlias = Given | Row | Whole | Ints | int | float
 
 
 @dataclass(frozen=True)
@@ -75,12 +84,17 @@ class Table:
 def _value(argument: Argument, given: Mapping[Any, Any], values: Floats) -> Any:
     if isinstance(argument, Given):
         return given[argument.name]
+    if isinstance(argument, Whole):
+        stride = values.strides[0] // values.itemsize
+        length = (len(values) - 1) * stride + values[0].size
+        flat_values = np.lib.stride_tricks.as_strided(values, (length,), (values.itemsize,))
+        return flat_values if argument is Whole.VALUES else stride
     return values[argument.place] if isinstance(argument, Row) else argument
 
 
 class _Native:
     """The calls' slots, each as a place in one short list: what the names stand for, the rows' addresses, the length
-    of their axes, and all numbers.
+    of their axes, the length and the stride of all values, and all numbers.
 
     pairs : int64 ``(2 * calls,)``, for each call its kernel's address and its slots' offset in bytes. is_slots : 1
     for the latter, else 0.
@@ -99,6 +113,8 @@ class _Native:
                 self._given[argument.name, kind] = width
                 width += len(kind.pack)
         self._first_row, axes = width, range(width + rows, width + rows + _ROW.dimensions)
+        length, stride = axes.stop, axes.stop + 1
+        self._arrays = [one for call in met for one, _ in call if isinstance(one, np.ndarray)]
         numbers: list[int] = []
         places: list[int] = []
         pairs: list[int] = []
@@ -110,11 +126,14 @@ class _Native:
                     places += range(at, at + len(kind.pack))
                 elif isinstance(argument, Row):
                     places += (width + argument.place % rows, *axes)
+                elif isinstance(argument, Whole):
+                    places += (width, length) if argument is Whole.VALUES else (stride,)
                 else:
-                    places.append(axes.stop + len(numbers))
-                    numbers.append(_bits(kind, argument))
+                    bits = kind.slots(argument) if kind.dimensions else (_bits(kind, argument),)
+                    places += range(stride + 1 + len(numbers), stride + 1 + len(numbers) + len(bits))
+                    numbers += bits
         self._axes, self._places = axes, np.array(places, np.int64)
-        self._all = np.array([0] * axes.stop + numbers, np.int64)
+        self._all = np.array([0] * (stride + 1) + numbers, np.int64)
         self.pairs = np.array(pairs, np.int64)
         self.is_slots = np.arange(len(pairs)) % 2
 
@@ -130,11 +149,14 @@ class _Native:
             begin, step = _ROW.address(values[0]), values.strides[0]
             every[self._first_row : self._axes.start] = begin + step * np.arange(self._rows)
             every[self._axes.start : self._axes.stop] = values.shape[1:]
+            stride = step // values.itemsize
+            every[self._axes.stop : self._axes.stop + 2] = (self._rows - 1) * stride + values[0].size, stride
         return every[self._places]
 
 
-#: A row of the values.
+#: A row of the values, and what all of them and their stride are.
 _ROW = kind_of("float64[:, ::1]")
+_WHOLE = {Whole.VALUES: kind_of("float64[::1]"), Whole.STRIDE: kind_of("int64")}
 
 
 def _met(kernel: Kernel, arguments: tuple[Argument, ...]) -> list[tuple[Argument, Kind]]:
@@ -142,8 +164,9 @@ def _met(kernel: Kernel, arguments: tuple[Argument, ...]) -> list[tuple[Argument
     taken = tuple(flat(kernel.signature))
     if len(arguments) != len(taken):
         raise TypeError(f"a kernel takes {len(taken)} arguments, not {len(arguments)}")
-    if any(isinstance(one, Row) and kind != _ROW for one, kind in zip(arguments, taken, strict=True)):
-        raise TypeError("a row is given where a kernel takes something else")
+    for one, kind in zip(arguments, taken, strict=True):
+        if (isinstance(one, Row) and kind != _ROW) or (isinstance(one, Whole) and kind != _WHOLE[one]):
+            raise TypeError("values are given where a kernel takes something else")
     return list(zip(arguments, taken, strict=True))
 
 

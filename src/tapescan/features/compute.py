@@ -124,7 +124,7 @@ def run(
     if calls.state:
         kept = np.empty((calls.state, block.lanes)) if states is None else states
         given |= {call: kept[lo:hi] for call, lo, hi in calls.states}
-    calls.table.run(given, values)
+    calls.table(block.rows - start).run(given, values)
 
 
 # --- all sessions ---------------------------------------------------------------------------------------------

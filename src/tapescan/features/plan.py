@@ -7,15 +7,18 @@ holds each kernel call once, however many of its outputs are asked for, and know
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate
+from typing import TypeAlias
 
-from tapescan.core.calls import Argument, Given, Row, Table
+from tapescan.core.calls import Argument, Given, Row, Table, Whole
 from tapescan.core.errors import OptionError, nearest
-from tapescan.indicators import registry
+from tapescan.core.typing import Ints
+from tapescan.indicators import fusions, registry
 from tapescan.indicators.definition import GAPS, Indicator, Number
+from tapescan.indicators.fusion import Asked, Fusion
 from tapescan.market.anchor import LONGEST_QUARTER, SPANS, span_of
 
 __all__ = [
@@ -28,6 +31,12 @@ __all__ = [
     "parse_feature",
     "plan_features",
 ]
+
+#: A kernel call's name among a plan's: whose kernel, and its parameters or what it stands for.
+Name: TypeAlias = tuple[str, tuple[object, ...]]
+
+#: Up to so many rows, a fusion for the newest rows is faster than its members.
+FEW = 4
 
 
 @dataclass(frozen=True)
@@ -59,9 +68,14 @@ class Step:
         return self.indicator.state(*self.values)
 
     @property
-    def call(self) -> tuple[str, tuple[Number, ...]]:
+    def call(self) -> Name:
         """Its name among a plan's."""
         return self.indicator.name, self.values
+
+    @property
+    def source(self) -> Indicator:
+        """Whose kernel it calls."""
+        return self.indicator
 
     @property
     def arguments(self) -> tuple[Argument, ...]:
@@ -69,6 +83,61 @@ class Step:
         inputs, outputs = map(Given, self.indicator.inputs), map(Row, self.slots)
         carried = (Given("begin"), Given("start"), Given(self.call)) if self.state else (Given("start"),)
         return (*inputs, Given("first"), *carried, *outputs, *self.values)
+
+
+@dataclass(frozen=True)
+class Fused:
+    """One kernel call for several steps: of the members of a fusion."""
+
+    fusion: Fusion
+    steps: tuple[Step, ...]
+
+    @cached_property
+    def table(self) -> Ints:
+        """What the kernel is told about its calls."""
+        kinds = [one.name for one in self.fusion.members]
+        return self.fusion.table(
+            [
+                Asked(kinds.index(one.indicator.name), one.values, tuple(max(slot, -1) for slot in one.slots))
+                for one in self.steps
+            ]
+        )
+
+    @property
+    def state(self) -> int:
+        """As of a step: its own, not that of its steps."""
+        return self.fusion.state(self.table)
+
+    @property
+    def call(self) -> Name:
+        """Its name among a plan's."""
+        return self.fusion.name, tuple(step.call for step in self.steps)
+
+    @property
+    def source(self) -> Fusion:
+        """Whose kernel it calls."""
+        return self.fusion
+
+    @property
+    def arguments(self) -> tuple[Argument, ...]:
+        """As of a step."""
+        carried = (Given("begin"), Given("start"), Given(self.call)) if self.state else (Given("start"),)
+        return (*map(Given, self.fusion.inputs), Given("first"), *carried, *Whole, self.table)
+
+
+def _fused(steps: Sequence[Step], few: bool) -> Iterator[Step | Fused]:
+    """The steps' kernel calls, each fused with those it can be. few : for few rows."""
+    members = {one.name: made for made in fusions.values() if few or not made.newest for one in made.members}
+    groups: dict[tuple[object, ...], list[Step]] = {}
+    for step in steps:
+        made = members.get(step.indicator.name)
+        key = step.call if made is None else (made.name, step.values if made.alike else None)
+        groups.setdefault(key, []).append(step)
+    for group in groups.values():
+        if len(group) > 1:
+            yield Fused(members[group[0].indicator.name], tuple(group))
+        else:
+            yield group[0]
 
 
 @dataclass(frozen=True)
@@ -82,6 +151,16 @@ class Calls:
     rows: int
 
     @cached_property
+    def made(self) -> tuple[Step | Fused, ...]:
+        """Their kernel calls for few rows, as a scan has them."""
+        return tuple(_fused(self.steps, few=True))
+
+    @cached_property
+    def all_made(self) -> tuple[Step | Fused, ...]:
+        """Their kernel calls for many rows. Recursions are called as for few."""
+        return tuple(_fused(self.steps, few=False))
+
+    @cached_property
     def inputs(self) -> tuple[str, ...]:
         """The columns of the panel that they read."""
         return tuple(dict.fromkeys(name for step in self.steps for name in step.indicator.inputs))
@@ -92,21 +171,31 @@ class Calls:
         return tuple(slot for step in self.steps for slot in step.slots if slot >= 0)
 
     @cached_property
-    def states(self) -> tuple[tuple[tuple[str, tuple[Number, ...]], int, int], ...]:
+    def states(self) -> tuple[tuple[Name, int, int], ...]:
         """The recursions' calls, and where the state of each lies among all of them."""
-        ends = list(accumulate(step.state for step in self.steps))
-        places = zip(self.steps, (0, *ends), ends, strict=False)
-        return tuple((step.call, begin, end) for step, begin, end in places if step.state)
+        ends = list(accumulate(one.state for one in self.made))
+        places = zip(self.made, (0, *ends), ends, strict=False)
+        return tuple((one.call, begin, end) for one, begin, end in places if one.state)
 
     @cached_property
     def state(self) -> int:
         """Numbers a lane that they carry from bar to bar."""
-        return sum(step.state for step in self.steps)
+        return sum(one.state for one in self.made)
+
+    def table(self, rows: int) -> Table:
+        """Their kernel calls that are fastest for so many rows. They give the same bytes."""
+        return self._few if rows <= FEW else self._many
 
     @cached_property
-    def table(self) -> Table:
-        """Their kernel calls."""
-        return Table(tuple((step.indicator.kernel, step.arguments) for step in self.steps), self.rows)
+    def _few(self) -> Table:
+        return self._table(self.made)
+
+    @cached_property
+    def _many(self) -> Table:
+        return self._table(self.all_made)
+
+    def _table(self, made: Sequence[Step | Fused]) -> Table:
+        return Table(tuple((one.source.kernel, one.arguments) for one in made), self.rows)
 
     @cached_property
     def windows(self) -> Calls:
@@ -175,10 +264,15 @@ class Plan:
         rows = len(self.names) + self.scratch
         return {span: Calls(tuple(step for step in self.steps if step.span == span), rows) for span in self.spans}
 
+    def kernels(self, replayed: bool = False) -> tuple[str, ...]:
+        """The names of whose kernels its calls need, each once. replayed : also of many rows."""
+        made = [one for calls in self.calls.values() for one in (calls.made + calls.all_made * replayed)]
+        return tuple(dict.fromkeys(one.source.name for one in made))
+
     @cached_property
     def state(self) -> int:
         """Numbers a lane that all of its steps carry from bar to bar."""
-        return sum(step.state for step in self.steps)
+        return sum(calls.state for calls in self.calls.values())
 
     @cached_property
     def scratch(self) -> int:

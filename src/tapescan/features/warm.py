@@ -19,7 +19,7 @@ from tapescan.core.jit import Kernel, keeps_kernels
 from tapescan.core.machine import threads
 from tapescan.core.progress import Progress
 from tapescan.features.plan import Plan
-from tapescan.indicators import Indicator, registry
+from tapescan.indicators import Fusion, Indicator, fusions, registry
 
 __all__ = ["compile_beside", "compile_kernels", "warm_up"]
 
@@ -34,16 +34,16 @@ MOST_PROCESSES, WORTH_A_PROCESS = 4, 4
 _ready: set[str] = set()
 
 
-def warm_up(plan: Plan, progress: Progress | None = None) -> int:
+def warm_up(plan: Plan, progress: Progress | None = None, *, replayed: bool = False) -> int:
     """Load the plan's kernels, compiling those that no earlier run left on disk.
 
-    progress : told of kernels that compile; never when all are on disk.
+    progress : told of kernels that compile; never when all are on disk. replayed : for a replay too.
     Returns how many had to be compiled.
     """
-    needed = tuple(dict.fromkeys(step.indicator.name for step in plan.steps if step.indicator.name not in _ready))
+    needed = tuple(name for name in plan.kernels(replayed) if name not in _ready)
     if not needed:
         return 0
-    missing = [name for name in needed if not _is_kept(registry[name])]
+    missing = [name for name in needed if not _is_kept(_source(name))]
     processes = 1
     if keeps_kernels(Path(indicators.__file__).parent):
         processes = max(min(threads(), MOST_PROCESSES, len(missing) // WORTH_A_PROCESS), 1)
@@ -52,10 +52,10 @@ def warm_up(plan: Plan, progress: Progress | None = None) -> int:
             helpers.enter_context(_helper(_turn(missing, number, processes)))
         for name in _turn(missing, 0, processes):
             if progress:
-                progress(sum(_is_kept(registry[one]) for one in missing), len(missing), COMPILING)
-            _compile(registry[name])
+                progress(sum(_is_kept(_source(one)) for one in missing), len(missing), COMPILING)
+            _compile(_source(name))
     for name in needed:
-        _compile(registry[name])
+        _compile(_source(name))
     if progress and missing:
         progress(len(missing), len(missing), COMPILING)
     _ready.update(needed)
@@ -100,13 +100,17 @@ def compile_beside(names: Iterable[str]) -> None:
 def compile_kernels(names: Iterable[str]) -> None:
     """Compile these kernels and leave them on disk."""
     for name in names:
-        _compile(registry[name])
+        _compile(_source(name))
 
 
-def _is_kept(one: Indicator) -> bool:
+def _source(name: str) -> Indicator | Fusion:
+    return registry.get(name) or fusions[name]
+
+
+def _is_kept(one: Indicator | Fusion) -> bool:
     return not isinstance(one.kernel, Kernel) or one.kernel.is_kept()
 
 
-def _compile(one: Indicator) -> None:
+def _compile(one: Indicator | Fusion) -> None:
     if isinstance(one.kernel, Kernel):  # a plain function with NUMBA_DISABLE_JIT
         one.kernel.compile()

@@ -145,19 +145,22 @@ def autocorrelation(close, first, start, out, period):
 )
 def beta(close, market, first, start, out, period):
     rows, lanes = close.shape
+    # A return is computed once; of a single row, where each is of use once, none is kept.
+    kept = rows - start > 1
     begin = max(start - period + 1, 0)
-    change, index = np.empty((rows - begin, lanes)), np.empty((rows - begin, lanes))
-    for t in range(begin, rows):
-        before = max(t - 1, 0)
-        for j in range(lanes):
-            change[t - begin, j] = close[t, j] / close[before, j] - 1.0
-            index[t - begin, j] = market[t, j]
+    change = np.empty((rows - begin if kept else 1, lanes))
+    made = begin
     for t in range(start, rows):
         x_total, y_total, xx, xy = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
         oldest = t - period + 1 if t >= period else t + 1
         for i in range(oldest, t + 1):
+            at = i - begin if kept else 0
+            if i >= made:
+                made = i + 1
+                for j in range(lanes):
+                    change[at, j] = close[i, j] / close[i - 1, j] - 1.0
             for j in range(lanes):
-                x, y = index[i - begin, j], change[i - begin, j]
+                x, y = market[i, j], change[at, j]
                 x_total[j] += x
                 y_total[j] += y
                 xx[j] += x * x
@@ -183,12 +186,11 @@ def beta(close, market, first, start, out, period):
 def correlation(close, market, first, start, out, period):
     rows, lanes = close.shape
     begin = max(start - period + 1, 0)
-    change, index = np.empty((rows - begin, lanes)), np.empty((rows - begin, lanes))
+    change = np.empty((rows - begin, lanes))
     for t in range(begin, rows):
         before = max(t - 1, 0)
         for j in range(lanes):
             change[t - begin, j] = close[t, j] / close[before, j] - 1.0
-            index[t - begin, j] = market[t, j]
     share = 1.0 / period
     for t in range(start, rows):
         x_total, y_total = np.zeros(lanes), np.zeros(lanes)
@@ -196,11 +198,11 @@ def correlation(close, market, first, start, out, period):
         oldest = t - period + 1 if t >= period else t + 1
         for i in range(oldest, t + 1):
             for j in range(lanes):
-                x_total[j] += index[i - begin, j]
+                x_total[j] += market[i, j]
                 y_total[j] += change[i - begin, j]
         for i in range(oldest, t + 1):
             for j in range(lanes):
-                x = index[i - begin, j] - x_total[j] * share
+                x = market[i, j] - x_total[j] * share
                 y = change[i - begin, j] - y_total[j] * share
                 xx[j] += x * x
                 yy[j] += y * y

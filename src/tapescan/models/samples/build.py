@@ -147,7 +147,7 @@ def _columns(
     job: Job, data: History, market: MarketIndex, folder: Path | None, chunk: int, progress: Progress
 ) -> dict[str, NDArray[np.generic]]:
     """All samples, a memory map a column: in the folder, or in a temporary one that is gone already."""
-    warm_up(job.plan)
+    warm_up(job.plan, replayed=True)
     place = None if folder is None else _new_folder(folder)
     try:
         with scratch_folder(place) as scratch:
