@@ -85,6 +85,13 @@ def _assembled(
         .with_columns(pl.col(pl.Float64).fill_nan(None))
         .with_columns(pl.col("shares").cast(pl.Int64))
     )
+    # Of a symbol without a bar for half a year the listing alone has a word.
+    said = {*listing, "dropped", *(name for name in request.shown if _is_listed(name))}
+    frame = frame.with_columns(
+        pl.when(pl.col("close").is_not_null()).then(pl.col(name)).alias(name)
+        for name in frame.columns
+        if name not in said
+    )
     missing = section.universe.slice(symbols)
     if len(missing):
         more = [_listed(name, missing) for name in request.shown if _is_listed(name)]
