@@ -93,6 +93,7 @@ class Kept:
             assert ours.frame.schema == theirs.frame.schema
             assert ours.frame.equals(theirs.frame, null_equal=True), differing(ours, theirs)
             assert whole(ours) == whole(theirs)
+            assert ours.section.suspects.equals(theirs.section.suspects, null_equal=True)
             assert ours.regime == theirs.regime
         assert self.market.refresh() is self.market
         return found

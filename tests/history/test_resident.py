@@ -127,7 +127,12 @@ def test_splits(tmp_path: Path, reads: Reads, adjust: str) -> None:
     after = (pl.col("session") >= day) & LONG
     prices = ("open", "high", "low", "close")
     raw = WHOLE.with_columns(pl.when(after).then(pl.col(one) / 2.0).otherwise(one).alias(one) for one in prices)
+    odd = (pl.col("symbol") == "S005") & (pl.col("session") == DAYS[STORED - 10])
+    raw = raw.with_columns(pl.when(odd).then(pl.col(one) / 4.0).otherwise(one).alias(one) for one in prices)
     kept = Kept(tmp_path / "store", upto(raw, STORED), adjust=adjust)
+    assert kept.market.suspects["reason"].to_list() == ["bar"]
+    put(kept.store, split("S005", DAYS[STORED - 9], 4.0))  # which tells another reason
+    kept.holds(CARRIED)
     put(kept.store, of_day(raw, STORED + 1), split("S001", day))  # on its day
     kept.holds(CARRIED)
     put(kept.store, split("S002", DAYS[STORED - 10], 3.0), split("S004", DAYS[STORED + 3], 0.1))  # late, and early

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from tapescan.core.errors import StoreError
@@ -109,11 +110,14 @@ def test_a_market_that_is_used_up_can_be_refreshed(kept: Kept) -> None:
     assert newest[0].as_of == DAYS[STORED + 1]
 
 
-def test_an_older_result_stays_as_it_was(kept: Kept) -> None:
+def test_an_older_result_stays_as_it_was(tmp_path: Path) -> None:
+    last = LONG & (pl.col("session") == DAYS[STORED])
+    kept = Kept(tmp_path / "store", upto(WHOLE, STORED).filter(~last))
     result = kept.scan()[0]
     said, values = whole(result), result.section.features.values.copy()
     newest = result.section.newest.copy()
-    put(kept.store, of_day(WHOLE, STORED - 2).filter(LONG).with_columns(close="high"))
+    # A correction, and a bar more of the same symbol.
+    put(kept.store, of_day(WHOLE, STORED - 2).filter(LONG).with_columns(close="high"), WHOLE.filter(last))
     kept.holds()
     put(kept.store, of_day(WHOLE, STORED + 1))
     kept.holds()
