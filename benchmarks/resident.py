@@ -31,6 +31,14 @@ from tapescan.store import Store
 BEFORE = 420
 
 
+def index_of(bars: pl.DataFrame) -> pl.DataFrame:
+    """Bars of a symbol that stands for the market."""
+    spy = bars.group_by("session").agg(pl.col("close").median()).sort("session")
+    return spy.with_columns(
+        symbol=pl.lit("SPY"), open="close", high=pl.col("close") * 1.01, low=pl.col("close") * 0.99, volume=1e7
+    ).select(BAR_COLUMNS)
+
+
 class Days:
     """A store that grows by a session a day, and what happens to it meanwhile."""
 
@@ -42,10 +50,7 @@ class Days:
         self.bars = bars.filter(good, pl.col("session").dt.weekday() <= 5)
         self.days = self.bars["session"].unique().sort()[-days - BEFORE :]
         self.splits, self.dividends, self.listing = made.splits, made.dividends, made.listing
-        spy = self.bars.group_by("session").agg(pl.col("close").median()).sort("session")
-        self.spy = spy.with_columns(
-            symbol=pl.lit("SPY"), open="close", high=pl.col("close") * 1.01, low=pl.col("close") * 0.99, volume=1e7
-        ).select(BAR_COLUMNS)
+        self.spy = index_of(self.bars)
         self.late: pl.DataFrame = self.bars.clear()
 
     def begin(self, first: dt.date) -> None:
@@ -131,19 +136,22 @@ def compare(path: str, symbols: int, days: int, seed: int, *, features: Sequence
     return wrong
 
 
-def timed(path: str, symbols: int, sessions: int, seed: int, *, profile: bool = False) -> None:
-    """What one new session costs, kept and read anew, with all default features; five sessions."""
+def timed(path: str, symbols: int, sessions: int, seed: int, *, spy: bool = True, profile: bool = False) -> None:
+    """What one new session costs, kept and read anew, with all default features; five sessions. spy : whether an
+    index has bars, or the market is measured against all symbols."""
     made = simulate(symbols=symbols, sessions=sessions + 5, seed=seed)
     days = made.bars["session"].unique().sort()[-5:]
+    bars = made.bars.select(BAR_COLUMNS)
+    bars = pl.concat([bars, index_of(bars)]) if spy else bars
     store = Store(path)
     old = pl.col("session") < days[0]
-    tapescan.import_bars(made.bars.filter(old), made.splits.filter(pl.col("ex_date") < days[0]), store=store)
+    tapescan.import_bars(bars.filter(old), made.splits.filter(pl.col("ex_date") < days[0]), store=store)
     tapescan.import_bars(made.listing, store=store)
     market = tapescan.load_market(store)
     tapescan.scan_market(market, features="all")
     for number, day in enumerate(days):
         splits = made.splits.filter(pl.col("ex_date") == day)
-        frames = [made.bars.filter(pl.col("session") == day), *([splits] if len(splits) else [])]
+        frames = [bars.filter(pl.col("session") == day), *([splits] if len(splits) else [])]
         tapescan.import_bars(*frames, store=store)
         watched = cProfile.Profile() if profile and number == len(days) - 1 else None
         if watched is not None:
@@ -170,6 +178,7 @@ def timed(path: str, symbols: int, sessions: int, seed: int, *, profile: bool = 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--time", action="store_true")
+    parser.add_argument("--no-spy", action="store_true", help="with --time: without bars of an index")
     parser.add_argument("--profile", action="store_true", help="with --time: where the last session's goes")
     parser.add_argument("--symbols", type=int, default=None)
     parser.add_argument("--sessions", type=int, default=650)
@@ -178,7 +187,14 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.time:
         with tempfile.TemporaryDirectory() as folder:
-            timed(f"{folder}/store", asked.symbols or 8500, asked.sessions, asked.seed, profile=asked.profile)
+            timed(
+                f"{folder}/store",
+                asked.symbols or 8500,
+                asked.sessions,
+                asked.seed,
+                spy=not asked.no_spy,
+                profile=asked.profile,
+            )
         return
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:

@@ -20,7 +20,7 @@ import pytest
 import tapescan
 from tapescan.api.watching import Sighting, watch_market
 from tapescan.core.errors import OptionError, ScreenError, StoreError
-from tapescan.scan.result import Left
+from tapescan.scan.result import Changes, Left
 from tapescan.store import Store
 from tests.commands import ROOT, one_line
 from tests.commands import tapescan as command
@@ -283,14 +283,11 @@ def test_the_users_errors_are_one_line(store: Store, tmp_path: Path) -> None:
     assert "Coverage: " in done.stdout
 
 
-def test_what_a_terminal_obeys_is_not_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A symbol cannot hold it; were it to, it would not be shown."""
+def test_what_a_terminal_obeys_is_not_told(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """No symbol of a store holds it; were one to, it would not reach a terminal."""
     from tapescan.interfaces.cli import watch
 
-    said: list[str] = []
-    monkeypatch.setattr(watch, "printable", lambda text: said.append(text) or text)
-    looks = list(seen(store, imports(store, STORED + 1), imports(store, STORED + 9), times=2))
-    for one in looks[1:]:
-        watch._say(one, TOP)
-    changed = [one.changes for one in looks if one.changes is not None]
-    assert len(said) == sum(len(one.entered) + len(one.left) for one in changed) > 0
+    looks = list(seen(store, imports(store, STORED + 1), times=1))
+    changes = Changes(DAYS[STORED], False, (), (Left("A\x1b[31mZ", "stale"),), 1)
+    watch._say(Sighting(looks[1].result, changes), TOP)
+    assert capsys.readouterr().out == f"{DAYS[STORED + 1]}  left: A [31mZ (stale)\n"

@@ -18,7 +18,7 @@ import polars as pl
 
 from tapescan.core.dates import date_of, day_number
 from tapescan.core.errors import StoreError
-from tapescan.core.typing import Days, Floats
+from tapescan.core.typing import Bools, Days, Floats, Ints
 from tapescan.features.carried import CARRIED, carried_on, kept_of
 from tapescan.history.market import Market
 from tapescan.history.stored import Held, index_among, market_of, market_of_store, scanned_of
@@ -26,9 +26,9 @@ from tapescan.market.funds import QUIET_SESSIONS
 from tapescan.market.growing import grow
 from tapescan.market.index import MARKET_SYMBOL
 from tapescan.market.lives import BREAK, changed_companies
-from tapescan.market.panel import Panel
+from tapescan.market.panel import Block, Panel
 from tapescan.market.quality import BAR_COLUMNS
-from tapescan.market.suspect import AFTER, BEFORE, FACTOR, find_suspects
+from tapescan.market.suspect import AFTER, BEFORE, find_suspects, stands_out
 from tapescan.market.tape import MOST_RANGE, Ranges
 from tapescan.store import KnownStore
 from tapescan.store.differences import changed_rows, commits_of
@@ -187,7 +187,8 @@ def _paused(held: Held, known: KnownStore, new: pl.DataFrame) -> set[str]:
     newest = held.dated.select("symbol", session="newest")
     days = pl.concat([newest.join(new, on="symbol", how="semi"), new.select("symbol", "session")])
     days = days.sort("symbol", "session")
-    gap = days.filter(pl.col("session").diff().over("symbol").dt.total_days() > BREAK)
+    same = days["symbol"] == days["symbol"].shift()
+    gap = days.filter(same & (days["session"].diff().dt.total_days() > BREAK))
     told = changed_companies(known.versions_of("symbols")).join(newest, on="symbol")
     told = told.filter(pl.col("session") <= pl.col("until"))
     return {*gap["symbol"].to_list()} | ({*told["symbol"].to_list()} & {*new["symbol"].to_list()})
@@ -240,26 +241,40 @@ def _judged(
     kept = kept.with_columns(pl.col("behind") + pl.col("more").fill_null(0))
     settled = pl.col("more").is_null() | (pl.col("behind") >= JUDGED // 2)
     kept = kept.filter(settled).drop("more")
-    newest = bars_of_panel(panel, more["symbol"].to_list(), rows=JUDGED)
-    late = find_suspects(newest, splits, ranges).filter(pl.col("behind") < JUDGED // 2)
-    others = [bars_of_panel(panel, sorted(beside))] if beside else []
-    whole = [find_suspects(bars, splits, ranges) for bars in (redone, *others) if len(bars)]
-    return pl.concat([kept, late, *whole]).sort("symbol", "session")
+    newest = bars_of_panel(panel, sorted(_lately(panel).intersection(more["symbol"])), rows=JUDGED)
+    others = bars_of_panel(panel, sorted(beside))
+    late, *whole = (find_suspects(bars, splits, ranges) for bars in (newest, redone, others))
+    return pl.concat([kept, late.filter(pl.col("behind") < JUDGED // 2), *whole]).sort("symbol", "session")
 
 
 def _outstanding(panel: Panel, days: pl.Series | None) -> set[str]:
-    """Symbols of which a bar stands out on one of some days; None for any day."""
+    """Symbols of which a price stands out on one of some days; None for any day."""
     found: set[str] = set()
     asked = None if days is None else days.to_physical().to_numpy()
     for block in panel.blocks if asked is None or len(asked) else ():
-        row = np.arange(block.rows)[:, None]
-        mine = row > block.first if asked is None else (row > block.first) & np.isin(block.session, asked)
-        at, lane = np.nonzero(mine)
-        before = block.close[at - 1, lane]
-        # Every price of a bar lies between these two.
-        far = (block.high[at, lane] >= 0.99 * FACTOR * before) | (block.low[at, lane] * 0.99 * FACTOR <= before)
-        found |= {panel.symbols[block.offset + one] for one in np.unique(lane[far]).tolist()}
+        mine = np.arange(block.rows)[:, None] > block.first
+        row, lane = np.nonzero(mine if asked is None else mine & np.isin(block.session, asked))
+        found |= _named(panel, block, np.unique(lane[_standing(block, row, lane)[0]]))
     return found
+
+
+def _lately(panel: Panel) -> set[str]:
+    """Symbols of which anything stands out among the newest bars that are judged again."""
+    found: set[str] = set()
+    for block in panel.blocks:
+        row, lane = np.nonzero(np.arange(max(block.rows - JUDGED, 0), block.rows)[:, None] > block.first)
+        row += max(block.rows - JUDGED, 0)
+        found |= _named(panel, block, np.unique(lane[np.any(_standing(block, row, lane), axis=0)]))
+    return found
+
+
+def _standing(block: Block, row: Ints, lane: Ints) -> tuple[Bools, Bools, Bools]:
+    high, low, close, volume = (column[row, lane] for column in (block.high, block.low, block.close, block.volume))
+    return stands_out(high, low, close, volume, block.close[row - 1, lane], block.volume[row - 1, lane])
+
+
+def _named(panel: Panel, block: Block, lanes: Ints) -> set[str]:
+    return {panel.symbols[block.offset + one] for one in lanes.tolist()}
 
 
 def bars_of_panel(
@@ -279,6 +294,8 @@ def bars_of_panel(
         if not len(chosen):
             continue
         begin = 0 if rows is None else max(block.rows - rows, 0)
+        if since is not None:  # no lane has more rows of a day than the one with most of them
+            begin = max(begin, int(block.rows_before(since)[chosen].min()))
         session = block.session[begin:, chosen].T
         mine = np.arange(begin, block.rows) >= block.first[chosen][:, None]
         if since is not None:
@@ -290,10 +307,14 @@ def bars_of_panel(
             part.append(getattr(block, name)[begin:, chosen].T[mine])
     if not names:
         return pl.DataFrame(schema=dict(zip(BAR_COLUMNS, [pl.String, pl.Date, *[pl.Float64] * 5], strict=True)))
-    which = pl.Series(np.repeat(np.arange(len(names)), np.concatenate(length)))
-    columns = {name: np.concatenate(part) for name, part in zip(BAR_COLUMNS[1:], parts, strict=True)}
-    found = pl.DataFrame({"symbol": pl.Series(names, dtype=pl.String).gather(which), **columns})
-    return found.with_columns(pl.col("session").cast(pl.Date)).sort("symbol", "session")
+    # In the order of the symbols: rows of a lane lie together, and only the lanes are to be ordered.
+    order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
+    many = np.concatenate(length)
+    begins, many = (np.cumsum(many) - many)[order], many[order]
+    source = np.repeat(begins - (np.cumsum(many) - many), many) + np.arange(many.sum())
+    columns = {name: np.concatenate(part)[source] for name, part in zip(BAR_COLUMNS[1:], parts, strict=True)}
+    named = pl.Series(names, dtype=pl.String).gather(pl.Series(np.repeat(order, many)))
+    return pl.DataFrame({"symbol": named, **columns}).with_columns(pl.col("session").cast(pl.Date))
 
 
 def ranges_of(panel: Panel) -> Ranges:

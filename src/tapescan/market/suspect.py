@@ -29,7 +29,7 @@ import polars as pl
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.market.tape import CHUNK, Ranges, Tape
 
-__all__ = ["AFTER", "BEFORE", "FACTOR", "REASONS", "SUSPECTS", "find_suspects", "in_words"]
+__all__ = ["AFTER", "BEFORE", "REASONS", "SUSPECTS", "find_suspects", "in_words", "stands_out"]
 
 #: Every reason in words: a bar has the first that fits.
 REASONS: Mapping[str, str] = {
@@ -128,6 +128,18 @@ def in_words(mark: Mapping[str, Any]) -> str:
     return f"{mark['symbol']} {mark['session']}: {why} ({prices}, volume {mark['volume']:,.0f}; {around})"
 
 
+def stands_out(
+    high: Floats, low: Floats, close: Floats, volume: Floats, was: Floats, shares: Floats
+) -> tuple[Bools, Bools, Bools]:
+    """Which bars differ by a factor from the close before; by hundreds from the volume before; not at all. A symbol
+    without any has no suspect bar. was, shares : close and volume of the bar before."""
+    return (
+        (high > FACTOR * was) | (low * FACTOR < was),
+        (volume > VOLUME * shares) | (volume * VOLUME < shares),
+        (close == was) & (volume == shares),
+    )
+
+
 def _outstanding(tape: Tape) -> tuple[Ints, Ints, Ints]:
     """Places of bars that differ by a factor from the close before; by hundreds from the volume before; not at all.
 
@@ -138,11 +150,7 @@ def _outstanding(tape: Tape) -> tuple[Ints, Ints, Ints]:
         now, before = slice(at, at + CHUNK), slice(at - 1, at - 1 + CHUNK)
         close, volume = tape.close[now], tape.volume[now]
         was, shares = tape.close[before][: len(close)], tape.volume[before][: len(close)]
-        which = (
-            (tape.high[now] > FACTOR * was) | (tape.low[now] * FACTOR < was),
-            (volume > VOLUME * shares) | (volume * VOLUME < shares),
-            (close == was) & (volume == shares),
-        )
+        which = stands_out(tape.high[now], tape.low[now], close, volume, was, shares)
         for places, one in zip(found, which, strict=True):
             places.append(np.flatnonzero(one) + at)
 
