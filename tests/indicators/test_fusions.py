@@ -23,7 +23,7 @@ def drawn(fusion: Fusion, seed: int) -> Fused:
     def values_of(one: Indicator) -> tuple[int, ...]:
         if rng.random() < 0.5:
             return tuple(int(p.default) for p in one.parameters)
-        return tuple(int(rng.integers(p.low, rng.choice([p.low + 4, 30, 270]))) for p in one.parameters)
+        return tuple(int(rng.integers(int(p.low), rng.choice([int(p.low) + 4, 30, 270]))) for p in one.parameters)
 
     shared = values_of(fusion.members[int(rng.integers(len(fusion.members)))])
     calls = {}
@@ -133,9 +133,8 @@ def test_its_members_are_fused_where_two_are_asked_for(fusion: Fusion) -> None:
     plan = plan_features(both)
     if len(plan.spans) == 1:
         assert plan.kernels() == (fusion.name,)
-        assert (fusion.name in plan.kernels(replayed=True)) and (
-            len(plan.kernels(replayed=True)) > 1
-        ) == fusion.newest
+        # For all rows, the members' own kernels as well where these are the faster ones.
+        assert {*plan.kernels(replayed=True)} == {fusion.name, *((one.name, other.name) if fusion.newest else ())}
     assert plan_features(one.feature_names((20,) * len(one.parameters))).kernels() == (one.name,)
 
 

@@ -19,7 +19,7 @@ MEMBERS = (ema, dema, tema, trix, macd, ppo, apo, rsi, cmo)
 
 # What a row of the kernel's table is. A recursion: one of the first three, its place among the series, the place of
 # the series that it takes, of the one that it takes off that (or -1), its period, and how many bars it leaves out
-# before it is seeded. An output: one of the others, the place of its row, its lookback, and the places of three series.
+# before it is seeded. An output: one of the others, the place of its row, its lookback, and those of three series.
 AVERAGE, MOVES, FUSED_MOVES = 0, 1, 2
 ITSELF, DOUBLE, TRIPLE, GROWTH, LESS, PERCENT, LESS_BOTH, INDEX, BALANCE = range(3, 12)
 #: The series that is there before any recursion.
@@ -99,12 +99,26 @@ def exponential_chains(close, first, begin, start, state, values, stride, calls)
         for i in range(len(state)):
             for j in range(lanes):
                 series[i + 1, j] = state[i, j]
+    moved, moving = np.zeros((2, lanes)), False
+    for i in range(len(calls)):
+        moving = moving or calls[i, 0] == MOVES or calls[i, 0] == FUSED_MOVES
     earliest, latest = rows, 0
     for j in range(lanes):
         earliest, latest = min(earliest, first[j]), max(latest, first[j])
     for t in range(begin, rows):
         for j in range(lanes):
             series[CLOSE, j] = close[t, j]
+        if moving:
+            last = max(t - 1, 0)
+            for j in range(lanes):
+                moved[1, j] = close[t, j] - close[last, j]
+            if t <= latest:
+                for j in range(lanes):
+                    moved[1, j] = moved[1, j] if t > first[j] else 0.0
+            for j in range(lanes):
+                moved[0, j] = moved[1, j] if moved[1, j] > 0.0 else 0.0
+            for j in range(lanes):
+                moved[1, j] = moved[0, j] - moved[1, j]
         for i in range(len(calls)):
             what, at, source = calls[i, 0], calls[i, 1], calls[i, 2]
             less, period, skipped = calls[i, 3], calls[i, 4], calls[i, 5]
@@ -136,42 +150,29 @@ def exponential_chains(close, first, begin, start, state, values, stride, calls)
                         x = series[source, j] - (series[less, j] if less >= 0 else 0.0)
                         x = x if n >= skipped else 0.0
                         series[at, j] = (x - s) * alpha + s if n > ready else (s + x) / (period if n == ready else 1)
-            elif what == MOVES or what == FUSED_MOVES:
-                share = 1.0 / period
-                last = max(t - 1, 0)
-                if t - latest > period and what == MOVES:
-                    kept = period - 1.0
-                    for j in range(lanes):
-                        change = close[t, j] - close[last, j]
-                        up = change if change > 0.0 else 0.0
-                        # As in `rsi`: the products are not to be fused into the sums, but those of `cmo` are.
-                        series[at, j] = (max(series[at, j] * kept, 0.0) + up) * share
-                        series[at + 1, j] = (max(series[at + 1, j] * kept, 0.0) + (up - change)) * share
-                elif t - latest > period:
-                    kept = period - 1.0
-                    for j in range(lanes):
-                        change = close[t, j] - close[last, j]
-                        up = change if change > 0.0 else 0.0
-                        series[at, j] = (series[at, j] * kept + up) * share
-                        series[at + 1, j] = (series[at + 1, j] * kept + (up - change)) * share
-                elif what == MOVES:
-                    for j in range(lanes):
-                        n = t - first[j]
-                        change = close[t, j] - close[last, j] if n > 0 else 0.0
-                        up = change if change > 0.0 else 0.0
-                        keep = period - 1.0 if n > period else 1.0
-                        scale = share if n >= period else 1.0
-                        series[at, j] = (max(series[at, j] * keep, 0.0) + up) * scale
-                        series[at + 1, j] = (max(series[at + 1, j] * keep, 0.0) + (up - change)) * scale
-                else:
-                    for j in range(lanes):
-                        n = t - first[j]
-                        change = close[t, j] - close[last, j] if n > 0 else 0.0
-                        up = change if change > 0.0 else 0.0
-                        keep = period - 1.0 if n > period else 1.0
-                        scale = share if n >= period else 1.0
-                        series[at, j] = (series[at, j] * keep + up) * scale
-                        series[at + 1, j] = (series[at + 1, j] * keep + (up - change)) * scale
+            elif what <= FUSED_MOVES:
+                share, kept = 1.0 / period, period - 1.0
+                for side in range(2):
+                    row = at + side
+                    if t - latest > period and what == MOVES:
+                        for j in range(lanes):
+                            # As in `rsi`: the product is not to be fused into the sum, but that of `cmo` is.
+                            s = series[row, j] * kept
+                            series[row, j] = ((s if s > 0.0 else 0.0) + moved[side, j]) * share
+                    elif t - latest > period:
+                        for j in range(lanes):
+                            series[row, j] = (series[row, j] * kept + moved[side, j]) * share
+                    elif what == MOVES:
+                        for j in range(lanes):
+                            n = t - first[j]
+                            s = series[row, j] * (kept if n > period else 1.0)
+                            s = (s if s > 0.0 else 0.0) + moved[side, j]
+                            series[row, j] = s * (share if n >= period else 1.0)
+                    else:
+                        for j in range(lanes):
+                            n = t - first[j]
+                            s = series[row, j] * (kept if n > period else 1.0) + moved[side, j]
+                            series[row, j] = s * (share if n >= period else 1.0)
         if t >= start:
             for i in range(len(calls)):
                 what, place, lookback = calls[i, 0], calls[i, 1], calls[i, 2]

@@ -33,13 +33,15 @@ from tapescan.indicators.definition import Indicator, Number, registry
 
 __all__ = ["Asked", "Fusion", "fusion", "fusions"]
 
-#: Kinds of a table's calls: rows of them. `Fusion.table`.
+#: From calls of a fusion's members to what its kernel is told of them.
 Table = Callable[[Sequence["Asked"]], Ints]
 
 
 class Asked(NamedTuple):
-    """A call of a member. kind : its number among the fusion's members. slots : places of its outputs, -1 for one that
-    nobody asked for."""
+    """A call of a member.
+
+    kind : its number among the fusion's members. slots : places of its outputs, -1 for one that nobody asked for.
+    """
 
     kind: int
     values: tuple[Number, ...]

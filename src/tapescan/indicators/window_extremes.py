@@ -106,7 +106,7 @@ def window_extremes(high, low, close, first, start, values, stride, calls):  # n
                     continue
                 at = calls[i, 3 + output] * stride + (t - start) * lanes
                 out = values[at : at + lanes]
-                if kind == 0 or kind == 1:
+                if kind <= 1:
                     if output == 0:
                         for j in range(lanes):
                             out[j] = best[0, j] if kind == 0 else -best[1, j]
