@@ -9,29 +9,26 @@ one that reads everything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
 from tapescan.core.dates import date_of, day_number
-from tapescan.core.typing import Days, Floats
 from tapescan.features.carried import CARRIED, carried_on, kept_of
 from tapescan.history.market import Market
 from tapescan.history.stored import Held, index_among, market_of, market_of_store
-from tapescan.market.funds import QUIET_SESSIONS
 from tapescan.market.growing import grow
 from tapescan.market.index import MARKET_SYMBOL
 from tapescan.market.lives import BREAK, changed_companies
 from tapescan.market.panel import Panel
+from tapescan.market.panel_bars import bars_of_panel, ranges_of
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.market.suspect import AFTER, BEFORE, find_suspects
-from tapescan.market.tape import MOST_RANGE, Ranges
 from tapescan.store import KnownStore
 from tapescan.store.differences import changed_rows
 
-__all__ = ["bars_of_panel", "refreshed"]
+__all__ = ["brought_forward", "refreshed"]
 
 #: Bars of each symbol that are judged again: those whose verdict may change, and what they are judged by.
 JUDGED = 2 * (BEFORE + AFTER + 15)
@@ -50,7 +47,7 @@ def refreshed(market: Market) -> Market:
         return market
     asked = held.store.known(held.day)
     known = asked.at_newest_session()
-    taken = _taken(held, asked, known)
+    taken = brought_forward(held, asked, known)
     if taken is None:
         found = market_of_store(held.store, held.day, span=held.span, adjust=held.adjust)
         found.panel.kept[CARRIED] = {}
@@ -58,8 +55,8 @@ def refreshed(market: Market) -> Market:
     return market_of(taken)
 
 
-def _taken(held: Held, asked: KnownStore, known: KnownStore) -> Held | None:
-    """What is held with what came; None for what has to be read anew."""
+def brought_forward(held: Held, asked: KnownStore, known: KnownStore) -> Held | None:
+    """What is held with what came; None for what has to be read anew. What was held is used up."""
     before, day = held.known, held.panel.as_of
     if held.day is not None or any(before.versions.get(name) != known.versions.get(name) for name in _WHOLE):
         return None
@@ -79,12 +76,8 @@ def _taken(held: Held, asked: KnownStore, known: KnownStore) -> Held | None:
     anew = _dated(held, known, stepping, sorted(again))
     mine = pl.col("symbol").is_in(list(again))
     lives = pl.concat([held.lives.filter(~mine), lives]).sort("symbol", "begin")
-
-    def some(symbols: Sequence[str] | None) -> pl.DataFrame:
-        return bars_of_panel(panel, symbols, since=day_number(known.sessions.tail(QUIET_SESSIONS)[0]))
-
     judged = _judged(held.judged, known, panel, stepping, redone, again)
-    return replace(held, asked=asked, known=known, panel=panel, dated=anew, lives=lives, judged=judged, bars=some)
+    return replace(held, asked=asked, known=known, panel=panel, dated=anew, lives=lives, judged=judged)
 
 
 def _grown(panel: Panel, stepping: pl.DataFrame, redone: pl.DataFrame, gone: set[str]) -> Panel:
@@ -179,54 +172,3 @@ def _judged(
     late = find_suspects(newest, splits, ranges).filter(pl.col("behind") < JUDGED // 2)
     whole = find_suspects(redone, splits, ranges) if len(redone) else old.clear()
     return pl.concat([kept, late, whole]).sort("symbol", "session")
-
-
-def bars_of_panel(
-    panel: Panel, symbols: Sequence[str] | None = None, *, rows: int | None = None, since: int | None = None
-) -> pl.DataFrame:
-    """The bars of a panel, sorted by symbol and session: symbol, session, open, high, low, close, volume.
-
-    symbols : these alone. rows : the newest so many of each. since : a day, as a number.
-    """
-    wanted = None if symbols is None else {*symbols}
-    parts: list[list[np.ndarray]] = [[] for _ in BAR_COLUMNS[1:]]
-    names, length = [], []
-    for block in panel.blocks:
-        lanes = slice(block.offset, block.offset + block.lanes)
-        own = panel.symbols[lanes]
-        chosen = np.arange(block.lanes) if wanted is None else np.flatnonzero([one in wanted for one in own])
-        if not len(chosen):
-            continue
-        begin = 0 if rows is None else max(block.rows - rows, 0)
-        session = block.session[begin:, chosen].T
-        mine = np.arange(begin, block.rows) >= block.first[chosen][:, None]
-        if since is not None:
-            mine &= session >= since
-        names += [own[lane] for lane in chosen]
-        length.append(mine.sum(axis=1))
-        parts[0].append(session[mine])
-        for part, name in zip(parts[1:], BAR_COLUMNS[2:], strict=True):
-            part.append(getattr(block, name)[begin:, chosen].T[mine])
-    if not names:
-        return pl.DataFrame(schema=dict(zip(BAR_COLUMNS, [pl.String, pl.Date, *[pl.Float64] * 5], strict=True)))
-    which = pl.Series(np.repeat(np.arange(len(names)), np.concatenate(length)))
-    columns = {name: np.concatenate(part) for name, part in zip(BAR_COLUMNS[1:], parts, strict=True)}
-    found = pl.DataFrame({"symbol": pl.Series(names, dtype=pl.String).gather(which), **columns})
-    return found.with_columns(pl.col("session").cast(pl.Date)).sort("symbol", "session")
-
-
-def ranges_of(panel: Panel) -> Ranges:
-    """How far all symbols of a panel ranged on some days, as `tape.Tape` takes it."""
-
-    def found(days: Days) -> tuple[Floats, Floats]:
-        asked, at = np.unique(days, return_inverse=True)
-        total, number = np.zeros(len(asked)), np.zeros(len(asked))
-        for block in panel.blocks if len(asked) else ():
-            place = np.minimum(np.searchsorted(asked, block.session), len(asked) - 1)
-            mine = (asked[place] == block.session) & (np.arange(block.rows)[:, None] >= block.first)
-            ranged = np.minimum((block.high[mine] - block.low[mine]) / block.close[mine], MOST_RANGE)
-            total += np.bincount(place[mine], weights=ranged, minlength=len(asked))
-            number += np.bincount(place[mine], minlength=len(asked))
-        return total[at], number[at]
-
-    return found

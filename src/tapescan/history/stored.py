@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -19,13 +19,14 @@ from tapescan.market.funds import QUIET_SESSIONS, funds_among
 from tapescan.market.index import MARKET_SYMBOL, MarketIndex, own_index
 from tapescan.market.jumps import misfit_note
 from tapescan.market.panel import Panel, build_panel
+from tapescan.market.panel_bars import bars_of_panel
 from tapescan.market.suspect import BEFORE, find_suspects
 from tapescan.store import KnownStore, Store
 from tapescan.store.accepted import without_accepted, wrong_alone
 from tapescan.tables.definition import Table
 from tapescan.tables.registry import stored_tables
 
-__all__ = ["Held", "market_of", "market_of_store"]
+__all__ = ["Held", "held_of_store", "market_of", "market_of_store", "sessions_for"]
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,6 @@ class Held:
     dated : symbol, newest (date of its newest bar), bars (how many it has in all), of every symbol that has a bar.
     lives : of the symbols that another company had before, as `market.lives.LIVES`. judged : the suspect bars, also
         those that were accepted.
-    bars(symbols) : those of the newest `QUIET_SESSIONS` sessions, of some symbols or all, in the panel's share basis,
-        sorted by symbol and session.
     """
 
     store: Store
@@ -51,7 +50,11 @@ class Held:
     dated: pl.DataFrame
     lives: pl.DataFrame
     judged: pl.DataFrame
-    bars: Callable[[Sequence[str] | None], pl.DataFrame]
+
+    def bars(self, symbols: Sequence[str] | None) -> pl.DataFrame:
+        """Those of the newest `QUIET_SESSIONS` sessions, of some symbols or all, in the panel's share basis, sorted by
+        symbol and session."""
+        return bars_of_panel(self.panel, symbols, since=day_number(self.known.sessions.tail(QUIET_SESSIONS)[0]))
 
 
 def market_of_store(
@@ -62,24 +65,36 @@ def market_of_store(
     span : sessions of history that the features need (`market.anchor`); None reads all there are.
     Raises StoreError for a store without bars, and OptionError when it has none up to `as_of`.
     """
+    return market_of(held_of_store(store, as_of, span=span, adjust=adjust))
+
+
+def held_of_store(
+    store: Store, as_of: dt.date | None = None, *, span: int | None = None, adjust: Adjustment = "splits"
+) -> Held:
+    """What is read for it; arguments and errors as of `market_of_store`."""
     if store.is_empty():
         raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
     asked = store.known(as_of)
     known = asked.at_newest_session()
     newest = known.newest_session
-    # What is judged has to have its neighbours, too; and what is a fund does not hang on what is asked for.
-    sessions = None if span is None else max(_since(known.sessions, newest, span) + BEFORE, QUIET_SESSIONS)
-    bars, lives = known.bars_and_lives(adjust=adjust, sessions=sessions)
+    bars, lives = known.bars_and_lives(adjust=adjust, sessions=sessions_for(known, span))
     panel = build_panel(bars, index=index_among(bars, newest))
-
-    def some(symbols: Sequence[str] | None) -> pl.DataFrame:
-        recent = pl.col("session") >= known.sessions.tail(QUIET_SESSIONS)[0]
-        return bars.filter(recent if symbols is None else pl.col("symbol").is_in(list(symbols)) & recent)
-
+    judged = find_suspects(bars, known.read("splits"))
+    del bars
     # All that have a bar by then, also those whose newest one is too old to have been read.
     dated = known.newest().select("symbol", "newest", "bars")
-    judged = find_suspects(bars, known.read("splits"))
-    return market_of(Held(store, as_of, span, adjust, asked, known, panel, dated, lives, judged, some))
+    return Held(store, as_of, span, adjust, asked, known, panel, dated, lives, judged)
+
+
+def sessions_for(known: KnownStore, span: int | None) -> int | None:
+    """How many of the newest sessions are read for a span; None for all there are."""
+    if span is None:
+        return None
+    begin = anchor(day_number(known.newest_session), span)
+    since = int((known.sessions.to_physical() >= begin).sum())
+    # What is judged has to have its neighbours, too; and what is a fund does not hang on what is asked for.
+    needed = max(since + BEFORE, QUIET_SESSIONS)
+    return None if needed >= len(known.sessions) else needed
 
 
 def market_of(held: Held) -> Market:
@@ -126,12 +141,6 @@ def index_among(bars: pl.DataFrame, newest: dt.date) -> MarketIndex | None:
     spy = bars.filter(pl.col("symbol") == MARKET_SYMBOL)
     session = spy["session"].to_physical().to_numpy()
     return own_index(MARKET_SYMBOL, session, spy["close"].to_numpy(), day_number(newest))
-
-
-def _since(sessions: pl.Series, newest: dt.date, span: int) -> int:
-    """How many of the sessions lie where a history of so many begins."""
-    begin = anchor(day_number(newest), span)
-    return int((sessions.to_physical() >= begin).sum())
 
 
 def _misfits(held: Held, recent: dt.date, suspects: pl.DataFrame) -> tuple[str, ...]:
