@@ -23,10 +23,9 @@ from tapescan.market.panel_bars import bars_of_panel
 from tapescan.market.suspect import BEFORE, find_suspects
 from tapescan.store import KnownStore, Store
 from tapescan.store.accepted import without_accepted, wrong_alone
-from tapescan.tables.definition import Table
 from tapescan.tables.registry import stored_tables
 
-__all__ = ["Held", "held_of_store", "market_of", "market_of_store", "sessions_for"]
+__all__ = ["Held", "held_of_store", "market_of", "market_of_store", "scanned_versions", "sessions_for"]
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ class Held:
     judged: pl.DataFrame
 
     def bars(self, symbols: Sequence[str] | None) -> pl.DataFrame:
-        """Those of the newest `QUIET_SESSIONS` sessions, of some symbols or all, in the panel's share basis, sorted by
-        symbol and session."""
+        """Those of the newest `QUIET_SESSIONS` sessions, of some symbols or all, in the panel's share basis, sorted
+        by symbol and session."""
         return bars_of_panel(self.panel, symbols, since=day_number(self.known.sessions.tail(QUIET_SESSIONS)[0]))
 
 
@@ -111,8 +110,7 @@ def market_of(held: Held) -> Market:
         *listing_notes(listing, newest),
         *(_misfits(held, recent, suspects) if adjust != "none" else ()),
     )
-    versions = {table.name: known.versions[table.name] for table in stored_tables() if _is_scanned(table, known)}
-    provenance = {"store": versions, "adjust": adjust}
+    provenance = {"store": scanned_versions(known), "adjust": adjust}
     # Also those refused on a day after the newest bar, where no day was named: nobody who was given vanishes.
     refused = asked.refused("bars")["symbol"]
     market = join_listing(panel, _of_this_life(held), listing, refused, provenance, notes)
@@ -164,9 +162,9 @@ def _of_this_life(held: Held) -> pl.DataFrame:
     return counted.with_columns(bars=pl.col("own").fill_null(pl.col("bars"))).drop("own")
 
 
-def _is_scanned(table: Table, known: KnownStore) -> bool:
-    """Whether a scan's result hangs on a table; others (recorded scans) do not change it."""
-    return table.scanned and table.name in known
+def scanned_versions(known: KnownStore) -> dict[str, int]:
+    """Of the tables on which a scan's result hangs; others (recorded scans) do not change it."""
+    return {one.name: known.versions[one.name] for one in stored_tables() if one.scanned and one.name in known}
 
 
 def _with_funds(market: Market, held: Held) -> pl.DataFrame:
