@@ -108,20 +108,21 @@ def _of_kept(
     if not kept.reaches(begin):
         return None
     logger.debug("%s serves", kept.path)
-    if asked.day is None:
-        return kept.market(store, asked, known, span, begin)
-    return market_of(kept.held(store, asked, known, span, begin))
+    held = kept.held(store, asked, known, span, begin)
+    return _as_read(kept.market(held) if asked.day is None else market_of(held), begin)
 
 
 def _of_older(
     kept: _Kept, store: Store, asked: KnownStore, states: Mapping[str, str], span: int | None
 ) -> Market | None:
     """What was kept of the store as it was, brought forward and kept again; None where it does not serve."""
+    old = KnownStore(store.path, kept.versions, None)
+    if old.states != kept.states:
+        return None  # of another store, or of commits that were taken back
     known = asked.at_newest_session()
     begin = _begin(known, span)
     if not kept.reaches(begin):
         return None
-    old = KnownStore(store.path, kept.versions, None)
     logger.debug("bringing %s forward", kept.path)
     whole = kept.held(store, old, old.at_session(kept.sessions), None if kept.begin is None else span, None)
     held = brought_forward(whole, asked, known)
@@ -131,8 +132,7 @@ def _of_older(
     held.panel.kept.pop(CARRIED, None)
     market = market_of(held)
     _keep(market, held, kept.begin, states)
-    lives = _since(held.lives, begin)
-    return market if len(lives) == len(held.lives) else market_of(replace(held, span=span, lives=lives))
+    return _as_read(market, begin)
 
 
 def _begin(known: KnownStore, span: int | None) -> int | None:
@@ -141,9 +141,36 @@ def _begin(known: KnownStore, span: int | None) -> int | None:
     return None if sessions is None else day_number(known.sessions[-sessions])
 
 
-def _since(lives: pl.DataFrame, begin: int | None) -> pl.DataFrame:
-    """Those that begin anew among the bars of a day or later."""
-    return lives if begin is None else lives.filter(pl.col("ended").to_physical() >= begin)
+def _as_read(market: Market, begin: int | None) -> Market:
+    """A market that reaches further back, as one of which no bar before a day was read.
+
+    What is computed of bars begins later by itself; here goes what else such a one knows nothing of.
+    """
+    held = market.held
+    if begin is None or held is None:
+        return market
+    earlier = pl.col("ended").to_physical() < begin
+    # Of who has not seen a life's end all bars count.
+    unseen = held.lives.filter(earlier)["symbol"].implode()
+    every = held.dated.filter(pl.col("symbol").is_in(unseen)).select("symbol", every="bars")
+    universe = market.universe
+    if len(every):
+        universe = universe.join(every, on="symbol", how="left", maintain_order="left")
+        universe = universe.with_columns(pl.coalesce("every", "bars").alias("bars")).drop("every")
+    # Who has no bar since is not there, and has neither statements nor dividends.
+    there = pl.Series(market.panel.newest >= begin)
+    facts = [
+        rows if rows is None or there.all() else rows.select(pl.when(there).then(pl.all()))
+        for rows in (market.fundamentals, market.dividends)
+    ]
+    return replace(
+        market,
+        universe=universe,
+        fundamentals=facts[0],
+        dividends=facts[1],
+        suspects=market.suspects.filter(pl.col("session").to_physical() >= begin),
+        held=replace(held, lives=held.lives.filter(~earlier)),
+    )
 
 
 @dataclass(frozen=True)
@@ -180,27 +207,18 @@ class _Kept:
     def reaches(self, begin: int | None) -> bool:
         return self.begin is None or (begin is not None and begin >= self.begin)
 
-    def market(
-        self, store: Store, asked: KnownStore, known: KnownStore, span: int | None, begin: int | None
-    ) -> Market:
-        """The very market that `market_of` makes of what is held."""
-        held = self.held(store, asked, known, span, begin)
-        every, universe = self.file.frame("lives"), self.file.frame("universe")
-        if len(earlier := every.join(held.lives, on=["symbol", "begin"], how="anti")):
-            # Of these all bars count, as to whoever has not seen the break.
-            bars = held.dated.filter(pl.col("symbol").is_in(earlier["symbol"].implode())).select("symbol", all="bars")
-            universe = universe.join(bars, on="symbol", how="left", maintain_order="left")
-            universe = universe.with_columns(pl.coalesce("all", "bars").alias("bars")).drop("all")
+    def market(self, held: Held) -> Market:
+        """The very market that `market_of` made of what is held."""
         others = {name: self.file.frame(name) for name in ("fundamentals", "dividends") if name in self.file}
         return Market(
             held.panel,
-            universe,
-            {"store": scanned_versions(asked), "adjust": self.adjust},
+            self.file.frame("universe"),
+            {"store": scanned_versions(held.asked), "adjust": self.adjust},
             tuple(self.file.said["notes"]),
             suspects=self.file.frame("suspects"),
-            models=models_folder(store),
+            models=models_folder(held.store),
             adjust=self.adjust,
-            store=store,
+            store=held.store,
             held=held,
             **others,
         )
@@ -218,8 +236,7 @@ class _Kept:
             MarketIndex(file.said["index"], session, change, close),
             day_number(self.newest),
         )
-        lives = _since(file.frame("lives"), begin)
-        dated, judged = file.frame("dated"), file.frame("judged")
+        dated, lives, judged = file.frame("dated"), file.frame("lives"), file.frame("judged")
         return Held(store, asked.day, span, self.adjust, asked, known, panel, dated, lives, judged)
 
 
