@@ -8,6 +8,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,9 @@ from tapescan.history import keeping, kept_file
 from tapescan.history.keeping import FOLDER, kept_market
 from tapescan.history.market import Market
 from tapescan.history.stored import market_of_store
+from tapescan.market.calendar import next_session
 from tapescan.market.panel import COLUMNS
 from tapescan.scan.result import ScanResult
-from tapescan.simulation.market import simulate
 from tapescan.store import Store
 from tapescan.store.fetched import Step
 from tests.conftest import random_bars
@@ -203,9 +204,7 @@ def test_nothing_of_what_a_process_writes_into_its_market_is_kept(store: Store) 
 
 def test_what_came_is_taken_and_kept_again(store: Store, reads: list[int | None]) -> None:
     scanned(store)
-    whole, news = simulate(symbols=5, sessions=3, seed=2).bars, BARS.filter(pl.col("session") == DAYS[-1])
-    assert len(whole)
-    after = tapescan_session_after(DAYS[-1])
+    news, after = BARS.filter(pl.col("session") == DAYS[-1]), next_session(DAYS[-1])
     changes: list[dict[str, pl.DataFrame]] = [
         {"bars": news.with_columns(session=pl.lit(after))},
         {"bars": BARS.filter(pl.col("symbol") == "S008").with_columns(pl.col("volume") * 2)},
@@ -221,12 +220,6 @@ def test_what_came_is_taken_and_kept_again(store: Store, reads: list[int | None]
         assert kept_of(store).stat().st_ino != before, "kept again"
         assert_same_scan(store, features="all" if number == 0 else ("rsi_14",))
     assert reads == [reads[0]] * len(reads)
-
-
-def tapescan_session_after(day: dt.date) -> dt.date:
-    from tapescan.market.calendar import next_session
-
-    return next_session(day)
 
 
 def test_a_recorded_scan_changes_nothing(store: Store, reads: list[int | None]) -> None:
@@ -365,7 +358,7 @@ def test_the_code_is_known_by_its_content(tmp_path: Path, monkeypatch: pytest.Mo
     assert found[0] != found[1] != found[2] == found[3]
 
 
-# --- where it cannot be kept ------------------------------------------------------------------------------------------
+# --- where it cannot be kept ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -470,10 +463,13 @@ def test_readers_and_writers_at_once(store: Store) -> None:
     """Each reader has a whole file, the old one or the new one; who has mapped one keeps it."""
     wanted = kept_market(store)
     first, wrong, stop = kept_market(store), list[BaseException](), threading.Event()
+    held = wanted.held
+    assert held is not None
+    keep = partial(keeping._keep, wanted, held, None, held.asked.states)
 
     def write() -> None:
         while not stop.is_set():
-            keeping._keep(wanted, held, None, held.asked.states)
+            keep()
 
     def read() -> None:
         try:
@@ -482,13 +478,10 @@ def test_readers_and_writers_at_once(store: Store) -> None:
         except BaseException as error:  # noqa: BLE001 (whatever it is, the test says so)
             wrong.append(error)
 
-    held = wanted.held
-    assert held is not None
-    writers, readers = [threading.Thread(target=write) for _ in range(2)], [threading.Thread(target=read)] * 1
-    for one in (*writers, *readers):
+    writers, reader = [threading.Thread(target=write) for _ in range(2)], threading.Thread(target=read)
+    for one in (*writers, reader):
         one.start()
-    for one in readers:
-        one.join()
+    reader.join()
     stop.set()
     for one in writers:
         one.join()
