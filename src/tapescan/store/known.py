@@ -212,7 +212,8 @@ class KnownStore:
             raise StoreError(f"the store {self.path} holds no bars", "import some: tapescan import FILES")
         source = self if sessions is None else self._newest(sessions)
         with store_errors(self.path, "read bars of"):
-            bars = sort_bars(source.scan("bars", symbols).select(*BAR_COLUMNS, "adjusted_to", "total_to").collect())
+            bars = source.scan("bars", symbols).select(*BAR_COLUMNS, "adjusted_to", "total_to").collect()
+            bars = sort_bars(bars, use_up=True)
         known = self.day or self._open("bars").newest()  # of all bars stored, not only of those read
         if bars.is_empty() or known is None:
             return bars.select(BAR_COLUMNS), self.lives(bars)
