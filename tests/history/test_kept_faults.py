@@ -72,6 +72,11 @@ def longer(path: Path) -> None:
     path.write_bytes(bytes(4096) + data)
 
 
+def shorter(path: Path) -> None:
+    """Its end is whole."""
+    path.write_bytes(path.read_bytes()[8192:])
+
+
 FAULTS: dict[str, Callable[[Path], None]] = {
     one.__name__: one
     for one in (
@@ -84,6 +89,7 @@ FAULTS: dict[str, Callable[[Path], None]] = {
         flip_mark,
         older_format,
         longer,
+        shorter,
     )
 }
 
