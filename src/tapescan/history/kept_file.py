@@ -1,6 +1,7 @@
 """A file of a panel's blocks and some frames, which is mapped into memory and checked before it is believed.
 
-    the blocks' arrays, C order, each from a page's beginning on, as the next process maps them
+    the blocks' arrays, C order, each from a page's beginning on, as the next process maps them, with room behind each
+        for sessions to come: a hole, which takes no place on the disk
     frames, as Arrow has them
     a table of contents (JSON), its length, its checksum, and a mark
 
@@ -29,6 +30,7 @@ import polars as pl
 import xxhash
 
 from tapescan.core.typing import Array, Ints
+from tapescan.market.growing import ROOM
 from tapescan.market.panel import COLUMNS, Block
 
 __all__ = ["PART", "KeptFile", "Unusable", "open_kept", "write_kept"]
@@ -113,6 +115,7 @@ def _lay(file: BinaryIO, block: Block) -> _Laid:
             rows = np.ascontiguousarray(getattr(block, name)[at : at + CHECKED])
             digests[name].append(xxhash.xxh3_64_intdigest(rows.data))
             _write(file, rows.data.cast("B"))
+        file.seek(ROOM * getattr(block, name)[:1].nbytes, os.SEEK_CUR)
     return _Laid(block.rows, block.lanes, block.offset, begins, latest, digests)
 
 
@@ -165,10 +168,12 @@ class KeptFile:
         part = len(laid.latest) - 1 if late is None else late
         cut = part * CHECKED
         columns: dict[str, Array] = {}
+        room: dict[str, Array] = {}
         for name in COLUMNS:
             kind = np.dtype(np.int32 if name == "session" else np.float64)
-            array = np.frombuffer(self.mapped, kind, laid.rows * laid.lanes, laid.at[name])
-            columns[name] = array.reshape(laid.rows, laid.lanes)[cut:]
+            array = np.frombuffer(self.mapped, kind, (laid.rows + ROOM) * laid.lanes, laid.at[name])
+            room[name] = array.reshape(-1, laid.lanes)[cut:]
+            columns[name] = room[name][: laid.rows - cut]
             for number, digest in enumerate(laid.digests[name][part:]):
                 if xxhash.xxh3_64_intdigest(columns[name][number * CHECKED :][:CHECKED].data) != digest:
                     raise Unusable(f"its {name} has other bytes than were written")
@@ -178,7 +183,7 @@ class KeptFile:
         with suppress(OSError):
             self.mapped.madvise(mmap.MADV_DONTNEED, start, stop - start)
         mine = np.maximum(first[laid.offset : laid.offset + laid.lanes] - cut, 0)
-        return Block(**columns, first=mine, offset=laid.offset)  # type: ignore[arg-type]
+        return Block(**columns, first=mine, offset=laid.offset, room=room)
 
 
 def open_kept(path: Path) -> KeptFile:

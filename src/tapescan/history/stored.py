@@ -20,6 +20,7 @@ from tapescan.market.index import MARKET_SYMBOL, MarketIndex, own_index
 from tapescan.market.jumps import misfit_note
 from tapescan.market.panel import Panel, build_panel
 from tapescan.market.panel_bars import bars_of_panel
+from tapescan.market.quality import BAR_COLUMNS
 from tapescan.market.suspect import BEFORE, find_suspects
 from tapescan.store import KnownStore, Store
 from tapescan.store.accepted import without_accepted, wrong_alone
@@ -50,10 +51,11 @@ class Held:
     lives: pl.DataFrame
     judged: pl.DataFrame
 
-    def bars(self, symbols: Sequence[str] | None) -> pl.DataFrame:
+    def bars(self, symbols: Sequence[str] | None, names: Sequence[str] = BAR_COLUMNS[2:]) -> pl.DataFrame:
         """Those of the newest `QUIET_SESSIONS` sessions, of some symbols or all, in the panel's share basis, sorted
-        by symbol and session."""
-        return bars_of_panel(self.panel, symbols, since=day_number(self.known.sessions.tail(QUIET_SESSIONS)[0]))
+        by symbol and session. names : of the prices and volume, these alone."""
+        since = day_number(self.known.sessions.tail(QUIET_SESSIONS)[0])
+        return bars_of_panel(self.panel, symbols, since=since, names=names)
 
 
 def market_of_store(
@@ -173,7 +175,7 @@ def _with_funds(market: Market, held: Held) -> pl.DataFrame:
     unknown = universe["symbol"].filter(universe["type"] == "unknown")
     if unknown.is_empty():
         return universe
-    bars = held.bars(None)
+    bars = held.bars(None, ("close", "volume"))
     index = bars.filter(pl.col("symbol") == MARKET_SYMBOL).select("session", "close")
     funds = unknown.filter(funds_among(unknown, bars, held.known.sessions, index if len(index) else None))
     fund = pl.when((pl.col("type") == "unknown") & pl.col("symbol").is_in(funds.implode())).then(pl.lit("fund"))

@@ -9,22 +9,29 @@ import polars as pl
 
 from tapescan.core.typing import Days, Floats
 from tapescan.market.panel import Panel
-from tapescan.market.quality import BAR_COLUMNS
+from tapescan.market.quality import BAR_COLUMNS, sort_bars
 from tapescan.market.tape import MOST_RANGE, Ranges
 
 __all__ = ["bars_of_panel", "ranges_of"]
 
 
 def bars_of_panel(
-    panel: Panel, symbols: Sequence[str] | None = None, *, rows: int | None = None, since: int | None = None
+    panel: Panel,
+    symbols: Sequence[str] | None = None,
+    *,
+    rows: int | None = None,
+    since: int | None = None,
+    names: Sequence[str] = BAR_COLUMNS[2:],
 ) -> pl.DataFrame:
     """The bars of a panel, sorted by symbol and session: symbol, session, open, high, low, close, volume.
 
-    symbols : these alone. rows : the newest so many of each. since : a day, as a number.
+    symbols : these alone. rows : the newest so many of each. since : a day, as a number. names : of the prices and
+    volume, these alone.
     """
+    columns = ("session", *names)
     wanted = None if symbols is None else {*symbols}
-    parts: list[list[np.ndarray]] = [[] for _ in BAR_COLUMNS[1:]]
-    names, length = [], []
+    parts: list[list[np.ndarray]] = [[] for _ in columns]
+    lanes_of, length = [], []
     for block in panel.blocks:
         lanes = slice(block.offset, block.offset + block.lanes)
         own = panel.symbols[lanes]
@@ -36,17 +43,21 @@ def bars_of_panel(
         mine = np.arange(begin, block.rows) >= block.first[chosen][:, None]
         if since is not None:
             mine &= session >= since
-        names += [own[lane] for lane in chosen]
+        lanes_of += [own[lane] for lane in chosen]
         length.append(mine.sum(axis=1))
         parts[0].append(session[mine])
-        for part, name in zip(parts[1:], BAR_COLUMNS[2:], strict=True):
+        for part, name in zip(parts[1:], names, strict=True):
             part.append(getattr(block, name)[begin:, chosen].T[mine])
-    if not names:
-        return pl.DataFrame(schema=dict(zip(BAR_COLUMNS, [pl.String, pl.Date, *[pl.Float64] * 5], strict=True)))
-    which = pl.Series(np.repeat(np.arange(len(names)), np.concatenate(length)))
-    columns = {name: np.concatenate(part) for name, part in zip(BAR_COLUMNS[1:], parts, strict=True)}
-    found = pl.DataFrame({"symbol": pl.Series(names, dtype=pl.String).gather(which), **columns})
-    return found.with_columns(pl.col("session").cast(pl.Date)).sort("symbol", "session")
+    if not lanes_of:
+        kinds = [pl.String, pl.Date, *[pl.Float64] * len(names)]
+        return pl.DataFrame(schema=dict(zip(("symbol", *columns), kinds, strict=True)))
+    which = pl.Series(np.repeat(np.arange(len(lanes_of)), np.concatenate(length)))
+    found = {"symbol": pl.Series(lanes_of, dtype=pl.String).gather(which)}
+    for name, part in zip(columns, parts, strict=True):
+        found[name] = pl.Series(np.concatenate(part))
+        part.clear()
+    found["session"] = found["session"].cast(pl.Date)
+    return sort_bars(pl.DataFrame(found), use_up=True)
 
 
 def ranges_of(panel: Panel) -> Ranges:
