@@ -1,6 +1,7 @@
-"""A market that is kept, against one that is read anew each day, over simulated sessions in which all that can happen
-to a market does: splits, dividends, halts, listings, delistings, corrections, changes of the index, late bars, and
-restarts. Every value of every column of each scan must be the same.
+"""A market that is kept in memory, and one that each day's process maps from the file that is kept with the store,
+against one that is read anew each day, over simulated sessions in which all that can happen to a market does: splits,
+dividends, halts, listings, delistings, corrections, changes of the index, late bars, and restarts from the kept file.
+Every value of every column of each scan must be the same.
 
     python benchmarks/resident.py [--symbols 300] [--days 250] [--seed 1]
     python benchmarks/resident.py --time [--symbols 8500] [--sessions 650]     # CPU of one new session, both ways
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import cProfile
 import datetime as dt
+import os
 import pstats
 import resource
 import sys
@@ -29,6 +31,9 @@ from tapescan.store import Store
 
 #: So many sessions are stored before the first day.
 BEFORE = 420
+
+#: How each day's market is come by.
+HOW = ("kept in memory", "brought forward from the file", "read anew")
 
 
 def index_of(bars: pl.DataFrame) -> pl.DataFrame:
@@ -116,23 +121,27 @@ def compare(path: str, symbols: int, days: int, seed: int, *, features: Sequence
     """Run the days; what differed, a line each."""
     world = Days(path, symbols, days, seed)
     world.begin(world.days[BEFORE - 1])
-    market, wrong, spent = tapescan.load_market(world.store), list[str](), np.zeros(2)
+    market, wrong, spent = tapescan.load_market(world.store), list[str](), np.zeros(3)
     tapescan.scan_market(market, features=features)
     for day in world.days[BEFORE:]:
         world.happen(day)
         begin = used()
         market = market.refresh()
         found = tapescan.scan_market(market, features=features)
+        refreshed = used()
+        started = tapescan.scan_market(world.store, features=features)
         between = used()
-        fresh = tapescan.scan_market(world.store, features=features)
-        spent += (between - begin, used() - between)
-        if not same(found, fresh):
-            wrong.append(f"{day}: the scans differ")
-            sys.stdout.write(wrong[-1] + "\n")
-        if world.rng.random() < 0.05:
+        fresh = read_anew(world.store, features)
+        spent += (refreshed - begin, between - refreshed, used() - between)
+        for what, one in (("kept in memory", found), ("mapped", started)):
+            if not same(one, fresh):
+                wrong.append(f"{day}: the scan of the market that is {what} differs")
+                sys.stdout.write(wrong[-1] + "\n")
+        if world.rng.random() < 0.05:  # a restart, from the kept file
             market = tapescan.load_market(world.store)
             tapescan.scan_market(market, features=features)
-    sys.stdout.write(f"{days} days, {len(wrong)} differ; CPU {spent[0]:.1f} s kept, {spent[1]:.1f} s read anew\n")
+    told = ", ".join(f"{seconds:.1f} s {how}" for seconds, how in zip(spent, HOW, strict=True))
+    sys.stdout.write(f"{days} days, {len(wrong)} differ; CPU {told}\n")
     return wrong
 
 
@@ -173,6 +182,15 @@ def timed(path: str, symbols: int, sessions: int, seed: int, *, spy: bool = True
             f" {1e3 * (scanned - refreshed):.0f} ms CPU ({1e3 * kept_wall:.0f} ms), anew {1e3 * anew:.0f} ms CPU"
             f" ({1e3 * anew_wall:.0f} ms): 1/{anew / (scanned - begin):.1f}, {alike}\n"
         )
+
+
+def read_anew(store: Store, features: Sequence[str] | str) -> ScanResult:
+    """A scan that takes nothing of what is kept."""
+    os.environ["TAPESCAN_KEEP"] = "false"
+    try:
+        return tapescan.scan_market(store, features=features)
+    finally:
+        del os.environ["TAPESCAN_KEEP"]
 
 
 def main() -> None:

@@ -64,6 +64,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache: Annotated[
         _Place, _said("Folder for what only saves time, as compiled kernels; empty for the user's cache folder.")
     ] = ""
+    keep: Annotated[
+        bool,
+        _said(
+            "Whether the market that was read of a store is kept (`.kept` in its folder, or in the cache where that"
+            " cannot be written), so that the next process maps it into memory; `false` reads it each time."
+        ),
+    ] = True
     keys: Annotated[
         _Place,
         _said("File with the vendors' keys, readable by you alone; empty for the user's configuration folder."),

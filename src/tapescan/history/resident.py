@@ -10,7 +10,6 @@ one that reads everything.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,23 +17,22 @@ import polars as pl
 
 from tapescan.core.dates import date_of, day_number
 from tapescan.core.errors import StoreError
-from tapescan.core.typing import Bools, Days, Floats, Ints
+from tapescan.core.typing import Bools, Ints
 from tapescan.features.carried import CARRIED, carried_on, kept_of
 from tapescan.history.market import Market
 from tapescan.history.stored import Held, index_among, market_of, market_of_store, scanned_of
-from tapescan.market.funds import QUIET_SESSIONS
 from tapescan.market.growing import grow
 from tapescan.market.index import MARKET_SYMBOL
 from tapescan.market.lives import BREAK, changed_companies
 from tapescan.market.panel import Block, Panel
+from tapescan.market.panel_bars import bars_of_panel, ranges_of
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.market.suspect import AFTER, BEFORE, find_suspects, stands_out
-from tapescan.market.tape import MOST_RANGE, Ranges
 from tapescan.store import KnownStore
 from tapescan.store.differences import changed_rows, commits_of
 from tapescan.store.table import store_errors
 
-__all__ = ["bars_of_panel", "refreshed"]
+__all__ = ["brought_forward", "refreshed"]
 
 #: Bars of each symbol that are judged again: those whose verdict may change, and what they are judged by.
 JUDGED = 2 * (BEFORE + AFTER + 15)
@@ -66,7 +64,7 @@ def _refreshed(market: Market, held: Held) -> Market:
     taken = None
     # A compaction may have dropped files of before; what else cannot be read is met again by who reads everything.
     with contextlib.suppress(StoreError):
-        taken = _taken(held, store.known(held.day)) if going_on else None
+        taken = brought_forward(held, store.known(held.day)) if going_on else None
     if taken is None:
         found = market_of_store(store, held.day, span=held.span, adjust=held.adjust)
         found.panel.kept[CARRIED] = {}
@@ -74,8 +72,8 @@ def _refreshed(market: Market, held: Held) -> Market:
     return market_of(taken)
 
 
-def _taken(held: Held, asked: KnownStore) -> Held | None:
-    """What is held with what came; None for what has to be read anew."""
+def brought_forward(held: Held, asked: KnownStore) -> Held | None:
+    """What is held with what came; None for what has to be read anew. What was held is used up."""
     before, day, scanned = held.known, held.panel.as_of, scanned_of(asked.versions)
     commits = commits_of(asked.path, scanned)
     if held.day is not None or any(scanned.get(name, -1) < of for name, of in scanned_of(before.versions).items()):
@@ -100,10 +98,6 @@ def _taken(held: Held, asked: KnownStore) -> Held | None:
     lives = pl.concat([held.lives.filter(~mine), lives]).sort("symbol", "begin")
     days = _touched(came, day, held.lives, lives, mine)
     panel = _grown(held.panel, stepping, redone, gone)
-
-    def some(symbols: Sequence[str] | None) -> pl.DataFrame:
-        return bars_of_panel(panel, symbols, since=day_number(known.sessions.tail(QUIET_SESSIONS)[0]))
-
     judged = _judged(held.judged, known, panel, stepping, redone, again, days)
     return replace(
         held,
@@ -114,7 +108,6 @@ def _taken(held: Held, asked: KnownStore) -> Held | None:
         dated=anew,
         lives=lives,
         judged=judged,
-        bars=some,
     )
 
 
@@ -275,60 +268,3 @@ def _standing(block: Block, row: Ints, lane: Ints) -> tuple[Bools, Bools, Bools]
 
 def _named(panel: Panel, block: Block, lanes: Ints) -> set[str]:
     return {panel.symbols[block.offset + one] for one in lanes.tolist()}
-
-
-def bars_of_panel(
-    panel: Panel, symbols: Sequence[str] | None = None, *, rows: int | None = None, since: int | None = None
-) -> pl.DataFrame:
-    """The bars of a panel, sorted by symbol and session: symbol, session, open, high, low, close, volume.
-
-    symbols : these alone. rows : the newest so many of each. since : a day, as a number.
-    """
-    wanted = None if symbols is None else {*symbols}
-    parts: list[list[np.ndarray]] = [[] for _ in BAR_COLUMNS[1:]]
-    names, length = [], []
-    for block in panel.blocks:
-        lanes = slice(block.offset, block.offset + block.lanes)
-        own = panel.symbols[lanes]
-        chosen = np.arange(block.lanes) if wanted is None else np.flatnonzero([one in wanted for one in own])
-        if not len(chosen):
-            continue
-        begin = 0 if rows is None else max(block.rows - rows, 0)
-        if since is not None:  # no lane has more rows of a day than the one with most of them
-            begin = max(begin, int(block.rows_before(since)[chosen].min()))
-        session = block.session[begin:, chosen].T
-        mine = np.arange(begin, block.rows) >= block.first[chosen][:, None]
-        if since is not None:
-            mine &= session >= since
-        names += [own[lane] for lane in chosen]
-        length.append(mine.sum(axis=1))
-        parts[0].append(session[mine])
-        for part, name in zip(parts[1:], BAR_COLUMNS[2:], strict=True):
-            part.append(getattr(block, name)[begin:, chosen].T[mine])
-    if not names:
-        return pl.DataFrame(schema=dict(zip(BAR_COLUMNS, [pl.String, pl.Date, *[pl.Float64] * 5], strict=True)))
-    # In the order of the symbols: rows of a lane lie together, and only the lanes are to be ordered.
-    order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
-    many = np.concatenate(length)
-    begins, many = (np.cumsum(many) - many)[order], many[order]
-    source = np.repeat(begins - (np.cumsum(many) - many), many) + np.arange(many.sum())
-    columns = {name: np.concatenate(part)[source] for name, part in zip(BAR_COLUMNS[1:], parts, strict=True)}
-    named = pl.Series(names, dtype=pl.String).gather(pl.Series(np.repeat(order, many)))
-    return pl.DataFrame({"symbol": named, **columns}).with_columns(pl.col("session").cast(pl.Date))
-
-
-def ranges_of(panel: Panel) -> Ranges:
-    """How far all symbols of a panel ranged on some days, as `tape.Tape` takes it."""
-
-    def found(days: Days) -> tuple[Floats, Floats]:
-        asked, at = np.unique(days, return_inverse=True)
-        total, number = np.zeros(len(asked)), np.zeros(len(asked))
-        for block in panel.blocks if len(asked) else ():
-            place = np.minimum(np.searchsorted(asked, block.session), len(asked) - 1)
-            mine = (asked[place] == block.session) & (np.arange(block.rows)[:, None] >= block.first)
-            ranged = np.minimum((block.high[mine] - block.low[mine]) / block.close[mine], MOST_RANGE)
-            total += np.bincount(place[mine], weights=ranged, minlength=len(asked))
-            number += np.bincount(place[mine], minlength=len(asked))
-        return total[at], number[at]
-
-    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -20,13 +20,15 @@ from tapescan.market.funds import QUIET_SESSIONS, funds_among
 from tapescan.market.index import MARKET_SYMBOL, MarketIndex, own_index
 from tapescan.market.jumps import misfit_note
 from tapescan.market.panel import Panel, build_panel
+from tapescan.market.panel_bars import bars_of_panel
+from tapescan.market.quality import BAR_COLUMNS
 from tapescan.market.suspect import BEFORE, find_suspects
 from tapescan.store import KnownStore, Store
 from tapescan.store.accepted import without_accepted, wrong_alone
 from tapescan.store.differences import commits_of
 from tapescan.tables.registry import stored_tables
 
-__all__ = ["Held", "market_of", "market_of_store", "scanned_of"]
+__all__ = ["Held", "held_of_store", "market_of", "market_of_store", "scanned_of", "sessions_for"]
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,6 @@ class Held:
     dated : symbol, newest (date of its newest bar), bars (how many it has in all), of every symbol that has a bar.
     lives : of the symbols that another company had before, as `market.lives.LIVES`. judged : the suspect bars, also
         those that were accepted.
-    bars(symbols) : those of the newest `QUIET_SESSIONS` sessions, of some symbols or all, in the panel's share basis,
-        sorted by symbol and session.
     """
 
     store: Store
@@ -53,7 +53,12 @@ class Held:
     dated: pl.DataFrame
     lives: pl.DataFrame
     judged: pl.DataFrame
-    bars: Callable[[Sequence[str] | None], pl.DataFrame]
+
+    def bars(self, symbols: Sequence[str] | None, names: Sequence[str] = BAR_COLUMNS[2:]) -> pl.DataFrame:
+        """Those of the newest `QUIET_SESSIONS` sessions, of some symbols or all, in the panel's share basis, sorted
+        by symbol and session. names : of the prices and volume, these alone."""
+        since = day_number(self.known.sessions.tail(QUIET_SESSIONS)[0])
+        return bars_of_panel(self.panel, symbols, since=since, names=names)
 
 
 def market_of_store(
@@ -64,27 +69,38 @@ def market_of_store(
     span : sessions of history that the features need (`market.anchor`); None reads all there are.
     Raises StoreError for a store without bars, and OptionError when it has none up to `as_of`.
     """
+    return market_of(held_of_store(store, as_of, span=span, adjust=adjust))
+
+
+def held_of_store(
+    store: Store, as_of: dt.date | None = None, *, span: int | None = None, adjust: Adjustment = "splits"
+) -> Held:
+    """What is read for it; arguments and errors as of `market_of_store`."""
     if store.is_empty():
         raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
     asked = store.known(as_of)
     commits = commits_of(store.path, scanned_of(asked.versions))  # before anything is read
     known = asked.at_newest_session()
     newest = known.newest_session
-    # What is judged has to have its neighbours, too; and what is a fund does not hang on what is asked for.
-    sessions = None if span is None else max(_since(known.sessions, newest, span) + BEFORE, QUIET_SESSIONS)
-    bars, lives = known.bars_and_lives(adjust=adjust, sessions=sessions)
-    panel = build_panel(
-        bars, index=index_among(bars, newest), likely=likely_ranked(bars, known.read("symbols"), newest)
-    )
-
-    def some(symbols: Sequence[str] | None) -> pl.DataFrame:
-        recent = pl.col("session") >= known.sessions.tail(QUIET_SESSIONS)[0]
-        return bars.filter(recent if symbols is None else pl.col("symbol").is_in(list(symbols)) & recent)
-
+    bars, lives = known.bars_and_lives(adjust=adjust, sessions=sessions_for(known, span))
+    likely = likely_ranked(bars, known.read("symbols"), newest)
+    panel = build_panel(bars, index=index_among(bars, newest), likely=likely)
+    judged = find_suspects(bars, known.read("splits"))
+    del bars
     # All that have a bar by then, also those whose newest one is too old to have been read.
     dated = known.newest().select("symbol", "newest", "bars")
-    judged = find_suspects(bars, known.read("splits"))
-    return market_of(Held(store, as_of, span, adjust, asked, known, commits, panel, dated, lives, judged, some))
+    return Held(store, as_of, span, adjust, asked, known, commits, panel, dated, lives, judged)
+
+
+def sessions_for(known: KnownStore, span: int | None) -> int | None:
+    """How many of the newest sessions are read for a span; None for all there are."""
+    if span is None:
+        return None
+    begin = anchor(day_number(known.newest_session), span)
+    since = int((known.sessions.to_physical() >= begin).sum())
+    # What is judged has to have its neighbours, too; and what is a fund does not hang on what is asked for.
+    needed = max(since + BEFORE, QUIET_SESSIONS)
+    return None if needed >= len(known.sessions) else needed
 
 
 def market_of(held: Held) -> Market:
@@ -137,12 +153,6 @@ def scanned_of(versions: Mapping[str, int]) -> dict[str, int]:
     return {table.name: versions[table.name] for table in stored_tables() if table.scanned and table.name in versions}
 
 
-def _since(sessions: pl.Series, newest: dt.date, span: int) -> int:
-    """How many of the sessions lie where a history of so many begins."""
-    begin = anchor(day_number(newest), span)
-    return int((sessions.to_physical() >= begin).sum())
-
-
 def _misfits(held: Held, recent: dt.date, suspects: pl.DataFrame) -> tuple[str, ...]:
     splits = held.known.read("splits").filter(pl.col("ex_date") >= recent)
     if splits.is_empty():
@@ -170,7 +180,7 @@ def _with_funds(market: Market, held: Held) -> pl.DataFrame:
     unknown = universe["symbol"].filter(universe["type"] == "unknown")
     if unknown.is_empty():
         return universe
-    bars = held.bars(None)
+    bars = held.bars(None, ("close", "volume"))
     index = bars.filter(pl.col("symbol") == MARKET_SYMBOL).select("session", "close")
     funds = unknown.filter(funds_among(unknown, bars, held.known.sessions, index if len(index) else None))
     fund = pl.when((pl.col("type") == "unknown") & pl.col("symbol").is_in(funds.implode())).then(pl.lit("fund"))

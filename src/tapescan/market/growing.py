@@ -16,7 +16,7 @@ from tapescan.core.typing import Array, Bools, Floats, Ints
 from tapescan.market.index import MarketIndex, equal_weighted, same_past
 from tapescan.market.panel import COLUMNS, LANES, Block, Panel, build_panel, market_moves
 
-__all__ = ["Growth", "grow"]
+__all__ = ["ROOM", "Growth", "grow"]
 
 #: Rows that a block has room for when it is made anew to grow: a quarter's sessions.
 ROOM = 66

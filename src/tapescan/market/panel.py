@@ -22,6 +22,7 @@ from tapescan.core.forks import begin_work
 from tapescan.core.typing import Array, Days, Floats, Ints
 from tapescan.market.anchor import EVER, anchor
 from tapescan.market.index import MarketIndex, equal_weighted
+from tapescan.market.quality import sort_bars
 
 __all__ = ["COLUMNS", "LANES", "WEEK", "Block", "Panel", "build_panel", "market_moves"]
 
@@ -166,11 +167,11 @@ def build_panel(
     begin_work()
     if bars.is_empty():
         raise ValueError("a panel needs at least one bar")
-    bars = bars.select(
+    bars = sort_bars(bars).select(
         pl.col("symbol"),
         pl.col("session").to_physical().cast(pl.Int32),
         *(pl.col(name).cast(pl.Float64) for name in ("open", "high", "low", "close", "volume")),
-    ).sort("symbol", "session")
+    )
     columns = {name: bars[name].to_numpy() for name in bars.columns if name != "symbol"}
     runs = bars["symbol"].rle().struct.unnest()
     length = runs["len"].to_numpy().astype(np.int64)

@@ -280,8 +280,11 @@ def _same_key_as_previous(bars: pl.DataFrame) -> pl.Series:
     return pl.Series("same", same)
 
 
-def sort_bars(bars: pl.DataFrame) -> pl.DataFrame:
+def sort_bars(bars: pl.DataFrame, *, use_up: bool = False) -> pl.DataFrame:
     """Bars sorted by symbol and session.
+
+    use_up : let the given frame go, a column at a time, so that no two of all bars are in memory; nobody else may
+    hold it.
 
     Bars come from files that hold a symbol's bars in runs: those of one year, or its whole history. Putting
     runs in order is far cheaper than sorting bars (3.1 million bars in three files: a tenth of the time),
@@ -307,5 +310,9 @@ def sort_bars(bars: pl.DataFrame) -> pl.DataFrame:
         return bars.sort("symbol", "session", maintain_order=True)
     order = ordered["run"].to_numpy()
     length = (end - begin)[order]
-    place = np.repeat(begin[order] - (np.cumsum(length) - length), length) + np.arange(len(bars))
-    return bars.rechunk()[place]  # gathering from many chunks costs four times as much
+    place = np.arange(len(bars), dtype=np.int64)
+    place += np.repeat(begin[order] - (np.cumsum(length) - length), length)
+    at, names = pl.Series(place.astype(np.uint32)), bars.columns
+    del symbol, day, place
+    # Gathering from many chunks costs four times as much.
+    return pl.DataFrame([(bars.drop_in_place(name) if use_up else bars[name]).rechunk().gather(at) for name in names])

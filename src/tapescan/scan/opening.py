@@ -13,6 +13,7 @@ from tapescan.core.progress import Progress
 from tapescan.core.settings import Adjustment, Device, setting
 from tapescan.features.plan import Plan
 from tapescan.features.warm import warm_up
+from tapescan.history.keeping import kept_market
 from tapescan.history.market import (
     Embedded,
     Market,
@@ -20,7 +21,6 @@ from tapescan.history.market import (
     models_folder,
     simulated_market,
 )
-from tapescan.history.stored import market_of_store
 from tapescan.models.forecast import Models, load_models
 from tapescan.simulation.market import SimulatedMarket
 from tapescan.store import Store
@@ -93,7 +93,7 @@ def _read(
 ) -> Market:
     if isinstance(data, Store):
         progress(0, 0, "reading the store")
-        return market_of_store(data, day, span=span, adjust=adjust)
+        return kept_market(data, day, span=span, adjust=adjust)
     progress(0, 0, "simulating a market")
     if isinstance(data, Embedded):
         return simulated_market(day, adjust=adjust)

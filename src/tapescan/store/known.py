@@ -24,7 +24,8 @@ from tapescan.market.adjust import adjust_bars
 from tapescan.market.lives import begun_anew, changed_companies, of_their_life
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
 from tapescan.market.renames import former_symbols, given_whole, renamed, spans_of
-from tapescan.store.table import StoredTable, store_errors
+from tapescan.store.log import read_commit
+from tapescan.store.table import StoredTable, is_remote, store_errors
 from tapescan.store.versions import version_of
 from tapescan.tables.definition import Table
 from tapescan.tables.registry import find_table
@@ -71,6 +72,30 @@ class KnownStore:
     def take_sessions(self, sessions: pl.Series) -> None:
         """Its `sessions`, of one who knows them."""
         self.__dict__["sessions"] = sessions
+
+    def at_session(self, sessions: pl.Series) -> KnownStore:
+        """The same as of the close of the last of these: all its sessions, which are not read."""
+        found = KnownStore(self.path, self.versions, sessions[-1], self.since)
+        found.__dict__["sessions"] = sessions
+        return found
+
+    @property
+    def states(self) -> dict[str, str] | None:
+        """Of each table that a scan hangs on, its version and the checksum of the commit that made it: what tells any
+        two contents apart, of whatever stores. None at a URL, or where a commit is gone."""
+        if is_remote(self.path):
+            return None
+        found = {}
+        for name, version in self.versions.items():
+            if find_table(name).scanned:
+                try:
+                    commit = read_commit(f"{self.path}/{name}", version)
+                except OSError:  # a checkpoint stands for it
+                    return None
+                if commit is None:
+                    return None
+                found[name] = f"{version} {commit.digest}"
+        return found
 
     def since_day(self, day: dt.date) -> KnownStore:
         """The same without earlier rows of tables that have a history."""
@@ -191,7 +216,8 @@ class KnownStore:
             raise StoreError(f"the store {self.path} holds no bars", "import some: tapescan import FILES")
         source = self if sessions is None else self._newest(sessions)
         with store_errors(self.path, "read bars of"):
-            bars = sort_bars(source.scan("bars", symbols).select(*BAR_COLUMNS, "adjusted_to", "total_to").collect())
+            bars = source.scan("bars", symbols).select(*BAR_COLUMNS, "adjusted_to", "total_to").collect()
+            bars = sort_bars(bars, use_up=True)
         known = self.day or self._open("bars").newest()  # of all bars stored, not only of those read
         if bars.is_empty() or known is None:
             return bars.select(BAR_COLUMNS), self.lives(bars)

@@ -46,6 +46,7 @@ __all__ = [
     "noted",
     "put_aside",
     "read_commit",
+    "rows_added",
     "state_digest",
     "sync_file",
     "sync_folder",
@@ -131,6 +132,19 @@ def _read_commit(file: str, version: int, *changing: int) -> Commit | None:
     at = info.get("timestamp")
     at = at if isinstance(at, int) else 0
     return Commit(seal, digest_of(data), at, [line for line in lines if "commitInfo" not in line])
+
+
+def rows_added(commit: Commit) -> int:
+    """Rows in the files that a commit adds; of a file whose writer did not say, 0."""
+    rows = 0
+    for action in commit.actions:
+        added = action.get("add")
+        stats = added.get("stats") if isinstance(added, dict) else None
+        with contextlib.suppress(msgspec.DecodeError):
+            told = msgspec.json.decode(stats) if isinstance(stats, str) else None
+            number = told.get("numRecords") if isinstance(told, dict) else None
+            rows += number if isinstance(number, int) else 0
+    return rows
 
 
 def log_versions(path: str) -> tuple[list[int], list[int]]:

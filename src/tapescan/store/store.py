@@ -65,6 +65,11 @@ class Store:
         return not self._open("bars").has_rows
 
     @property
+    def is_past(self) -> bool:
+        """Whether it is pinned to versions (`at`)."""
+        return self._pinned is not None
+
+    @property
     def identity(self) -> str:
         """Names the store wherever its folder is moved or copied to; empty without bars."""
         return self._open("bars").identity

@@ -26,6 +26,7 @@ from tapescan.store.log import (
     local_versions,
     log_versions,
     read_commit,
+    rows_added,
     state_digest,
     way_back,
 )
@@ -241,6 +242,8 @@ class StoredTable:
     @property
     def has_rows(self) -> bool:
         """Whether it has any."""
+        if self._was_given_rows():
+            return True
         files = self.listed
         if (files["rows"] > 0).any():
             return True
@@ -250,6 +253,16 @@ class StoredTable:
             return False
         with store_errors(self.store, f"read {self.name} of"):
             return bool(self.scan(unknown).select(pl.len()).collect().item())
+
+    def _was_given_rows(self) -> bool:
+        """Whether the very commit of its version brought rows: then it has some, and Delta Lake need not be asked."""
+        if not self.is_local or self.version is None:
+            return False
+        try:
+            commit = read_commit(self.path, self.version)
+        except FileNotFoundError:  # a checkpoint stands for it
+            return False
+        return commit is not None and rows_added(commit) > 0
 
     def reached(self, run: str) -> int:
         """The last step that a run committed here, -1 when none: part of the commits themselves."""
