@@ -109,7 +109,7 @@ class Reads:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.everything, self.bars, self.lanes = 0, list[str](), 0
-        read_all, read_some, compute = market_of_store, resident._bars_of, carried._chosen
+        read_all, read_some, carry = market_of_store, resident._bars_of, carried.carried_on
 
         def all_of(*given: Any, **more: Any) -> Any:
             self.everything += 1
@@ -119,13 +119,13 @@ class Reads:
             self.bars += symbols
             return read_some(known, held, symbols)
 
-        def lanes_of(panel: Any, places: Any) -> Any:
-            self.lanes += len(places)
-            return compute(panel, places)
+        def carried_of(old: Any, growth: Any) -> Any:
+            self.lanes += int(growth.redone.sum())
+            return carry(old, growth)
 
         monkeypatch.setattr(resident, "market_of_store", all_of)
         monkeypatch.setattr(resident, "_bars_of", some_of)
-        monkeypatch.setattr(carried, "_chosen", lanes_of)
+        monkeypatch.setattr(resident, "carried_on", carried_of)
 
 
 def plans_kept(kept: Kept) -> int:
