@@ -17,3 +17,9 @@ def kept(tmp_path: Path) -> Kept:
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
     return Reads(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def nothing_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a market is held against is read of the store, not of what is kept with it."""
+    monkeypatch.setenv("TAPESCAN_KEEP", "false")

@@ -39,3 +39,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Of this test alone."""
     monkeypatch.setattr(keeping, "user_cache", lambda: tmp_path / "cache")
     return tmp_path / "cache"
+
+
+@pytest.fixture(autouse=True)
+def on_disk(nothing_on_disk: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here it is what is tested."""
+    monkeypatch.setenv("TAPESCAN_KEEP", "true")
