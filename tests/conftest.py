@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, settings
 from tapescan.core.files import held_alone, user_cache
 from tapescan.core.typing import Floats
 from tapescan.features.compute import run
-from tapescan.features.plan import Plan, default_features, plan_features
-from tapescan.features.warm import warm_up
+from tapescan.features.plan import Plan
+from tapescan.features.warm import make_ready
+from tapescan.indicators import fusions, registry
 from tapescan.market.calendar import sessions as exchange_sessions
 from tapescan.market.panel import Block, Panel, build_panel
 from tests.commands import end_warm
@@ -47,7 +48,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Have the kernels compiled once, by two processes, where each of pytest's would compile all of them."""
     if len(session.items) > MANY:
         with held_alone(user_cache() / "tests"):
-            warm_up(plan_features(default_features()))
+            make_ready((*registry, *fusions))
 
 
 def pytest_sessionfinish() -> None:

@@ -20,7 +20,7 @@ from tapescan.core.jit import Kernel, compile_kernel
 from tapescan.core.typing import Floats, Ints
 from tapescan.features.compute import latest, replay
 from tapescan.features.plan import Plan, default_features, plan_features
-from tapescan.indicators import fusions, registry
+from tapescan.indicators import Fusion, Indicator, fusions, registry
 from tapescan.market.panel import Panel, build_panel
 from tests.commands import ROOT
 from tests.conftest import random_bars
@@ -81,7 +81,7 @@ def test_kernels_have_the_bytes_of_numbas_dispatchers() -> None:
     # Recursions, windows, work arrays, several outputs, another input, a parameter that is no whole number.
     names = ["sma_20", "ema_20", "adx_14", "bbands_20_2_upper", "beta_63", "sar_0p02_0p2", "mfi_14", "linreg_14"]
     # And kernels for several indicators.
-    names += ("dx_14", "atr_14", "ema_50", "tema_20", "highest_20_since", "lowest_50", "correlation_63")
+    names += ["dx_14", "atr_14", "ema_50", "tema_20", "highest_20_since", "lowest_50", "correlation_63"]
     compare(build_panel(random_bars(symbols=40, sessions=300, seed=4), lanes=16), plan_features(names))
 
 
@@ -91,8 +91,8 @@ def test_all_features_have_the_bytes_of_numbas_dispatchers() -> None:
 
 
 def test_every_kernel_stands_alone() -> None:
-    assert [one.name for one in registry.values() if not one.kernel.address] == []
-    assert [one.name for one in fusions.values() if not one.kernel.address] == []
+    every: list[Indicator | Fusion] = [*registry.values(), *fusions.values()]
+    assert [one.name for one in every if not one.kernel.address] == []
 
 
 def test_a_memory_map_is_read_by_the_same_code(scaled: Kernel, tmp_path: Path) -> None:

@@ -78,8 +78,18 @@ def newest_row(piece: tuple[Plan, Cuts], out: Floats) -> None:
     """A plan and the cuts of a block: its features' newest row, into the first of ``(names ..., 1, lanes)``; the last
     ones are scratch (`Plan.scratch`)."""
     plan, cuts = piece
-    for span, block in zip(plan.spans, cuts, strict=True):
-        run(plan.calls[span], block, block.rows - 1, out)
+    for spans, block in _alike(plan.spans, cuts):
+        run(plan.calls_of(spans), block, block.rows - 1, out)
+
+
+def _alike(spans: Sequence[int], cuts: Cuts) -> Iterator[tuple[tuple[int, ...], Block]]:
+    """Cuts of a block with the spans that they are of: those of longer spans than its history are one."""
+    together: list[int] = []
+    for span, block, longer in zip(spans, cuts, (*cuts[1:], None), strict=True):
+        together.append(span)
+        if longer is None or longer.rows != block.rows or not np.array_equal(longer.first, block.first):
+            yield tuple(together), block
+            together = []
 
 
 def newest_rows(plan: Plan, cuts: Cuts, rows: int) -> dict[str, Floats]:

@@ -261,12 +261,24 @@ class Plan:
     @cached_property
     def calls(self) -> Mapping[int, Calls]:
         """Its steps by span."""
-        rows = len(self.names) + self.scratch
-        return {span: Calls(tuple(step for step in self.steps if step.span == span), rows) for span in self.spans}
+        return {span: self.calls_of((span,)) for span in self.spans}
+
+    def calls_of(self, spans: tuple[int, ...]) -> Calls:
+        """The steps of some spans, for lanes whose histories of these are the same."""
+        if spans not in self._calls:
+            steps = tuple(step for step in self.steps if step.span in spans)
+            self._calls[spans] = Calls(steps, len(self.names) + self.scratch)
+        return self._calls[spans]
+
+    @cached_property
+    def _calls(self) -> dict[tuple[int, ...], Calls]:
+        return {}
 
     def kernels(self, replayed: bool = False) -> tuple[str, ...]:
         """The names of whose kernels its calls need, each once. replayed : also of many rows."""
-        made = [one for calls in self.calls.values() for one in (calls.made + calls.all_made * replayed)]
+        # What some spans together fuse, all do; what is alone among them is alone in its own.
+        together = (*self.calls.values(), self.calls_of(self.spans))
+        made = [one for calls in together for one in (calls.made + calls.all_made * replayed)]
         return tuple(dict.fromkeys(one.source.name for one in made))
 
     @cached_property

@@ -21,7 +21,7 @@ from tapescan.core.progress import Progress
 from tapescan.features.plan import Plan
 from tapescan.indicators import Fusion, Indicator, fusions, registry
 
-__all__ = ["compile_beside", "compile_kernels", "warm_up"]
+__all__ = ["compile_beside", "compile_kernels", "make_ready", "warm_up"]
 
 #: What progress calls it.
 COMPILING = "compiling kernels, once"
@@ -40,7 +40,12 @@ def warm_up(plan: Plan, progress: Progress | None = None, *, replayed: bool = Fa
     progress : told of kernels that compile; never when all are on disk. replayed : for a replay too.
     Returns how many had to be compiled.
     """
-    needed = tuple(name for name in plan.kernels(replayed) if name not in _ready)
+    return make_ready(plan.kernels(replayed), progress)
+
+
+def make_ready(names: Iterable[str], progress: Progress | None = None) -> int:
+    """As `warm_up`, the kernels of these indicators and fusions."""
+    needed = tuple(name for name in names if name not in _ready)
     if not needed:
         return 0
     missing = [name for name in needed if not _is_kept(_source(name))]

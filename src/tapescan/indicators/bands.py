@@ -127,17 +127,30 @@ def keltner(
 )
 def donchian(high, low, first, start, out_upper, out_middle, out_lower, period):
     rows, lanes = high.shape
-    lowest = np.full(lanes, np.inf)
-    highest = np.full(lanes, -np.inf)
+    width = min(period, rows)
+    # A window lies in two stretches of as many bars as it has: the extremes from each bar of the former to its end
+    # are made once a stretch (those of a single row are not kept), and meet those of the latter up to the row (M. van
+    # Herk, J. Gil and M. Werman).
+    last = width if rows - start > 1 else 0
+    high_tail, low_tail = np.empty((last + 1, lanes)), np.empty((last + 1, lanes))
+    highest, lowest = np.empty(lanes), np.empty(lanes)
     for t in range(start, rows):
-        for i in range(max(t - period + 1, 0), t + 1):
-            for j in range(lanes):
-                lowest[j] = min(lowest[j], low[i, j])
-                highest[j] = max(highest[j], high[i, j])
+        at = (t - start) % width
+        if at == 0:
+            high_tail[last], low_tail[last] = -np.inf, np.inf
+            for i in range(width - 1, 0, -1):
+                row, here, after = max(t - width + i, 0), min(i, last), min(i + 1, last)
+                for j in range(lanes):
+                    high_tail[here, j] = max(high_tail[after, j], high[row, j])
+                    low_tail[here, j] = min(low_tail[after, j], low[row, j])
+            highest[:], lowest[:] = -np.inf, np.inf
+        front = min(at + 1, last)
         for j in range(lanes):
+            highest[j] = max(highest[j], high[t, j])
+            lowest[j] = min(lowest[j], low[t, j])
+        for j in range(lanes):
+            top, bottom = max(highest[j], high_tail[front, j]), min(lowest[j], low_tail[front, j])
             valued = t - first[j] >= period - 1
-            out_upper[t - start, j] = highest[j] if valued else np.nan
-            out_middle[t - start, j] = (highest[j] + lowest[j]) / 2.0 if valued else np.nan
-            out_lower[t - start, j] = lowest[j] if valued else np.nan
-            lowest[j] = np.inf
-            highest[j] = -np.inf
+            out_upper[t - start, j] = top if valued else np.nan
+            out_middle[t - start, j] = (top + bottom) / 2.0 if valued else np.nan
+            out_lower[t - start, j] = bottom if valued else np.nan

@@ -240,19 +240,30 @@ def stochf(high, low, close, first, start, out_k, out_d, fastk, fastd):
 )
 def willr(high, low, close, first, start, out, period):
     rows, lanes = close.shape
-    lowest = np.full(lanes, np.inf)
-    highest = np.full(lanes, -np.inf)
+    # As in `donchian`: extremes of a stretch of the window's length are made once.
+    width = min(period, rows)
+    last = width if rows - start > 1 else 0
+    high_tail, low_tail = np.empty((last + 1, lanes)), np.empty((last + 1, lanes))
+    highest, lowest = np.empty(lanes), np.empty(lanes)
     for t in range(start, rows):
-        for i in range(max(t - period + 1, 0), t + 1):
-            for j in range(lanes):
-                lowest[j] = min(lowest[j], low[i, j])
-                highest[j] = max(highest[j], high[i, j])
+        at = (t - start) % width
+        if at == 0:
+            high_tail[last], low_tail[last] = -np.inf, np.inf
+            for i in range(width - 1, 0, -1):
+                row, here, after = max(t - width + i, 0), min(i, last), min(i + 1, last)
+                for j in range(lanes):
+                    high_tail[here, j] = max(high_tail[after, j], high[row, j])
+                    low_tail[here, j] = min(low_tail[after, j], low[row, j])
+            highest[:], lowest[:] = -np.inf, np.inf
+        front = min(at + 1, last)
         for j in range(lanes):
-            spread = (highest[j] - lowest[j]) / -100.0
-            value = max((highest[j] - close[t, j]) / spread, -100.0) if spread != 0.0 else 0.0
+            highest[j] = max(highest[j], high[t, j])
+            lowest[j] = min(lowest[j], low[t, j])
+        for j in range(lanes):
+            top, bottom = max(highest[j], high_tail[front, j]), min(lowest[j], low_tail[front, j])
+            spread = (top - bottom) / -100.0
+            value = max((top - close[t, j]) / spread, -100.0) if spread != 0.0 else 0.0
             out[t - start, j] = value if t - first[j] >= period - 1 else np.nan
-            lowest[j] = np.inf
-            highest[j] = -np.inf
 
 
 @indicator(

@@ -205,23 +205,41 @@ def minus_di(high, low, close, first, begin, start, state, out, period):
 def aroon(high, low, first, start, up, down, oscillator, period):
     rows, lanes = high.shape
     share = 100.0 / period
+    # As in `donchian`, of what is highest and lowest its row as well.
+    width = min(period + 1, rows)
+    last = width if rows - start > 1 else 0
+    tails, tail_rows = np.empty((2, last + 1, lanes)), np.zeros((2, last + 1, lanes))
     highest, lowest, high_row, low_row = np.empty(lanes), np.empty(lanes), np.empty(lanes), np.empty(lanes)
     for t in range(start, rows):
-        highest[:] = 0.0
-        lowest[:] = np.inf
-        for k in range(max(t - period, 0), t + 1):
-            row = float(k)
-            for j in range(lanes):
-                new_high, new_low = high[k, j] >= highest[j], low[k, j] <= lowest[j]
-                highest[j] = high[k, j] if new_high else highest[j]
-                lowest[j] = low[k, j] if new_low else lowest[j]
-                high_row[j] = row if new_high else high_row[j]
-                low_row[j] = row if new_low else low_row[j]
+        at = (t - start) % width
+        if at == 0:
+            tails[0, last], tails[1, last] = -np.inf, np.inf
+            for i in range(width - 1, 0, -1):
+                k, here, after = max(t - width + i, 0), min(i, last), min(i + 1, last)
+                row = float(k)
+                for j in range(lanes):
+                    new = high[k, j] > tails[0, after, j]
+                    tail_rows[0, here, j] = row if new else tail_rows[0, after, j]
+                    tails[0, here, j] = high[k, j] if new else tails[0, after, j]
+                for j in range(lanes):
+                    new = low[k, j] < tails[1, after, j]
+                    tail_rows[1, here, j] = row if new else tail_rows[1, after, j]
+                    tails[1, here, j] = low[k, j] if new else tails[1, after, j]
+            highest[:], lowest[:] = -np.inf, np.inf
+        row, front = float(t), min(at + 1, last)
         for j in range(lanes):
+            new_high, new_low = high[t, j] >= highest[j], low[t, j] <= lowest[j]
+            highest[j] = high[t, j] if new_high else highest[j]
+            lowest[j] = low[t, j] if new_low else lowest[j]
+            high_row[j] = row if new_high else high_row[j]
+            low_row[j] = row if new_low else low_row[j]
+        for j in range(lanes):
+            top = high_row[j] if highest[j] >= tails[0, front, j] else tail_rows[0, front, j]
+            bottom = low_row[j] if lowest[j] <= tails[1, front, j] else tail_rows[1, front, j]
             ready = t - first[j] >= period
-            between = share * (high_row[j] - low_row[j])
-            up[t - start, j] = min(share * (period - (t - high_row[j])), 100.0) if ready else np.nan
-            down[t - start, j] = min(share * (period - (t - low_row[j])), 100.0) if ready else np.nan
+            between = share * (top - bottom)
+            up[t - start, j] = min(share * (period - (t - top)), 100.0) if ready else np.nan
+            down[t - start, j] = min(share * (period - (t - bottom)), 100.0) if ready else np.nan
             oscillator[t - start, j] = max(min(between, 100.0), -100.0) if ready else np.nan
 
 
