@@ -14,7 +14,7 @@ import time
 import polars as pl
 
 import tapescan
-from benchmarks.resident import same
+from benchmarks.resident import read_anew, same
 from tapescan.store import Store
 
 
@@ -55,7 +55,7 @@ def main() -> None:
             market = market.refresh()
             found = tapescan.scan_market(market, features=features)
             between = used()
-            fresh = tapescan.scan_market(tapescan.load_market(store), features=features)
+            fresh = read_anew(store, features)
             spent[0] += between - started
             spent[1] += used() - between
             if not same(found, fresh):
