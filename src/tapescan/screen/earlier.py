@@ -154,7 +154,8 @@ def _fill(piece: _Piece, out: Floats) -> None:
     for at, block in enumerate(blocks):
         begin = block.offset - blocks[0].offset
         within = slice(begin, begin + block.lanes)
-        newest_row((rest, cuts[0][at]), out[:, :, within])
+        # What is scratch to the rest is filled below.
+        newest_row((rest, cuts[0][at]), out[: place + rest.scratch, :, within])
         for (wanted, plan), mine in zip(look.plans, cuts[1:], strict=True):
             for name, rows in newest_rows(plan, mine[at], wanted).items():
                 features[name][:, within] = rows
