@@ -7,10 +7,12 @@ import pytest
 
 from tapescan.core.calls import Table
 from tapescan.core.typing import Floats
-from tapescan.features.compute import replay
-from tapescan.features.plan import FEW, Fused, Step, plan_features
+from tapescan.features.carried import computed
+from tapescan.features.compute import latest, replay
+from tapescan.features.plan import FEW, Fused, Step, default_features, plan_features
 from tapescan.indicators import Fusion, Indicator, fusions
-from tapescan.market.panel import Block, Panel
+from tapescan.market.panel import Block, Panel, build_panel
+from tests.conftest import random_bars
 
 cases = pytest.mark.parametrize("fusion", fusions.values(), ids=list(fusions))
 
@@ -157,3 +159,13 @@ def test_a_replay_has_the_same_bytes_whether_kernels_are_fused_or_not(lively_pan
             alone = plan_features([name])
             other = next(values for one, values in replay(lively_panel, alone) if one.offset == block.offset)
             assert np.array_equal(found[at], other[0], equal_nan=True), name
+
+
+@pytest.mark.parametrize("sessions", [90, 300, 600])
+def test_spans_that_are_longer_than_the_history_are_computed_as_one(sessions: int) -> None:
+    """With the bytes of each on its own, which is how they are carried from day to day."""
+    panel = build_panel(random_bars(symbols=40, sessions=sessions, seed=sessions), lanes=16)
+    plan = plan_features(default_features())
+    together, apart = latest(panel, plan), computed(panel, plan).features
+    for name in plan.names:
+        assert np.array_equal(together[name], apart[name], equal_nan=True), name

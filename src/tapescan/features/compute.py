@@ -85,8 +85,9 @@ def newest_row(piece: tuple[Plan, Cuts], out: Floats) -> None:
 def _alike(spans: Sequence[int], cuts: Cuts) -> Iterator[tuple[tuple[int, ...], Block]]:
     """Cuts of a block with the spans that they are of: those of longer spans than its history are one."""
     together: list[int] = []
-    for span, block, longer in zip(spans, cuts, (*cuts[1:], None), strict=True):
+    for at, (span, block) in enumerate(zip(spans, cuts, strict=True)):
         together.append(span)
+        longer = cuts[at + 1] if at + 1 < len(cuts) else None
         if longer is None or longer.rows != block.rows or not np.array_equal(longer.first, block.first):
             yield tuple(together), block
             together = []
