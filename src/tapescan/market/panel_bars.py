@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
 from tapescan.core.typing import Days, Floats
-from tapescan.market.panel import Panel
+from tapescan.market.panel import Block, Panel
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
 from tapescan.market.tape import MOST_RANGE, Ranges
 
@@ -39,6 +40,7 @@ def bars_of_panel(
         if not len(chosen):
             continue
         begin = 0 if rows is None else max(block.rows - rows, 0)
+        begin = begin if since is None else max(begin, _row_of(block, since))
         session = block.session[begin:, chosen].T
         mine = np.arange(begin, block.rows) >= block.first[chosen][:, None]
         if since is not None:
@@ -58,6 +60,11 @@ def bars_of_panel(
         part.clear()
     found["session"] = found["session"].cast(pl.Date)
     return sort_bars(pl.DataFrame(found), use_up=True)
+
+
+def _row_of(block: Block, day: int) -> int:
+    """The first row in which any lane has a session of the day or later: in each lane they ascend."""
+    return bisect_left(range(block.rows), x=True, key=lambda row: bool((block.session[row] >= day).any()))
 
 
 def ranges_of(panel: Panel) -> Ranges:
