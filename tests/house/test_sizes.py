@@ -18,7 +18,8 @@ LONGEST = 400
 ENVIRONMENT = {
     "core/jit.py": "NUMBA_DISABLE_JIT is numba's own, which is not imported to ask it",
     "core/linking.py": "NUMBA_* change what numba compiles, so they are a part of machine code's name",
-    "interfaces/cli/main.py": "OPENBLAS_THREAD_TIMEOUT is OpenBLAS's own, set before NumPy loads it",
+    "interfaces/cli/main.py": "OPENBLAS_THREAD_TIMEOUT is OpenBLAS's own, set before NumPy loads it, and"
+    " _RJEM_MALLOC_CONF that of polars' allocator",
     "models/learners/xgboost.py": "OMP_WAIT_POLICY is OpenMP's own, set while XGBoost is loaded and then taken back",
     "interfaces/cli/console.py": "COLUMNS is the terminal's own",
 }

@@ -16,7 +16,7 @@ from tapescan.history.notes import basis_note, calendar_notes, life_notes, listi
 from tapescan.market.anchor import anchor
 from tapescan.market.dividends import dividend_rows
 from tapescan.market.eligibility import likely_ranked
-from tapescan.market.funds import QUIET_SESSIONS, funds_among
+from tapescan.market.funds import FUND_SESSIONS, QUIET_SESSIONS, funds_among
 from tapescan.market.index import MARKET_SYMBOL, MarketIndex, own_index
 from tapescan.market.jumps import misfit_note
 from tapescan.market.panel import Panel, build_panel
@@ -54,10 +54,15 @@ class Held:
     lives: pl.DataFrame
     judged: pl.DataFrame
 
-    def bars(self, symbols: Sequence[str] | None, names: Sequence[str] = BAR_COLUMNS[2:]) -> pl.DataFrame:
-        """Those of the newest `QUIET_SESSIONS` sessions, of some symbols or all, in the panel's share basis, sorted
-        by symbol and session. names : of the prices and volume, these alone."""
-        since = day_number(self.known.sessions.tail(QUIET_SESSIONS)[0])
+    def bars(
+        self,
+        symbols: Sequence[str] | None,
+        names: Sequence[str] = BAR_COLUMNS[2:],
+        sessions: int = QUIET_SESSIONS,
+    ) -> pl.DataFrame:
+        """Those of the newest sessions, at most `QUIET_SESSIONS`, of some symbols or all, in the panel's share basis,
+        sorted by symbol and session. names : of the prices and volume, these alone."""
+        since = day_number(self.known.sessions.tail(sessions)[0])
         return bars_of_panel(self.panel, symbols, since=since, names=names)
 
 
@@ -180,9 +185,13 @@ def _with_funds(market: Market, held: Held) -> pl.DataFrame:
     unknown = universe["symbol"].filter(universe["type"] == "unknown")
     if unknown.is_empty():
         return universe
-    bars = held.bars(None, ("close", "volume"))
+    names = ("close", "volume")
+    bars = held.bars(None, names, FUND_SESSIONS)
     index = bars.filter(pl.col("symbol") == MARKET_SYMBOL).select("session", "close")
-    funds = unknown.filter(funds_among(unknown, bars, held.known.sessions, index if len(index) else None))
+    among = funds_among(
+        unknown, bars, held.known.sessions, index if len(index) else None, lambda some: held.bars(some, names)
+    )
+    funds = unknown.filter(among)
     fund = pl.when((pl.col("type") == "unknown") & pl.col("symbol").is_in(funds.implode())).then(pl.lit("fund"))
     return universe.with_columns(fund.otherwise("type").alias("type"))
 

@@ -7,6 +7,8 @@ which was a blank-check company.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import polars as pl
 
@@ -56,14 +58,19 @@ KNOWN_FUNDS = frozenset(_NAMES.split())
 
 
 def funds_among(
-    symbols: pl.Series, bars: pl.DataFrame, sessions: pl.Series, market: pl.DataFrame | None = None
+    symbols: pl.Series,
+    bars: pl.DataFrame,
+    sessions: pl.Series,
+    market: pl.DataFrame | None = None,
+    longer: Callable[[list[str]], pl.DataFrame] | None = None,
 ) -> pl.Series:
     """Which of some symbols without a known type are funds, by name or by what their bars show.
 
     symbols : those that are asked for. bars : of the whole market, symbol, session, close, volume, sorted by symbol
     and session; what is later than a day is not to be among them, and of the newest `QUIET_SESSIONS` none may lack.
     sessions : of the market, ascending. market : session and close of an index, by which correlation is measured;
-    None leaves that test out.
+    None leaves that test out. longer : gives such bars of a few symbols, where `bars` are of the newest
+    `FUND_SESSIONS` alone.
     """
     found = symbols.is_in(list(KNOWN_FUNDS))
     if len(sessions) <= _LEAST:
@@ -75,7 +82,8 @@ def funds_among(
     if not len(asked):
         return found
     like_one = returns[asked].std(axis=1) < _QUIET
-    like_one[like_one] = _quiet(bars, [names[one] for one in asked[like_one]])
+    still = [names[one] for one in asked[like_one]]
+    like_one[like_one] = _quiet(bars if longer is None else longer(still), still)
     z = _standard(returns)
     if market is not None:
         index = _index_returns(market, sessions)

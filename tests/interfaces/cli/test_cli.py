@@ -31,8 +31,8 @@ def test_verbose_tells_on_standard_error_and_leaves_the_result_alone(store: Path
         tapescan(*first, "scan", "--store", str(store), "--format", "csv") for first in ((), ("--verbose",))
     )
     assert told.stdout == quiet.stdout
-    assert f"reading bars of {store}" in told.stderr
-    assert "reading bars of" not in quiet.stderr
+    assert f"{store}/.kept/market-splits serves" in told.stderr
+    assert ".kept" not in quiet.stderr
 
 
 def test_scan_as_json_is_one_object(store: Path) -> None:

@@ -157,6 +157,8 @@ def _start_lean() -> None:
     """What a start costs without being of use to it, all before NumPy is imported."""
     # NumPy's algebra starts a thread for each core, which spins before it sleeps: 2 ** 4 cycles instead of 2 ** 26.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+    # polars' allocator keeps what is freed for a second before the system gets it back: a third of a scan's peak.
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:100,muzzy_decay_ms:0")
     # Modules make objects by the hundred thousand, and hardly a cycle among them.
     gc.set_threshold(50_000, 20, 20)
 
