@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from tapescan.api import scan_market
-from tapescan.history import stored as history
+from tapescan.history import stored
 from tapescan.importing.importing import import_frames
 from tapescan.market.panel import build_panel
 from tapescan.store import Store
@@ -54,7 +54,8 @@ def test_what_is_committed_while_a_scan_reads_changes_nothing_of_it(
         correct(store)
         return build_panel(*arguments, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(history, "build_panel", interrupted)
+    monkeypatch.setattr(stored, "build_panel", interrupted)
+    monkeypatch.setenv("TAPESCAN_KEEP", "false")
     beside = scan_market(store)
     assert beside.frame.equals(alone.frame)
     assert beside.provenance == alone.provenance

@@ -87,12 +87,12 @@ def kept_market(
             continue
         if found is not None:
             return found
-    held = held_of_store(store, as_of, span=span, adjust=adjust)
+    held = held_of_store(store, asked, span=span, adjust=adjust)
     market = market_of(held)
     if as_of is None:
         sessions = sessions_for(held.known, span)
         begin = None if sessions is None else day_number(held.known.sessions[-sessions])
-        _keep(market, held, begin, held.asked.states)
+        _keep(market, held, begin, states)
     return market
 
 

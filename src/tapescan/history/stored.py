@@ -74,16 +74,13 @@ def market_of_store(
     span : sessions of history that the features need (`market.anchor`); None reads all there are.
     Raises StoreError for a store without bars, and OptionError when it has none up to `as_of`.
     """
-    return market_of(held_of_store(store, as_of, span=span, adjust=adjust))
+    return market_of(held_of_store(store, store.known(as_of), span=span, adjust=adjust))
 
 
-def held_of_store(
-    store: Store, as_of: dt.date | None = None, *, span: int | None = None, adjust: Adjustment = "splits"
-) -> Held:
-    """What is read for it; arguments and errors as of `market_of_store`."""
-    if store.is_empty():
+def held_of_store(store: Store, asked: KnownStore, *, span: int | None = None, adjust: Adjustment = "splits") -> Held:
+    """What is read for it. asked : the store as of the day; the others and errors as of `market_of_store`."""
+    if not asked.has_bars:
         raise StoreError(f"{store.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
-    asked = store.known(as_of)
     commits = commits_of(store.path, scanned_of(asked.versions))  # before anything is read
     known = asked.at_newest_session()
     newest = known.newest_session
@@ -94,7 +91,7 @@ def held_of_store(
     del bars
     # All that have a bar by then, also those whose newest one is too old to have been read.
     dated = known.newest().select("symbol", "newest", "bars")
-    return Held(store, as_of, span, adjust, asked, known, commits, panel, dated, lives, judged)
+    return Held(store, asked.day, span, adjust, asked, known, commits, panel, dated, lives, judged)
 
 
 def sessions_for(known: KnownStore, span: int | None) -> int | None:
