@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 
 import tapescan
 from tapescan.core.errors import ModelError
-from tapescan.features.plan import plan_features
+from tapescan.features.plan import _planned, plan_features
 from tapescan.features.warm import warm_up
 from tapescan.indicators import registry
 from tapescan.market.quality import check_bars
@@ -88,9 +88,16 @@ class Altered:
             self.change(output)
 
 
+@pytest.fixture(autouse=True)
+def plans() -> Iterator[None]:
+    yield
+    _planned.cache_clear()
+
+
 def alter(monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[np.ndarray[Any, Any]], None]) -> None:
     one = registry[name]
     begin = len(one.inputs) + (4 if one.recursive else 2)
+    _planned.cache_clear()  # plans keep the kernels that they were made with
     changed = Altered(one.kernel, change, slice(begin, begin + len(one.outputs)))
     monkeypatch.setitem(one.__dict__, "kernel", changed)
 

@@ -301,7 +301,12 @@ def plan_features(names: Iterable[str], earlier: int = 0) -> Plan:
 
     Raises OptionError, naming the nearest known features, for a name that is no feature.
     """
-    ordered = tuple(dict.fromkeys(names))
+    return _planned(tuple(dict.fromkeys(names)), earlier)
+
+
+@lru_cache(maxsize=128)
+def _planned(ordered: tuple[str, ...], earlier: int) -> Plan:
+    """Kept, since what a plan makes of its calls costs more than a scan of them."""
     slots: dict[tuple[str, tuple[Number, ...]], list[int]] = {}
     for slot, name in enumerate(ordered):
         indicator, values, output = parse_feature(name)

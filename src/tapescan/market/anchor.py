@@ -12,6 +12,7 @@ training set cut their bars there, and a value is the same bytes in each. The be
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -37,6 +38,7 @@ def span_of(sessions: int) -> int:
     return found or SPANS[-1] * math.ceil(sessions / SPANS[-1])
 
 
+@lru_cache(maxsize=1024)
 def anchor(day: int, span: int) -> int:
     """The day with which the history of values of a session begins, days since 1970-01-01; EVER where the calendar
     does not reach so far back.
