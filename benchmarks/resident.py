@@ -148,6 +148,7 @@ def compare(path: str, symbols: int, days: int, seed: int, *, features: Sequence
 def timed(path: str, symbols: int, sessions: int, seed: int, *, spy: bool = True, profile: bool = False) -> None:
     """What one new session costs, kept and read anew, with all default features; five sessions. spy : whether an
     index has bars, or the market is measured against all symbols."""
+    os.environ["TAPESCAN_KEEP"] = "false"  # anew is what is read of the store, not of what is kept with it
     made = simulate(symbols=symbols, sessions=sessions + 5, seed=seed)
     days = made.bars["session"].unique().sort()[-5:]
     bars = made.bars.select(BAR_COLUMNS)

@@ -11,7 +11,7 @@ import numpy as np
 
 from tapescan.core.typing import Floats
 
-__all__ = ["exponential", "logarithm", "power"]
+__all__ = ["exponential", "logarithm", "make_ready", "power"]
 
 
 def logarithm(values: Floats) -> Floats:
@@ -30,6 +30,11 @@ def logarithm(values: Floats) -> Floats:
     out[np.isposinf(flat)] = np.inf
     found: Floats = out.reshape(np.shape(values))
     return found
+
+
+def make_ready() -> None:
+    """Have its kernel loaded, or compiled the first time, so that no scan waits for it."""
+    logarithm(np.ones(1))
 
 
 def exponential(values: Floats) -> Floats:

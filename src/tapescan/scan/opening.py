@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, get_args
 
+from tapescan.core import logs
 from tapescan.core.dates import parse_date
 from tapescan.core.errors import OptionError
 from tapescan.core.progress import Progress
@@ -82,6 +83,7 @@ def ready(
 def _warm(wanted: Wanted, progress: Progress) -> None:
     for plan in wanted.plans:
         warm_up(plan, progress)
+    logs.make_ready()
 
 
 def _read(
