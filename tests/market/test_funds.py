@@ -11,7 +11,7 @@ import polars as pl
 import tapescan
 from tapescan.history.stored import market_of_store
 from tapescan.market.calendar import sessions as exchange_sessions
-from tapescan.market.funds import KNOWN_FUNDS, funds_among
+from tapescan.market.funds import KNOWN_FUNDS, funds_among, judged_through
 from tapescan.store import Store
 
 DAYS = pl.Series("session", exchange_sessions(dt.date(2024, 1, 2), dt.date(2025, 7, 9))[-300:]).cast(pl.Date)
@@ -81,6 +81,17 @@ def test_what_is_a_fund_does_not_hang_on_what_is_asked_for(tmp_path: Path) -> No
     assert (types["DEAL"], types["BONDS"], types["INDEX1"]) == ("unknown", "fund", "fund")
     for one in found[1:]:
         assert one["type"].to_list() == found[0]["type"].to_list()
+
+
+def test_an_answer_holds_for_a_quarter() -> None:
+    """What is told hangs on the bars before the quarter: it is the same on each of its days."""
+    through = [judged_through(DAYS.head(count))[-1] for count in range(len(DAYS) - 70, len(DAYS) + 1)]
+    days = DAYS.tail(71)
+    quarters = days.dt.truncate("1q")
+    assert all(last < first for last, first in zip(through, quarters, strict=True))
+    assert len({*through}) == quarters.n_unique()
+    few = DAYS.head(101)  # one that began in this quarter, or the one before, is told by all that there is
+    assert judged_through(few).equals(few) or len(judged_through(few)) > 100
 
 
 def test_little_history_tells_nothing() -> None:

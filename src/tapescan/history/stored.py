@@ -13,10 +13,10 @@ from tapescan.core.errors import StoreError
 from tapescan.core.settings import Adjustment
 from tapescan.history.market import Market, join_listing, models_folder
 from tapescan.history.notes import basis_note, calendar_notes, life_notes, listing_notes, thin_notes
-from tapescan.market.anchor import anchor
+from tapescan.market.anchor import LONGEST_QUARTER, anchor
 from tapescan.market.dividends import dividend_rows
 from tapescan.market.eligibility import likely_ranked
-from tapescan.market.funds import FUND_SESSIONS, QUIET_SESSIONS, funds_among
+from tapescan.market.funds import FUND_SESSIONS, QUIET_SESSIONS, funds_among, judged_through
 from tapescan.market.index import MARKET_SYMBOL, MarketIndex, own_index
 from tapescan.market.jumps import misfit_note
 from tapescan.market.panel import Panel, build_panel
@@ -60,8 +60,8 @@ class Held:
         names: Sequence[str] = BAR_COLUMNS[2:],
         sessions: int = QUIET_SESSIONS,
     ) -> pl.DataFrame:
-        """Those of the newest sessions, at most `QUIET_SESSIONS`, of some symbols or all, in the panel's share basis,
-        sorted by symbol and session. names : of the prices and volume, these alone."""
+        """Those of the newest sessions, at most `QUIET_SESSIONS` and a quarter's, of some symbols or all, in the
+        panel's share basis, sorted by symbol and session. names : of the prices and volume, these alone."""
         since = day_number(self.known.sessions.tail(sessions)[0])
         return bars_of_panel(self.panel, symbols, since=since, names=names)
 
@@ -101,7 +101,7 @@ def sessions_for(known: KnownStore, span: int | None) -> int | None:
     begin = anchor(day_number(known.newest_session), span)
     since = int((known.sessions.to_physical() >= begin).sum())
     # What is judged has to have its neighbours, too; and what is a fund does not hang on what is asked for.
-    needed = max(since + BEFORE, QUIET_SESSIONS)
+    needed = max(since + BEFORE, QUIET_SESSIONS + LONGEST_QUARTER)
     return None if needed >= len(known.sessions) else needed
 
 
@@ -177,16 +177,22 @@ def _of_this_life(held: Held) -> pl.DataFrame:
 
 
 def _with_funds(market: Market, held: Held) -> pl.DataFrame:
-    """The universe, in which what no listing names and what behaves as a fund is one."""
+    """The universe, in which what no listing names and what behaved as a fund is one."""
     universe = market.universe
     unknown = universe["symbol"].filter(universe["type"] == "unknown")
     if unknown.is_empty():
         return universe
-    names = ("close", "volume")
-    bars = held.bars(None, names, FUND_SESSIONS)
+    sessions = judged_through(held.known.sessions)
+    since = len(held.known.sessions) - len(sessions)
+
+    def bars_of(symbols: list[str] | None, many: int) -> pl.DataFrame:
+        found = held.bars(symbols, ("close", "volume"), since + many)
+        return found.filter(pl.col("session") <= sessions[-1]) if since else found
+
+    bars = bars_of(None, FUND_SESSIONS)
     index = bars.filter(pl.col("symbol") == MARKET_SYMBOL).select("session", "close")
     among = funds_among(
-        unknown, bars, held.known.sessions, index if len(index) else None, lambda some: held.bars(some, names)
+        unknown, bars, sessions, index if len(index) else None, lambda some: bars_of(some, QUIET_SESSIONS)
     )
     funds = unknown.filter(among)
     fund = pl.when((pl.col("type") == "unknown") & pl.col("symbol").is_in(funds.implode())).then(pl.lit("fund"))

@@ -14,7 +14,7 @@ import polars as pl
 
 from tapescan.core.typing import Bools, Floats, Ints
 
-__all__ = ["FUND_SESSIONS", "KNOWN_FUNDS", "QUIET_SESSIONS", "funds_among"]
+__all__ = ["FUND_SESSIONS", "KNOWN_FUNDS", "QUIET_SESSIONS", "funds_among", "judged_through"]
 
 #: Sessions that are looked at, returns that there must be, and dollars a session below which nothing is told.
 FUND_SESSIONS, _LEAST, _TRADED = 121, 100, 1e6
@@ -55,6 +55,13 @@ XYLD YANG YCL YCS YINN YOLO ZROZ ZSL
 """
 #: Exchange-traded funds and notes by their tickers: those that trade most.
 KNOWN_FUNDS = frozenset(_NAMES.split())
+
+
+def judged_through(sessions: pl.Series) -> pl.Series:
+    """Of a market's sessions, ascending, those by whose bars funds are told: all before the newest one's quarter, so
+    that an answer holds for a quarter; all there are while those are too few."""
+    before = sessions.filter(sessions < sessions[-1:].dt.truncate("1q")[0])
+    return before if len(before) > _LEAST else sessions
 
 
 def funds_among(
