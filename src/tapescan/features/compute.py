@@ -7,7 +7,7 @@ the very same kernels on the history of each session, and give the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -21,7 +21,7 @@ from tapescan.features.parts import parts, whole
 from tapescan.features.plan import Calls, Plan
 from tapescan.market.panel import Block, Panel
 
-__all__ = ["Cuts", "Features", "cuts_of", "latest", "newest_row", "newest_rows", "replay"]
+__all__ = ["Cuts", "Features", "cuts_of", "latest", "newest_row", "newest_rows", "replay", "replayed"]
 
 #: A block by span, in the order of `Plan.spans`: cut where the history of values of that span begins.
 Cuts: TypeAlias = tuple[Block, ...]
@@ -110,11 +110,19 @@ def replay(panel: Panel, plan: Plan, start: int = 0) -> Iterator[tuple[Block, Fl
     Row t of a lane is what a scan of its session gives: of the history of that session, and nothing later.
     """
     for block in panel.blocks:
-        begin = min(start, block.rows - 1)
-        values = np.empty((len(plan.names) + plan.scratch, block.rows - begin, block.lanes))
-        for span in plan.spans:
-            _replay(plan.calls[span], block, span, begin, values)
-        yield block, values[: len(plan.names)]
+        yield block, replayed(plan, dict.fromkeys(plan.spans, block), block.rows - min(start, block.rows - 1))
+
+
+def replayed(plan: Plan, cuts: Mapping[int, Block], rows: int) -> Floats:
+    """As `replay`, of the last so many rows of one block: ``(names, rows, lanes)``.
+
+    cuts : the block by span, from the day on with which the history of the first of these rows begins, or earlier.
+    """
+    lanes = next(iter(cuts.values())).lanes
+    values = np.empty((len(plan.names) + plan.scratch, rows, lanes))
+    for span, block in cuts.items():
+        _replay(plan.calls[span], block, span, block.rows - rows, values)
+    return values[: len(plan.names)]
 
 
 def run(
@@ -143,7 +151,7 @@ def run(
 
 def _replay(calls: Calls, block: Block, span: int, start: int, values: Floats) -> None:
     """The calls of one span, of all rows of a block from `start` on."""
-    if calls.windows.steps and whole(block, span):
+    if calls.windows.steps and whole(block, span, start):
         run(calls.windows, block, start, values)
         calls = calls.recursions
     if not calls.steps:

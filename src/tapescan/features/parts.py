@@ -45,11 +45,11 @@ def parts(block: Block, span: int, start: int) -> Iterator[Part]:
         yield from _odd(block, valid, span, start)
 
 
-def whole(block: Block, span: int) -> bool:
-    """Whether the history of every row holds all windows of its span that the lane has bars for: then they need no
-    parting."""
+def whole(block: Block, span: int, start: int) -> bool:
+    """Whether the history of every row from `start` on holds all windows of its span that the lane has bars for: then
+    they need no parting."""
     least = int(np.ceil(span / GAPS))
-    return all(_enough(block, part, least) for part in parts(block, span, 0))
+    return all(_enough(block, part, least) for part in parts(block, span, start))
 
 
 def _enough(block: Block, part: Part, least: int) -> bool:

@@ -27,7 +27,7 @@ from tapescan.market.quality import BAR_COLUMNS, sort_bars
 from tapescan.market.suspect import find_suspects
 from tapescan.market.tape import session_ranges
 from tapescan.store import Store
-from tapescan.store.accepted import suspect_bars
+from tapescan.store.accepted import without_accepted
 from tapescan.tables.registry import find_table, stored_tables
 
 __all__ = ["Basis", "History", "days", "history_of", "market_index"]
@@ -58,8 +58,9 @@ class History:
     settled : the newest session of most of the market, with which labels end: what a few symbols have beyond it (a
         sync that was not done) does not mean that all others stopped trading.
     splits : symbol, ex_date, ratio, up to the end. listing : as the store has it; None for none.
-    suspects(bars) : the suspect ones among bars of some symbols in one share basis, as `market.suspect.SUSPECTS`,
-        judged by all bars up to the end.
+    suspects(bars, splits) : the suspect ones among bars of some symbols in one share basis, as
+        `market.suspect.SUSPECTS`, judged by the range of the whole market on their day and by these splits, or by all
+        up to the end where they are None. unaccepted(suspects) : without those that were accepted.
     stamped(symbols) : bars as stored, with adjusted_to and total_to, sorted by symbol and session.
     """
 
@@ -70,7 +71,8 @@ class History:
     splits: pl.DataFrame
     listing: pl.DataFrame | None
     provenance: Mapping[str, Any]
-    suspects: Callable[[pl.DataFrame], pl.DataFrame]
+    suspects: Callable[[pl.DataFrame, pl.DataFrame | None], pl.DataFrame]
+    unaccepted: Callable[[pl.DataFrame], pl.DataFrame]
     stamped: Callable[[Sequence[str]], pl.DataFrame]
 
     def bars(self, symbols: Sequence[str]) -> pl.DataFrame:
@@ -82,7 +84,10 @@ class History:
 
         Each basis has all bars of its symbols, since labels look beyond its last session.
         """
-        raw = self.stamped(symbols)
+        yield from self.bases_of(self.stamped(symbols))
+
+    def bases_of(self, raw: pl.DataFrame) -> Iterator[Basis]:
+        """As `bases`, of bars as `stamped` gives them."""
         newest = self._adjusted(raw, self.splits)
         splits = self._numbered(raw)
         last = dict(splits.filter(pl.col("number") == 1).select("symbol", "day").rows())
@@ -166,13 +171,18 @@ def _of_store(store: Store, end: dt.date | None) -> History:
     def ranges() -> pl.DataFrame:
         return session_ranges(known.scan("bars"))
 
-    def suspects(bars: pl.DataFrame) -> pl.DataFrame:
-        return suspect_bars(known, bars, ranges())
-
     splits, listing = known.read("splits"), known.read("symbols")
+
+    def suspects(bars: pl.DataFrame, by: pl.DataFrame | None) -> pl.DataFrame:
+        return find_suspects(bars, splits if by is None else by, ranges())
+
+    def unaccepted(found: pl.DataFrame) -> pl.DataFrame:
+        return without_accepted(known, found)
+
     versions = {table.name: known.versions[table.name] for table in stored_tables() if table.name in known}
     about = {"store": versions, "end": str(newest)}
-    return History(dated, first, newest, _settled(dated), splits, listing, about, suspects, stamped)
+    settled = _settled(dated)
+    return History(dated, first, newest, settled, splits, listing, about, suspects, unaccepted, stamped)
 
 
 def _of_frame(bars: pl.DataFrame, end: dt.date | None) -> History:
@@ -191,10 +201,13 @@ def _of_frame(bars: pl.DataFrame, end: dt.date | None) -> History:
 
     ranges, no_splits = session_ranges(bars.lazy()), find_table("splits").empty()
 
-    def suspects(some: pl.DataFrame) -> pl.DataFrame:
-        return find_suspects(some, None, ranges)
+    def suspects(some: pl.DataFrame, by: pl.DataFrame | None) -> pl.DataFrame:
+        return find_suspects(some, by, ranges)
 
-    return History(known, first, newest, _settled(known), no_splits, None, {"end": str(newest)}, suspects, stamped)
+    about = {"end": str(newest)}
+    return History(
+        known, first, newest, _settled(known), no_splits, None, about, suspects, lambda found: found, stamped
+    )
 
 
 def _range(known: pl.DataFrame, end: dt.date | None) -> tuple[dt.date, dt.date]:

@@ -36,6 +36,7 @@ __all__ = [
     "SIMULATED_SYMBOLS",
     "Embedded",
     "Market",
+    "delisted_from",
     "join_listing",
     "market_of_simulated",
     "models_folder",
@@ -195,7 +196,7 @@ def join_listing(
     universe = build_universe(listing, [*panel.symbols, *others["symbol"]])
     universe = universe.hstack(listing_numbers(listing, universe["symbol"]))
     as_of = date_of(panel.as_of)
-    gone = _delisted(universe["symbol"], listing) <= as_of
+    gone = delisted_from(universe["symbol"], listing) <= as_of
     absent = pl.concat([pl.Series([None] * len(panel), dtype=pl.String), others["absent"]])
     universe = universe.join(known, on="symbol", how="left", maintain_order="left").with_columns(
         pl.col("bars").fill_null(0).cast(pl.Int64),
@@ -206,7 +207,7 @@ def join_listing(
     return Market(panel, universe, provenance, notes)
 
 
-def _delisted(symbols: pl.Series, listing: pl.DataFrame) -> pl.Series:
+def delisted_from(symbols: pl.Series, listing: pl.DataFrame) -> pl.Series:
     """The first day on which each symbol was no longer listed; null where the listing names none."""
     if "delisted" not in listing.columns:
         return pl.Series([None] * len(symbols), dtype=pl.Date)

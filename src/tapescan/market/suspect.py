@@ -29,7 +29,22 @@ import polars as pl
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.market.tape import CHUNK, Ranges, Tape
 
-__all__ = ["AFTER", "BEFORE", "REASONS", "SUSPECTS", "find_suspects", "in_words", "stands_out"]
+__all__ = [
+    "AFTER",
+    "BEFORE",
+    "FACTOR",
+    "FROZEN",
+    "LARGE",
+    "REASONS",
+    "SETTLED",
+    "SUSPECTS",
+    "VOLUME",
+    "Seen",
+    "find_suspects",
+    "in_words",
+    "outstanding",
+    "stands_out",
+]
 
 #: Every reason in words: a bar has the first that fits.
 REASONS: Mapping[str, str] = {
@@ -79,6 +94,8 @@ LEAST_DOLLARS = 1_000.0
 LEAST_RANGE = 0.01
 #: Bars that are off together, at most.
 LONGEST = 5
+#: So many bars later no verdict changes any more, but that of a feed that stands still.
+SETTLED = 2 * LONGEST
 #: A recorded split counts for a bar within so many days; it has to change prices by this factor.
 NEAR_SPLIT, LEAST_SPLIT = "5d", 1.5
 #: A volume is off from all bars around by this factor, and from their middle by that one.
@@ -102,7 +119,7 @@ def find_suspects(
     where these are bars of some of its symbols.
     """
     tape = Tape(bars, ranges)
-    moved, traded, same = _outstanding(tape)
+    moved, traded, same = outstanding(tape)
     prices = _prices(tape, moved, splits)
     found = {**_volumes(tape, traded), **_frozen(same), **prices}
     rows = np.array(sorted(found), dtype=np.int64)
@@ -140,7 +157,7 @@ def stands_out(
     )
 
 
-def _outstanding(tape: Tape) -> tuple[Ints, Ints, Ints]:
+def outstanding(tape: Tape) -> tuple[Ints, Ints, Ints]:
     """Places of bars that differ by a factor from the close before; by hundreds from the volume before; not at all.
 
     A symbol's first bar is none of them.
@@ -167,7 +184,7 @@ def _outstanding(tape: Tape) -> tuple[Ints, Ints, Ints]:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Seen:
     """What is seen of some bars; prices as logarithms of their ratio to the close before, one entry a bar.
 
     open, high, low, close : its own. after : the next open, NaN for the newest. level : the middle of the five closes
@@ -189,7 +206,7 @@ class _Seen:
     traded: Floats
     dollars: Floats
 
-    def take(self, which: Bools) -> _Seen:
+    def take(self, which: Bools) -> Seen:
         return replace(self, **{name: getattr(self, name)[which] for name in self.__dataclass_fields__})
 
     @property
@@ -213,12 +230,12 @@ class _Seen:
         }
 
 
-def _seen(tape: Tape, rows: Ints) -> _Seen:
+def _seen(tape: Tape, rows: Ints) -> Seen:
     before = tape.close[rows - 1]
     names, later = ("open", "high", "low", "close"), ("level", "usual", "largest", "shares", "traded", "dollars")
     own = {name: np.log(getattr(tape, name)[rows] / before) for name in names}
     after = np.log(tape.window(tape.open, rows, [1])[:, 0] / before)
-    seen = _Seen(rows=rows, after=after, **own, **dict.fromkeys(later, np.zeros(len(rows))))
+    seen = Seen(rows=rows, after=after, **own, **dict.fromkeys(later, np.zeros(len(rows))))
     # The windows are for the few that lie outside both sides by a factor.
     far = np.max(list(seen.outside().values()), axis=0, initial=-np.inf) >= np.log(FACTOR)
     seen = seen.take(far)
@@ -274,7 +291,7 @@ def _prices(tape: Tape, rows: Ints, splits: pl.DataFrame | None) -> dict[int, st
         return found | _together(tape, rows) | _on_split_days(tape, rows, splits)
 
 
-def _stands_out(seen: _Seen, usual: Floats, off: Floats, reason: str) -> Bools:
+def _stands_out(seen: Seen, usual: Floats, off: Floats, reason: str) -> Bools:
     """Whether the bars are off too far, by a reason, to be real."""
     ordinary = ~(seen.traded >= TRADED)
     back = np.fmax(np.abs(seen.after), np.abs(seen.level))
