@@ -145,14 +145,14 @@ def test_a_steady_market_is_invested_once() -> None:
 
 
 def test_what_is_lost_stays_lost() -> None:
-    """A short that rises beyond all capital ends it: what is still held brings it back no more than later picks do."""
+    """A short that rises beyond all capital ends it: a position that gains afterwards begins nothing new."""
     ahead = together(
         ahead_of(session(10.0), session(40.0), session(40.0)),
         ahead_of(session(10.0), session(10.0), session(20.0)),
         ahead_of(session(10.0), session(15.0), session(15.0)),
     )
     trades = run_holds(ahead, np.array([False, True, True]), Rules(hold=3))
-    found = run_cohorts(np.array([0, 0, 2]), ahead, trades, Rules(hold=1), 7)
+    found = run_cohorts(np.array([0, 0, 3]), ahead, trades, Rules(hold=1), 7)
     assert found.net.tolist() == found.gross.tolist() == [0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0]
     assert found.exposure.tolist() == [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     assert annual_return(found.net) == -1.0
