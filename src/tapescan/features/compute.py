@@ -7,6 +7,7 @@ the very same kernels on the history of each session, and give the same bytes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -104,14 +105,22 @@ def newest_rows(plan: Plan, cuts: Cuts, rows: int) -> dict[str, Floats]:
     return dict(zip(plan.names, values, strict=False))
 
 
-def replay(panel: Panel, plan: Plan, start: int = 0) -> Iterator[tuple[Block, Floats]]:
+def replay(panel: Panel, plan: Plan, start: int = 0, *, again: bool = False) -> Iterator[tuple[Block, Floats]]:
     """Block by block, the features of all rows from `start` on: ``(names, rows - start, lanes)``.
 
     Row t of a lane is what a scan of its session gives: of the history of that session, and nothing later.
+
+    again : the values of a block are written over by those of the next one. Half a gigabyte of new memory a block may
+    take longer than what is computed into it.
     """
+    height = len(plan.names) + plan.scratch
+    room = np.empty(0)
     for block in panel.blocks:
         parted = Parted(block, min(start, block.rows - 1))
-        values = np.empty((len(plan.names) + plan.scratch, block.rows - parted.start, block.lanes))
+        shape = (height, block.rows - parted.start, block.lanes)
+        if not again or room.size < math.prod(shape):
+            room = np.empty(math.prod(shape))
+        values = room[: math.prod(shape)].reshape(shape)
         for span in plan.spans:
             calls = plan.calls[span]
             if calls.windows.steps:
@@ -177,15 +186,10 @@ def _recursions(calls: Calls, parted: Parted, span: int, values: Floats) -> None
     for part in parted.slices(span):
         into = values[:, part.start - parted.start : part.end - parted.start]
         run(calls, part.cut(block), part.start - part.begin, into)
-    if len(parted.odd):
-        before = np.arange(parted.start, block.rows)[:, None] < block.first[parted.odd]
-        for slot in slots if before.any() else ():
-            found = values[slot][:, parted.odd]
-            found[before] = np.nan
-            values[slot][:, parted.odd] = found
+    for slot in slots if len(parted.unborn) else ():
+        values[slot].reshape(-1)[parted.unborn] = np.nan
     for some in parted.gathered(span):
         found = np.empty((len(values), some.written, len(some.lane)))
-        _run(calls, some.gather(block, calls.inputs), some.first, some.rows, some.rows - some.written, found)
-        here, there = some.places(block.lanes, parted.start)
-        for slot in slots:
-            values[slot].reshape(-1)[there] = found[slot].reshape(-1)[here]
+        columns = some.gather(block, calls.inputs)
+        _run(calls, columns, some.first, some.rows, some.rows - some.written, found)
+        some.scatter(found, slots, values, parted.start)

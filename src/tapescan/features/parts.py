@@ -6,13 +6,14 @@ quarter of each lane is a lane of its own, with its history gathered beside thos
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from tapescan.core.typing import Bools, Days, Floats, Ints
+from tapescan.features.moving import bring, put_back
 from tapescan.market.anchor import anchors
 from tapescan.market.panel import LANES, Block
 
@@ -65,19 +66,17 @@ class Gathered:
         """The row with which each history begins, where all lie side by side."""
         return self.rows - (self.end - self.begin)
 
-    def gather(self, block: Block, names: Sequence[str]) -> Mapping[str, Floats]:
+    def gather(self, block: Block, names: Sequence[str]) -> dict[str, Floats]:
         """The histories of these columns."""
-        row = np.maximum(self.end - self.rows + np.arange(self.rows)[:, None], 0)
-        at = row * block.lanes + self.lane
-        return {name: getattr(block, name).reshape(-1)[at] for name in names}
+        columns = {}
+        for name in names:
+            columns[name] = np.empty((self.rows, len(self.lane)))
+            bring(getattr(block, name), self.lane, self.end, columns[name])
+        return columns
 
-    def places(self, lanes: int, start: int) -> tuple[Ints, Ints]:
-        """Where the rows lie among those that are written here, and where in the block from `start` on; both counted
-        in flat arrays."""
-        back = np.arange(self.written, 0, -1)[:, None]
-        mine = back <= self.end - self.start
-        there = (self.end - back - start) * lanes + self.lane
-        return np.flatnonzero(mine), there[mine]
+    def scatter(self, found: Floats, slots: Sequence[int], values: Floats, before: int) -> None:
+        """Put the rows among values where they are in the block. before : the row with which these begin."""
+        put_back(found, np.array(slots, np.int64), self.lane, self.start, self.end, before, values)
 
 
 @dataclass(frozen=True)
@@ -150,6 +149,13 @@ class Parted:
         for lo in range(0, len(order), LANES):
             some = order[lo : lo + LANES]
             yield Gathered(lane[some], begin[some], start[some], end[some])
+
+    @cached_property
+    def unborn(self) -> Ints:
+        """Where odd lanes have no bar yet: places in the rows from `start` on, counted in a flat array."""
+        before = np.zeros((self.block.rows - self.start, self.block.lanes), bool)
+        before[:, self.odd] = ~self._valid[self.start :, self.odd]
+        return np.flatnonzero(before)
 
     def _odd_quarters(self, span: int) -> tuple[Ints, Ints, Ints, Ints]:
         """Of each quarter of each odd lane the first row of its history, from where to where its rows lie, and the
