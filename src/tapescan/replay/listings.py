@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from tapescan.core.dates import date_of
+from tapescan.core.dates import date_of, day_number
 from tapescan.core.typing import Days, Floats, Ints
 from tapescan.history.market import delisted_from
 from tapescan.market import calendar
@@ -42,6 +42,7 @@ class Listings:
     sessions: pl.Series
     bars_of: Callable[[list[str] | None, dt.date, dt.date], pl.DataFrame]
     _kept: dict[object, Listing] = field(default_factory=dict)
+    _gone: Days = field(default_factory=lambda: np.zeros(0, np.int32))
 
     def on(self, day: int, newest: Days, bars: Ints, factor: Floats | None) -> Listing:
         """The universe of a day.
@@ -51,15 +52,14 @@ class Listings:
         """
         date = date_of(day)
         base = self._base(date)
-        gone = base.universe["gone"] <= date
-        universe = base.universe.drop("gone").with_columns(
-            pl.Series("newest", np.where(newest > 0, newest, np.iinfo(np.int32).min), pl.Int32).cast(pl.Date),
-            pl.Series("bars", bars, pl.Int64),
-            gone.fill_null(value=False).alias("delisted"),
-            pl.Series("sessions_behind", self._behind(day, newest), pl.Int64),
-        )
-        if factor is not None:
-            universe = universe.with_columns(pl.Series("factor", factor))
+        numbers = {
+            "newest": pl.Series(np.where(newest > 0, newest, np.iinfo(np.int32).min)).cast(pl.Date),
+            "bars": pl.Series(bars),
+            "delisted": pl.Series(self._gone <= day),
+            "sessions_behind": pl.Series(self._behind(day, newest)),
+            **({} if factor is None else {"factor": pl.Series(factor)}),
+        }
+        universe = base.universe.hstack([one.alias(name) for name, one in numbers.items()])
         found = Listing(universe, self.symbols, self.order)
         # What does not change from day to day is worked out once.
         for name in ("types", "sectors", "absent", "by_symbol", "places"):
@@ -78,12 +78,16 @@ class Listings:
         return calendar.sessions(max(first, calendar.EARLIEST), last)
 
     def _base(self, date: dt.date) -> Listing:
-        """The universe as far as it hangs on no day. gone : the first day of no longer being listed."""
-        through = judged_through(self.sessions.filter(self.sessions <= date))
-        version = int((self._versions <= date).sum())
-        key = (version, through[-1])
-        if key not in self._kept:
-            self._kept = {key: self._made(date, through)}  # the day before was of the same, or none will be again
+        """The universe as far as it does not change from day to day."""
+        version = int(np.searchsorted(self._versions, day_number(date), side="right"))
+        quarter = (date.year, (date.month - 1) // 3)
+        if (version, quarter) in self._kept:
+            return self._kept[version, quarter]
+        sessions = self.sessions.filter(self.sessions <= date)
+        through = judged_through(sessions)
+        # The next day is of the same quarter and version, or none will be again.
+        key = (version, date if len(through) == len(sessions) else quarter)
+        self._kept = {key: self._made(date, through)}
         return self._kept[key]
 
     def _made(self, date: dt.date, through: pl.Series) -> Listing:
@@ -97,9 +101,9 @@ class Listings:
                 pl.when((pl.col("type") == "unknown") & fund).then(pl.lit("fund")).otherwise("type").alias("type")
             )
         empty = pl.DataFrame(schema={"symbol": pl.String})
-        gone = delisted_from(universe["symbol"], empty if listing is None else listing)
-        universe = universe.with_columns(gone.alias("gone"), absent=pl.lit(None, pl.String))
-        return Listing(universe, self.symbols, self.order)
+        gone = delisted_from(universe["symbol"], empty if listing is None else listing).to_physical()
+        self._gone = gone.fill_null(np.iinfo(np.int32).max).to_numpy()
+        return Listing(universe.with_columns(absent=pl.lit(None, pl.String)), self.symbols, self.order)
 
     def _funds(self, unknown: pl.Series, through: pl.Series) -> pl.Series:
         bars = self.bars_of(None, through.tail(FUND_SESSIONS)[0], through[-1])
@@ -115,12 +119,12 @@ class Listings:
         return None if self.known is None or "symbols" not in self.known else self.known.versions_of("symbols")
 
     @cached_property
-    def _versions(self) -> pl.Series:
-        """The days on which something of the listing came to be known."""
+    def _versions(self) -> Days:
+        """The days on which something of the listing came to be known, ascending."""
         column = find_table("symbols").known
-        if self._rows is None:
-            return pl.Series([], dtype=pl.Date)
-        return self._rows[column].drop_nulls().unique().sort()
+        if self._rows is None or column is None:
+            return np.zeros(0, np.int32)
+        return self._rows[column].drop_nulls().unique().sort().to_physical().to_numpy()
 
     def _listing_on(self, date: dt.date) -> pl.DataFrame | None:
         return self.listing if self._rows is None else version_of(find_table("symbols"), self._rows, date)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -50,12 +51,16 @@ class Suspects:
 
         bars : how many each symbol has up to the day. since : the oldest session that was read for it.
         """
-        rows = self.rows
-        known = (rows["from"].to_physical() <= day) & (rows["through"].to_physical() >= day)
-        known &= rows["session"].to_physical() >= since
-        behind = bars[self.place] - rows["number"].to_numpy()
-        mine = pl.Series(known.to_numpy() & (behind < newest))
-        return rows.with_columns(behind=pl.Series(behind)).filter(mine).select(SUSPECTS.keys())
+        begin, end, session, number = self._numbers
+        behind = bars[self.place] - number
+        at = np.flatnonzero((begin <= day) & (end >= day) & (session >= since) & (behind < newest))
+        return self.rows[at].with_columns(behind=pl.Series(behind[at], dtype=pl.Int64)).select(SUSPECTS.keys())
+
+    @cached_property
+    def _numbers(self) -> tuple[Ints, Ints, Ints, Ints]:
+        rows = self.rows.select(pl.col("from", "through", "session", "number").to_physical().cast(pl.Int64))
+        begin, end, session, number = (column.to_numpy() for column in rows)
+        return begin, end, session, number
 
 
 def judge(bars: pl.DataFrame, splits: pl.DataFrame, suspects: Judge) -> pl.DataFrame:
