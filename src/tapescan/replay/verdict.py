@@ -8,6 +8,7 @@ from statistics import NormalDist
 import msgspec
 
 from tapescan.core.results import Result
+from tapescan.replay.cohorts import cohorts_a_year
 from tapescan.replay.statistics import Statistics
 from tapescan.replay.warnings import Facts, warn
 from tapescan.replay.words import counted, often, percent
@@ -54,9 +55,7 @@ def judge_replay(found: Statistics, facts: Facts) -> Verdict:
         level = f"{who} did as well as {_market(found)}: {percent(lead)} a year {'more' if lead >= 0 else 'less'}, "
         return Verdict(f"{level}which is no difference.", "level", False, further, warnings)
     if lead < 0.0:
-        only = "only " if seldom else ""
-        lag = f"{who} lagged {_market(found)} by {percent(lead)} a year; chance alone does as badly {only}"
-        return Verdict(f"{lag}{often(1.0 - luck.p)}.", "behind", seldom, further, warnings)
+        return Verdict(f"{who} lagged {_market(found)} by {_behind(found)}.", "behind", seldom, further, warnings)
     return Verdict(
         f"{who} led {_market(found)} by {_ahead(found)}.", "ahead", luck.best_p <= SELDOM, further, warnings
     )
@@ -78,30 +77,52 @@ def _market(found: Statistics) -> str:
     return "a short of the whole market they were picked from" if found.short else "the market they were picked from"
 
 
+def _behind(found: Statistics) -> str:
+    """How far behind, what of it costs are, and how often picks by chance do as badly, which pay costs as well."""
+    before, costs, lag = found.held.over_eligible, _costs_a_year(found), f"{percent(found.lead)} a year"
+    if before.mean >= 0.0:
+        led = percent(before.mean * cohorts_a_year(found.hold, found.every))
+        chance = f"chance alone leads by as much {often(before.p, only=before.p <= SELDOM)}"
+        return f"{lag}: they led by {led} before costs of {percent(costs)}, and {chance}"
+    p = 1.0 - before.p
+    if not costs > 0.0:
+        return f"{lag}; chance alone does as badly {often(p, only=p <= SELDOM)}"
+    return f"{lag}, {percent(costs)} of it costs; chance at the same costs does as badly {often(p, only=p <= SELDOM)}"
+
+
 def _ahead(found: Statistics) -> str:
     """How far ahead, and what that is worth after so many trials."""
     luck, lead = found.luck, f"{percent(found.lead)} a year"
+    alone = often(luck.p, only=luck.p <= SELDOM)
     if luck.trials == 1:
-        only = "only " if luck.p <= SELDOM else ""
-        return f"{lead}; chance alone does as well {only}{often(luck.p)}"
+        return f"{lead}; chance alone does as well {alone}"
     best = f"of {luck.trials:,} screens tried, the best by chance alone looks this good"
     if luck.best_p <= SELDOM:
-        return f"{lead}; {best} only {often(luck.best_p)}"
+        return f"{lead}; {best} {often(luck.best_p, only=True)}"
     if luck.p <= SELDOM:
-        return f"{lead}, which chance alone does only {often(luck.p)}; but {best} {often(luck.best_p)}"
-    return f"{lead}; chance alone does as well {often(luck.p)}, and {best} {often(luck.best_p)}"
+        return f"{lead}, which chance alone does {alone}; but {best} {often(luck.best_p)}"
+    return f"{lead}; chance alone does as well {alone}, and {best} {often(luck.best_p)}"
+
+
+def _costs_a_year(found: Statistics) -> float:
+    return found.held.cost * cohorts_a_year(found.hold, found.every)
 
 
 def _interval(found: Statistics) -> str:
-    """The interval a year."""
-    worth, yearly = found.held.net_over_eligible, found.lead / found.held.net_over_eligible.mean
-    if not math.isfinite(yearly):
-        return ""
+    worth, yearly = found.held.net_over_eligible, cohorts_a_year(found.hold, found.every)
     ends = (f"{'+' if end >= 0 else '-'}{percent(end * yearly)}" for end in (worth.low, worth.high))
     dates = counted(worth.dates, "date")
     if worth.independent < worth.dates - 0.5:
         dates += f", which overlap and are worth {worth.independent:.0f}"
     return f"The true lead lies between {' and '.join(ends)} a year in nine of ten such records ({dates})."
+
+
+def _costs(found: Statistics) -> str:
+    taken = _costs_a_year(found)
+    if not taken > 0.0:
+        return ""
+    whole = f"{percent(found.held.replaced)} of the picks are replaced each time"
+    return f"Costs of {found.cost:g} bp a side take {percent(taken)} a year: {whole}."
 
 
 def _matched(found: Statistics) -> str:
@@ -131,8 +152,8 @@ def _compounded(found: Statistics) -> str:
     if not found.lead > 0.0 > behind:
         return ""
     return (
-        f"The mean lead is not what an investor keeps: the picks swing more than the market, and compounded they lag it "
-        f"by {percent(behind)} a year."
+        f"The mean lead is not what an investor keeps: the picks swing more than the market, and compounded they lag "
+        f"it by {percent(behind)} a year."
     )
 
 
@@ -149,4 +170,4 @@ def _false_finds(found: Statistics) -> str:
     return "" if math.isnan(q) else f"Of screens as good as this one, up to {percent(q)} are false finds."
 
 
-_FURTHER = (_interval, _matched, _index, _compounded, _best_names, _false_finds)
+_FURTHER = (_interval, _costs, _matched, _index, _compounded, _best_names, _false_finds)

@@ -25,7 +25,7 @@ HEAVY = 0.01
 AMBIGUOUS = 0.02
 SOME = 0.01
 
-#: Dollars below which a stock is cheap, and the share of a session's dollar volume above which a trade moves the price.
+#: Dollars below which a stock is cheap; the share of a session's dollar volume above which a trade moves the price.
 CHEAP_PRICE = 5.0
 HEAVY_TRADE = 0.01
 
@@ -41,8 +41,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         session's dollar volume; ambiguous, of trades in whose bar stop and target both lay; beyond, of exits filled
         beyond their stop by a gap; unfilled, of orders that did not fill.
     seen : sessions replayed that a model which takes part in the score had learnt from.
-    simulated : whether the market is a simulation. index : its name. equal_weighted : whether the index is made of all
-        symbols, since the store has no SPY. notes : of the log of trials, and others.
+    simulated : whether the market is a simulation. equal_weighted : whether the index is made of all symbols, since
+        the store has no SPY. notes : of the log of trials, and others.
     """
 
     symbols: int | None = None
@@ -87,13 +87,12 @@ def _survivors(found: Statistics, facts: Facts) -> str:
     yearly = facts.ended / facts.symbols / facts.years
     if yearly >= ENDING[0]:
         return ""
-    ended = (
-        f"none of {facts.symbols:,} symbols" if not facts.ended else f"{facts.ended:,} of {facts.symbols:,} symbols"
-    )
-    rate = "" if not facts.ended else f", {percent(yearly)} a year"
+    ended = f"{facts.ended or 'none'} of {facts.symbols:,} symbols"
+    rate = f", {percent(yearly)} a year" if facts.ended else ""
+    losing = f"{ENDING[0] * 100:.0f} to {ENDING[1] * 100:.0f} % a year"
     return (
         f"Survivors only: the bars of {ended} ended before the last session{rate}, where a real market loses "
-        f"{ENDING[0] * 100:.0f} to {ENDING[1] * 100:.0f} % a year; what failed is missing, and picks look better for it."
+        f"{losing}; what failed is missing, and picks look better for it."
     )
 
 
@@ -127,8 +126,8 @@ def _tried(found: Statistics, facts: Facts) -> str:
     needed = "" if math.isnan(luck.needed_t) else f", and a t of {luck.needed_t:.1f} is needed to be more than luck"
     own = "" if math.isnan(luck.t) else f"; this one has {luck.t:.1f}"
     return (
-        f"{luck.trials:,} screens have been tried on this store: the best of so many worthless ones has a t of about "
-        f"{luck.expected_t:.1f}{needed}{own}."
+        f"{luck.trials:,} screens have been tried on this store: the best of so many worthless ones has a t of "
+        f"about {luck.expected_t:.1f}{needed}{own}."
     )
 
 
@@ -137,8 +136,8 @@ def _cheap(found: Statistics, facts: Facts) -> str:
     if facts.cheap is None or facts.cheap < CHEAP:
         return ""
     return (
-        f"{percent(facts.cheap)} of the picks traded below ${CHEAP_PRICE:.0f}, where spreads are wide and costs higher "
-        f"than assumed."
+        f"{percent(facts.cheap)} of the picks traded below ${CHEAP_PRICE:.0f}, where spreads are wide and costs "
+        f"higher than assumed."
     )
 
 
@@ -148,8 +147,8 @@ def _heavy(found: Statistics, facts: Facts) -> str:
         return ""
     of = "" if facts.account is None else f" of an account of ${facts.account:,.0f}"
     return (
-        f"{percent(facts.heavy)} of the trades{of} needed more than {HEAVY_TRADE * 100:.0f} % of the session's dollar "
-        f"volume: they would have moved the price."
+        f"{percent(facts.heavy)} of the trades{of} needed more than {HEAVY_TRADE * 100:.0f} % of the session's "
+        f"dollar volume: they would have moved the price."
     )
 
 
@@ -158,8 +157,8 @@ def _ambiguous(found: Statistics, facts: Facts) -> str:
     if facts.ambiguous is None or facts.ambiguous < AMBIGUOUS:
         return ""
     return (
-        f"In {percent(facts.ambiguous)} of the trades stop and target lay in the same daily bar, which does not say "
-        f"which came first."
+        f"In {percent(facts.ambiguous)} of the trades stop and target lay in the same daily bar, which does not "
+        f"say which came first."
     )
 
 
@@ -191,7 +190,7 @@ def _index(found: Statistics, facts: Facts) -> str:
     del found
     if not facts.equal_weighted:
         return ""
-    return "The index is the mean of all symbols, each counting alike: the store has no SPY, which small stocks do not sway."
+    return "The store has no SPY: the index is the mean of all symbols, in which small stocks count as much as large."
 
 
 _WARNINGS: tuple[Callable[[Statistics, Facts], str], ...] = (

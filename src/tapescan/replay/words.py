@@ -17,8 +17,8 @@ def percent(share: float) -> str:
     return f"{value:,.{digits}f} %"
 
 
-def often(p: float) -> str:
-    """How often something of this probability happens: ``one time in ten``."""
+def often(p: float, *, only: bool = False) -> str:
+    """How often something of this probability happens: ``one time in ten``. only : say that it is seldom."""
     if p > 0.9:
         return "nearly always"
     if p > 0.6:
@@ -26,7 +26,8 @@ def often(p: float) -> str:
     if p * RAREST < 1.0:
         return f"less than once in {RAREST:,} times"
     times = round(1.0 / p)
-    return f"one time in {_NUMBERS[times] if times < len(_NUMBERS) else f'{times:,}'}"
+    shown = _NUMBERS[times] if times < len(_NUMBERS) else f"{float(f'{times:.2g}'):,.0f}"
+    return f"{'only ' if only else ''}one time in {shown}"
 
 
 def counted(count: float, what: str) -> str:
