@@ -22,7 +22,7 @@ from tapescan.models.judging.significance import (
     freedom,
     least_t,
 )
-from tapescan.replay.cohorts import Growth, cohorts_a_year, measure_growth, replaced, trading_costs
+from tapescan.replay.growth import Growth, cohorts_a_year, measure_growth, replaced, trading_costs
 from tapescan.replay.parts import Names, Part, PickReturns, measure_names, parts_of_dates, parts_of_picks
 from tapescan.replay.returns import SessionReturns
 from tapescan.replay.worth import Worth, measure_worth, q_values
@@ -34,7 +34,7 @@ class AtHorizon(Result, msgspec.Struct, frozen=True):
     """What came of the picks over so many sessions; means a cohort, shares of one.
 
     overlap : how many cohorts in a row share sessions. replaced : mean share that was bought anew; cost : what that
-        took, mean a cohort (`cohorts.trading_costs`).
+        took, mean a cohort (`growth.trading_costs`).
     picks, net : of the picks, before and after costs. over_eligible, over_index, over_matched : less that of all that
         could be picked, of the index, of the mean player of matched random picks. net_over_eligible, net_over_index :
         after costs, of which the other side has none.

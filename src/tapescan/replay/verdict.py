@@ -8,7 +8,7 @@ from statistics import NormalDist
 import msgspec
 
 from tapescan.core.results import Result
-from tapescan.replay.cohorts import cohorts_a_year
+from tapescan.replay.growth import cohorts_a_year
 from tapescan.replay.statistics import Statistics
 from tapescan.replay.warnings import Facts, warn
 from tapescan.replay.words import counted, often, percent
@@ -67,6 +67,8 @@ def _too_little(found: Statistics) -> str:
     if not found.picked:
         return f"Nothing was picked on any of {counted(found.sessions, 'session')}, so there is nothing to judge."
     dates = counted(worth.dates, "date")
+    if worth.dates < found.with_picks:
+        dates += " with known returns"
     if worth.independent < worth.dates:
         dates += f", worth {worth.independent:.0f} independent ones,"
     needs = f"it takes {FEWEST_DATES} independent dates and {FEWEST_PICKS} picks at least"

@@ -69,7 +69,7 @@ def _interval(known: Floats, found: Mean, overlap: int) -> tuple[float, float]:
     t, with the error that the spread of its own blocks says: H. Kuensch, The Jackknife and the Bootstrap for General
     Stationary Observations, 1989, and A. Davison and P. Hall, On Studentizing and Blocking Methods, 1993. The bare
     quantiles of resampled means are too narrow with few blocks: by simulation they hold the mean of records of 500
-    dates that overlap by 21 in 84 % of cases, these in 90 %.
+    dates that overlap by 21 in 84 % of cases, and these in 90 to 92 %, for 60 dates to 2,500, overlaps of 1 to 63.
     """
     if math.isnan(found.error):
         return math.nan, math.nan
@@ -80,7 +80,15 @@ def _interval(known: Floats, found: Mean, overlap: int) -> tuple[float, float]:
     # A record of one block all over has no error; it is as far out as can be.
     t = blocks.mean(axis=1) / np.maximum(spread, np.finfo(float).tiny)
     below, above = np.quantile(t, [(1.0 - WITHIN) / 2.0, (1.0 + WITHIN) / 2.0])
-    return float(found.mean - above * found.error), float(found.mean - below * found.error)
+    error = found.error * _shrunk(overlap, length)
+    return float(found.mean - above * error), float(found.mean - below * error)
+
+
+def _shrunk(overlap: int, length: int) -> float:
+    """How many times too small the weights of `mean_and_error` leave an error that is made by overlap alone: values
+    that share all but k of their sessions have (overlap - k) / overlap of their variance in common."""
+    lags = np.arange(1, min(overlap, length))
+    return overlap / math.sqrt(overlap + 2.0 * float(((1.0 - lags / length) * (overlap - lags)).sum()))
 
 
 @lru_cache(maxsize=16)
