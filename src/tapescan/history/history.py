@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple, cast
 
@@ -23,9 +23,10 @@ from tapescan.core.typing import Days
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.index import EQUAL_WEIGHTED, MARKET_SYMBOL, IndexOfAll, MarketIndex, own_index
 from tapescan.market.lives import of_their_life
-from tapescan.market.quality import BAR_COLUMNS, sort_bars
+from tapescan.market.quality import BAR_COLUMNS, check_bars, sort_bars
 from tapescan.market.suspect import find_suspects
 from tapescan.market.tape import session_ranges
+from tapescan.simulation.market import SimulatedMarket
 from tapescan.store import Store
 from tapescan.store.accepted import without_accepted
 from tapescan.tables.registry import find_table, stored_tables
@@ -148,12 +149,19 @@ def _rebased(raw: pl.DataFrame, newest: pl.DataFrame, older: pl.DataFrame, ends:
     )
 
 
-def history_of(given: Store | pl.DataFrame, end: dt.date | None) -> History:
-    """The bars of a store, or of a frame that needs no adjustment, up to a session; None is the newest.
+def history_of(given: Store | SimulatedMarket | pl.DataFrame, end: dt.date | None) -> History:
+    """The bars of a store, of a simulated market, or of a frame that needs no adjustment, up to a session; None is the
+    newest.
 
     Raises StoreError when there are none, OptionError when there are none up to `end`.
     """
-    return _of_frame(given, end) if isinstance(given, pl.DataFrame) else _of_store(given, end)
+    if isinstance(given, pl.DataFrame):
+        return _of_frame(given, find_table("splits").empty(), None, end)
+    if isinstance(given, SimulatedMarket):
+        found = _of_frame(check_bars(given.bars)[0], given.splits, given.listing, end)
+        about = {"symbols": len(given.listing), "sessions": given.sessions, "seed": given.seed}
+        return replace(found, provenance={"simulated": about, "end": str(found.end)})
+    return _of_store(given, end)
 
 
 def _of_store(store: Store, end: dt.date | None) -> History:
@@ -185,7 +193,7 @@ def _of_store(store: Store, end: dt.date | None) -> History:
     return History(dated, first, newest, settled, splits, listing, about, suspects, unaccepted, stamped)
 
 
-def _of_frame(bars: pl.DataFrame, end: dt.date | None) -> History:
+def _of_frame(bars: pl.DataFrame, splits: pl.DataFrame, listing: pl.DataFrame | None, end: dt.date | None) -> History:
     if bars.is_empty():
         raise StoreError("there are no bars to sample", "give some")
     bars = sort_bars(bars.select(BAR_COLUMNS))
@@ -199,15 +207,16 @@ def _of_frame(bars: pl.DataFrame, end: dt.date | None) -> History:
         some = bars.filter(pl.col("symbol").is_in(list(symbols)))
         return some.with_columns(adjusted_to="session", total_to=pl.lit(None, pl.Date))
 
-    ranges, no_splits = session_ranges(bars.lazy()), find_table("splits").empty()
+    ranges, splits = session_ranges(bars.lazy()), splits.filter(pl.col("ex_date") <= newest)
 
     def suspects(some: pl.DataFrame, by: pl.DataFrame | None) -> pl.DataFrame:
-        return find_suspects(some, by, ranges)
+        return find_suspects(some, splits if by is None else by, ranges)
 
-    about = {"end": str(newest)}
-    return History(
-        known, first, newest, _settled(known), no_splits, None, about, suspects, lambda found: found, stamped
-    )
+    def unaccepted(found: pl.DataFrame) -> pl.DataFrame:
+        return found
+
+    about, settled = {"end": str(newest)}, _settled(known)
+    return History(known, first, newest, settled, splits, listing, about, suspects, unaccepted, stamped)
 
 
 def _range(known: pl.DataFrame, end: dt.date | None) -> tuple[dt.date, dt.date]:

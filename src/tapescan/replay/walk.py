@@ -7,19 +7,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from tapescan.columns.factors import RELATIVE_HORIZONS
+from tapescan.columns.registry import sources_of
 from tapescan.core.dates import date_of
-from tapescan.core.settings import Adjustment
-from tapescan.core.typing import Days, Floats, Ints
+from tapescan.core.typing import Bools, Days, Floats, Ints
 from tapescan.features.compute import Features
 from tapescan.history.history import days as day_of
 from tapescan.market import calendar
@@ -30,10 +29,11 @@ from tapescan.market.regime import market_regime
 from tapescan.market.suspect import BEFORE
 from tapescan.replay.listings import Listings
 from tapescan.replay.past import Past
+from tapescan.replay.source import ADJUSTED, Source
 from tapescan.replay.stretch import Stretch, Wanted, compute
 from tapescan.scan.cross_section import CrossSection
+from tapescan.scan.listing import Listing
 from tapescan.scan.request import Request
-from tapescan.store import KnownStore
 
 __all__ = ["Seen", "Walk"]
 
@@ -51,14 +51,12 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Walk:
-    """What is replayed. known : the store as of the end; None for a market of none."""
+    """What is replayed. past : of the source. horizons : of forward returns, in sessions."""
 
+    source: Source
     past: Past
     request: Request
     horizons: tuple[int, ...]
-    known: KnownStore | None
-    provenance: Mapping[str, Any]
-    adjust: Adjustment = "splits"
 
     def sections(self, sessions: Days) -> Iterator[Seen]:
         """The cross-section of each of these sessions, ascending."""
@@ -101,24 +99,38 @@ class Walk:
         index = past.own if past.measured_by_own(found.days[at : at + 1])[0] else past.every
         assert index is not None
         rows = max(request.plan.rows, *(look.rows for look in request.looks), 0)
+        listing = self.listings.on(day, found.newest[at], found.bars[at], self._factor(day))
+        features = Features(request.plan.names, found.features[at])
         return CrossSection(
             as_of=date_of(day),
             symbols=past.symbols,
             newest=found.newest[at],
-            listing=self.listings.on(day, found.newest[at], found.bars[at], self._factor(day)),
+            listing=listing,
             suspects=past.suspects.on(day, found.bars[at], self._read_since(day), rows),
-            features=Features(request.plan.names, found.features[at]),
+            features=features,
             terms={term: values[at] for term, values in found.terms.items()},
-            facts={},
+            facts=self._facts(day, listing, features["close"], found.newest[at] == day),
             regime=market_regime(index, day),
             index=index.name,
             index_returns={one: market_return(index, day, one) for one in RELATIVE_HORIZONS},
             order=self.order,
-            adjust=self.adjust,
-            provenance=self.provenance,
+            adjust=ADJUSTED,
+            provenance=self.source.provenance,
             notes=(),
             timings={},
         )
+
+    def _facts(self, day: int, listing: Listing, close: Floats, current: Bools) -> dict[str, pl.DataFrame]:
+        """What companies reported and paid, as far as somebody asks."""
+        symbols, date, found = self.past.symbols, date_of(day), {}
+        if self._asked("dividends"):
+            found["dividends"] = self.source.dividends_on(date, symbols)
+        if self._asked("statements") or self.source.has_statements:
+            found["statements"] = self.source.statements_on(date, symbols, listing.rows["type"], close, current)
+        return {name: rows for name, rows in found.items() if rows is not None}
+
+    def _asked(self, source: str) -> bool:
+        return any(source in sources_of(name) for name in self.request.asked)
 
     def _read_since(self, day: int) -> int:
         """The oldest session that a scan of a day reads."""
@@ -137,7 +149,7 @@ class Walk:
     def listings(self) -> Listings:
         past = self.past
         sessions = pl.Series("session", past.sessions).cast(pl.Date)
-        return Listings(past.symbols, self.order, self.known, past.history.listing, sessions, past.bars)
+        return Listings(past.symbols, self.order, self.source.known, past.history.listing, sessions, past.bars)
 
     def _factor(self, day: int) -> Floats | None:
         """What the prices of a day are to be multiplied by to be what was paid; None for 1."""
