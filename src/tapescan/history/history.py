@@ -150,8 +150,8 @@ def _rebased(raw: pl.DataFrame, newest: pl.DataFrame, older: pl.DataFrame, ends:
 
 
 def history_of(given: Store | SimulatedMarket | pl.DataFrame, end: dt.date | None) -> History:
-    """The bars of a store, of a simulated market, or of a frame that needs no adjustment, up to a session; None is the
-    newest.
+    """The bars of a store, of a simulated market, or of a frame that needs no adjustment, up to a session; None is
+    the newest.
 
     Raises StoreError when there are none, OptionError when there are none up to `end`.
     """

@@ -22,8 +22,8 @@ GONE = 10
 def bars_ahead(
     past: Past, place: Ints, session: Days, close: Floats, columns: int, dividends: pl.DataFrame | None
 ) -> Ahead:
-    """place, session, close : of each pick its symbol, its day and the close that it was picked at. columns : sessions
-    to look ahead. dividends : symbol, ex_date, amount, adjusted_to."""
+    """place, session, close : of each pick its symbol, its day and the close that it was picked at. columns :
+    sessions to look ahead. dividends : symbol, ex_date, amount, adjusted_to."""
     number = np.searchsorted(past.sessions, session)
     settled = int(np.searchsorted(past.sessions, day_number(past.history.settled), side="right"))
     prices = {name: np.full((len(place), columns), np.nan) for name in ("open", "high", "low", "close", "volume")}
@@ -42,8 +42,9 @@ def bars_ahead(
             newest = one.sessions[one.until[lane] - 1, lane]
             last[mine] = np.searchsorted(past.sessions, newest)
     # A close that was split since is a multiple of what it is now; of others the quotient is 1 to the last bit.
-    for name, values in prices.items():
-        values *= (1.0 / factor if name == "volume" else factor)[:, None]
+    prices = {
+        name: values * (1.0 / factor if name == "volume" else factor)[:, None] for name, values in prices.items()
+    }
     known = np.clip(settled - 1 - number, 0, columns)
     over = np.arange(columns) >= known[:, None]
     for values in prices.values():

@@ -1,6 +1,7 @@
 """Overlapping cohorts: the picks of every session as a portfolio, and how much money that has room for.
 
-At the close of every session its picks get 1 / `hold` of the capital of then, in equal parts. A pick that was not
+At the close of every session its picks get 1 / `hold` of the capital of then, in equal parts (more where not every
+session is picked on). A pick that was not
 entered leaves its part in cash; one without a plan is none. So with as many sessions to a trade as cohorts there are,
 the capital is invested once; a little more where old cohorts have gained more than the whole, or a halt holds
 one back.
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tapescan.core.typing import Bools, Floats, Ints
+from tapescan.models.judging.judgement import overlap
 from tapescan.replay.trades import SESSIONS_A_YEAR, Ahead, Rules, Trades
 
 __all__ = ["Capacity", "Cohorts", "annual_return", "find_capacity", "run_cohorts", "volume_needed"]
@@ -62,13 +64,20 @@ class _Paths:
 
 
 def run_cohorts(
-    session: Ints, ahead: Ahead, trades: Trades, rules: Rules, sessions: int, most: Floats | None = None
+    session: Ints,
+    ahead: Ahead,
+    trades: Trades,
+    rules: Rules,
+    sessions: int,
+    most: Floats | None = None,
+    every: int = 1,
 ) -> Cohorts:
     """session : ``(picks,)``, the number of each pick's session, from 0 on; its column 0 is the session after.
     sessions : how many there are, the last ones of the data.
     most : ``(picks,)``, the most that goes into each, in units of the capital at the start; the rest stays in cash.
+    every : sessions from one that is picked on to the next; so many fewer cohorts are held at a time.
     """
-    return _walk(_paths(session, ahead, trades, rules, sessions), rules.hold, most)
+    return _walk(_paths(session, ahead, trades, rules, sessions), overlap(rules.hold, every), most)
 
 
 def find_capacity(
@@ -80,15 +89,16 @@ def find_capacity(
     dollar_volume: Floats,
     max_volume: float,
     accounts: Sequence[float],
+    every: int = 1,
 ) -> Capacity:
     """What cohorts of each account size bring when no position takes more than its share of what is traded.
 
     dollar_volume : ``(picks,)``, dollars a session, a mean known at the pick; NaN has room for nothing.
-    max_volume : share of it. accounts : dollars.
+    max_volume : share of it. accounts : dollars. every : as of `run_cohorts`.
     """
     paths = _paths(session, ahead, trades, rules, sessions)
     room = max_volume * np.nan_to_num(dollar_volume)
-    walks = [_walk(paths, rules.hold, room / account) for account in accounts]
+    walks = [_walk(paths, overlap(rules.hold, every), room / account) for account in accounts]
     return Capacity(
         account=np.array(accounts, dtype=np.float64),
         annual=np.array([annual_return(walk.net) for walk in walks]),
@@ -96,11 +106,16 @@ def find_capacity(
     )
 
 
-def volume_needed(session: Ints, trades: Trades, rules: Rules, dollar_volume: Floats, account: float) -> Floats:
+def volume_needed(
+    session: Ints, trades: Trades, rules: Rules, dollar_volume: Floats, account: float, every: int = 1
+) -> Floats:
     """Each pick's part of an account as a share of its dollars traded a session: ``(picks,)``; NaN without a plan."""
     planned = ~trades.fill.among(("no_plan",))
     size = np.bincount(session[planned], minlength=int(session.max(initial=-1)) + 1)
-    needed: Floats = np.where(planned, account / (rules.hold * np.maximum(size[session], 1)), np.nan) / dollar_volume
+    needed: Floats = (
+        np.where(planned, account / (overlap(rules.hold, every) * np.maximum(size[session], 1)), np.nan)
+        / dollar_volume
+    )
     return needed
 
 
@@ -137,7 +152,7 @@ def _paths(session: Ints, ahead: Ahead, trades: Trades, rules: Rules, sessions: 
     )
 
 
-def _walk(paths: _Paths, hold: int, most: Floats | None) -> Cohorts:
+def _walk(paths: _Paths, cohorts: int, most: Floats | None) -> Cohorts:
     sessions, columns = len(paths.begin) - 1, paths.net.shape[1]
     # Dollars of each session, filled ahead by every cohort as it begins; the capital at the start is one.
     ahead = np.zeros((4, sessions + columns + 1))
@@ -159,7 +174,7 @@ def _walk(paths: _Paths, hold: int, most: Floats | None) -> Cohorts:
         if not count:
             continue
         for line, path in enumerate((paths.gross, paths.net, paths.turnover, paths.exposure)):
-            part = np.full(picks.stop - picks.start, after[min(line, 1)] / (hold * count))
+            part = np.full(picks.stop - picks.start, after[min(line, 1)] / (cohorts * count))
             if room is not None:
                 part = np.minimum(part, room[picks])
             dollars = (part[:, None] * path[picks]).sum(axis=0)

@@ -52,10 +52,11 @@ _COULD = ("", "screen")
 class Picked:
     """sessions : replayed, ascending. picks : session (date) and PICKED, in the order of session and rank. place :
     int64, of each pick's symbol in the walk's order. number : int64, the place of its session among `sessions`.
-    traded : its mean dollars a session; scale : the regime's multiplier of the risk of its trade.
+    traded : its mean dollars a session; paid : its close as it was paid, in dollars; scale : the regime's multiplier
+    of the risk of its trade.
     returns : of the sessions; those of shorts are turned where longs are picked beside them. single : of the picks,
     over `hold`. regime : of each session, by its day number. ranked : how many satisfied all, ``(sessions,)``.
-    seen : sessions that a model which counts had learnt from. shown : results of some sessions, by day number.
+    shown : the rows of some sessions, by day number. stopped : whether the pass was broken off.
     """
 
     sessions: Days
@@ -63,6 +64,7 @@ class Picked:
     place: Ints
     number: Ints
     traded: Floats
+    paid: Floats
     scale: Floats
     returns: SessionReturns
     single: PickReturns
@@ -88,6 +90,7 @@ class _Collected:
     ranked: list[int] = field(default_factory=list)
     liquidity: list[Floats] = field(default_factory=list)
     traded: list[Floats] = field(default_factory=list)
+    paid: list[Floats] = field(default_factory=list)
     scale: list[float] = field(default_factory=list)
     regime: list[str] = field(default_factory=list)
     days: list[int] = field(default_factory=list)
@@ -145,6 +148,9 @@ def _add(found: _Collected, seen: Seen, result: ScanResult, top: int) -> None:
     size = np.sort(traded[eligible])
     found.liquidity.append(np.searchsorted(size, traded[order]) / max(len(size), 1))
     found.traded.append(traded[order])
+    listed, close = section.listed, section.features["close"][order]
+    inside = listed["factor"].fill_null(1.0).to_numpy()[order] if "factor" in listed.columns else 1.0
+    found.paid.append(close * inside)
     if len(order):
         volatility = section.features[VOLATILITY]
         drawn = draw_matched(order, eligible, volatility, traded, section.sector, DRAWS, day)
@@ -168,7 +174,7 @@ def _own(columns: Mapping[str, Any], order: Ints) -> Floats:
     """1 for each long of some picks, -1 for each short."""
     side = columns["side"]
     assert isinstance(side, Labels)
-    return np.where(side.among(("long",))[order], 1.0, -1.0)
+    return np.where(side.codes[order] == side.texts.index("long"), 1.0, -1.0)
 
 
 def _mean(total: Floats, count: Ints) -> Floats:
@@ -214,6 +220,7 @@ def _picked(found: _Collected, walk: Walk, hold: int, kept: dict[int, pl.DataFra
         place=place,
         number=number,
         traded=np.concatenate(found.traded),
+        paid=np.concatenate(found.paid),
         scale=np.repeat(np.array(found.scale), counts),
         returns=returns,
         single=single,
