@@ -51,7 +51,7 @@ def test_chance_looks_like_chance() -> None:
 
 
 def test_overlap_leaves_fewer_degrees_of_freedom() -> None:
-    values = np.convolve(np.random.default_rng(5).normal(0.3, 1.0, 104), np.ones(5), "valid")
+    values = np.convolve(np.random.default_rng(5).normal(0.5, 1.0, 104), np.ones(5), "valid")
     found = measure_worth(values, 5)
     assert found.p == pytest.approx(stdtr(freedom(100, 5), -found.t), rel=1e-3)
     assert found.p > 1.2 * stdtr(100, -found.t)
