@@ -9,6 +9,7 @@ import pytest
 from scipy.special import stdtr
 from scipy.stats import binom, false_discovery_control, kstest
 
+from tapescan.models.judging.significance import freedom
 from tapescan.replay.worth import measure_worth, q_values, upper_tail
 
 
@@ -47,6 +48,13 @@ def test_the_interval_holds_the_true_mean_in_nine_of_ten_records(dates: int, ove
 def test_chance_looks_like_chance() -> None:
     p = [measure_worth(np.random.default_rng(seed).normal(size=250), 1).p for seed in range(300)]
     assert kstest(p, "uniform").pvalue > 0.05
+
+
+def test_overlap_leaves_fewer_degrees_of_freedom() -> None:
+    values = np.convolve(np.random.default_rng(5).normal(0.5, 1.0, 104), np.ones(5), "valid")
+    found = measure_worth(values, 5)
+    assert found.p == pytest.approx(stdtr(freedom(100, 5), -found.t), rel=1e-3)
+    assert found.p > 1.2 * stdtr(100, -found.t)
 
 
 def test_the_same_values_say_the_same() -> None:
