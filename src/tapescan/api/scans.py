@@ -68,16 +68,16 @@ def scan_market(
     from tapescan.scan.pipeline import run
     from tapescan.scan.request import prepare, shown_columns
 
-    opened = opened(data)
+    given = opened(data)
     named, ranked_by, said = chosen_screens(screens, profile)
-    shown, trained = shown_columns(features), chosen_models(opened, models, device)
+    shown, trained = shown_columns(features), chosen_models(given, models, device)
     request = prepare(ranked_by, where=where, rank_by=rank_by, features=shown, models=trained, screens=named)
     begin = time.perf_counter()
-    market = ready(opened, as_of, request, adjust, progress)
+    market = ready(given, as_of, request, adjust, progress)
     prepared = time.perf_counter() - begin
     result = run(market, request)
     timings, notes = {"prepare": prepared, **result.timings}, (*said, *result.notes)
-    told = found_changes(result, opened, request, since, adjust, progress) if changes or since else None
+    told = found_changes(result, given, request, since, adjust, progress) if changes or since else None
     return msgspec.structs.replace(result, timings=timings, notes=notes, changes=told)
 
 
@@ -121,9 +121,9 @@ def explain_symbol(
     from tapescan.scan.pipeline import run
     from tapescan.scan.request import prepare
 
-    opened = opened(data)
-    request = prepare(_profile(profile), models=chosen_models(opened, models, device))
-    return explain(run(ready(opened, as_of, request, adjust, progress), request), symbol)
+    given = opened(data)
+    request = prepare(_profile(profile), models=chosen_models(given, models, device))
+    return explain(run(ready(given, as_of, request, adjust, progress), request), symbol)
 
 
 def load_market(
