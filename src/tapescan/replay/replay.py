@@ -97,7 +97,7 @@ def replay_source(
     horizons = tuple(sorted({*HORIZONS, terms.hold}))
     verified = _drawn(sessions, terms.verify)
     walk = Walk(source, past, request, horizons)
-    picked = pick(walk, sessions, terms.top, terms.hold, shown=verified, progress=progress)
+    (picked,) = pick(walk, sessions, terms.top, terms.hold, shown=verified, progress=progress)
     rules = Rules(terms.hold, terms.cost, terms.borrow)
     ahead, trades = _traded(source, past, picked, terms, rules)
     statistics = measure_replay(
