@@ -104,18 +104,32 @@ class _Collected:
                 del getattr(self, name)[done:]
 
 
+def _bought(places: list[Ints], step: int) -> Floats:
+    """The share of each session's picks that is bought where they take the place of those so many steps before, each
+    being an equal part."""
+    out = np.full(len(places), np.nan)
+    for at, one in enumerate(places):
+        if len(one):
+            before = places[at - step] if at >= step else one[:0]
+            kept = np.isin(one, before).sum() * min(1.0 / len(one), 1.0 / max(len(before), 1))
+            out[at] = 1.0 - kept
+    return out
+
+
 def pick(
     walk: Walk,
     sessions: Days,
     top: int,
     hold: int,
+    every: int = 1,
     *,
     shown: Collection[int] = (),
     progress: Progress = silent,
 ) -> list[Picked]:
     """Rank each session by each of the walk's requests, and write the best down: of each request.
 
-    top : how many. hold : sessions, one of the walk's horizons. shown : day numbers whose rows are kept whole.
+    top : how many. hold : sessions, one of the walk's horizons. every : from one of the sessions to the next. shown :
+    day numbers whose rows are kept whole.
     An interruption ends the pass with the sessions that are done.
     """
     found, what = [_Collected() for _ in walk.requests], "replaying sessions"
@@ -136,7 +150,7 @@ def pick(
         if not done:
             raise
         stopped = True
-    return [_picked(one, done, walk, hold, stopped) for one in found]
+    return [_picked(one, done, walk, hold, every, stopped) for one in found]
 
 
 def _add(found: _Collected, section: CrossSection, forward: Floats, result: ScanResult, top: int) -> None:
@@ -193,7 +207,7 @@ def _mean(total: Floats, count: Ints) -> Floats:
     return out
 
 
-def _picked(found: _Collected, done: int, walk: Walk, hold: int, stopped: bool) -> Picked:
+def _picked(found: _Collected, done: int, walk: Walk, hold: int, every: int, stopped: bool) -> Picked:
     found.cut(done)  # what an interruption left half done
     counts = np.array([len(one) for one in found.places])
     place, way = np.concatenate(found.places), np.concatenate(found.way)
@@ -213,6 +227,7 @@ def _picked(found: _Collected, done: int, walk: Walk, hold: int, stopped: bool) 
         eligible=np.array(found.counts, dtype=np.int64),
         picked=counts.astype(np.int64),
         new=_new(found.places),
+        bought={one: _bought(found.places, one // every) for one in walk.horizons if one % every == 0},
         picks={one: means[:, at] for at, one in enumerate(walk.horizons)},
         eligible_mean={one: eligible[:, at] for at, one in enumerate(walk.horizons)},
         index={one: index[:, at] for at, one in enumerate(walk.horizons)},

@@ -97,7 +97,7 @@ def replay_source(
     horizons = tuple(sorted({*HORIZONS, terms.hold}))
     verified = _drawn(sessions, terms.verify)
     walk = Walk(source, past, request, horizons)
-    (picked,) = pick(walk, sessions, terms.top, terms.hold, shown=verified, progress=progress)
+    (picked,) = pick(walk, sessions, terms.top, terms.hold, terms.every, shown=verified, progress=progress)
     rules = Rules(terms.hold, terms.cost, terms.borrow)
     ahead, trades = _traded(source, past, picked, terms, rules)
     statistics = measure_replay(
@@ -317,7 +317,7 @@ def _facts(
         beyond=float((trades.gap & trades.reason.among(("stop",))).sum() / many) if many and terms.plan else None,
         unfilled=unfilled / orders if orders else None,
         simulated=source.known is None,
-        equal_weighted=not by_own.all(),
+        equal_weighted=not by_own.any(),
         notes=notes,
     )
 

@@ -48,8 +48,8 @@ class Stretch:
     """Values of some sessions, ``days`` of them, of all symbols; NaN where a symbol has no bar of a session.
 
     features : ``(days, names, symbols)``. terms : of each look, by term ``(days, symbols)``. forward : ``(days,
-    horizons, symbols)``, as `labels.forward_returns`. bars, newest : how many bars each symbol has up to each session, and its
-    newest one, ``(days, symbols)``; 0 for none.
+    horizons, symbols)``, as `labels.forward_returns`. bars, newest : how many bars each symbol has up to
+    each session, and its newest one, ``(days, symbols)``; 0 for none.
     """
 
     days: Days
