@@ -19,7 +19,7 @@ from tapescan.market.eligibility import TRADED
 from tapescan.replay.matched import draw_matched
 from tapescan.replay.parts import PickReturns
 from tapescan.replay.returns import DRAWS, SessionReturns
-from tapescan.replay.walk import Walk
+from tapescan.replay.walk import Seen, Walk
 from tapescan.scan.cross_section import CrossSection
 from tapescan.scan.pipeline import rank
 from tapescan.scan.result import ScanResult
@@ -140,7 +140,7 @@ def pick(
             ranked = [rank(section, one) for section, one in zip(seen.sections, walk.requests, strict=True)]
             # An interruption within leaves all with the sessions before.
             for into, section, result in zip(found, seen.sections, ranked, strict=True):
-                _add(into, section, seen.forward, result, top)
+                _add(into, section, seen, result, top)
                 day = day_number(section.as_of)
                 if day in shown:
                     into.shown[day] = result.best(top)
@@ -153,7 +153,8 @@ def pick(
     return [_picked(one, done, walk, hold, every, stopped) for one in found]
 
 
-def _add(found: _Collected, section: CrossSection, forward: Floats, result: ScanResult, top: int) -> None:
+def _add(found: _Collected, section: CrossSection, seen: Seen, result: ScanResult, top: int) -> None:
+    forward = seen.forward
     order = result.assembled.order[: min(top, result.coverage.ranked)]
     dropped = result.assembled.columns["dropped"]
     assert isinstance(dropped, Labels)
@@ -161,7 +162,7 @@ def _add(found: _Collected, section: CrossSection, forward: Floats, result: Scan
     day = day_number(section.as_of)
     own = _own(result.assembled.columns, order)
     found.frames.append(result.assembled.head(len(order), PICKED).insert_column(0, _dates(section.as_of, len(order))))
-    found.places.append(order)
+    found.places.append(seen.places[order])
     found.way.append(own)
     found.forward.append(forward[:, order])
     with_return = forward[:, eligible]
