@@ -35,6 +35,11 @@ NEEDED = {"statements": "facts", "dividends": "dividends"}
 FILE = Path(records.__file__).with_name(records.FILE)
 
 
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def shipped(store: Store) -> dict[str, Request]:
     """What is replayed, by its title."""
     known, found = store.known(None), {}
@@ -46,9 +51,9 @@ def shipped(store: Store) -> dict[str, Request]:
         sources = {source for name in request.asked for source in sources_of(name)}
         lacking = [table for source, table in NEEDED.items() if source in sources and table not in known]
         if any(look.frame for look in request.looks):
-            print(f"{name}: weekly or monthly bars are not replayed")
+            say(f"{name}: weekly or monthly bars are not replayed")
         elif lacking:
-            print(f"{name}: the store has no {', '.join(lacking)}")
+            say(f"{name}: the store has no {', '.join(lacking)}")
         else:
             found[name] = request
     return found
@@ -72,9 +77,9 @@ def main() -> None:
     results = replay_requests(source_of(store, None), requests, terms, silent)
     found = [record_of(one, asked.market) for one in results]
     for one in found:
-        print(f"{one.title}: {one.line()}")
+        say(f"{one.title}: {one.line()}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
+    say(
         f"{len(found)} records in {time.perf_counter() - begin:,.0f} s, {time.process_time() - cpu:,.0f} s of CPU, "
         f"{peak:,.0f} MiB"
     )
