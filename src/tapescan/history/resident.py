@@ -108,6 +108,7 @@ def brought_forward(held: Held, asked: KnownStore) -> Held | None:
         dated=anew,
         lives=lives,
         judged=judged,
+        fitting=held.fitting.without(again) if held.fitting is not None else None,
     )
 
 
@@ -255,9 +256,12 @@ def _lately(panel: Panel) -> set[str]:
     """Symbols of which anything stands out among the newest bars that are judged again."""
     found: set[str] = set()
     for block in panel.blocks:
-        row, lane = np.nonzero(np.arange(max(block.rows - JUDGED, 0), block.rows)[:, None] > block.first)
-        row += max(block.rows - JUDGED, 0)
-        found |= _named(panel, block, np.unique(lane[np.any(_standing(block, row, lane), axis=0)]))
+        begin = max(block.rows - JUDGED, 1)
+        now, before = slice(begin, None), slice(begin - 1, -1)
+        high, low, close, volume = (column[now] for column in (block.high, block.low, block.close, block.volume))
+        out = np.logical_or.reduce(stands_out(high, low, close, volume, block.close[before], block.volume[before]))
+        out &= np.arange(begin, block.rows)[:, None] > block.first
+        found |= _named(panel, block, np.flatnonzero(out.any(axis=0)))
     return found
 
 

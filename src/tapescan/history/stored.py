@@ -11,6 +11,8 @@ import polars as pl
 from tapescan.core.dates import date_of, day_number
 from tapescan.core.errors import StoreError
 from tapescan.core.settings import Adjustment
+from tapescan.history.fitting import Fitting, fitting
+from tapescan.history.listed import Listed
 from tapescan.history.market import Market, join_listing, models_folder
 from tapescan.history.notes import basis_note, calendar_notes, life_notes, listing_notes, thin_notes
 from tapescan.market.anchor import LONGEST_QUARTER, anchor
@@ -40,6 +42,7 @@ class Held:
     dated : symbol, newest (date of its newest bar), bars (how many it has in all), of every symbol that has a bar.
     lives : of the symbols that another company had before, as `market.lives.LIVES`. judged : the suspect bars, also
         those that were accepted.
+    listed, fitting : what the market of before was made of and has not changed; None where there was none.
     """
 
     store: Store
@@ -53,6 +56,8 @@ class Held:
     dated: pl.DataFrame
     lives: pl.DataFrame
     judged: pl.DataFrame
+    listed: Listed | None = None
+    fitting: Fitting | None = None
 
     def bars(
         self,
@@ -112,17 +117,18 @@ def market_of(held: Held) -> Market:
     listing, suspects = known.read("symbols"), without_accepted(known, held.judged)
     # What is told hangs no more on what is asked for than what is a fund.
     recent = known.sessions.tail(QUIET_SESSIONS - BEFORE)[0]
+    fits = _fitting(held, recent, suspects) if adjust != "none" else None
     notes = (
         *calendar_notes(newest, as_of),
         *thin_notes(held.dated, newest),
         *life_notes(held.lives.filter(pl.col("begin") >= recent)),
         *listing_notes(listing, newest),
-        *(_misfits(held, recent, suspects) if adjust != "none" else ()),
+        *(misfit_note(fits.found) if fits is not None else ()),
     )
     provenance = {"store": scanned_of(known.versions), "adjust": adjust}
     # Also those refused on a day after the newest bar, where no day was named: nobody who was given vanishes.
     refused = asked.refused("bars")["symbol"]
-    market = join_listing(panel, _of_this_life(held), listing, refused, provenance, notes)
+    market, said = join_listing(panel, _of_this_life(held), listing, refused, provenance, notes, held.listed)
     universe = _with_funds(market, held)
     inside, through = known.splits_inside() if as_of is not None else (None, None)
     if inside is not None and through is not None:
@@ -135,7 +141,7 @@ def market_of(held: Held) -> Market:
         adjust=adjust,
         store=held.store,
         suspects=suspects,
-        held=held,
+        held=replace(held, listed=said, fitting=fits),
     )
     if "dividends" in known:
         paid = dividend_rows(panel.symbols, known.read("dividends"), known.read("splits"), newest)
@@ -155,12 +161,12 @@ def scanned_of(versions: Mapping[str, int]) -> dict[str, int]:
     return {table.name: versions[table.name] for table in stored_tables() if table.scanned and table.name in versions}
 
 
-def _misfits(held: Held, recent: dt.date, suspects: pl.DataFrame) -> tuple[str, ...]:
-    splits = held.known.read("splits").filter(pl.col("ex_date") >= recent)
-    if splits.is_empty():
-        return ()
-    bars = held.bars(splits["symbol"].unique().to_list())
-    return misfit_note(bars, splits, wrong_alone(held.known, suspects, splits))
+def _fitting(held: Held, recent: dt.date, suspects: pl.DataFrame) -> Fitting:
+    """Which recorded splits fit the prices."""
+    known = held.known
+    splits = known.read("splits").filter(pl.col("ex_date") >= recent)
+    since = day_number(known.sessions.tail(QUIET_SESSIONS)[0])
+    return fitting(held.panel, splits, wrong_alone(known, suspects, splits), since, held.fitting)
 
 
 def _of_this_life(held: Held) -> pl.DataFrame:

@@ -14,12 +14,19 @@ import polars as pl
 
 from tapescan.core.typing import Array, Bools, Floats, Ints
 from tapescan.market.index import MarketIndex, equal_weighted, same_past
-from tapescan.market.panel import COLUMNS, LANES, Block, Panel, build_panel, market_moves
+from tapescan.market.panel import (
+    COLUMNS,
+    LANES,
+    ROOM,
+    Block,
+    Panel,
+    build_panel,
+    market_moves,
+    order_of,
+    places_of,
+)
 
-__all__ = ["ROOM", "Growth", "grow"]
-
-#: Rows that a block has room for when it is made anew to grow: a quarter's sessions.
-ROOM = 66
+__all__ = ["Growth", "grow"]
 
 _PRICES = ("open", "high", "low", "close", "volume")
 
@@ -58,28 +65,28 @@ def grow(
     index : the market's; None for the equal-weighted one, which is brought forward.
     """
     again = redone["symbol"].unique(maintain_order=True).to_list()
-    place = {symbol: at for at, symbol in enumerate(panel.symbols)}
+    place = places_of(panel.symbols)
     histories = {symbol: one for (symbol,), one in redone.group_by("symbol", maintain_order=True)}
+    rows = _rows_after(panel, [symbol for symbol in bars["symbol"] if symbol not in histories and symbol not in gone])
     # A longer past than its block has rows for is laid out in a block of its own, like that of a new symbol.
-    apart = [
-        symbol for symbol in again if symbol in place and len(histories[symbol]) > _rows_of(panel, place[symbol])
-    ]
+    apart = [symbol for symbol in again if symbol in place and len(histories[symbol]) > rows[place[symbol]]]
     dropped = {*apart, *gone}
     day = int(bars["session"].to_physical()[0]) if len(bars) else panel.as_of
-    kept = np.array([at for at, symbol in enumerate(panel.symbols) if symbol not in dropped], dtype=np.int64)
-    grown = _without(panel, kept) if dropped else panel
-    here = {symbol: at for at, symbol in enumerate(grown.symbols)}
+    before = np.arange(len(panel))
+    if dropped:
+        before = np.array([at for at, symbol in enumerate(panel.symbols) if symbol not in dropped], dtype=np.int64)
+    grown = _without(panel, before) if dropped else panel
+    here = places_of(grown.symbols)
+    inside = [symbol for symbol in again if symbol in here]
+    anew = np.zeros(len(grown), dtype=bool)
+    anew[[here[symbol] for symbol in inside]] = True
     stepped = np.zeros(len(grown), dtype=bool)
     if len(bars):
-        grown, stepped = _stepped(grown, bars, here, day)
-    inside = [symbol for symbol in again if symbol in here]
+        grown, stepped = _stepped(grown, bars, here, day, anew)
     if inside:  # who scanned the panel of before keeps these two
         grown = replace(grown, bars=grown.bars.copy(), newest=grown.newest.copy())
     for symbol in inside:
         _rewrite(grown, here[symbol], histories[symbol])
-    anew = np.zeros(len(grown), dtype=bool)
-    anew[[here[symbol] for symbol in inside]] = True
-    before = kept
     others = [histories[symbol] for symbol in again if symbol not in here]
     if others:
         grown = _joined(grown, pl.concat(others))
@@ -100,8 +107,16 @@ def grow(
     return Growth(grown, before, stepped, anew, changed, apart_panel)
 
 
-def _rows_of(panel: Panel, place: int) -> int:
-    return next(block.rows for block in panel.blocks if place < block.offset + block.lanes)
+def _rows_after(panel: Panel, stepping: list[str]) -> Ints:
+    """Of each lane, the rows of its block when these symbols have one more."""
+    place = places_of(panel.symbols)
+    steps = np.zeros(len(panel), dtype=bool)
+    steps[[place[symbol] for symbol in stepping if symbol in place]] = True
+    rows = np.empty(len(panel), np.int64)
+    for block in panel.blocks:
+        lanes = slice(block.offset, block.offset + block.lanes)
+        rows[lanes] = block.rows + bool(steps[lanes].any())
+    return rows
 
 
 def _without(panel: Panel, kept: Ints) -> Panel:
@@ -122,35 +137,38 @@ def _some(block: Block, lanes: Ints) -> Block:
     return replace(block, **columns, first=block.first[lanes], room=None)  # type: ignore[arg-type]
 
 
-def _stepped(panel: Panel, bars: pl.DataFrame, here: Mapping[str, int], day: int) -> tuple[Panel, Bools]:
-    """With a row more in each block of which a symbol has a bar."""
-    bars = bars.filter(pl.col("symbol").is_in(list(here)))
-    at = np.array([here[symbol] for symbol in bars["symbol"]], dtype=np.int64)
+def _stepped(
+    panel: Panel, bars: pl.DataFrame, here: Mapping[str, int], day: int, rewritten: Bools
+) -> tuple[Panel, Bools]:
+    """With a row more in each block of which a symbol has a bar. rewritten : the lanes that are written anew."""
+    at = np.array([here.get(symbol, -1) for symbol in bars["symbol"]], dtype=np.int64)
+    there = at >= 0
     stepped = np.zeros(len(panel), dtype=bool)
-    stepped[at] = True
+    stepped[at[there]] = True
     row = np.zeros((len(_PRICES), len(panel)))
     for place, name in enumerate(_PRICES):
-        row[place, at] = bars[name].to_numpy()
+        row[place, at[there]] = bars[name].to_numpy()[there]
     blocks = []
     for block in panel.blocks:
         lanes = slice(block.offset, block.offset + block.lanes)
         mine = stepped[lanes]
-        blocks.append(_with_row(block, row[:, lanes], mine, day) if mine.any() else block)
+        blocks.append(_with_row(block, row[:, lanes], mine, rewritten[lanes], day) if mine.any() else block)
     newest = np.where(stepped, np.int32(day), panel.newest)
     return replace(panel, blocks=tuple(blocks), bars=panel.bars + stepped, newest=newest), stepped
 
 
-def _with_row(block: Block, row: Floats, stepped: Bools, day: int) -> Block:
+def _with_row(block: Block, row: Floats, stepped: Bools, rewritten: Bools, day: int) -> Block:
     """With a row more, of the lanes that have stepped; the others are moved down."""
     rows, room = block.rows, block.room
     if room is None or len(room["close"]) == rows:
         room = {name: _roomy(getattr(block, name)) for name in COLUMNS}
-    stay = np.flatnonzero(~stepped)
+    stay = np.flatnonzero(~stepped & ~rewritten)
+    begin = int(block.first[stay].min(initial=rows))
     values: dict[str, Array] = dict(zip(_PRICES, row, strict=True))
     values |= {"session": np.full(block.lanes, day, np.int32), "market": np.full(block.lanes, np.nan)}
     for name, column in room.items():
         if len(stay):
-            column[1 : rows + 1, stay] = column[:rows, stay]
+            column[begin + 1 : rows + 1, stay] = column[begin:rows, stay]
         column[rows, stepped] = values[name][stepped]
     columns = {name: column[: rows + 1] for name, column in room.items()}
     return replace(block, **columns, first=block.first + ~stepped, room=room)  # type: ignore[arg-type]
@@ -216,7 +234,7 @@ def _brought_forward(panel: Panel, old: MarketIndex, stepped: Bools, day: int) -
         # A lane's first bar has none before it.
         session[:, lanes] = np.where(block.first < block.rows - 1, block.session[-2:], block.session[-1])
         close[:, lanes] = block.close[-2:]
-    order = _by_symbol(panel)
+    order = order_of(panel.symbols)
     order = order[stepped[order]]
     pairs = np.stack([session[:, order], close[:, order]]).transpose(0, 2, 1).reshape(2, -1)
     found = equal_weighted(pairs[0].astype(np.int32), pairs[1], np.arange(0, 2 * len(order), 2))
@@ -228,14 +246,10 @@ def _of_all(panel: Panel) -> MarketIndex:
     """The index of all, anew."""
     session, close, begin, at = [], [], [], 0
     where = [(block, lane) for block in panel.blocks for lane in range(block.lanes)]
-    for place in _by_symbol(panel):
+    for place in order_of(panel.symbols):
         block, lane = where[place]
         session.append(block.session[block.first[lane] :, lane])
         close.append(block.close[block.first[lane] :, lane])
         begin.append(at)
         at += len(session[-1])
     return equal_weighted(np.concatenate(session), np.concatenate(close), np.array(begin))
-
-
-def _by_symbol(panel: Panel) -> Ints:
-    return np.array(sorted(range(len(panel)), key=panel.symbols.__getitem__), dtype=np.int64)

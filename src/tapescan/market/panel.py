@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import polars as pl
@@ -24,7 +24,18 @@ from tapescan.market.anchor import EVER, anchor
 from tapescan.market.index import MarketIndex, equal_weighted
 from tapescan.market.quality import sort_bars
 
-__all__ = ["COLUMNS", "LANES", "WEEK", "Block", "Panel", "build_panel", "market_moves"]
+__all__ = [
+    "COLUMNS",
+    "LANES",
+    "ROOM",
+    "WEEK",
+    "Block",
+    "Panel",
+    "build_panel",
+    "market_moves",
+    "order_of",
+    "places_of",
+]
 
 #: Sessions of a week.
 WEEK = 5
@@ -35,6 +46,12 @@ COLUMNS = ("open", "high", "low", "close", "volume", "session", "market")
 #: Lanes of a block: wide enough that calling a kernel costs little beside its work, narrow enough that
 #: a block's five columns stay in a core's cache. Measured by `tapescan bench`.
 LANES = 256
+
+#: Rows that a block has room for, to grow: a quarter's sessions. Nothing is written there, so it takes no memory.
+ROOM = 66
+
+#: Days since its newest bar after which a symbol is taken to be gone.
+_QUIET = 30
 
 
 @dataclass(frozen=True)
@@ -89,21 +106,25 @@ class Block:
             right &= self.session[at - 1] < day
         lane = np.flatnonzero(~right)
         if len(lane):
-            low, high = np.zeros(len(lane), np.int64), np.full(len(lane), self.rows)
-            while (low < high).any():  # by halving
-                middle = (low + high) >> 1
-                earlier = (low < high) & (self.session[np.minimum(middle, self.rows - 1), lane] < day)
-                low, high = np.where(earlier, middle + 1, low), np.where(earlier, high, middle)
-            found[lane] = low
+            found[lane] = self.row_of(lane, np.full(len(lane), day))
         return found
+
+    def row_of(self, lane: Ints, day: Ints) -> Ints:
+        """In each of some lanes, how many rows lie before its first bar of a day or later."""
+        low, high = np.zeros(len(lane), np.int64), np.full(len(lane), self.rows)
+        while (low < high).any():  # by halving
+            middle = (low + high) >> 1
+            earlier = (low < high) & (self.session[np.minimum(middle, self.rows - 1), lane] < day)
+            low, high = np.where(earlier, middle + 1, low), np.where(earlier, high, middle)
+        return low
 
 
 @dataclass(frozen=True)
 class Panel:
     """All symbols' bars up to ``as_of``.
 
-    symbols : in lane order: those that are likely to be ranked first, of them and of the others the longest
-        histories.
+    symbols : in lane order: those that are likely to be ranked first, then the others, at last those that are gone;
+        of each the longest histories first.
     bars : int64, each symbol's number of bars in the panel.
     newest : int32, each symbol's newest session, days since 1970-01-01.
     as_of : the session the panel ends at, days since 1970-01-01.
@@ -180,8 +201,10 @@ def build_panel(
         index = equal_weighted(columns["session"], columns["close"], end - length)
 
     names = runs["value"]
+    newest, as_of = columns["session"][end - 1], int(columns["session"].max())
     others = np.zeros(len(names), bool) if likely is None else ~names.is_in(list(likely)).to_numpy()
-    order = np.lexsort((-length, others))
+    # Who is gone lies apart: a block that takes a session moves the lanes that have no bar of it.
+    order = np.lexsort((-length, np.where(newest < as_of - _QUIET, 2, others)))
     length, end = length[order], end[order]
     blocks = tuple(
         _block(columns, index, end[at : at + lanes], length[at : at + lanes], at)
@@ -192,9 +215,9 @@ def build_panel(
         symbols=tuple(symbols),
         blocks=blocks,
         bars=length,
-        newest=columns["session"][end - 1],
+        newest=newest[order],
         index=index,
-        as_of=int(columns["session"].max()),
+        as_of=as_of,
     )
 
 
@@ -206,16 +229,15 @@ def _block(columns: dict[str, NDArray[np.generic]], index: MarketIndex, end: Int
     source = np.maximum(end - rows + row, 0)
     before = row < first if first.any() else None
 
-    def gather(name: str) -> NDArray[np.generic]:
-        block: NDArray[np.generic] = columns[name][source]
+    room: dict[str, Array] = {}
+    for name in COLUMNS[:6]:
+        room[name] = np.empty((rows + ROOM, len(bars)), columns[name].dtype)
+        block = np.take(columns[name], source, out=room[name][:rows], mode="clip")
         if before is not None:
             block[before] = 0
-        return block
-
-    session: Days = gather("session")  # type: ignore[assignment]
-    prices = {name: gather(name) for name in COLUMNS[:5]}
-    market = market_moves(index, session, first)
-    return Block(**prices, session=session, market=market, first=first, offset=offset)  # type: ignore[arg-type]
+    room["market"] = np.empty((rows + ROOM, len(bars)))
+    room["market"][:rows] = market_moves(index, room["session"][:rows], first)
+    return Block(**{name: array[:rows] for name, array in room.items()}, first=first, offset=offset, room=room)
 
 
 def market_moves(index: MarketIndex, session: Days, first: Ints) -> Floats:
@@ -225,3 +247,17 @@ def market_moves(index: MarketIndex, session: Days, first: Ints) -> Floats:
     moves[1:] = index.between(session[:-1], session[1:])
     moves[np.arange(len(session))[:, None] <= first] = np.nan
     return moves
+
+
+@lru_cache(maxsize=4)
+def places_of(symbols: tuple[str, ...]) -> Mapping[str, int]:
+    """The place of each of a panel's symbols."""
+    return {symbol: place for place, symbol in enumerate(symbols)}
+
+
+@lru_cache(maxsize=4)
+def order_of(symbols: tuple[str, ...]) -> Ints:
+    """The places of a panel's symbols in the order of their names; read-only."""
+    found = np.array(sorted(range(len(symbols)), key=symbols.__getitem__), dtype=np.int64)
+    found.flags.writeable = False
+    return found
