@@ -186,10 +186,14 @@ def join_listing(
     universe, as_of = said.rows, date_of(panel.as_of)
     gone = universe["gone"] <= as_of
     absent = pl.concat([pl.Series([None] * len(panel), dtype=pl.String), others["absent"]])
-    universe = universe.drop("gone").join(known, on="symbol", how="left", maintain_order="left").with_columns(
-        pl.col("bars").fill_null(0).cast(pl.Int64),
-        delisted=gone.fill_null(value=False),
-        absent=pl.when(gone & absent.is_in(["stale", "no_bars"])).then(pl.lit("delisted")).otherwise(absent),
+    universe = (
+        universe.drop("gone")
+        .join(known, on="symbol", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("bars").fill_null(0).cast(pl.Int64),
+            delisted=gone.fill_null(value=False),
+            absent=pl.when(gone & absent.is_in(["stale", "no_bars"])).then(pl.lit("delisted")).otherwise(absent),
+        )
     )
     universe = universe.with_columns(sessions_behind=_sessions_behind(universe["newest"], as_of))
     return Market(panel, universe, provenance, notes), said

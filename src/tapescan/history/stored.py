@@ -42,6 +42,7 @@ class Held:
     dated : symbol, newest (date of its newest bar), bars (how many it has in all), of every symbol that has a bar.
     lives : of the symbols that another company had before, as `market.lives.LIVES`. judged : the suspect bars, also
         those that were accepted.
+    stamped : symbols of which some stored price may not be raw; None where that is not known of any.
     listed, fitting : what the market of before was made of and has not changed; None where there was none.
     """
 
@@ -56,6 +57,7 @@ class Held:
     dated: pl.DataFrame
     lives: pl.DataFrame
     judged: pl.DataFrame
+    stamped: frozenset[str] | None = None
     listed: Listed | None = None
     fitting: Fitting | None = None
 
@@ -89,14 +91,14 @@ def held_of_store(store: Store, asked: KnownStore, *, span: int | None = None, a
     commits = commits_of(store.path, scanned_of(asked.versions))  # before anything is read
     known = asked.at_newest_session()
     newest = known.newest_session
-    bars, lives = known.bars_and_lives(adjust=adjust, sessions=sessions_for(known, span))
+    bars, lives, stamped = known.read_bars(adjust=adjust, sessions=sessions_for(known, span))
     likely = likely_ranked(bars, known.read("symbols"), newest)
     panel = build_panel(bars, index=index_among(bars, newest), likely=likely)
     judged = find_suspects(bars, known.read("splits"))
     del bars
     # All that have a bar by then, also those whose newest one is too old to have been read.
     dated = known.newest().select("symbol", "newest", "bars")
-    return Held(store, asked.day, span, adjust, asked, known, commits, panel, dated, lives, judged)
+    return Held(store, asked.day, span, adjust, asked, known, commits, panel, dated, lives, judged, stamped)
 
 
 def sessions_for(known: KnownStore, span: int | None) -> int | None:
@@ -127,7 +129,7 @@ def market_of(held: Held) -> Market:
     )
     provenance = {"store": scanned_of(known.versions), "adjust": adjust}
     # Also those refused on a day after the newest bar, where no day was named: nobody who was given vanishes.
-    refused = asked.refused("bars")["symbol"]
+    refused = asked.refused_symbols("bars")
     market, said = join_listing(panel, _of_this_life(held), listing, refused, provenance, notes, held.listed)
     universe = _with_funds(market, held)
     inside, through = known.splits_inside() if as_of is not None else (None, None)

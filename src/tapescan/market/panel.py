@@ -10,6 +10,7 @@ traded less than others, and do not count.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -49,6 +50,9 @@ LANES = 256
 
 #: Rows that a block has room for, to grow: a quarter's sessions. Nothing is written there, so it takes no memory.
 ROOM = 66
+
+#: So many lanes are looked into one by one.
+_FEW = 8
 
 #: Days since its newest bar after which a symbol is taken to be gone.
 _QUIET = 30
@@ -111,6 +115,9 @@ class Block:
 
     def row_of(self, lane: Ints, day: Ints) -> Ints:
         """In each of some lanes, how many rows lie before its first bar of a day or later."""
+        if len(lane) <= _FEW:
+            pairs = zip(lane.tolist(), day.tolist(), strict=True)
+            return np.array([bisect_left(self.session[:, one], when) for one, when in pairs], dtype=np.int64)
         low, high = np.zeros(len(lane), np.int64), np.full(len(lane), self.rows)
         while (low < high).any():  # by halving
             middle = (low + high) >> 1
@@ -203,12 +210,15 @@ def build_panel(
     names = runs["value"]
     newest, as_of = columns["session"][end - 1], int(columns["session"].max())
     others = np.zeros(len(names), bool) if likely is None else ~names.is_in(list(likely)).to_numpy()
-    # Who is gone lies apart: a block that takes a session moves the lanes that have no bar of it.
-    order = np.lexsort((-length, np.where(newest < as_of - _QUIET, 2, others)))
+    # Who is gone lies in blocks apart: one that takes a session moves the lanes that have no bar of it.
+    gone = newest < as_of - _QUIET
+    order = np.lexsort((-length, others, gone))
     length, end = length[order], end[order]
+    there = len(order) - int(gone.sum())
+    begins = [*range(0, there, lanes), *range(there, len(order), lanes)]
     blocks = tuple(
-        _block(columns, index, end[at : at + lanes], length[at : at + lanes], at)
-        for at in range(0, len(order), lanes)
+        _block(columns, index, end[at:until], length[at:until], at)
+        for at, until in zip(begins, [*begins[1:], len(order)], strict=True)
     )
     symbols = runs["value"].gather(order).to_list()
     return Panel(

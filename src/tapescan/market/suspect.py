@@ -29,7 +29,7 @@ import polars as pl
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.market.tape import CHUNK, Ranges, Tape
 
-__all__ = ["AFTER", "BEFORE", "REASONS", "SUSPECTS", "find_suspects", "in_words", "stands_out"]
+__all__ = ["AFTER", "BEFORE", "LONGEST", "REASONS", "SUSPECTS", "find_suspects", "in_words", "stands_out"]
 
 #: Every reason in words: a bar has the first that fits.
 REASONS: Mapping[str, str] = {

@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import polars as pl
 
@@ -30,8 +30,14 @@ from tapescan.store.versions import version_of
 from tapescan.tables.definition import Table
 from tapescan.tables.registry import find_table
 
-__all__ = ["KnownStore"]
+__all__ = ["STORED_COLUMNS", "KnownStore", "ReadBars"]
 
+
+#: Of a bar as it is stored, what its prices of now are made of.
+STORED_COLUMNS = (*BAR_COLUMNS, "adjusted_to", "total_to")
+
+#: What was read of a table of versions, whatever the day.
+_EVERY = "all "
 
 #: Bytes of a table that is read once.
 _HELD = 64_000_000
@@ -40,6 +46,15 @@ _HELD = 64_000_000
 def _is_renamed(table: Table) -> bool:
     """Whether a table's rows are of a symbol on a day, so that they go with the company."""
     return "symbol" in table.key and table.known in table.key and table.name != "renames"
+
+
+class ReadBars(NamedTuple):
+    """bars, lives : as `KnownStore.bars_and_lives` gives them. stamped : the symbols of which some stored price is not
+    raw."""
+
+    bars: pl.DataFrame
+    lives: pl.DataFrame
+    stamped: frozenset[str]
 
 
 class KnownStore:
@@ -68,6 +83,20 @@ class KnownStore:
         found.take_sessions(self.sessions)  # the same ones: read once
         found._tables = self._tables
         return found
+
+    def take_reads(self, other: KnownStore) -> None:
+        """What was read of tables that have the same version here."""
+        same = {name for name, version in self.versions.items() if other.versions.get(name) == version}
+        if other.versions.get("renames") != self.versions.get("renames"):
+            return
+        self._tables |= {name: table for name, table in other._tables.items() if name in same}
+        self._read |= {
+            what: rows
+            for what, rows in other._read.items()
+            if (self.day == other.day or what.startswith(_EVERY)) and what.rpartition(" ")[2] in same
+        }
+        if "companies" in other.__dict__ and other.versions_of("symbols").equals(self.versions_of("symbols")):
+            self.__dict__["companies"] = other.companies
 
     def take_sessions(self, sessions: pl.Series) -> None:
         """Its `sessions`, of one who knows them."""
@@ -142,7 +171,7 @@ class KnownStore:
     def _all_versions(self, table: str) -> pl.DataFrame:
         if table not in self:
             return find_table(table).empty()
-        every = f"all {table}"
+        every = _EVERY + table
         return self._read[every] if every in self._read else self._hold(every, self._open(table).read())
 
     def scan(self, table: str, symbols: Sequence[str] | None = None) -> pl.LazyFrame:
@@ -210,14 +239,31 @@ class KnownStore:
         symbols: Sequence[str] | None = None,
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """As `bars`; and the symbols that another company had before, as `market.lives` gives them."""
+        found = self.read_bars(adjust=adjust, sessions=sessions, symbols=symbols)
+        return found.bars, found.lives
+
+    def read_bars(
+        self,
+        *,
+        adjust: Adjustment = "splits",
+        sessions: int | None = None,
+        symbols: Sequence[str] | None = None,
+    ) -> ReadBars:
+        """As `bars_and_lives`; and whose bars were not raw."""
         if adjust not in get_args(Adjustment):
             raise OptionError(f"adjust is {adjust!r}", f"give {', '.join(get_args(Adjustment))}", field="adjust")
         if self._open("bars").files().is_empty():
             raise StoreError(f"the store {self.path} holds no bars", "import some: tapescan import FILES")
         source = self if sessions is None else self._newest(sessions)
         with store_errors(self.path, "read bars of"):
-            bars = source.scan("bars", symbols).select(*BAR_COLUMNS, "adjusted_to", "total_to").collect()
+            bars = source.scan("bars", symbols).select(STORED_COLUMNS).collect()
             bars = sort_bars(bars, use_up=True)
+        other = bars["symbol"].filter((bars["adjusted_to"] != bars["session"]) | bars["total_to"].is_not_null())
+        return ReadBars(*self.of_now(bars, adjust), frozenset(other.unique().to_list()))
+
+    def of_now(self, bars: pl.DataFrame, adjust: Adjustment = "splits") -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Bars as `bars_and_lives` gives them. bars : all that are stored of some symbols, as `STORED_COLUMNS`, sorted
+        by symbol and session."""
         known = self.day or self._open("bars").newest()  # of all bars stored, not only of those read
         if bars.is_empty() or known is None:
             return bars.select(BAR_COLUMNS), self.lives(bars)
@@ -258,7 +304,12 @@ class KnownStore:
     def lives(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Where symbols among these bars (as stored, sorted) began anew, as `market.lives.begun_anew` gives it."""
         day = self.day or dt.date.max
-        return begun_anew(bars, self.read("splits"), day, changed_companies(self.versions_of("symbols")))
+        return begun_anew(bars, self.read("splits"), day, self.companies)
+
+    @cached_property
+    def companies(self) -> pl.DataFrame:
+        """When the listing came to name another company, as `market.lives.changed_companies` gives it."""
+        return changed_companies(self.versions_of("symbols"))
 
     @cached_property
     def sessions(self) -> pl.Series:
@@ -318,6 +369,13 @@ class KnownStore:
         """The quarantine's rows of one table, oldest import first."""
         rows = self.read("quarantine").filter(pl.col("kind") == find_table(table).name)
         return rows.sort("imported_at", "symbol", "session", maintain_order=True)
+
+    def refused_symbols(self, table: str) -> pl.Series:
+        """Those that the quarantine's rows of one table name, each once, oldest import first."""
+        what = f"{table} in quarantine"
+        if what not in self._read:
+            self._read[what] = self.refused(table).select("symbol").unique(maintain_order=True)
+        return self._read[what]["symbol"]
 
     def _newest(self, sessions: int) -> KnownStore:
         if len(self.sessions) <= sessions:
