@@ -25,7 +25,7 @@ class Listed:
 
 def listed(listing: pl.DataFrame, symbols: Sequence[str], before: Listed | None = None) -> Listed:
     """before : what was said of other symbols, or of these; taken where the listing is the same."""
-    if before is None or not before.listing.equals(listing):
+    if before is None or not (before.listing is listing or before.listing.equals(listing)):
         return Listed(listing, _said(listing, symbols))
     asked = pl.Series("symbol", symbols, dtype=pl.String)
     if before.rows["symbol"].equals(asked):

@@ -80,7 +80,7 @@ def brought_forward(held: Held, asked: KnownStore) -> Held | None:
     if held.day is not None or any(scanned.get(name, -1) < of for name, of in scanned_of(before.versions).items()):
         return None
     asked.take_reads(held.asked)
-    came = changed_rows(asked.path, "bars", before.versions.get("bars"), asked.versions.get("bars"))
+    came = changed_rows(before.opened("bars"), asked.opened("bars"))
     _tell_sessions(before, asked, came)
     known = asked.at_newest_session()
     known.take_reads(before)
@@ -99,7 +99,8 @@ def brought_forward(held: Held, asked: KnownStore) -> Held | None:
     if at_hand:
         own, begun = _bars_at_hand(known, held, sorted(at_hand), came)
         redone, lives = pl.concat([redone, own]).sort("symbol", "session"), pl.concat([lives, begun])
-    gone = (again & {*held.panel.symbols}) - {*redone["symbol"].to_list()}
+    places = places_of(held.panel.symbols)
+    gone = {symbol for symbol in again if symbol in places} - {*redone["symbol"].to_list()}
     stepping = new.filter(~pl.col("symbol").is_in(list(again))).select(BAR_COLUMNS)
     anew = _dated(held, known, stepping, redone, again, lives)
     raw = pl.col("adjusted_to") == pl.col("session")
@@ -160,7 +161,7 @@ def _index_bars(panel: Panel, rows: pl.DataFrame, redone: pl.DataFrame) -> pl.Da
     """session and close of the symbol that stands for the market."""
     mine = redone.filter(pl.col("symbol") == MARKET_SYMBOL).select("symbol", "session", "close")
     if mine.is_empty() and MARKET_SYMBOL in panel.symbols:
-        own = bars_of_panel(panel, [MARKET_SYMBOL])
+        own = bars_of_panel(panel, [MARKET_SYMBOL], names=("close",))
         more = rows.filter(pl.col("symbol") == MARKET_SYMBOL)
         mine = pl.concat([one.select("symbol", "session", "close") for one in (own, more)])
     return mine
@@ -221,7 +222,10 @@ def _at_hand(
         return set()
     panel, rewritten = places_of(held.panel.symbols), {*past["symbol"].to_list()}
     found = {symbol for symbol in acted - rewritten - held.stamped if symbol in panel}
-    found |= rewritten - {*held.dated["symbol"].to_list()}
+    if rewritten:
+        found |= rewritten - {*held.dated["symbol"].to_list()}
+    if not found:
+        return found
     found -= others | {*before.read("splits")["symbol"].to_list()} | {*held.lives["symbol"].to_list()}
     found -= {*known.spans["symbol"].to_list(), *known.spans["name"].to_list()}
     raw = pl.col("came") & (pl.col("adjusted_to") == pl.col("session")) & pl.col("total_to").is_null()
@@ -251,9 +255,7 @@ def _dated(
     held: Held, known: KnownStore, stepping: pl.DataFrame, redone: pl.DataFrame, again: set[str], lives: pl.DataFrame
 ) -> pl.DataFrame:
     """`Held.dated` of now. redone, lives : of the symbols of `again`."""
-    day = pl.col("session")
-    counted = {"newest": day.max(), "bars": pl.len().cast(pl.Int64)}
-    more = stepping.group_by("symbol").agg(last=counted["newest"], more=counted["bars"])
+    more = _counted(stepping).select("symbol", last="newest", more="bars")
     found = held.dated.join(more, on="symbol", how="left", maintain_order="left").select(
         "symbol", newest=pl.coalesce("last", "newest"), bars=pl.col("bars") + pl.col("more").fill_null(0)
     )
@@ -261,9 +263,17 @@ def _dated(
         return found
     # Those of earlier lives count, too.
     whole = redone.lazy() if held.span is None and lives.is_empty() else known.scan("bars", sorted(again))
-    read = whole.group_by("symbol").agg(**counted).collect()
+    read = _counted(whole.select("symbol", "session").collect())
     kept = found.filter(~pl.col("symbol").is_in(list(again)))
     return pl.concat([kept, read.select(kept.columns)]).sort("symbol")
+
+
+def _counted(bars: pl.DataFrame) -> pl.DataFrame:
+    """symbol, newest, bars (how many) of each symbol among some bars."""
+    day, many = pl.col("session"), pl.len().cast(pl.Int64)
+    if bars["session"].n_unique() == 1:
+        return bars.select("symbol", newest=day, bars=pl.lit(1, pl.Int64))
+    return bars.group_by("symbol").agg(newest=day.max(), bars=many)
 
 
 def _judged(
@@ -277,19 +287,18 @@ def _judged(
 ) -> pl.DataFrame:
     """Suspect bars: those that more bars may change, and those of symbols with another past, are judged anew; so is
     who stands out on a day of which the market has other bars, since it is held against them. days : these."""
-    splits, ranges = known.read("splits"), ranges_of(panel)
     beside = _outstanding(panel, days) - again
-    more = stepping.group_by("symbol").agg(more=pl.len().cast(pl.Int64))
-    more = more.filter(~pl.col("symbol").is_in(list(beside)))
+    more = _counted(stepping).select("symbol", more="bars").filter(~pl.col("symbol").is_in(list(beside)))
     kept = old.filter(~pl.col("symbol").is_in([*again, *beside]))
     kept = kept.join(more, on="symbol", how="left", maintain_order="left")
     kept = kept.with_columns(pl.col("behind") + pl.col("more").fill_null(0))
     settled = pl.col("more").is_null() | (pl.col("behind") >= JUDGED // 2)
     kept = kept.filter(settled).drop("more")
-    newest = bars_of_panel(panel, sorted(_lately(panel).intersection(more["symbol"])), rows=JUDGED)
-    others = bars_of_panel(panel, sorted(beside))
-    late, *whole = (find_suspects(bars, splits, ranges) for bars in (newest, redone, others))
-    return pl.concat([kept, late.filter(pl.col("behind") < JUDGED // 2), *whole]).sort("symbol", "session")
+    late = _lately(panel, {*more["symbol"].to_list()})
+    bars = [bars_of_panel(panel, late, rows=JUDGED), redone, bars_of_panel(panel, sorted(beside))]
+    found = find_suspects(pl.concat(bars), known.read("splits"), ranges_of(panel))
+    found = found.filter(~pl.col("symbol").is_in(late) | (pl.col("behind") < JUDGED // 2))
+    return pl.concat([kept, found]).sort("symbol", "session")
 
 
 def _outstanding(panel: Panel, days: pl.Series | None) -> set[str]:
@@ -303,18 +312,21 @@ def _outstanding(panel: Panel, days: pl.Series | None) -> set[str]:
     return found
 
 
-def _lately(panel: Panel) -> set[str]:
-    """Symbols that may have a suspect one among the newest bars that are judged again: anything stands out in it, or
-    in one shortly before."""
-    found: set[str] = set()
+def _lately(panel: Panel, stepped: set[str]) -> list[str]:
+    """Those of some symbols that may have a suspect one among the newest bars that are judged again: anything stands
+    out in it, or in one shortly before. Ascending."""
+    found = list[str]()
     for block in panel.blocks:
         begin = max(block.rows - JUDGED // 2 - LONGEST, 1)
         now, before = slice(begin, None), slice(begin - 1, -1)
-        high, low, close, volume = (column[now] for column in (block.high, block.low, block.close, block.volume))
-        out = np.logical_or.reduce(stands_out(high, low, close, volume, block.close[before], block.volume[before]))
+        volume, shares = block.volume[now], block.volume[before]
+        close, was = block.close[now], block.close[before]
+        moved, traded, same = stands_out(block.high[now], block.low[now], close, volume, was, shares)
+        # What has no volume says nothing of volumes.
+        out = moved | ((traded & (shares > 0.0)) | same) & (volume > 0.0)
         out &= np.arange(begin, block.rows)[:, None] > block.first
-        found |= _named(panel, block, np.flatnonzero(out.any(axis=0)))
-    return found
+        found += _named(panel, block, np.flatnonzero(out.any(axis=0))) & stepped
+    return sorted(found)
 
 
 def _standing(block: Block, row: Ints, lane: Ints) -> tuple[Bools, Bools, Bools]:

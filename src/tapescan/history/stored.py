@@ -28,6 +28,7 @@ from tapescan.market.suspect import BEFORE, find_suspects
 from tapescan.store import KnownStore, Store
 from tapescan.store.accepted import without_accepted, wrong_alone
 from tapescan.store.differences import commits_of
+from tapescan.store.refused import Refused, refused_bars
 from tapescan.tables.registry import stored_tables
 
 __all__ = ["Held", "held_of_store", "market_of", "market_of_store", "scanned_of", "sessions_for"]
@@ -43,7 +44,7 @@ class Held:
     lives : of the symbols that another company had before, as `market.lives.LIVES`. judged : the suspect bars, also
         those that were accepted.
     stamped : symbols of which some stored price may not be raw; None where that is not known of any.
-    listed, fitting : what the market of before was made of and has not changed; None where there was none.
+    listed, fitting, refused : what the market of before was made of and has not changed; None where there was none.
     """
 
     store: Store
@@ -60,6 +61,7 @@ class Held:
     stamped: frozenset[str] | None = None
     listed: Listed | None = None
     fitting: Fitting | None = None
+    refused: Refused | None = None
 
     def bars(
         self,
@@ -129,8 +131,8 @@ def market_of(held: Held) -> Market:
     )
     provenance = {"store": scanned_of(known.versions), "adjust": adjust}
     # Also those refused on a day after the newest bar, where no day was named: nobody who was given vanishes.
-    refused = asked.refused_symbols("bars")
-    market, said = join_listing(panel, _of_this_life(held), listing, refused, provenance, notes, held.listed)
+    refused = refused_bars(asked, held.refused)
+    market, said = join_listing(panel, _of_this_life(held), listing, refused.symbols, provenance, notes, held.listed)
     universe = _with_funds(market, held)
     inside, through = known.splits_inside() if as_of is not None else (None, None)
     if inside is not None and through is not None:
@@ -143,7 +145,7 @@ def market_of(held: Held) -> Market:
         adjust=adjust,
         store=held.store,
         suspects=suspects,
-        held=replace(held, listed=said, fitting=fits),
+        held=replace(held, listed=said, fitting=fits, refused=refused),
     )
     if "dividends" in known:
         paid = dividend_rows(panel.symbols, known.read("dividends"), known.read("splits"), newest)

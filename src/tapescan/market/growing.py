@@ -67,10 +67,8 @@ def grow(
     again = redone["symbol"].unique(maintain_order=True).to_list()
     place = places_of(panel.symbols)
     histories = {symbol: one for (symbol,), one in redone.group_by("symbol", maintain_order=True)}
-    rows = _rows_after(panel, [symbol for symbol in bars["symbol"] if symbol not in histories and symbol not in gone])
-    # A longer past than its block has rows for is laid out in a block of its own, like that of a new symbol.
-    apart = [symbol for symbol in again if symbol in place and len(histories[symbol]) > rows[place[symbol]]]
-    dropped = {*apart, *gone}
+    steps = [symbol for symbol in bars["symbol"] if symbol not in histories and symbol not in gone]
+    dropped = {*_outgrown(panel, {one: len(history) for one, history in histories.items()}, steps), *gone}
     day = int(bars["session"].to_physical()[0]) if len(bars) else panel.as_of
     before = np.arange(len(panel))
     if dropped:
@@ -107,16 +105,21 @@ def grow(
     return Growth(grown, before, stepped, anew, changed, apart_panel)
 
 
-def _rows_after(panel: Panel, stepping: list[str]) -> Ints:
-    """Of each lane, the rows of its block when these symbols have one more."""
-    place = places_of(panel.symbols)
-    steps = np.zeros(len(panel), dtype=bool)
-    steps[[place[symbol] for symbol in stepping if symbol in place]] = True
-    rows = np.empty(len(panel), np.int64)
-    for block in panel.blocks:
-        lanes = slice(block.offset, block.offset + block.lanes)
-        rows[lanes] = block.rows + bool(steps[lanes].any())
-    return rows
+def _outgrown(panel: Panel, bars: Mapping[str, int], stepping: list[str]) -> list[str]:
+    """Symbols with more bars than their block has rows for: they are laid out in a block of their own, like new ones.
+
+    bars : how many each has now. stepping : the other symbols that have one more.
+    """
+    place, found = places_of(panel.symbols), list[str]()
+    mine = np.array(sorted(place[symbol] for symbol in bars if symbol in place), dtype=np.int64)
+    steps = np.array([place.get(symbol, -1) for symbol in stepping], dtype=np.int64) if len(mine) else mine
+    for block in panel.blocks if len(mine) else ():
+        inside = mine[(mine >= block.offset) & (mine < block.offset + block.lanes)]
+        if len(inside):
+            grows = bool(((steps >= block.offset) & (steps < block.offset + block.lanes)).any())
+            symbols = [panel.symbols[at] for at in inside]
+            found += [symbol for symbol in symbols if bars[symbol] > block.rows + grows]
+    return found
 
 
 def _without(panel: Panel, kept: Ints) -> Panel:

@@ -71,7 +71,8 @@ def bars_around(
 
     symbols, days : pairs, of symbols of the panel. since : a day, as a number, before which nothing is given.
     """
-    place = np.array([places_of(panel.symbols)[one] for one in symbols], dtype=np.int64)
+    places = places_of(panel.symbols)
+    place = np.array([places[one] for one in symbols], dtype=np.int64)
     parts: dict[str, list[Array]] = {name: [] for name in ("session", *BAR_COLUMNS[2:])}
     lanes_of, length = list[str](), list[Ints]()
     for block in panel.blocks:

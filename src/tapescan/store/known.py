@@ -85,18 +85,27 @@ class KnownStore:
         return found
 
     def take_reads(self, other: KnownStore) -> None:
-        """What was read of tables that have the same version here."""
-        same = {name for name, version in self.versions.items() if other.versions.get(name) == version}
+        """What was read as of a day before, or the same one, of tables that have the same version here."""
         if other.versions.get("renames") != self.versions.get("renames"):
             return
+        same = {name for name, version in self.versions.items() if other.versions.get(name) == version}
         self._tables |= {name: table for name, table in other._tables.items() if name in same}
-        self._read |= {
-            what: rows
-            for what, rows in other._read.items()
-            if (self.day == other.day or what.startswith(_EVERY)) and what.rpartition(" ")[2] in same
-        }
+        for name, older in other._tables.items():
+            if name in self.versions and name not in self._tables:
+                self.opened(name).follow(older)
+        read = {what: rows for what, rows in other._read.items() if what.rpartition(" ")[2] in same}
+        whole = {what: rows for what, rows in read.items() if what.startswith(_EVERY)}
+        self._read |= whole
+        for what, rows in read.items():
+            if self.day == other.day or (_EVERY + what in whole and not self._came(what, other.day)):
+                self._read[what] = rows
         if "companies" in other.__dict__ and other.versions_of("symbols").equals(self.versions_of("symbols")):
             self.__dict__["companies"] = other.companies
+
+    def _came(self, table: str, since: dt.date | None) -> bool:
+        """Whether any version of a table came to be known after a day."""
+        day = self._all_versions(table)[find_table(table).known]
+        return since is None or self.day is None or bool(((day > since) & (day <= self.day)).any())
 
     def take_sessions(self, sessions: pl.Series) -> None:
         """Its `sessions`, of one who knows them."""
@@ -135,7 +144,7 @@ class KnownStore:
     @property
     def has_bars(self) -> bool:
         """Whether any bar is stored."""
-        return self._open("bars").has_rows
+        return self.opened("bars").has_rows
 
     # --- any table --------------------------------------------------------------------------------------
 
@@ -172,11 +181,11 @@ class KnownStore:
         if table not in self:
             return find_table(table).empty()
         every = _EVERY + table
-        return self._read[every] if every in self._read else self._hold(every, self._open(table).read())
+        return self._read[every] if every in self._read else self._hold(every, self.opened(table).read())
 
     def scan(self, table: str, symbols: Sequence[str] | None = None) -> pl.LazyFrame:
         """As `read`, not collected. symbols : these alone. Files that hold none of the rows are not opened."""
-        opened = self._open(table)
+        opened = self.opened(table)
         known = opened.declared.known
         files, wanted = None, []
         if known and (self.day is not None or self.since is not None):
@@ -206,7 +215,7 @@ class KnownStore:
             return spans_of(renames)
         concerned = pl.col("symbol").is_in(pl.concat([renames["symbol"], renames["former"]]).unique().to_list())
         with store_errors(self.path, "read bars of"):
-            bars = self._open("bars").scan().filter(concerned).select("symbol", "session").collect()
+            bars = self.opened("bars").scan().filter(concerned).select("symbol", "session").collect()
         return spans_of(renames, given_whole(renames, bars))
 
     def under_names_of_now(self, rows: pl.DataFrame, day: str) -> pl.DataFrame:
@@ -252,7 +261,7 @@ class KnownStore:
         """As `bars_and_lives`; and whose bars were not raw."""
         if adjust not in get_args(Adjustment):
             raise OptionError(f"adjust is {adjust!r}", f"give {', '.join(get_args(Adjustment))}", field="adjust")
-        if self._open("bars").files().is_empty():
+        if self.opened("bars").files().is_empty():
             raise StoreError(f"the store {self.path} holds no bars", "import some: tapescan import FILES")
         source = self if sessions is None else self._newest(sessions)
         with store_errors(self.path, "read bars of"):
@@ -264,7 +273,7 @@ class KnownStore:
     def of_now(self, bars: pl.DataFrame, adjust: Adjustment = "splits") -> tuple[pl.DataFrame, pl.DataFrame]:
         """Bars as `bars_and_lives` gives them. bars : all that are stored of some symbols, as `STORED_COLUMNS`, sorted
         by symbol and session."""
-        known = self.day or self._open("bars").newest()  # of all bars stored, not only of those read
+        known = self.day or self.opened("bars").newest()  # of all bars stored, not only of those read
         if bars.is_empty() or known is None:
             return bars.select(BAR_COLUMNS), self.lives(bars)
         lives = self.lives(bars)
@@ -370,19 +379,13 @@ class KnownStore:
         rows = self.read("quarantine").filter(pl.col("kind") == find_table(table).name)
         return rows.sort("imported_at", "symbol", "session", maintain_order=True)
 
-    def refused_symbols(self, table: str) -> pl.Series:
-        """Those that the quarantine's rows of one table name, each once, oldest import first."""
-        what = f"{table} in quarantine"
-        if what not in self._read:
-            self._read[what] = self.refused(table).select("symbol").unique(maintain_order=True)
-        return self._read[what]["symbol"]
-
     def _newest(self, sessions: int) -> KnownStore:
         if len(self.sessions) <= sessions:
             return self
         return self.since_day(self.sessions[-sessions])
 
-    def _open(self, table: str) -> StoredTable:
+    def opened(self, table: str) -> StoredTable:
+        """A table at its version."""
         if table not in self._tables:
             version = self.versions.get(table)
             logger.debug("reading %s of %s at version %s, as of %s", table, self.path, version, self.day or "all")
