@@ -21,6 +21,7 @@ from tapescan.market.panel import (
     Block,
     Panel,
     build_panel,
+    empty_columns,
     market_moves,
     order_of,
     places_of,
@@ -164,7 +165,7 @@ def _with_row(block: Block, row: Floats, stepped: Bools, rewritten: Bools, day: 
     """With a row more, of the lanes that have stepped; the others are moved down."""
     rows, room = block.rows, block.room
     if room is None or len(room["close"]) == rows:
-        room = {name: _roomy(getattr(block, name)) for name in COLUMNS}
+        room = _roomy(block)
     stay = np.flatnonzero(~stepped & ~rewritten)
     begin = int(block.first[stay].min(initial=rows))
     values: dict[str, Array] = dict(zip(_PRICES, row, strict=True))
@@ -177,10 +178,12 @@ def _with_row(block: Block, row: Floats, stepped: Bools, rewritten: Bools, day: 
     return replace(block, **columns, first=block.first + ~stepped, room=room)  # type: ignore[arg-type]
 
 
-def _roomy(column: Array) -> Array:
-    out = np.zeros((len(column) + ROOM, column.shape[1]), column.dtype)
-    out[: len(column)] = column
-    return out
+def _roomy(block: Block) -> dict[str, Array]:
+    """Its columns, with room for further rows."""
+    room = empty_columns(block.rows + ROOM, block.lanes)
+    for name, column in room.items():
+        column[: block.rows] = getattr(block, name)
+    return room
 
 
 def _rewrite(panel: Panel, place: int, history: pl.DataFrame) -> None:
