@@ -136,8 +136,8 @@ def carried_on(old: Carried, growth: Growth, engine: Engine | None = None) -> Ca
     begins = _begins(panel, plan)
     numbers, bars = old.numbers, old.bars
     if not np.array_equal(before, np.arange(numbers.shape[1])):
-        # Of a new symbol, what is written over.
-        numbers, bars = (np.take(one, np.maximum(before, 0), axis=1) for one in (numbers, bars))
+        there = np.maximum(before, 0)  # of a new symbol, what is written over
+        numbers, bars = np.take(numbers, there, axis=1), np.take(bars, there, axis=1)
     bars = bars + growth.stepped
     moved = [one != other for one, other in zip(begins, old.begins, strict=True)]
     went = tuple(span for span, new in zip(plan.spans, moved, strict=True) if not new)
@@ -205,6 +205,6 @@ def _bring(job: _Job, out: Floats) -> None:
     out[top:] = state
     # A window of the same bars is the same; a recursion has taken in its newest one twice.
     if len(job.stay):
-        kept = np.ix_(step.carried, job.stay)
+        kept = np.ix_(np.array(step.carried, np.int64), job.stay)
         out[kept] = job.old[kept]
     _begin((plan, job.anew), out)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import polars as pl
 
-from tapescan.market.jumps import JUMPS, NEEDED, misfits
-from tapescan.market.panel import Panel, places_of
+from tapescan.market.jumps import JUMPS, LEAST_NEAR, NEAR, NEEDED, misfits
+from tapescan.market.panel import Block, Panel, places_of
 from tapescan.market.panel_bars import bars_around
 
 __all__ = ["Fitting", "fitting"]
@@ -18,11 +20,14 @@ __all__ = ["Fitting", "fitting"]
 _Splits: TypeAlias = tuple[tuple[int, float], ...]
 _Settled: TypeAlias = tuple[_Splits, int]
 
+#: Where no close moves so far beside a split, nothing is to be judged: a little less than what is looked at.
+_STILL = 0.99 * LEAST_NEAR
+
 
 @dataclass(frozen=True)
 class Fitting:
-    """found : the splits that do not fit, as `market.jumps.JUMPS`. settled : by symbol, those whose bars have all come
-    and that no suspect bar is among."""
+    """found : the splits that do not fit, as `market.jumps.JUMPS`. settled : by symbol, those whose bars have all
+    come, without a suspect one."""
 
     found: pl.DataFrame
     settled: Mapping[str, _Settled]
@@ -30,6 +35,16 @@ class Fitting:
     def without(self, symbols: Collection[str]) -> Fitting:
         """What stays when the bars of some symbols are others."""
         return replace(self, settled={one: what for one, what in self.settled.items() if one not in symbols})
+
+
+class _Around(NamedTuple):
+    """The bars around a symbol's splits. begin : the day of the first of them, as a number. whole : whether all have
+    come. still : whether none moves as far as a split that does not fit."""
+
+    symbol: str
+    begin: int
+    whole: bool
+    still: bool
 
 
 def fitting(
@@ -41,38 +56,66 @@ def fitting(
     at. before : what was found of earlier bars, without symbols of which one changed.
     """
     splits = splits.sort("symbol", "ex_date", "ratio")
-    days, places = splits["ex_date"].to_physical(), places_of(panel.symbols)
     now: dict[str, _Splits] = {}
-    for symbol, day, ratio in zip(splits["symbol"], days, splits["ratio"], strict=True):
+    columns = (splits["symbol"].to_list(), splits["ex_date"].to_physical().to_list(), splits["ratio"].to_list())
+    for symbol, day, ratio in zip(*columns, strict=True):
         now[symbol] = (*now.get(symbol, ()), (day, ratio))
     left_out = {*wrong["symbol"].to_list()}
-    settled: dict[str, _Settled] = {}
-    for symbol, what in (before.settled if before is not None else {}).items():
-        if now.get(symbol) == what[0] and what[1] >= since and symbol not in left_out:
-            settled[symbol] = what
-    kept = pl.DataFrame(schema=JUMPS)
-    if before is not None:
-        kept = before.found.filter(pl.col("symbol").is_in(list(settled)))
-    rest = [symbol in places and symbol not in settled for symbol in splits["symbol"]]
-    if not any(rest):
-        return Fitting(kept, settled)
-    splits, days = splits.filter(rest), days.filter(pl.Series(rest))
+    old: Mapping[str, _Settled] = {} if before is None else before.settled
+    settled = {
+        symbol: what
+        for symbol, what in old.items()
+        if what[1] >= since and symbol not in left_out and now.get(symbol) == what[0]
+    }
+    found = pl.DataFrame(schema=JUMPS)
+    if before is not None and len(before.found):
+        found = before.found.filter(pl.col("symbol").is_in(list(settled)))
+    rest = {symbol: own for symbol, own in now.items() if symbol not in settled}
+    judged = []
+    for one in _looked_at(panel, rest, since):
+        if one.whole and one.symbol not in left_out:
+            settled[one.symbol] = (now[one.symbol], one.begin)
+        if not one.still or one.symbol in left_out:
+            judged.append(one.symbol)
+    if judged:
+        found = pl.concat([found, _judged(panel, splits.filter(pl.col("symbol").is_in(judged)), wrong, since)])
+    return Fitting(found, settled)
+
+
+def _looked_at(panel: Panel, splits: Mapping[str, _Splits], since: int) -> Iterator[_Around]:
+    """Of the symbols that are in the panel."""
+    places, begins = places_of(panel.symbols), [block.offset for block in panel.blocks]
+    for symbol, own in splits.items():
+        if (place := places.get(symbol)) is not None:
+            block = panel.blocks[bisect_right(begins, place) - 1]
+            yield _around(symbol, block, place - block.offset, [day for day, _ in own], since)
+
+
+def _around(symbol: str, block: Block, lane: int, days: list[int], since: int) -> _Around:
+    """days : of its splits, ascending."""
+    session = block.session[:, lane]
+    first = bisect_left(session, since, lo=int(block.first[lane]))
+    rows = [bisect_left(session, day, lo=first) for day in days]
+    begin = max(first, rows[0] - NEEDED[0])
+    still = True
+    for row in rows:
+        close = np.log(block.close[max(row - NEAR - 1, begin) : row + NEAR + 1, lane])
+        still = still and bool((np.abs(np.diff(close)) < _STILL).all())
+    return _Around(
+        symbol, int(session[begin]) if begin < block.rows else since, rows[-1] + NEEDED[1] <= block.rows, still
+    )
+
+
+def _judged(panel: Panel, splits: pl.DataFrame, wrong: pl.DataFrame, since: int) -> pl.DataFrame:
+    """The misfits among splits of symbols of the panel."""
     # Bars that are left out make no other one an end.
     more = int(wrong["symbol"].value_counts()["count"].max()) if len(wrong) else 0  # type: ignore[arg-type]
     bars = bars_around(
         panel,
         splits["symbol"].to_list(),
-        days.to_numpy(),
+        splits["ex_date"].to_physical().to_numpy(),
         before=NEEDED[0] + more,
         after=NEEDED[1] + more,
         since=since,
     )
-    found = misfits(bars, splits, wrong)
-    latest = splits.group_by("symbol").agg(latest=pl.col("ex_date").last())
-    seen = bars.select("symbol", "session").join(latest, on="symbol", maintain_order="left")
-    after = (pl.col("session") >= pl.col("latest")).sum()
-    seen = seen.group_by("symbol").agg(begin=pl.col("session").first().to_physical(), after=after)
-    for symbol, begin in seen.filter(pl.col("after") >= NEEDED[1]).select("symbol", "begin").iter_rows():
-        if symbol not in left_out:
-            settled[symbol] = (now[symbol], begin)
-    return Fitting(pl.concat([kept, found]), settled)
+    return misfits(bars, splits, wrong)

@@ -23,7 +23,17 @@ from tapescan.core.typing import Floats, Ints
 from tapescan.market.suspect import find_suspects
 from tapescan.market.tape import Tape
 
-__all__ = ["JUMPS", "NEEDED", "VERDICTS", "misfit_note", "misfits", "split_like_jumps", "splits_recorded_twice"]
+__all__ = [
+    "JUMPS",
+    "LEAST_NEAR",
+    "NEAR",
+    "NEEDED",
+    "VERDICTS",
+    "misfit_note",
+    "misfits",
+    "split_like_jumps",
+    "splits_recorded_twice",
+]
 
 
 #: What a jump says of the table of splits.

@@ -80,7 +80,7 @@ def bars_around(
         if not mine.any():
             continue
         lane, at = np.unique(place[mine] - block.offset, return_inverse=True)
-        row = block.row_of(lane[at], days[mine])
+        row = block.row_of(lane[at], days[mine].astype(np.int64))
         begin, end = np.full(len(lane), block.rows), np.zeros(len(lane), np.int64)
         np.minimum.at(begin, at, row - before)
         np.maximum.at(end, at, row + after)

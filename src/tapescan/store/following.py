@@ -1,7 +1,7 @@
 """The files of a newer version of a table: those of an older one, and what the commits since then say.
 
-Delta Lake reads a log again to tell them. A commit of ours says which files it leaves (`store.log.state_digest`): what
-does not come to the same is read by Delta Lake.
+Delta Lake reads a log again to tell them. A commit of ours says which files it leaves (`log.state_digest`): what does
+not come to the same is read by Delta Lake.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def _is_renamed(table: Table) -> bool:
 
 
 class ReadBars(NamedTuple):
-    """bars, lives : as `KnownStore.bars_and_lives` gives them. stamped : the symbols of which some stored price is not
+    """bars, lives : as `KnownStore.bars_and_lives` gives them. stamped : symbols of which some stored price is not
     raw."""
 
     bars: pl.DataFrame
@@ -271,8 +271,8 @@ class KnownStore:
         return ReadBars(*self.of_now(bars, adjust), frozenset(other.unique().to_list()))
 
     def of_now(self, bars: pl.DataFrame, adjust: Adjustment = "splits") -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Bars as `bars_and_lives` gives them. bars : all that are stored of some symbols, as `STORED_COLUMNS`, sorted
-        by symbol and session."""
+        """As `bars_and_lives`. bars : all that are stored of some symbols, as `STORED_COLUMNS`, sorted by symbol and
+        session."""
         known = self.day or self.opened("bars").newest()  # of all bars stored, not only of those read
         if bars.is_empty() or known is None:
             return bars.select(BAR_COLUMNS), self.lives(bars)
