@@ -196,7 +196,7 @@ def _bring(job: _Job, out: Floats) -> None:
     """Bring a block's numbers, ``(numbers, lanes)``, to its newest row."""
     plan, block, step = job.plan, job.block, job.step
     top = len(plan.names) + plan.scratch
-    state = np.ascontiguousarray(job.old[top:])
+    state = job.old[top:].copy()
     given: dict[Any, Any] = {name: getattr(block, name) for name in step.inputs}
     given |= {("first", span): first for span, first in job.first.items()}
     given |= {"start": block.rows - 1, "begin": block.rows - 1}
