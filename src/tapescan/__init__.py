@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         open_store,
         plan_sync,
         record_scan,
+        replay_market,
         scan_market,
         sync_store,
         train_models,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from tapescan.core.settings import Settings, load_settings
     from tapescan.history.market import Market
     from tapescan.indicators import registry
+    from tapescan.replay.result import ReplayResult
     from tapescan.scan.named import NamedScreen, load_screen
     from tapescan.scan.profile import Profile, load_profile
     from tapescan.scan.result import ScanResult
@@ -49,6 +51,7 @@ _WHERE = {
     "Market": "tapescan.history.market",
     "NamedScreen": "tapescan.scan.named",
     "Profile": "tapescan.scan.profile",
+    "ReplayResult": "tapescan.replay.result",
     "ScanResult": "tapescan.scan.result",
     "Settings": "tapescan.core.settings",
     "Store": "tapescan.store",
@@ -67,6 +70,7 @@ __all__ = [
     "Market",
     "NamedScreen",
     "Profile",
+    "ReplayResult",
     "ScanResult",
     "Settings",
     "Store",
@@ -91,6 +95,7 @@ __all__ = [
     "read_list",
     "record_scan",
     "registry",
+    "replay_market",
     "scan_market",
     "simulate",
     "sync_store",

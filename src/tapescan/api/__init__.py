@@ -14,6 +14,7 @@ error of `tapescan.core.errors` before any work; its ``field`` names the argumen
 from __future__ import annotations
 
 from tapescan.api.places import Data, Day, Place, open_store
+from tapescan.api.replaying import replay_market
 from tapescan.api.scans import compute_features, explain_symbol, load_market, record_scan, scan_market
 from tapescan.api.stores import (
     accept_bars,
@@ -46,6 +47,7 @@ __all__ = [
     "open_store",
     "plan_sync",
     "record_scan",
+    "replay_market",
     "scan_market",
     "sync_store",
     "train_models",

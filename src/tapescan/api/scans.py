@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tapescan.scan.profile import Profile
     from tapescan.scan.result import ScanResult
 
-__all__ = ["compute_features", "explain_symbol", "load_market", "record_scan", "scan_market"]
+__all__ = ["compute_features", "explain_symbol", "load_market", "opened", "record_scan", "scan_market"]
 
 
 def scan_market(
@@ -68,16 +68,16 @@ def scan_market(
     from tapescan.scan.pipeline import run
     from tapescan.scan.request import prepare, shown_columns
 
-    opened = _opened(data)
+    given = opened(data)
     named, ranked_by, said = chosen_screens(screens, profile)
-    shown, trained = shown_columns(features), chosen_models(opened, models, device)
+    shown, trained = shown_columns(features), chosen_models(given, models, device)
     request = prepare(ranked_by, where=where, rank_by=rank_by, features=shown, models=trained, screens=named)
     begin = time.perf_counter()
-    market = ready(opened, as_of, request, adjust, progress)
+    market = ready(given, as_of, request, adjust, progress)
     prepared = time.perf_counter() - begin
     result = run(market, request)
     timings, notes = {"prepare": prepared, **result.timings}, (*said, *result.notes)
-    told = found_changes(result, opened, request, since, adjust, progress) if changes or since else None
+    told = found_changes(result, given, request, since, adjust, progress) if changes or since else None
     return msgspec.structs.replace(result, timings=timings, notes=notes, changes=told)
 
 
@@ -121,9 +121,9 @@ def explain_symbol(
     from tapescan.scan.pipeline import run
     from tapescan.scan.request import prepare
 
-    opened = _opened(data)
-    request = prepare(_profile(profile), models=chosen_models(opened, models, device))
-    return explain(run(ready(opened, as_of, request, adjust, progress), request), symbol)
+    given = opened(data)
+    request = prepare(_profile(profile), models=chosen_models(given, models, device))
+    return explain(run(ready(given, as_of, request, adjust, progress), request), symbol)
 
 
 def load_market(
@@ -136,7 +136,7 @@ def load_market(
     from tapescan.features.carried import CARRIED
     from tapescan.scan.opening import ready
 
-    market = ready(_opened(data), as_of, None, adjust, progress)
+    market = ready(opened(data), as_of, None, adjust, progress)
     market.panel.kept.setdefault(CARRIED, {})
     return market
 
@@ -164,12 +164,12 @@ def compute_features(
     from tapescan.scan.opening import ready
 
     plan = plan_features(default_features() if names == "all" else (names,) if isinstance(names, str) else names)
-    market = ready(_opened(data), as_of, plan, adjust, progress)
+    market = ready(opened(data), as_of, plan, adjust, progress)
     frame = latest(market.panel, plan).frame(market.panel.symbols)
     return market.universe.select("symbol").join(frame, on="symbol", how="left", maintain_order="left")
 
 
-def _opened(data: Data) -> Any:
+def opened(data: Data) -> Any:
     """What holds the market."""
     if data is None:
         from tapescan.history.market import EMBEDDED

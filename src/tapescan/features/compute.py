@@ -7,21 +7,22 @@ the very same kernels on the history of each session, and give the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
 
-from tapescan.core.typing import Floats
+from tapescan.core.typing import Floats, Ints
 from tapescan.engine.seam import Engine
 from tapescan.engine.threads import Threads
-from tapescan.features.parts import parts, whole
+from tapescan.features.parts import Parted
 from tapescan.features.plan import Calls, Plan
 from tapescan.market.panel import Block, Panel
 
-__all__ = ["Cuts", "Features", "cuts_of", "latest", "newest_row", "newest_rows", "replay"]
+__all__ = ["Cuts", "Features", "cuts_of", "latest", "newest_row", "newest_rows", "replay", "replayed"]
 
 #: A block by span, in the order of `Plan.spans`: cut where the history of values of that span begins.
 Cuts: TypeAlias = tuple[Block, ...]
@@ -104,17 +105,37 @@ def newest_rows(plan: Plan, cuts: Cuts, rows: int) -> dict[str, Floats]:
     return dict(zip(plan.names, values, strict=False))
 
 
-def replay(panel: Panel, plan: Plan, start: int = 0) -> Iterator[tuple[Block, Floats]]:
+def replay(panel: Panel, plan: Plan, start: int = 0, *, again: bool = False) -> Iterator[tuple[Block, Floats]]:
     """Block by block, the features of all rows from `start` on: ``(names, rows - start, lanes)``.
 
     Row t of a lane is what a scan of its session gives: of the history of that session, and nothing later.
+
+    again : the values of a block are written over by those of the next one. Half a gigabyte of new memory a block may
+    take longer than what is computed into it.
     """
+    height = len(plan.names) + plan.scratch
+    room = np.empty(0)
     for block in panel.blocks:
-        begin = min(start, block.rows - 1)
-        values = np.empty((len(plan.names) + plan.scratch, block.rows - begin, block.lanes))
+        parted = Parted(block, min(start, block.rows - 1))
+        shape = (height, block.rows - parted.start, block.lanes)
+        if not again or room.size < math.prod(shape):
+            room = np.empty(math.prod(shape))
+        values = room[: math.prod(shape)].reshape(shape)
         for span in plan.spans:
-            _replay(plan.calls[span], block, span, begin, values)
+            _replay(plan.calls[span], parted, span, values)
         yield block, values[: len(plan.names)]
+
+
+def replayed(plan: Plan, cuts: Mapping[int, Block], rows: int) -> Floats:
+    """As `replay`, of the last so many rows of one block: ``(names, rows, lanes)``.
+
+    cuts : the block by span, from the day on with which the history of the first of these rows begins, or earlier.
+    """
+    lanes = next(iter(cuts.values())).lanes
+    values = np.empty((len(plan.names) + plan.scratch, rows, lanes))
+    for span, block in cuts.items():
+        _replay(plan.calls[span], Parted(block, block.rows - rows), span, values)
+    return values[: len(plan.names)]
 
 
 def run(
@@ -130,33 +151,61 @@ def run(
     states : what recursions were after the row before `begin`, and are after the last, ``(calls.state, lanes)``; None
     for what nobody carries on.
     """
-    given: dict[Any, Any] = {name: getattr(block, name) for name in calls.inputs}
-    given |= {"first": block.first, "start": start, "begin": begin}
+    columns = {name: getattr(block, name) for name in calls.inputs}
+    _run(calls, columns, block.first, block.rows, start, values, states, begin)
+
+
+def _run(
+    calls: Calls,
+    columns: Mapping[str, Floats],
+    first: Ints,
+    rows: int,
+    start: int,
+    values: Floats,
+    states: Floats | None = None,
+    begin: int = 0,
+) -> None:
+    """As `run`, over columns."""
+    given: dict[Any, Any] = {**columns, "first": first, "start": start, "begin": begin}
     if calls.state:
-        kept = np.empty((calls.state, block.lanes)) if states is None else states
+        kept = np.empty((calls.state, len(first))) if states is None else states
         given |= {call: kept[lo:hi] for call, lo, hi in calls.states}
-    calls.table(block.rows - start).run(given, values)
+    calls.table(rows - start).run(given, values)
 
 
 # --- all sessions ---------------------------------------------------------------------------------------------
 
 
-def _replay(calls: Calls, block: Block, span: int, start: int, values: Floats) -> None:
-    """The calls of one span, of all rows of a block from `start` on."""
-    if calls.windows.steps and whole(block, span):
-        run(calls.windows, block, start, values)
-        calls = calls.recursions
-    if not calls.steps:
-        return
-    slots, some = calls.slots, list(parts(block, span, start))
-    if any(part.mine is not None for part in some):
-        values[list(slots)] = np.nan
-    for part in some:
-        into = values[:, part.start - start : part.end - start]
-        if part.mine is None:
-            run(calls, part.cut(block), part.start - part.begin, into)
-            continue
-        found = np.empty_like(into)
-        run(calls, part.cut(block), part.start - part.begin, found)
-        for slot in slots:
-            np.copyto(into[slot], found[slot], where=part.mine)
+def _replay(calls: Calls, parted: Parted, span: int, values: Floats) -> None:
+    """The calls of one span."""
+    if calls.windows.steps:
+        _windows(calls.windows, parted, span, values)
+    if calls.recursions.steps:
+        _recursions(calls.recursions, parted, span, values)
+
+
+def _windows(calls: Calls, parted: Parted, span: int, values: Floats) -> None:
+    """Of all rows at once: a window is the same bytes whatever lies before it. It has no value where the history of
+    the row's session does not hold it."""
+    run(calls, parted.block, parted.start, values)
+    lookbacks = [step.indicator.lookback(*step.values) for step in calls.steps]
+    bars, places = parted.short(span, max(lookbacks))
+    for step, lookback in zip(calls.steps, lookbacks, strict=True):
+        gone = places[: np.searchsorted(bars, lookback, side="right")]
+        for slot in step.slots if len(gone) else ():
+            values[slot].reshape(-1)[gone] = np.nan
+
+
+def _recursions(calls: Calls, parted: Parted, span: int, values: Floats) -> None:
+    """Part by part, each with its own history."""
+    block, slots = parted.block, calls.slots
+    for part in parted.slices(span):
+        into = values[:, part.start - parted.start : part.end - parted.start]
+        run(calls, part.cut(block), part.start - part.begin, into)
+    for slot in slots if len(parted.unborn) else ():
+        values[slot].reshape(-1)[parted.unborn] = np.nan
+    for some in parted.gathered(span):
+        found = np.empty((len(values), some.written, len(some.lane)))
+        columns = some.gather(block, calls.inputs)
+        _run(calls, columns, some.first, some.rows, some.rows - some.written, found)
+        some.scatter(found, slots, values, parted.start)

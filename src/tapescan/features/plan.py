@@ -68,6 +68,11 @@ class Step:
         return self.indicator.state(*self.values)
 
     @property
+    def is_window(self) -> bool:
+        """Whether what it gives hangs on the bars of its window alone."""
+        return self.indicator.memory(*self.values) == 0
+
+    @property
     def call(self) -> Name:
         """Its name among a plan's."""
         return self.indicator.name, self.values
@@ -199,11 +204,13 @@ class Calls:
 
     @cached_property
     def windows(self) -> Calls:
-        return Calls(tuple(step for step in self.steps if not step.state), self.rows)
+        """Those whose values hang on the bars of their window alone."""
+        return Calls(tuple(step for step in self.steps if step.is_window), self.rows)
 
     @cached_property
     def recursions(self) -> Calls:
-        return Calls(tuple(step for step in self.steps if step.state), self.rows)
+        """The others."""
+        return Calls(tuple(step for step in self.steps if not step.is_window), self.rows)
 
     @cached_property
     def measured(self) -> Calls:

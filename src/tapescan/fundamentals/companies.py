@@ -13,7 +13,7 @@ from tapescan.fundamentals.snapshot import FIELDS, snapshot
 from tapescan.market.panel import Panel
 from tapescan.market.spelling import spelling_key
 
-__all__ = ["FACTS_SINCE", "statement_rows"]
+__all__ = ["FACTS_SINCE", "rows_of_shares", "statement_rows"]
 
 #: How far before the scan a period may end and still count: the newest statement, the year before it that it is
 #: compared with, and the year that such a year's quarters are derived from.
@@ -35,10 +35,29 @@ def statement_rows(
 ) -> pl.DataFrame:
     """What was known of each of the panel's symbols' companies at the panel's close.
 
-    universe : symbol and type, the panel's symbols first, in its order. facts : as `fundamentals.snapshot` takes
+    universe : symbol and type, the panel's symbols first, in its order. The others, and what comes of it, as of
+    `rows_of_shares`.
+    """
+    shares = pl.DataFrame(
+        {
+            "symbol": pl.Series(panel.symbols, dtype=pl.String),
+            "type": universe["type"].head(len(panel)),
+            "close": np.concatenate([block.close[-1] for block in panel.blocks]),
+            "current": panel.newest == panel.as_of,
+        }
+    )
+    return rows_of_shares(shares, date_of(panel.as_of), facts, companies, splits)
+
+
+def rows_of_shares(
+    rows: pl.DataFrame, as_of: dt.date, facts: pl.DataFrame, companies: pl.DataFrame, splits: pl.DataFrame
+) -> pl.DataFrame:
+    """What was known of each symbol's company at the close of a day.
+
+    rows : symbol, type, close ($), current (whether that is of the day). facts : as `fundamentals.snapshot` takes
     them; what became known later does not count. companies : symbol and company. splits : symbol, ex_date, ratio.
 
-    Returns one row a symbol of the panel, in its order: symbol, company, period_end and known_at (dates), the
+    Returns one row a symbol, in their order: symbol, company, period_end and known_at (dates), the
     snapshot's fields, market_cap ($), the ratios, and f_score_tests; null for what is unknown.
 
     A company's shares are those of all its classes. They are multiplied by each class's own close, which is right
@@ -47,15 +66,6 @@ def statement_rows(
     classes it is recorded for: classes split together as a rule. Which symbol is of which company is what is known
     today, as it is for sectors and names.
     """
-    as_of = date_of(panel.as_of)
-    rows = pl.DataFrame(
-        {
-            "symbol": pl.Series(panel.symbols, dtype=pl.String),
-            "type": universe["type"].head(len(panel)),
-            "close": np.concatenate([block.close[-1] for block in panel.blocks]),
-            "current": panel.newest == panel.as_of,
-        }
-    )
     named = _companies_of(rows, facts, companies)
     found = snapshot(facts, as_of, _company_splits(named, splits.filter(pl.col("ex_date") <= as_of)))
     newest = (

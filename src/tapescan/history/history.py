@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple, cast
 
@@ -23,11 +23,12 @@ from tapescan.core.typing import Days
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.index import EQUAL_WEIGHTED, MARKET_SYMBOL, IndexOfAll, MarketIndex, own_index
 from tapescan.market.lives import of_their_life
-from tapescan.market.quality import BAR_COLUMNS, sort_bars
+from tapescan.market.quality import BAR_COLUMNS, check_bars, sort_bars
 from tapescan.market.suspect import find_suspects
 from tapescan.market.tape import session_ranges
+from tapescan.simulation.market import SimulatedMarket
 from tapescan.store import Store
-from tapescan.store.accepted import suspect_bars
+from tapescan.store.accepted import without_accepted
 from tapescan.tables.registry import find_table, stored_tables
 
 __all__ = ["Basis", "History", "days", "history_of", "market_index"]
@@ -58,8 +59,9 @@ class History:
     settled : the newest session of most of the market, with which labels end: what a few symbols have beyond it (a
         sync that was not done) does not mean that all others stopped trading.
     splits : symbol, ex_date, ratio, up to the end. listing : as the store has it; None for none.
-    suspects(bars) : the suspect ones among bars of some symbols in one share basis, as `market.suspect.SUSPECTS`,
-        judged by all bars up to the end.
+    suspects(bars, splits) : the suspect ones among bars of some symbols in one share basis, as
+        `market.suspect.SUSPECTS`, judged by the range of the whole market on their day and by these splits, or by all
+        up to the end where they are None. unaccepted(suspects) : without those that were accepted.
     stamped(symbols) : bars as stored, with adjusted_to and total_to, sorted by symbol and session.
     """
 
@@ -70,7 +72,8 @@ class History:
     splits: pl.DataFrame
     listing: pl.DataFrame | None
     provenance: Mapping[str, Any]
-    suspects: Callable[[pl.DataFrame], pl.DataFrame]
+    suspects: Callable[[pl.DataFrame, pl.DataFrame | None], pl.DataFrame]
+    unaccepted: Callable[[pl.DataFrame], pl.DataFrame]
     stamped: Callable[[Sequence[str]], pl.DataFrame]
 
     def bars(self, symbols: Sequence[str]) -> pl.DataFrame:
@@ -82,7 +85,10 @@ class History:
 
         Each basis has all bars of its symbols, since labels look beyond its last session.
         """
-        raw = self.stamped(symbols)
+        yield from self.bases_of(self.stamped(symbols))
+
+    def bases_of(self, raw: pl.DataFrame) -> Iterator[Basis]:
+        """As `bases`, of bars as `stamped` gives them."""
         newest = self._adjusted(raw, self.splits)
         splits = self._numbered(raw)
         last = dict(splits.filter(pl.col("number") == 1).select("symbol", "day").rows())
@@ -143,12 +149,19 @@ def _rebased(raw: pl.DataFrame, newest: pl.DataFrame, older: pl.DataFrame, ends:
     )
 
 
-def history_of(given: Store | pl.DataFrame, end: dt.date | None) -> History:
-    """The bars of a store, or of a frame that needs no adjustment, up to a session; None is the newest.
+def history_of(given: Store | SimulatedMarket | pl.DataFrame, end: dt.date | None) -> History:
+    """The bars of a store, of a simulated market, or of a frame that needs no adjustment, up to a session; None is
+    the newest.
 
     Raises StoreError when there are none, OptionError when there are none up to `end`.
     """
-    return _of_frame(given, end) if isinstance(given, pl.DataFrame) else _of_store(given, end)
+    if isinstance(given, pl.DataFrame):
+        return _of_frame(given, find_table("splits").empty(), None, end)
+    if isinstance(given, SimulatedMarket):
+        found = _of_frame(check_bars(given.bars)[0], given.splits, given.listing, end)
+        about = {"symbols": len(given.listing), "sessions": given.sessions, "seed": given.seed}
+        return replace(found, provenance={"simulated": about, "end": str(found.end)})
+    return _of_store(given, end)
 
 
 def _of_store(store: Store, end: dt.date | None) -> History:
@@ -166,16 +179,21 @@ def _of_store(store: Store, end: dt.date | None) -> History:
     def ranges() -> pl.DataFrame:
         return session_ranges(known.scan("bars"))
 
-    def suspects(bars: pl.DataFrame) -> pl.DataFrame:
-        return suspect_bars(known, bars, ranges())
-
     splits, listing = known.read("splits"), known.read("symbols")
+
+    def suspects(bars: pl.DataFrame, by: pl.DataFrame | None) -> pl.DataFrame:
+        return find_suspects(bars, splits if by is None else by, ranges())
+
+    def unaccepted(found: pl.DataFrame) -> pl.DataFrame:
+        return without_accepted(known, found)
+
     versions = {table.name: known.versions[table.name] for table in stored_tables() if table.name in known}
     about = {"store": versions, "end": str(newest)}
-    return History(dated, first, newest, _settled(dated), splits, listing, about, suspects, stamped)
+    settled = _settled(dated)
+    return History(dated, first, newest, settled, splits, listing, about, suspects, unaccepted, stamped)
 
 
-def _of_frame(bars: pl.DataFrame, end: dt.date | None) -> History:
+def _of_frame(bars: pl.DataFrame, splits: pl.DataFrame, listing: pl.DataFrame | None, end: dt.date | None) -> History:
     if bars.is_empty():
         raise StoreError("there are no bars to sample", "give some")
     bars = sort_bars(bars.select(BAR_COLUMNS))
@@ -189,12 +207,16 @@ def _of_frame(bars: pl.DataFrame, end: dt.date | None) -> History:
         some = bars.filter(pl.col("symbol").is_in(list(symbols)))
         return some.with_columns(adjusted_to="session", total_to=pl.lit(None, pl.Date))
 
-    ranges, no_splits = session_ranges(bars.lazy()), find_table("splits").empty()
+    ranges, splits = session_ranges(bars.lazy()), splits.filter(pl.col("ex_date") <= newest)
 
-    def suspects(some: pl.DataFrame) -> pl.DataFrame:
-        return find_suspects(some, None, ranges)
+    def suspects(some: pl.DataFrame, by: pl.DataFrame | None) -> pl.DataFrame:
+        return find_suspects(some, splits if by is None else by, ranges)
 
-    return History(known, first, newest, _settled(known), no_splits, None, {"end": str(newest)}, suspects, stamped)
+    def unaccepted(found: pl.DataFrame) -> pl.DataFrame:
+        return found
+
+    about, settled = {"end": str(newest)}, _settled(known)
+    return History(known, first, newest, settled, splits, listing, about, suspects, unaccepted, stamped)
 
 
 def _range(known: pl.DataFrame, end: dt.date | None) -> tuple[dt.date, dt.date]:

@@ -10,7 +10,7 @@ import polars as pl
 
 from tapescan.market.universe import build_universe, listing_numbers, spelling_key
 
-__all__ = ["Listed", "absent_symbols", "listed"]
+__all__ = ["Listed", "absent_symbols", "delisted_from", "listed"]
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,13 @@ def listed(listing: pl.DataFrame, symbols: Sequence[str], before: Listed | None 
 
 def _said(listing: pl.DataFrame, symbols: Sequence[str]) -> pl.DataFrame:
     rows = build_universe(listing, symbols)
-    return rows.hstack(listing_numbers(listing, rows["symbol"])).with_columns(gone=_gone(rows["symbol"], listing))
+    return rows.hstack(listing_numbers(listing, rows["symbol"])).with_columns(
+        gone=delisted_from(rows["symbol"], listing)
+    )
 
 
-def _gone(symbols: pl.Series, listing: pl.DataFrame) -> pl.Series:
+def delisted_from(symbols: pl.Series, listing: pl.DataFrame) -> pl.Series:
+    """The first day on which each symbol was no longer listed; null where the listing names none."""
     if "delisted" not in listing.columns:
         return pl.Series([None] * len(symbols), dtype=pl.Date)
     days = listing.select("delisted", key=spelling_key(listing["symbol"])).unique("key", keep="first")

@@ -10,6 +10,7 @@ from tapescan.core.typing import Days, Floats, Ints
 
 __all__ = [
     "EQUAL_WEIGHTED",
+    "MARKET_SESSIONS",
     "MARKET_SYMBOL",
     "IndexOfAll",
     "MarketIndex",

@@ -19,45 +19,32 @@ factor from the close before them.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from tapescan.core.typing import Bools, Floats, Ints
+from tapescan.market.marks import REASONS, SUSPECTS, in_words
 from tapescan.market.tape import CHUNK, Ranges, Tape
 
-__all__ = ["AFTER", "BEFORE", "LONGEST", "REASONS", "SUSPECTS", "find_suspects", "in_words", "stands_out"]
-
-#: Every reason in words: a bar has the first that fits.
-REASONS: Mapping[str, str] = {
-    "split day": "its prices are not all in the share basis of the bars around it, on the day of a split",
-    "bar": "all its prices are off by a factor from the bars on both sides, and come back",
-    "close": "its close is off by a factor from the bars on both sides",
-    "open": "its open is off by a factor from the close before and its own",
-    "high": "its high lies many usual ranges above the bars on both sides",
-    "low": "its low lies many usual ranges below the bars on both sides",
-    "frozen": "it repeats the bar before to the last digit, volume included, as 15 bars or more do",
-    "volume": "its volume is off by hundreds from the bars on both sides",
-}
-
-#: symbol, session, reason, the bar itself (prices in $, in the share basis of the day it was judged on; shares), the
-#: close before it, the open after it (null for the newest), and behind: how many bars of its symbol came after.
-SUSPECTS: dict[str, pl.DataType] = {
-    "symbol": pl.String(),
-    "session": pl.Date(),
-    "reason": pl.String(),
-    "open": pl.Float64(),
-    "high": pl.Float64(),
-    "low": pl.Float64(),
-    "close": pl.Float64(),
-    "volume": pl.Float64(),
-    "close_before": pl.Float64(),
-    "open_after": pl.Float64(),
-    "behind": pl.Int64(),
-}
+__all__ = [
+    "AFTER",
+    "BEFORE",
+    "FACTOR",
+    "FROZEN",
+    "LARGE",
+    "LONGEST",
+    "REASONS",
+    "SETTLED",
+    "SUSPECTS",
+    "VOLUME",
+    "Seen",
+    "find_suspects",
+    "in_words",
+    "outstanding",
+    "stands_out",
+]
 
 #: Bars looked at on either side, and how many must be there: before it, and in all.
 BEFORE, AFTER, LEAST_BEFORE, LEAST = 20, 6, 5, 10
@@ -79,6 +66,8 @@ LEAST_DOLLARS = 1_000.0
 LEAST_RANGE = 0.01
 #: Bars that are off together, at most.
 LONGEST = 5
+#: So many bars later no verdict changes any more, but that of a feed that stands still.
+SETTLED = 2 * LONGEST
 #: A recorded split counts for a bar within so many days; it has to change prices by this factor.
 NEAR_SPLIT, LEAST_SPLIT = "5d", 1.5
 #: A volume is off from all bars around by this factor, and from their middle by that one.
@@ -102,7 +91,7 @@ def find_suspects(
     where these are bars of some of its symbols.
     """
     tape = Tape(bars, ranges)
-    moved, traded, same = _outstanding(tape)
+    moved, traded, same = outstanding(tape)
     prices = _prices(tape, moved, splits)
     found = {**_volumes(tape, traded), **_frozen(same), **prices}
     rows = np.array(sorted(found), dtype=np.int64)
@@ -118,16 +107,6 @@ def find_suspects(
     return judged.select(pl.col(name).cast(kind) for name, kind in SUSPECTS.items())
 
 
-def in_words(mark: Mapping[str, Any]) -> str:
-    """A row of `SUSPECTS` as one line for a person."""
-    prices = ", ".join(f"{name} {mark[name]:.6g}" for name in ("open", "high", "low", "close"))
-    around = f"{mark['close_before']:.6g} before"
-    if mark["open_after"] is not None:
-        around += f", {mark['open_after']:.6g} after"
-    why = REASONS[mark["reason"]]
-    return f"{mark['symbol']} {mark['session']}: {why} ({prices}, volume {mark['volume']:,.0f}; {around})"
-
-
 def stands_out(
     high: Floats, low: Floats, close: Floats, volume: Floats, was: Floats, shares: Floats
 ) -> tuple[Bools, Bools, Bools]:
@@ -140,7 +119,7 @@ def stands_out(
     )
 
 
-def _outstanding(tape: Tape) -> tuple[Ints, Ints, Ints]:
+def outstanding(tape: Tape) -> tuple[Ints, Ints, Ints]:
     """Places of bars that differ by a factor from the close before; by hundreds from the volume before; not at all.
 
     A symbol's first bar is none of them.
@@ -167,7 +146,7 @@ def _outstanding(tape: Tape) -> tuple[Ints, Ints, Ints]:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Seen:
     """What is seen of some bars; prices as logarithms of their ratio to the close before, one entry a bar.
 
     open, high, low, close : its own. after : the next open, NaN for the newest. level : the middle of the five closes
@@ -189,7 +168,7 @@ class _Seen:
     traded: Floats
     dollars: Floats
 
-    def take(self, which: Bools) -> _Seen:
+    def take(self, which: Bools) -> Seen:
         return replace(self, **{name: getattr(self, name)[which] for name in self.__dataclass_fields__})
 
     @property
@@ -213,12 +192,12 @@ class _Seen:
         }
 
 
-def _seen(tape: Tape, rows: Ints) -> _Seen:
+def _seen(tape: Tape, rows: Ints) -> Seen:
     before = tape.close[rows - 1]
     names, later = ("open", "high", "low", "close"), ("level", "usual", "largest", "shares", "traded", "dollars")
     own = {name: np.log(getattr(tape, name)[rows] / before) for name in names}
     after = np.log(tape.window(tape.open, rows, [1])[:, 0] / before)
-    seen = _Seen(rows=rows, after=after, **own, **dict.fromkeys(later, np.zeros(len(rows))))
+    seen = Seen(rows=rows, after=after, **own, **dict.fromkeys(later, np.zeros(len(rows))))
     # The windows are for the few that lie outside both sides by a factor.
     far = np.max(list(seen.outside().values()), axis=0, initial=-np.inf) >= np.log(FACTOR)
     seen = seen.take(far)
@@ -274,7 +253,7 @@ def _prices(tape: Tape, rows: Ints, splits: pl.DataFrame | None) -> dict[int, st
         return found | _together(tape, rows) | _on_split_days(tape, rows, splits)
 
 
-def _stands_out(seen: _Seen, usual: Floats, off: Floats, reason: str) -> Bools:
+def _stands_out(seen: Seen, usual: Floats, off: Floats, reason: str) -> Bools:
     """Whether the bars are off too far, by a reason, to be real."""
     ordinary = ~(seen.traded >= TRADED)
     back = np.fmax(np.abs(seen.after), np.abs(seen.level))

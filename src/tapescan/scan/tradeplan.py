@@ -19,7 +19,7 @@ from tapescan.core.typing import Bools, Floats
 from tapescan.features.compute import Features
 from tapescan.scan.profile import Risk
 
-__all__ = ["TradePlan", "plan_features_needed", "plan_trades"]
+__all__ = ["TradePlan", "plan_features_needed", "plan_trades", "share_caps"]
 
 
 #: The swing stop stands this many average true ranges beyond the swing itself.
@@ -84,13 +84,7 @@ def plan_trades(
     gains = way * (target - entry) > 0.0
     possible = (atr > 0.0) & (distance > 0.0) & gains & (stop > 0.0) & (target > 0.0)
 
-    caps = np.array(
-        [
-            scale * risk.risk_per_trade * risk.account / np.where(possible, distance, np.nan),
-            risk.max_position * risk.account / entry,
-            risk.max_volume * of("dollar_volume_20") / entry,
-        ]
-    )
+    caps = share_caps(entry, np.where(possible, distance, np.nan), of("dollar_volume_20"), risk, risk.account, scale)
     smallest = np.where(np.isnan(caps), np.inf, caps).argmin(axis=0)
     shares = np.where(possible, np.floor(caps.min(axis=0)), np.nan)
     limit = np.zeros(eligible.shape, dtype=np.int64)
@@ -109,6 +103,23 @@ def plan_trades(
         dollars=placed(shares * entry),
         risk=placed(shares * distance),
         limit=Labels(LIMITS, limit),
+    )
+
+
+def share_caps(
+    entry: Floats, distance: Floats, dollar_volume: Floats, risk: Risk, account: float, scale: float | Floats = 1.0
+) -> Floats:
+    """The shares, not yet whole, at which each limit of an account of so many dollars is reached: float64
+    ``(3, symbols)``, in the order of LIMITS.
+
+    entry, distance : dollars, the distance to the stop. dollar_volume : the mean of 20 sessions.
+    """
+    return np.array(
+        [
+            scale * risk.risk_per_trade * account / distance,
+            risk.max_position * account / entry,
+            risk.max_volume * dollar_volume / entry,
+        ]
     )
 
 

@@ -30,7 +30,7 @@ from tapescan.screen.reach import bars_of, reach
 from tapescan.screen.session import combine
 from tapescan.screen.values import Value, constant
 
-__all__ = ["Look", "latest_with", "look_back", "looks"]
+__all__ = ["Look", "latest_with", "look_back", "looks", "terms_of"]
 
 
 #: Blocks whose terms are computed together, where there are enough of them for all threads: wide enough that calling
@@ -167,11 +167,19 @@ def _fill(piece: _Piece, out: Floats) -> None:
         infinite = np.isinf(rows)
         if infinite.any():
             rows[infinite] = np.nan  # unknown to expressions
-    bars = _Bars(features, look.columns, lanes)
+    for rows in terms_of(look, features, 1).values():
+        out[place] = rows
+        place += 1
+
+
+def terms_of(look: Look, features: Mapping[str, Floats], wanted: int) -> dict[Earlier, Array]:
+    """The values of a look's terms at so many of the newest bars of some lanes, ``(wanted, lanes)``.
+
+    features : by name, their newest rows ``(rows, lanes)``; what is infinite there is NaN.
+    """
+    bars = _Bars(features, look.columns, next(iter(features.values())).shape[1] if features else 1)
     with np.errstate(all="ignore"):
-        for term in look.terms:
-            out[place] = bars.array(term.of, 1)
-            place += 1
+        return {term: bars.array(term.of, wanted) for term in look.terms}
 
 
 class _Bars:

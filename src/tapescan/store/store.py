@@ -108,7 +108,8 @@ class Store:
         return self.known().read("scans").sort("created_at", maintain_order=True)
 
     def trials(self) -> pl.DataFrame:
-        """Trainings tried, oldest first: at (UTC), learner, horizon, configuration, chosen (JSON text)."""
+        """Trainings and replayed screens that were tried, oldest first: at (UTC), learner, horizon, configuration,
+        chosen (JSON text)."""
         return self._open("trials").read().sort("at", maintain_order=True)
 
     # --- writing --------------------------------------------------------------------------------------
@@ -180,7 +181,8 @@ class Store:
         )
 
     def log_trial(self, learner: str, horizon: int, configuration: str, chosen: str) -> None:
-        """Add a training that is about to be tried; ``chosen`` is all that may be chosen for it, as JSON text."""
+        """Add a training or a replay that is about to be tried; ``chosen`` is all that may be chosen for it, as JSON
+        text."""
         row = {"learner": learner, "horizon": horizon, "configuration": configuration, "chosen": chosen}
         self._append("trials", {"at": dt.datetime.now(dt.UTC), **row})
 

@@ -1,4 +1,4 @@
-"""Trainings that were tried on this store: no new folder of models counts anew."""
+"""Trainings and replayed screens that were tried on this store: no new folder of models counts anew."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["TABLE"]
 
 TABLE = Table(
     name="trials",
-    title="trainings that were tried",
+    title="trainings and replayed screens that were tried",
     fields={
         "at": Field(pl.Datetime("us", "UTC"), "when it began"),
-        "learner": Field(pl.String(), "its kind"),
-        "horizon": Field(pl.Int64(), "sessions"),
+        "learner": Field(pl.String(), "its kind; `screen` for a screen that was replayed"),
+        "horizon": Field(pl.Int64(), "sessions that were forecast, or that picks were held"),
         "configuration": Field(pl.String(), "digest of all that may be chosen"),
         "chosen": Field(pl.String(), "all that may be chosen, as JSON text"),
     },

@@ -42,6 +42,7 @@ COMMANDS = {
     "models": ("train", "models"),
     "scan": ("scan", "scan"),
     "watch": ("watch", "watch"),
+    "replay": ("replay", "replay"),
     "show": ("show", "show"),
     "columns": ("columns", "columns"),
     "indicators": ("indicators", "indicators"),

@@ -2,6 +2,10 @@
 
 Trials belong to the store that is learnt from: they are rows of its table `trials`, which are only ever added.
 Another folder for the models, or a copy of them elsewhere, counts nothing anew.
+
+Screens that were replayed stand in the same table (`replay.trials`), under a learner of their own, and are counted
+apart: the best is kept of the models, or of the screens, and no model is chosen by looking at a screen's record.
+Counted together, a day of replays would take the weight from every model that was judged before it.
 """
 
 from __future__ import annotations
@@ -16,7 +20,10 @@ import polars as pl
 
 from tapescan.store import Store
 
-__all__ = ["StoreTrials", "Trial", "Trials", "count_trials"]
+__all__ = ["SCREEN", "StoreTrials", "Trial", "Trials", "count_trials"]
+
+#: What stands for the learner of a screen's trial.
+SCREEN = "screen"
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,8 @@ class Trials(Protocol):
         ...
 
     def count(self) -> tuple[int, str]:
-        """How many there were, of all learners and horizons, and a line about such as cannot be read, else empty."""
+        """How many models there were, of all learners and horizons, and a line about rows that cannot be read, else
+        empty."""
         ...
 
 
@@ -72,16 +80,31 @@ class StoreTrials:
 
     def count(self) -> tuple[int, str]:
         """Raises StoreError when the table cannot be read."""
-        found, broken = count_trials(self._store.trials())
+        return self._count(screens=False)
+
+    def count_screens(self) -> tuple[int, str]:
+        """How many screens were replayed, likewise. Raises StoreError when the table cannot be read."""
+        return self._count(screens=True)
+
+    def knows(self, trial: Trial) -> bool:
+        """Whether it was tried before. Raises StoreError when the table cannot be read."""
+        what = {"learner": trial.learner, "horizon": trial.horizon, "configuration": trial.configuration}
+        return not self._store.trials().filter(**what).is_empty()
+
+    def _count(self, *, screens: bool) -> tuple[int, str]:
+        found, broken = count_trials(self._store.trials(), screens=screens)
         note = f"{self._store.path}: {broken} of its trials do not say what was tried; each counts as one"
         return found, note if broken else ""
 
 
-def count_trials(trials: pl.DataFrame) -> tuple[int, int]:
-    """How many configurations were tried, and how many rows do not say which: each of those counts as one more.
+def count_trials(trials: pl.DataFrame, *, screens: bool = False) -> tuple[int, int]:
+    """How many configurations of models were tried, or of screens, and how many rows do not say which: each of those
+    counts as one more, and where even the learner is missing, for models and for screens.
 
     Learners and horizons are not counted apart: who tries twenty of them and keeps the best has tried twenty.
     """
+    is_screen = pl.col("learner") == SCREEN
+    trials = trials.filter((is_screen if screens else ~is_screen).fill_null(value=True))
     what = ["learner", "horizon", "configuration"]
     whole = trials.drop_nulls(what)
     broken = len(trials) - len(whole)

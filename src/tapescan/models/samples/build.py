@@ -208,7 +208,9 @@ def _fill(runs: Runs, job: Job, data: History, market: MarketIndex, chunk: int, 
     for at in range(0, total, chunk):
         some = symbols[at : at + chunk]
         for basis in data.bases(some):
-            for run in engine.map(block_samples, _pieces(runs, job, basis, market, data.suspects(basis.bars))):
+            for run in engine.map(
+                block_samples, _pieces(runs, job, basis, market, data.unaccepted(data.suspects(basis.bars, None)))
+            ):
                 if run is not None:
                     runs.add(run)
         progress(at + len(some), total, what)

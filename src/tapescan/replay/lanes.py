@@ -1,0 +1,169 @@
+"""All bars of a market as lanes that follow the calendar, so that a stretch of sessions is a stretch of rows.
+
+A lane holds a symbol's bars in one share basis, and speaks for the symbol on the sessions that have this basis. Its
+rows follow the market's sessions up to its end and beyond, where they are empty: no value of a session looks ahead,
+so what lies there changes nothing. Lanes without a hole share a block, whose row is one session in all of them; the
+others are off by the sessions that they miss.
+
+A session's number is its place among all that the market has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tapescan.core.typing import Array, Bools, Days, Floats, Ints
+from tapescan.market.index import MarketIndex
+from tapescan.market.panel import Block, market_moves
+
+__all__ = ["Lanes", "lay_out"]
+
+#: Lanes of a block, as of a panel's.
+LANES = 256
+
+_PRICES = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True, eq=False)
+class Lanes:
+    """Some lanes, all arrays ``(rows, lanes)`` or ``(lanes,)``.
+
+    open, high, low, close, volume : 0 before a lane's first bar, NaN after its last. first, until : int64, its first
+    row, and the first after its last. session : int32 days since 1970-01-01, ``(rows,)`` where all lanes have the
+    same and ``(rows, lanes)`` where they do not; after a lane's end they go on as the market's. begin : the number of
+    the first row's session, where all lanes have the same. earlier : int32 ``(numbers + 1, lanes)``, how many rows
+    are of a session before each number, where they do not; empty else. place : int64, of its symbol. within : int32
+    ``(lanes, 2)``, from which session on, and before which, it speaks for its symbol.
+    """
+
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    first: Ints
+    until: Ints
+    session: Days
+    begin: int
+    earlier: Days
+    place: Ints
+    within: Days
+
+    @property
+    def alike(self) -> bool:
+        """Whether a row is one session in all lanes."""
+        return self.session.ndim == 1
+
+    @property
+    def rows(self) -> int:
+        return int(self.close.shape[0])
+
+    @property
+    def sessions(self) -> Days:
+        """The session of each row, ``(rows, lanes)``."""
+        return np.broadcast_to(self.session[:, None], self.close.shape) if self.alike else self.session
+
+    def before(self, number: int | Ints) -> Ints:
+        """How many rows of each lane are of a session before a number: ``(lanes,)``, of some ``(numbers, lanes)``."""
+        if not self.alike:
+            return self.earlier[number].astype(np.int64)
+        rows = np.clip(np.asarray(number) - self.begin, 0, self.rows)
+        return np.repeat(rows[..., None], len(self.first), axis=-1)
+
+    def stretch(self, since: int, until: int) -> tuple[int, int]:
+        """The rows in which any lane has a session from one number to before another."""
+        begin, end = self.before(since), self.before(until)
+        some = end > begin
+        return (int(begin[some].min()), int(end[some].max())) if some.any() else (0, 0)
+
+    def block(self, begin: int, end: int, index: MarketIndex | None) -> Block:
+        """Some rows as a block, whose `market` is empty without an index. What lies before `begin` counts as not
+        there."""
+        first = np.maximum(self.first - begin, 0)
+        session = self.sessions[begin:end]
+        if index is None:
+            market = np.empty((0, 0))
+        elif self.alike:
+            moves = market_moves(index, session[:, :1], np.zeros(1, np.int64))
+            market = np.repeat(moves, len(first), axis=1)
+            market[np.arange(end - begin)[:, None] <= first] = np.nan
+        else:
+            market = market_moves(index, session, first)
+        prices: dict[str, Any] = {name: getattr(self, name)[begin:end] for name in _PRICES}
+        return Block(**prices, session=session, market=market, first=first, offset=0)
+
+    def mine(self, begin: int, end: int) -> Bools:
+        """Which of some rows are bars on sessions for which their lane speaks."""
+        row, session = np.arange(begin, end)[:, None], self.sessions[begin:end]
+        found: Bools = (row >= self.first) & (row < self.until)
+        found &= (session >= self.within[:, 0]) & (session < self.within[:, 1])
+        return found
+
+
+def lay_out(bars: pl.DataFrame, within: Days, sessions: Days) -> Iterator[Lanes]:
+    """The bars of some symbols as lanes, whose `place` is the symbol's among these.
+
+    bars : symbol, session, open ... volume, sorted by symbol and session, in one share basis each. within : as in
+    `Lanes`, of the symbols in their order. sessions : all that the market has, ascending.
+    """
+    columns: dict[str, Array] = {name: bars[name].to_numpy() for name in _PRICES}
+    columns["session"] = bars["session"].to_physical().to_numpy().astype(np.int32)
+    length = bars["symbol"].rle().struct.field("len").to_numpy().astype(np.int64)
+    end = np.cumsum(length)
+    first = np.searchsorted(sessions, columns["session"][end - length])
+    last = np.searchsorted(sessions, columns["session"][end - 1])
+    missed = last - first + 1 - length
+    # Alike lanes lie together: no row is wasted, and where some miss sessions their rows are off alike.
+    order = np.lexsort((last, first, missed))
+    whole = int((missed == 0).sum())
+    for lo, hi in ((0, whole), (whole, len(order))):
+        for at in range(lo, hi, LANES):
+            own = order[at : min(at + LANES, hi)]
+            yield _lanes(columns, end[own], length[own], last[own], own, within[own], sessions)
+
+
+def _lanes(
+    columns: dict[str, Array], end: Ints, length: Ints, last: Ints, place: Ints, within: Days, sessions: Days
+) -> Lanes:
+    """The bars that end before row `end` of the columns, one lane each. last : the number of its last session."""
+    newest = int(last.max())
+    rows = int((length + newest - last).max())
+    until = rows - (newest - last)
+    first = until - length
+    row = np.arange(rows)[:, None]
+    source = np.clip(end - until + row, 0, len(columns["close"]) - 1)
+    before, after = row < first, row >= until
+    prices: dict[str, Any] = {}
+    for name in _PRICES:
+        values = columns[name][source].astype(np.float64, copy=False)
+        values[before], values[after] = 0.0, np.nan
+        prices[name] = values
+    # Of lanes that miss sessions, the oldest rows may be more than the market has.
+    market = sessions[np.clip(newest - rows + 1 + np.arange(rows), 0, None)]
+    session: Days = np.where(after, market[:, None], columns["session"][source])
+    session[before] = 0
+    begin, earlier = newest - rows + 1, np.empty((0, 0), np.int32)
+    if begin >= 0 and ((session == market[:, None]) | before).all():
+        session = market
+    else:
+        begin = 0
+        number = np.searchsorted(sessions, session)
+        number[before] = -1
+        counts = np.zeros((len(sessions) + 1, len(first)), np.int32)
+        np.add.at(counts, (number + 1, np.broadcast_to(np.arange(len(first)), number.shape)), 1)
+        earlier = np.cumsum(counts, axis=0, dtype=np.int32)
+    return Lanes(
+        **prices,
+        first=first,
+        until=until,
+        session=session,
+        begin=begin,
+        earlier=earlier,
+        place=place,
+        within=within,
+    )

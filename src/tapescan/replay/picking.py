@@ -1,0 +1,244 @@
+"""The pass over the sessions: each is ranked as a scan ranks it, and its picks are written down with what came of
+them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tapescan.core.dates import day_number
+from tapescan.core.labels import Labels
+from tapescan.core.progress import Progress, silent
+from tapescan.core.typing import Bools, Days, Floats, Ints
+from tapescan.market.eligibility import TRADED
+from tapescan.replay.matched import draw_matched
+from tapescan.replay.parts import PickReturns
+from tapescan.replay.returns import DRAWS, SessionReturns
+from tapescan.replay.walk import Seen, Walk
+from tapescan.scan.pipeline import rank
+from tapescan.scan.result import ScanResult
+
+__all__ = ["PICKED", "Picked", "pick"]
+
+#: What is written down of a pick, beside its session.
+PICKED = (
+    "rank",
+    "symbol",
+    "sector",
+    "score",
+    "side",
+    "close",
+    "entry",
+    "stop",
+    "target",
+    "shares",
+    "dollars",
+    "risk",
+)
+
+#: The feature by which random picks are matched in volatility.
+VOLATILITY = "realised_volatility_63"
+
+#: Why a symbol is not picked that could have been.
+_COULD = ("", "screen")
+
+
+@dataclass
+class Picked:
+    """sessions : replayed, ascending. picks : session (date) and PICKED, in the order of session and rank. place :
+    int64, of each pick's symbol in the walk's order. number : int64, the place of its session among `sessions`.
+    traded : its mean dollars a session; paid : its close as it was paid, in dollars; scale : the regime's multiplier
+    of the risk of its trade.
+    returns : of the sessions; those of shorts are turned where longs are picked beside them. single : of the picks,
+    over `hold`. regime : of each session, by its day number. ranked : how many satisfied all, ``(sessions,)``.
+    shown : the rows of some sessions, by day number. stopped : whether the pass was broken off.
+    """
+
+    sessions: Days
+    picks: pl.DataFrame
+    place: Ints
+    number: Ints
+    traded: Floats
+    paid: Floats
+    scale: Floats
+    returns: SessionReturns
+    single: PickReturns
+    short: bool
+    regime: dict[int, str]
+    ranked: Ints
+    shown: dict[int, pl.DataFrame]
+    stopped: bool = False
+
+
+@dataclass
+class _Collected:
+    """One entry a session."""
+
+    frames: list[pl.DataFrame] = field(default_factory=list)
+    places: list[Ints] = field(default_factory=list)
+    way: list[Floats] = field(default_factory=list)
+    forward: list[Floats] = field(default_factory=list)
+    eligible: list[Floats] = field(default_factory=list)
+    index: list[Floats] = field(default_factory=list)
+    matched: list[Floats] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    ranked: list[int] = field(default_factory=list)
+    liquidity: list[Floats] = field(default_factory=list)
+    traded: list[Floats] = field(default_factory=list)
+    paid: list[Floats] = field(default_factory=list)
+    scale: list[float] = field(default_factory=list)
+    regime: list[str] = field(default_factory=list)
+    days: list[int] = field(default_factory=list)
+
+
+def pick(
+    walk: Walk,
+    sessions: Days,
+    top: int,
+    hold: int,
+    *,
+    shown: Collection[int] = (),
+    progress: Progress = silent,
+) -> Picked:
+    """Rank each session and write its best down.
+
+    top : how many. hold : sessions, one of the walk's horizons. shown : day numbers whose results are kept whole.
+    An interruption ends the pass with the sessions that are done.
+    """
+    found, kept, stopped = _Collected(), dict[int, pl.DataFrame](), False
+    what = "replaying sessions"
+    progress(0, len(sessions), what)
+    try:
+        for done, seen in enumerate(walk.sections(sessions), start=1):
+            result = rank(seen.section, walk.request)
+            _add(found, seen, result, top)
+            if found.days[-1] in shown:
+                kept[found.days[-1]] = result.best(top)
+            progress(done, len(sessions), what)
+    except KeyboardInterrupt:
+        if not found.days:
+            raise
+        stopped = True
+    return _picked(found, walk, hold, kept, stopped)
+
+
+def _add(found: _Collected, seen: Seen, result: ScanResult, top: int) -> None:
+    section, forward = seen.section, seen.forward
+    order = result.assembled.order[: min(top, result.coverage.ranked)]
+    dropped = result.assembled.columns["dropped"]
+    assert isinstance(dropped, Labels)
+    eligible: Bools = dropped.among(_COULD)[: len(section.symbols)]
+    day = day_number(section.as_of)
+    own = _own(result.assembled.columns, order)
+    found.frames.append(result.assembled.head(len(order), PICKED).insert_column(0, _dates(section.as_of, len(order))))
+    found.places.append(order)
+    found.way.append(own)
+    found.forward.append(forward[:, order])
+    with_return = forward[:, eligible]
+    known = ~np.isnan(with_return)
+    found.eligible.append(_mean(np.where(known, with_return, 0.0).sum(axis=1), known.sum(axis=1)))
+    index = section.listing.places.get(section.index)
+    found.index.append(np.full(len(forward), np.nan) if index is None else forward[:, index])
+    traded = section.features[TRADED]
+    size = np.sort(traded[eligible])
+    found.liquidity.append(np.searchsorted(size, traded[order]) / max(len(size), 1))
+    found.traded.append(traded[order])
+    listed, close = section.listed, section.features["close"][order]
+    inside = listed["factor"].fill_null(1.0).to_numpy()[order] if "factor" in listed.columns else 1.0
+    found.paid.append(close * inside)
+    if len(order):
+        volatility = section.features[VOLATILITY]
+        drawn = draw_matched(order, eligible, volatility, traded, section.sector, DRAWS, day)
+        returns = forward[:, drawn] * own
+        known = ~np.isnan(returns)
+        found.matched.append(_mean(np.where(known, returns, 0.0).sum(axis=2), known.sum(axis=2)))
+    else:
+        found.matched.append(np.full((len(forward), DRAWS), np.nan))
+    found.counts.append(int(eligible.sum()))
+    found.ranked.append(result.coverage.ranked)
+    found.scale.append(float(result.provenance["risk_scale"]))
+    found.regime.append(str(result.regime))
+    found.days.append(day)
+
+
+def _dates(day: Any, count: int) -> pl.Series:
+    return pl.Series("session", [day], dtype=pl.Date).new_from_index(0, count)
+
+
+def _own(columns: Mapping[str, Any], order: Ints) -> Floats:
+    """1 for each long of some picks, -1 for each short."""
+    side = columns["side"]
+    assert isinstance(side, Labels)
+    return np.where(side.codes[order] == side.texts.index("long"), 1.0, -1.0)
+
+
+def _mean(total: Floats, count: Ints) -> Floats:
+    out: Floats = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return out
+
+
+def _picked(found: _Collected, walk: Walk, hold: int, kept: dict[int, pl.DataFrame], stopped: bool) -> Picked:
+    counts = np.array([len(one) for one in found.places])
+    place, way = np.concatenate(found.places), np.concatenate(found.way)
+    short = bool(len(way)) and bool((way < 0.0).all())
+    # Where all are short, who reads the returns turns them; where some are, it is done here.
+    turn = np.ones(len(way)) if short else way
+    edges = np.concatenate([[0], np.cumsum(counts)])
+    forward = np.concatenate(found.forward, axis=1) * turn if len(way) else np.zeros((len(walk.horizons), 0))
+    pieces = [forward[:, lo:hi] for lo, hi in pairwise(edges)]
+    means = np.array([_mean(np.nansum(one, axis=1), (~np.isnan(one)).sum(axis=1)) for one in pieces])
+    matched = np.array(found.matched) * (-1.0 if short else 1.0)
+    eligible, index = np.array(found.eligible), np.array(found.index)
+    sessions = np.array(found.days, dtype=np.int32)
+    number = np.repeat(np.arange(len(sessions)), counts)
+    returns = SessionReturns(
+        session=sessions,
+        eligible=np.array(found.counts, dtype=np.int64),
+        picked=counts.astype(np.int64),
+        new=_new(found.places),
+        picks={one: means[:, at] for at, one in enumerate(walk.horizons)},
+        eligible_mean={one: eligible[:, at] for at, one in enumerate(walk.horizons)},
+        index={one: index[:, at] for at, one in enumerate(walk.horizons)},
+        matched={one: matched[:, at] for at, one in enumerate(walk.horizons)},
+    )
+    picks = pl.concat(found.frames, how="vertical_relaxed")
+    single = PickReturns(
+        place=number,
+        symbol=place,
+        forward=forward[walk.horizons.index(hold)],
+        liquidity=np.concatenate(found.liquidity),
+        sector=Labels.of(picks["sector"]),
+    )
+    return Picked(
+        sessions=sessions,
+        picks=picks,
+        place=place,
+        number=number,
+        traded=np.concatenate(found.traded),
+        paid=np.concatenate(found.paid),
+        scale=np.repeat(np.array(found.scale), counts),
+        returns=returns,
+        single=single,
+        short=short,
+        regime=dict(zip(found.days, found.regime, strict=True)),
+        ranked=np.array(found.ranked, dtype=np.int64),
+        shown=kept,
+        stopped=stopped,
+    )
+
+
+def _new(places: list[Ints]) -> Floats:
+    """The share of each session's picks that the one before did not have."""
+    out = np.full(len(places), np.nan)
+    before: set[int] = set()
+    for at, one in enumerate(places):
+        now = set(one.tolist())
+        if now:
+            out[at] = len(now - before) / len(now)
+        before = now
+    return out

@@ -1,0 +1,356 @@
+"""A whole replay: the picks of every session, what came of them, and what that is worth.
+
+source -> past -> walk: a cross-section a session -> rank -> picks -> returns, trades -> statistics -> verdict
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from tapescan.core.dates import date_of, day_number
+from tapescan.core.errors import OptionError
+from tapescan.core.progress import Progress, silent
+from tapescan.core.typing import Days, Floats, Ints
+from tapescan.models.judging.judgement import overlap
+from tapescan.replay.accounts import Account, Orders, run_account
+from tapescan.replay.ahead import GONE, bars_ahead
+from tapescan.replay.cohorts import Cohorts, annual_return, find_capacity, run_cohorts, volume_needed
+from tapescan.replay.past import Past, past_of
+from tapescan.replay.picking import Picked, pick
+from tapescan.replay.result import AccountRecord, ReplayResult, TradeRecord, Verified
+from tapescan.replay.returns import HORIZONS
+from tapescan.replay.source import Source, sessions_between
+from tapescan.replay.statistics import measure_replay
+from tapescan.replay.trades import Ahead, Rules, Trades, run_holds, run_plans
+from tapescan.replay.trials import log_screen, screen_trial
+from tapescan.replay.verdict import judge_replay
+from tapescan.replay.walk import Walk
+from tapescan.replay.warnings import Facts
+from tapescan.replay.worth import measure_worth
+from tapescan.scan.pipeline import run
+from tapescan.scan.request import Request
+
+__all__ = ["Terms", "replay_source"]
+
+#: Account sizes of the capacity curve, dollars.
+ACCOUNTS = (1e5, 1e6, 1e7, 1e8, 1e9)
+
+#: Sessions that are looked at beyond the holding: a halt may hold a trade back.
+LATE = 10
+
+#: The days that are verified are drawn with it.
+SEED = 14
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How picks are made and traded.
+
+    top : how many a session. hold : sessions until a trade leaves at the latest. plan : by the plan's stop and
+    target; else the picks are held for `hold` sessions. cost : basis points a side. every : each how many sessions.
+    borrow : percent a year that a short pays. start, end : days; None for all there is. verify : sessions scanned
+    anew.
+    Raises OptionError for what makes no sense.
+    """
+
+    top: int = 10
+    hold: int = 5
+    plan: bool = False
+    cost: float = 10.0
+    every: int = 1
+    borrow: float = 3.0
+    start: dt.date | None = None
+    end: dt.date | None = None
+    verify: int = 0
+
+    def __post_init__(self) -> None:
+        for field, least, most in (("top", 1, 1000), ("hold", 1, 252), ("every", 1, 252), ("verify", 0, 10_000)):
+            given = getattr(self, field)
+            if not least <= given <= most:
+                raise OptionError(f"{field} is {given}", f"give {least} to {most}", field=field)
+        for field in ("cost", "borrow"):
+            if not 0.0 <= getattr(self, field) <= 1000.0:
+                raise OptionError(f"{field} is {getattr(self, field)}", "give 0 to 1000", field=field)
+
+
+def replay_source(
+    source: Source, request: Request, terms: Terms, title: str, progress: Progress = silent
+) -> ReplayResult:
+    """Replay what is asked over a source's past. Raises OptionError for what cannot be replayed."""
+    _check(source, request)
+    trial = screen_trial(
+        request,
+        hold=terms.hold,
+        every=terms.every,
+        top=terms.top,
+        plan={"stop and target": True} if terms.plan else None,
+        start=terms.start,
+        end=terms.end,
+    )
+    past = past_of(source.history, progress)
+    sessions = sessions_between(past.sessions, terms.start, terms.end, terms.every)
+    tried = log_screen(source.store, trial)
+    horizons = tuple(sorted({*HORIZONS, terms.hold}))
+    verified = _drawn(sessions, terms.verify)
+    walk = Walk(source, past, request, horizons)
+    picked = pick(walk, sessions, terms.top, terms.hold, shown=verified, progress=progress)
+    rules = Rules(terms.hold, terms.cost, terms.borrow)
+    ahead, trades = _traded(source, past, picked, terms, rules)
+    statistics = measure_replay(
+        picked.returns,
+        hold=terms.hold,
+        every=terms.every,
+        cost=terms.cost,
+        short=picked.short,
+        trials=max(tried.screens, 1),
+        regime=picked.regime,
+        picks=picked.single,
+    )
+    facts = _facts(source, past, request, picked, trades, terms, (tried.note,) if tried.note else ())
+    number = np.searchsorted(past.sessions, picked.sessions)[picked.number] if len(picked.number) else picked.number
+    begin = int(np.searchsorted(past.sessions, picked.sessions[0]))
+    count = len(past.sessions) - begin
+    cohorts = run_cohorts(number - begin, ahead, trades, rules, count, every=terms.every)
+    account = _account(past, request, picked, ahead, trades, rules, number - begin, count)
+    volume = request.profile.risk.max_volume
+    capacity = find_capacity(
+        number - begin, ahead, trades, rules, count, picked.traded, volume, ACCOUNTS, every=terms.every
+    )
+    return ReplayResult(
+        title=title,
+        first=date_of(int(picked.sessions[0])),
+        last=date_of(int(picked.sessions[-1])),
+        verdict=judge_replay(statistics, facts),
+        statistics=statistics,
+        trades=_trade_record(picked, trades, terms),
+        account=_account_record(account, request.profile.risk.account),
+        capacity={f"{one:.0f}": float(value) for one, value in zip(capacity.account, capacity.annual, strict=True)},
+        picks=_with_outcomes(picked, trades, horizons),
+        daily=_daily(past, picked, cohorts, account, begin),
+        notes=_notes(past, picked),
+        provenance=_provenance(source, request, terms, tried.screens),
+        partial=picked.stopped,
+        verified=_verify(source, request, picked, terms.top, progress) if terms.verify else None,
+    )
+
+
+def _check(source: Source, request: Request) -> None:
+    source.refuse_renames()
+    if any(look.frame for look in request.looks):
+        raise OptionError(
+            "weekly and monthly bars cannot be replayed yet", "write the screen in bars of a session", field="where"
+        )
+
+
+def _traded(source: Source, past: Past, picked: Picked, terms: Terms, rules: Rules) -> tuple[Ahead, Trades]:
+    picks = picked.picks
+    close, entry, stop, target = (
+        picks[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in ("close", "entry", "stop", "target")
+    )
+    session = picks["session"].to_physical().to_numpy()
+    ahead = bars_ahead(past, picked.place, session, close, terms.hold + LATE, source.dividends)
+    long = (picks["side"] == "long").to_numpy()
+    if terms.plan:
+        return ahead, run_plans(ahead, long, entry, stop, target, rules)
+    return ahead, run_holds(ahead, long, rules)
+
+
+def _drawn(sessions: Days, count: int) -> set[int]:
+    drawn = np.random.default_rng(SEED).choice(sessions, min(count, len(sessions)), replace=False)
+    return {int(day) for day in drawn}
+
+
+def _verify(source: Source, request: Request, picked: Picked, top: int, progress: Progress) -> Verified:
+    """Scan the drawn sessions anew, and compare all columns of the rows picked."""
+    days, differing = sorted(picked.shown), []
+    for done, day in enumerate(days):
+        progress(done, len(days), "scanning anew")
+        market = source.market(date_of(day), request.span)
+        if not run(market, request).best(top).equals(picked.shown[day]):
+            differing.append(date_of(day))
+    return Verified(tuple(date_of(day) for day in days), tuple(differing))
+
+
+# --- records --------------------------------------------------------------------------------------------------
+
+
+def _trade_record(picked: Picked, trades: Trades, terms: Terms) -> TradeRecord:
+    together = overlap(terms.hold, terms.every)
+    many = max(int(trades.traded.sum()), 1)
+
+    def by_session(values: Floats) -> Floats:
+        known = np.isfinite(values)
+        total = np.bincount(picked.number[known], values[known], len(picked.sessions))
+        count = np.bincount(picked.number[known], minlength=len(picked.sessions))
+        found: Floats = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+        return found
+
+    best = by_session(np.where(trades.traded, trades.net_best / trades.planned, np.nan))
+    return TradeRecord(
+        orders=len(trades),
+        fills=trades.fill.counts(),
+        exits={name: count for name, count in trades.reason.counts().items() if name},
+        net=measure_worth(by_session(trades.net), together),
+        r=measure_worth(by_session(trades.r_planned), together),
+        r_best=float(np.nanmean(best)) if np.isfinite(best).any() else float("nan"),
+        positive=float((trades.net > 0.0).sum() / many),
+        ambiguous=float(trades.ambiguous.sum() / many),
+        gaps=float(trades.gap.sum() / many),
+    )
+
+
+def _account(
+    past: Past,
+    request: Request,
+    picked: Picked,
+    ahead: Ahead,
+    trades: Trades,
+    rules: Rules,
+    number: Ints,
+    count: int,
+) -> Account:
+    del past
+    picks = picked.picks
+    entry, stop = (picks[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in ("close", "stop"))
+    orders = Orders(
+        session=number,
+        symbol=picked.place,
+        rank=picks["rank"].cast(pl.Int64).to_numpy(),
+        entry=entry,
+        stop=stop,
+        dollar_volume=picked.traded,
+        scale=picked.scale,
+    )
+    return run_account(orders, ahead, trades, rules, request.profile.risk, count)
+
+
+def _account_record(account: Account, dollars: float) -> AccountRecord:
+    equity = np.concatenate([[dollars], account.equity])
+    peak = np.maximum.accumulate(equity)
+    skipped = account.skipped.counts()
+    return AccountRecord(
+        dollars=dollars,
+        annual=annual_return(equity[1:] / equity[:-1] - 1.0),
+        drawdown=float((equity / peak - 1.0).min()),
+        taken=skipped.pop("", 0),
+        skipped=skipped,
+    )
+
+
+def _with_outcomes(picked: Picked, trades: Trades, horizons: tuple[int, ...]) -> pl.DataFrame:
+    del horizons
+    return picked.picks.with_columns(
+        pl.Series("fill", trades.fill.values.tolist(), pl.String),
+        pl.Series("exit_reason", trades.reason.values.tolist(), pl.String),
+        pl.Series("fill_price", trades.entry, nan_to_null=True),
+        pl.Series("exit_price", trades.exit, nan_to_null=True),
+        pl.Series("held", np.where(trades.column >= 0, trades.column + 1.0, np.nan), nan_to_null=True).cast(pl.Int64),
+        pl.Series("gross", trades.gross, nan_to_null=True),
+        pl.Series("net", trades.net, nan_to_null=True),
+        pl.Series("r", trades.r_planned, nan_to_null=True),
+        pl.Series("forward", picked.single.forward, nan_to_null=True),
+    )
+
+
+def _daily(past: Past, picked: Picked, cohorts: Cohorts, account: Account, begin: int) -> pl.DataFrame:
+    sessions = past.sessions[begin:]
+    at = np.searchsorted(sessions, picked.sessions)
+
+    def placed(values: Floats) -> pl.Series:
+        out = np.full(len(sessions), np.nan)
+        out[at] = values
+        return pl.Series(out, nan_to_null=True)
+
+    returns = picked.returns
+    return pl.DataFrame(
+        {
+            "session": pl.Series(sessions).cast(pl.Date),
+            "eligible": placed(returns.eligible.astype(np.float64)).cast(pl.Int64),
+            "ranked": placed(picked.ranked.astype(np.float64)).cast(pl.Int64),
+            "picked": placed(returns.picked.astype(np.float64)).cast(pl.Int64),
+            "gross": cohorts.gross,
+            "net": cohorts.net,
+            "exposure": cohorts.exposure,
+            "turnover": cohorts.turnover,
+            "equity": account.equity,
+            "eligible_1": placed(returns.eligible_mean[1]),
+            "index_1": placed(returns.index[1]),
+            "picks_1": placed(returns.picks[1]),
+        }
+    )
+
+
+def _facts(
+    source: Source,
+    past: Past,
+    request: Request,
+    picked: Picked,
+    trades: Trades,
+    terms: Terms,
+    notes: tuple[str, ...],
+) -> Facts:
+    settled = int(np.searchsorted(past.sessions, day_number(past.history.settled), side="right"))
+    oldest = past.sessions[max(settled - 1 - GONE, 0)]
+    newest = np.concatenate([one.sessions[one.until - 1, np.arange(len(one.first))] for one in past.lanes])
+    account, many = request.profile.risk.account, int(trades.traded.sum())
+    needed = volume_needed(picked.number, trades, Rules(terms.hold), picked.traded, account, terms.every)
+    paid = picked.paid
+    fills = trades.fill.counts()
+    orders = len(trades) - fills.get("awaited", 0) - fills.get("no_plan", 0)
+    unfilled = sum(fills.get(name, 0) for name in ("no_bar", "beyond_stop", "beyond_target"))
+    by_own = past.measured_by_own(picked.sessions)
+    return Facts(
+        symbols=len(past.symbols),
+        ended=int((newest < oldest).sum()),
+        years=max((int(picked.sessions[-1]) - int(picked.sessions[0])) / 365.25, 1e-9),
+        today=None if source.known is None else bool(past.history.listing is not None and len(past.history.listing)),
+        dividends=False,
+        trades=many,
+        account=account,
+        cheap=float((paid < 5.0).mean()) if len(paid) else None,
+        heavy=float((needed[trades.traded] > 0.01).mean()) if many else None,
+        ambiguous=float(trades.ambiguous.sum() / many) if many and terms.plan else None,
+        beyond=float((trades.gap & trades.reason.among(("stop",))).sum() / many) if many and terms.plan else None,
+        unfilled=unfilled / orders if orders else None,
+        simulated=source.known is None,
+        equal_weighted=not by_own.all(),
+        notes=notes,
+    )
+
+
+def _notes(past: Past, picked: Picked) -> tuple[str, ...]:
+    notes = []
+    if picked.stopped:
+        notes.append(
+            f"broken off: {len(picked.sessions):,} sessions are done, up to {date_of(int(picked.sessions[-1]))}"
+        )
+    few = int((picked.returns.picked == 0).sum())
+    if few:
+        notes.append(f"nothing was picked on {few:,} of {len(picked.sessions):,} sessions")
+    by_own = past.measured_by_own(picked.sessions)
+    if by_own.any() and not by_own.all():
+        until = date_of(int(picked.sessions[np.flatnonzero(by_own)[0]]))
+        notes.append(
+            f"before {until} the index of a scan was the equal-weighted one: SPY did not reach back far enough"
+        )
+    return tuple(notes)
+
+
+def _provenance(source: Source, request: Request, terms: Terms, trials: int) -> dict[str, object]:
+    return {
+        "data": source.provenance,
+        "profile": {"name": request.profile.name, "digest": request.profile.digest},
+        "screens": [{"name": one.named.name, "digest": one.named.digest} for one in request.screens],
+        "screen": request.where.text if request.where else None,
+        "rank_by": request.ranking.text,
+        "top": terms.top,
+        "hold": terms.hold,
+        "plan": terms.plan,
+        "cost": terms.cost,
+        "every": terms.every,
+        "trials": trials,
+    }

@@ -1,0 +1,90 @@
+"""What a replay returns."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from tapescan.core.results import Result
+from tapescan.replay.statistics import Statistics
+from tapescan.replay.verdict import Verdict
+from tapescan.replay.worth import Worth
+
+__all__ = ["AccountRecord", "ReplayResult", "TradeRecord", "Verified"]
+
+
+class TradeRecord(Result, msgspec.Struct, frozen=True):
+    """What became of the picks' trades.
+
+    orders : picks. fills, exits : how many of each kind (`trades.FILLS`, `trades.REASONS`). net : mean net return of
+    those that were entered, a share of one, each session counting alike. r : the same in multiples of the planned
+    risk; NaN for holdings. r_best : where stop and target lay in one bar, with the target first. positive : share of
+    trades that gained after costs. ambiguous, gaps : shares of trades.
+    """
+
+    orders: int
+    fills: dict[str, int]
+    exits: dict[str, int]
+    net: Worth
+    r: Worth
+    r_best: float
+    positive: float
+    ambiguous: float
+    gaps: float
+
+
+class AccountRecord(Result, msgspec.Struct, frozen=True):
+    """A cash-limited account that traded the picks. dollars : at the start. annual : a year, a share of one.
+    drawdown : 0 to -1. taken, skipped : picks, the latter by reason (`accounts.SKIPS`)."""
+
+    dollars: float
+    annual: float
+    drawdown: float
+    taken: int
+    skipped: dict[str, int]
+
+
+class Verified(Result, msgspec.Struct, frozen=True):
+    """Sessions that were scanned anew. differing : those whose rows were not the replay's, byte for byte."""
+
+    sessions: tuple[dt.date, ...]
+    differing: tuple[dt.date, ...]
+
+
+class ReplayResult(Result, msgspec.Struct, frozen=True, eq=False):
+    """A replay.
+
+    verdict : in one sentence, with what belongs beside it and the warnings. statistics : by session.
+    trades, account : of the picks as trades. capacity : annual net return by dollars of account.
+    picks : a row a pick: session, rank, symbol ..., with what came of its trade and its returns over each horizon.
+    daily : a row a session: eligible, ranked, picked, the cohorts' gross and net return from close to close, and
+    those of all eligible and of the index from open to open.
+    first, last : sessions. partial : whether it was broken off. verified : None where that was not asked for.
+    """
+
+    title: str
+    first: dt.date
+    last: dt.date
+    verdict: Verdict
+    statistics: Statistics
+    trades: TradeRecord
+    account: AccountRecord
+    capacity: dict[str, float]
+    picks: pl.DataFrame
+    daily: pl.DataFrame
+    notes: tuple[str, ...]
+    provenance: Mapping[str, Any]
+    partial: bool = False
+    verified: Verified | None = None
+
+    def __repr__(self) -> str:
+        return f"<ReplayResult of {self.title}, {self.first} to {self.last}: {self.verdict.sentence}>"
+
+    def to_json(self) -> str:
+        """As indented JSON text, without the picks."""
+        found = {name: one for name, one in self.to_dict().items() if name != "picks"}
+        return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()

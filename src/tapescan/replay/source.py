@@ -1,0 +1,142 @@
+"""Where a replay's past comes from, and how any of its days is scanned anew."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import polars as pl
+
+from tapescan.core.dates import date_of, day_number
+from tapescan.core.errors import OptionError
+from tapescan.core.settings import Adjustment
+from tapescan.core.typing import Bools, Days, Floats
+from tapescan.fundamentals.companies import FACTS_SINCE, rows_of_shares
+from tapescan.history.history import History, history_of
+from tapescan.history.market import SIMULATED_SESSIONS, SIMULATED_SYMBOLS, Embedded, Market, market_of_simulated
+from tapescan.history.stored import market_of_store, scanned_of
+from tapescan.market.dividends import dividend_rows
+from tapescan.scan.opening import Opened
+from tapescan.simulation.market import SimulatedMarket, simulate
+from tapescan.store import KnownStore, Store
+from tapescan.tables.registry import find_table
+
+__all__ = ["ADJUSTED", "Source", "sessions_between", "source_of"]
+
+ADJUSTED: Adjustment = "splits"
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """data : the store or simulated market. history : its bars up to the end. known : all that the store knows,
+    pinned to its versions; None for a simulated market."""
+
+    data: Store | SimulatedMarket
+    history: History
+    known: KnownStore | None
+
+    @property
+    def store(self) -> Store | None:
+        return self.data if isinstance(self.data, Store) else None
+
+    @property
+    def provenance(self) -> dict[str, object]:
+        """As a scan of it has it."""
+        if self.known is None:
+            return {name: one for name, one in self.history.provenance.items() if name != "end"}
+        return {"store": scanned_of(self.known.versions), "adjust": ADJUSTED}
+
+    def market(self, day: dt.date, span: int) -> Market:
+        """The market as a scan of a day reads it, anew."""
+        if isinstance(self.data, Store):
+            return market_of_store(self.data, day, span=span, adjust=ADJUSTED)
+        return market_of_simulated(self.data, day, adjust=ADJUSTED)
+
+    @property
+    def dividends(self) -> pl.DataFrame | None:
+        """symbol, ex_date, amount, adjusted_to of all that are known; None where nobody told of any."""
+        if isinstance(self.data, SimulatedMarket):
+            return self.data.dividends.with_columns(adjusted_to="ex_date")
+        assert self.known is not None
+        if "dividends" not in self.known:
+            return None
+        return self.known.at_newest_session().read("dividends")
+
+    def dividends_on(self, day: dt.date, symbols: tuple[str, ...]) -> pl.DataFrame | None:
+        """As `Market.dividends` of a scan of the day."""
+        paid = self.dividends
+        if paid is None:
+            return None
+        known = pl.col("ex_date") <= day
+        return dividend_rows(symbols, paid.filter(known), self.history.splits.filter(known), day)
+
+    @property
+    def has_statements(self) -> bool:
+        return self.known is not None and "facts" in self.known
+
+    def statements_on(
+        self, day: dt.date, symbols: tuple[str, ...], types: pl.Series, close: Floats, current: Bools
+    ) -> pl.DataFrame | None:
+        """As `Market.fundamentals` of a scan of the day. close, current : each symbol's newest close, and whether it
+        is of the day."""
+        if not self.has_statements:
+            return None
+        assert self.known is not None
+        facts = self._facts.filter(pl.col("end") >= day - FACTS_SINCE, pl.col("known_at") <= day)
+        if facts.is_empty():
+            return None
+        rows = pl.DataFrame(
+            {"symbol": pl.Series(symbols, dtype=pl.String), "type": types, "close": close, "current": current}
+        )
+        splits = self.history.splits.filter(pl.col("ex_date") <= day)
+        return rows_of_shares(rows, day, facts, self.known.read("companies"), splits)
+
+    @property
+    def _facts(self) -> pl.DataFrame:
+        assert self.known is not None
+        kept = self.__dict__.get("kept facts")
+        if kept is None:
+            kept = self.__dict__["kept facts"] = self.known.scan("facts").collect()
+        found: pl.DataFrame = kept
+        return found
+
+    def refuse_renames(self) -> None:
+        """Raises OptionError for a store whose symbols were renamed: on a day of before they had other names."""
+        if self.known is None or "renames" not in self.known:
+            return
+        table = find_table("renames")
+        if len(self.known.read(table.name)):
+            raise OptionError(
+                "the store knows of renamed symbols, and a replay cannot yet call a company what it was called then",
+                "replay a store without them",
+                field="data",
+            )
+
+
+def source_of(data: Opened, end: dt.date | None) -> Source:
+    """Raises as `history_of`, and OptionError for a market that is loaded without its past."""
+    if isinstance(data, Embedded):
+        data = simulate(symbols=SIMULATED_SYMBOLS, sessions=SIMULATED_SESSIONS)
+    if isinstance(data, Market):
+        if data.store is None:
+            raise OptionError("a loaded market has one day only", "give its store", field="data")
+        data = data.store
+    if isinstance(data, SimulatedMarket):
+        return Source(data, history_of(data, end), None)
+    return Source(data, history_of(data, end), data.known(None))
+
+
+def sessions_between(sessions: Days, start: dt.date | None, end: dt.date | None, every: int) -> Days:
+    """Every so many sessions of a market from one day to another, counted from the first.
+
+    Raises OptionError where there is none.
+    """
+    first, last = date_of(int(sessions[0])), date_of(int(sessions[-1]))
+    lo, hi = day_number(start or first), day_number(end or last)
+    if lo > hi:
+        raise OptionError(f"{start} lies after {end}", "give the earlier day first", field="start")
+    found = sessions[(sessions >= lo) & (sessions <= hi)][::every]
+    if not len(found):
+        what = f"there is no session from {start or first} to {end or last}: the bars are of {first} to {last}"
+        raise OptionError(what, "choose other days", field="start" if start else "end")
+    return found

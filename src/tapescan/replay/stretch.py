@@ -1,0 +1,229 @@
+"""A stretch of sessions of all lanes: features, terms of earlier bars and forward returns, each a value a session and
+symbol, from one pass of the kernels.
+
+The value of a session is the one that a scan of it gives, to the last bit: of the history that its date begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from tapescan.core.typing import Array, Bools, Days, Floats, Ints
+from tapescan.engine.threads import Threads
+from tapescan.features.compute import newest_rows, replayed
+from tapescan.features.plan import Plan
+from tapescan.market.anchor import anchor, anchors
+from tapescan.market.index import MarketIndex
+from tapescan.market.panel import Block
+from tapescan.models.samples.labels import forward_returns, reach
+from tapescan.replay.lanes import Lanes
+from tapescan.screen.earlier import Look, terms_of
+from tapescan.screen.nodes import Earlier
+
+__all__ = ["Stretch", "Wanted", "compute"]
+
+
+class Wanted(NamedTuple):
+    """What is computed of each session.
+
+    sessions : all that the market has, ascending; a session's number is its place among them. looks : at bars of a
+    session. horizons : of forward returns. exchange : the exchange's sessions. settled : the newest session of
+    most of the market, with which forward returns end.
+    """
+
+    sessions: Days
+    plan: Plan
+    looks: tuple[Look, ...]
+    horizons: tuple[int, ...]
+    exchange: Days
+    settled: int
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Values of some sessions, ``days`` of them, of all symbols; NaN where a symbol has no bar of a session.
+
+    features : ``(days, names, symbols)``. terms : by term ``(days, symbols)``. forward : ``(days, horizons,
+    symbols)``, as `labels.forward_returns`. bars, newest : how many bars each symbol has up to each session, and its
+    newest one, ``(days, symbols)``; 0 for none.
+    """
+
+    days: Days
+    features: Floats
+    terms: Mapping[Earlier, Array] = field(repr=False)
+    forward: Floats = field(repr=False)
+    bars: Ints = field(repr=False)
+    newest: Days = field(repr=False)
+
+
+class _Piece(NamedTuple):
+    """numbers : of the sessions, ascending. against : what features are measured against."""
+
+    lanes: Lanes
+    numbers: Ints
+    wanted: Wanted
+    against: MarketIndex
+
+    @property
+    def days(self) -> Days:
+        found: Days = self.wanted.sessions[self.numbers]
+        return found
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """From which row of the lanes to before which they have these sessions."""
+        return self.lanes.stretch(int(self.numbers[0]), int(self.numbers[-1]) + 1)
+
+
+def compute(lanes: Sequence[Lanes], more: Sequence[Lanes], days: Days, wanted: Wanted, index: MarketIndex) -> Stretch:
+    """The values of a stretch.
+
+    lanes : one for each symbol, in their order. more : of bases of before, of some symbols. days : the sessions,
+    ascending. index : that features are measured against.
+    """
+    symbols = sum(len(one.first) for one in lanes)
+    height = len(wanted.plan.names) + sum(len(look.terms) for look in wanted.looks)
+    # One row of all that hangs on the basis: features, then terms.
+    values = np.empty((len(days), height, symbols))
+    numbers = np.searchsorted(wanted.sessions, days)
+    own = [_Piece(one, numbers, wanted, index) for one in lanes]
+    into = [values[:, :, int(one.place[0]) : int(one.place[-1]) + 1] for one in lanes]
+    due = [one for one in more if (one.within[:, 0] <= days[-1]).any() and (one.within[:, 1] > days[0]).any()]
+    pieces = own + [_Piece(one, numbers, wanted, index) for one in due]
+    apart = [np.empty((len(days), height, len(one.first))) for one in due]
+    Threads().fill(_values, pieces, [*into, *apart])
+    for one, found in zip(due, apart, strict=True):
+        day, lane = np.nonzero((days[:, None] >= one.within[:, 0]) & (days[:, None] < one.within[:, 1]))
+        values[day, :, one.place[lane]] = found[day, :, lane]
+    forward = np.empty((len(days), len(wanted.horizons), symbols))
+    Threads().fill(_forward, own, [forward[:, :, int(one.place[0]) : int(one.place[-1]) + 1] for one in lanes])
+    bars, newest = _counted(lanes, numbers)
+    features = len(wanted.plan.names)
+    terms: dict[Earlier, Array] = {}
+    for at, term in enumerate((term for look in wanted.looks for term in look.terms), start=features):
+        terms[term] = values[:, at].astype(np.int8) if term.kind == "condition" else values[:, at]
+    return Stretch(days, values[:, :features], terms, forward, bars, newest)
+
+
+def _counted(lanes: Sequence[Lanes], numbers: Ints) -> tuple[Ints, Days]:
+    bars, newest = [], []
+    for one in lanes:
+        upto = np.clip(one.before(numbers + 1), one.first, one.until)
+        bars.append(upto - one.first)
+        at = np.maximum(upto - 1, 0)
+        session = one.sessions[at, np.arange(len(one.first))]
+        newest.append(np.where(upto > one.first, session, 0))
+    return np.concatenate(bars, axis=1), np.concatenate(newest, axis=1).astype(np.int32)
+
+
+def _values(piece: _Piece, out: Floats) -> None:
+    """The features and terms of one block of lanes: ``(days, features ... terms, lanes)``."""
+    lanes, wanted = piece.lanes, piece.wanted
+    begin, end = piece.rows
+    if begin == end:
+        out.fill(np.nan)
+        return
+    row, there = _rows(piece, begin, end)
+    count = len(wanted.plan.names)
+    if count:
+        day, cuts = int(piece.days[0]), {}
+        for span, calls in wanted.plan.calls.items():
+            index = piece.against if "market" in calls.inputs else None
+            cuts[span] = _since(lanes, _number(wanted, anchor(day, span)), end, index)
+        _spread(replayed(wanted.plan, cuts, end - begin), row, out[:, :count])
+    for look in wanted.looks:
+        _look(look, piece, out[:, count : count + len(look.terms)])
+        count += len(look.terms)
+    out.transpose(0, 2, 1)[~there] = np.nan
+
+
+def _number(wanted: Wanted, day: int) -> int:
+    """Of the first session of the day or later."""
+    return int(np.searchsorted(wanted.sessions, day))
+
+
+def _rows(piece: _Piece, begin: int, end: int) -> tuple[Ints, Bools]:
+    """Where each session stands among the rows from one to another: ``(days,)``, or ``(days, lanes)`` where that
+    differs; and whether a lane has a bar on it for which it speaks, ``(days, lanes)``."""
+    lanes, mine = piece.lanes, piece.lanes.mine(begin, end)
+    before, upto = lanes.before(piece.numbers), lanes.before(piece.numbers + 1)
+    row = np.clip(before - begin, 0, end - begin - 1)
+    there = mine[row, np.arange(row.shape[1])] & (upto > before)
+    return row[:, 0] if lanes.alike else row, there
+
+
+def _spread(values: Floats, row: Ints, out: Floats) -> None:
+    """``(names, rows, lanes)`` to ``(days, names, lanes)``."""
+    if row.ndim == 1:
+        if len(row) == row[-1] - row[0] + 1:
+            out[:] = values[:, row[0] : row[-1] + 1].transpose(1, 0, 2)
+            return
+        for at, one in enumerate(row):
+            out[at] = values[:, one]
+        return
+    out[:] = values[:, row, np.arange(row.shape[1])].transpose(1, 0, 2)
+
+
+def _since(lanes: Lanes, number: int, end: int, index: MarketIndex | None) -> Block:
+    """The rows up to one in which any lane has a bar of a session or later ones. Bars of before do not count."""
+    first = np.maximum(lanes.before(number), lanes.first)
+    begin = min(int(first.min()), end - 1)
+    return replace(lanes.block(begin, end, index), first=first - begin)
+
+
+def _look(look: Look, piece: _Piece, out: Floats) -> None:
+    """A look's terms: ``(days, terms, lanes)``. All that a term is made of is of the history of its own session, so
+    sessions are taken together as long as no history begins anew."""
+    lanes, wanted, days = piece.lanes, piece.wanted, piece.days
+    spans = sorted({span for _, plan in look.plans for span in plan.spans})
+    histories = np.array([anchors(days, span) for span in spans]).reshape(len(spans), len(days))
+    edges = np.flatnonzero((np.diff(histories, axis=1) != 0).any(axis=0)) + 1
+    for lo, hi in zip([0, *edges], [*edges, len(days)], strict=True):
+        some = piece._replace(numbers=piece.numbers[lo:hi])
+        begin, end = some.rows
+        if begin == end:
+            out[lo:hi] = np.nan
+            continue
+        rows, features = end - begin, dict[str, Floats]()
+        for newest, plan in look.plans:
+            since = [_number(wanted, anchor(int(days[lo]), span)) for span in plan.spans]
+            cuts = tuple(_since(lanes, one, end, piece.against) for one in since)
+            features |= newest_rows(plan, cuts, rows + newest - 1)
+        for values in features.values():
+            values[np.isinf(values)] = np.nan  # unknown to expressions
+        row, _ = _rows(some, begin, end)
+        found = terms_of(look, features, rows)
+        _spread(np.array([found[term] for term in look.terms], dtype=np.float64), row, out[lo:hi])
+
+
+def _forward(piece: _Piece, out: Floats) -> None:
+    """The forward returns of one block of lanes: ``(days, horizons, lanes)``."""
+    lanes, wanted = piece.lanes, piece.wanted
+    begin, end = piece.rows
+    if begin == end or not wanted.horizons:
+        out.fill(np.nan)
+        return
+    row, there = _rows(piece, begin, end)
+    last = min(end + reach(max(wanted.horizons)), lanes.rows)
+    session = np.where(
+        np.arange(begin, last)[:, None] < lanes.until, lanes.sessions[begin:last], np.iinfo(np.int32).max
+    )
+    nothing = np.empty((0, 0))
+    block = Block(
+        open=lanes.open[begin:last],
+        high=nothing,
+        low=nothing,
+        close=lanes.close[begin:last],
+        volume=nothing,
+        session=session.astype(np.int32),
+        market=nothing,
+        first=np.maximum(lanes.first - begin, 0),
+        offset=0,
+    )
+    found = np.array([forward_returns(block, one, wanted.exchange, wanted.settled) for one in wanted.horizons])
+    _spread(found[:, : end - begin], row, out)
+    out.transpose(0, 2, 1)[~there] = np.nan
