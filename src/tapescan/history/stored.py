@@ -95,9 +95,8 @@ def held_of_store(store: Store, asked: KnownStore, *, span: int | None = None, a
     newest = known.newest_session
     bars, lives, stamped = known.read_bars(adjust=adjust, sessions=sessions_for(known, span))
     likely = likely_ranked(bars, known.read("symbols"), newest)
-    panel = build_panel(bars, index=index_among(bars, newest), likely=likely)
     judged = find_suspects(bars, known.read("splits"))
-    del bars
+    panel = build_panel(bars, index=index_among(bars, newest), likely=likely, use_up=True)
     # All that have a bar by then, also those whose newest one is too old to have been read.
     dated = known.newest().select("symbol", "newest", "bars")
     return Held(store, asked.day, span, adjust, asked, known, commits, panel, dated, lives, judged, stamped)

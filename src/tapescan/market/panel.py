@@ -14,13 +14,13 @@ from bisect import bisect_left
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from tapescan.core.forks import begin_work
-from tapescan.core.typing import Array, Days, Floats, Ints
+from tapescan.core.typing import Array, Bools, Days, Floats, Ints
 from tapescan.market.anchor import EVER, anchor
 from tapescan.market.index import MarketIndex, equal_weighted
 from tapescan.market.quality import sort_bars
@@ -187,6 +187,7 @@ def build_panel(
     lanes: int = LANES,
     index: MarketIndex | None = None,
     likely: Collection[str] | None = None,
+    use_up: bool = False,
 ) -> Panel:
     """Lay bars out as blocks.
 
@@ -195,24 +196,31 @@ def build_panel(
     index : the one to measure against; the equal-weighted index of these bars when None.
     likely : symbols that are likely to be ranked: they lie together, so that what is computed for the ranked alone
         touches few blocks. It changes no value.
+    use_up : let the given frame go, a column at a time, so that no two of all bars are in memory.
     """
     begin_work()
     if bars.is_empty():
         raise ValueError("a panel needs at least one bar")
-    bars = sort_bars(bars).select(
-        pl.col("symbol"),
-        pl.col("session").to_physical().cast(pl.Int32),
-        *(pl.col(name).cast(pl.Float64) for name in ("open", "high", "low", "close", "volume")),
+    given, bars = (
+        bars,
+        sort_bars(bars).select(
+            pl.col("symbol"),
+            pl.col("session").to_physical().cast(pl.Int32),
+            *(pl.col(name).cast(pl.Float64) for name in ("open", "high", "low", "close", "volume")),
+        ),
     )
-    columns = {name: bars[name].to_numpy() for name in bars.columns if name != "symbol"}
-    runs = bars["symbol"].rle().struct.unnest()
+    for name in given.columns if use_up else ():
+        given.drop_in_place(name)
+    runs = bars.drop_in_place("symbol").rle().struct.unnest()
     length = runs["len"].to_numpy().astype(np.int64)
     end = np.cumsum(length)
+    session = bars["session"].to_numpy()
     if index is None:
-        index = equal_weighted(columns["session"], columns["close"], end - length)
+        index = equal_weighted(session, bars["close"].to_numpy(), end - length)
 
     names = runs["value"]
-    newest, as_of = columns["session"][end - 1], int(columns["session"].max())
+    newest, as_of = session[end - 1], int(session.max())
+    del session
     others = np.zeros(len(names), bool) if likely is None else ~names.is_in(list(likely)).to_numpy()
     # Who is gone lies in blocks apart: one that takes a session moves the lanes that have no bar of it.
     gone = newest < as_of - _QUIET
@@ -220,10 +228,8 @@ def build_panel(
     length, end = length[order], end[order]
     there = len(order) - int(gone.sum())
     begins = [*range(0, there, lanes), *range(there, len(order), lanes)]
-    blocks = tuple(
-        _block(columns, index, end[at:until], length[at:until], at)
-        for at, until in zip(begins, [*begins[1:], len(order)], strict=True)
-    )
+    parts = [slice(at, until) for at, until in zip(begins, [*begins[1:], len(order)], strict=True)]
+    blocks = _blocks(bars, index, [_Lanes.of(end[part], length[part], part.start) for part in parts])
     symbols = runs["value"].gather(order).to_list()
     return Panel(
         symbols=tuple(symbols),
@@ -235,21 +241,40 @@ def build_panel(
     )
 
 
-def _block(columns: dict[str, NDArray[np.generic]], index: MarketIndex, end: Ints, bars: Ints, offset: int) -> Block:
-    """Gather the bars that end before row ``end`` of the columns, one lane each."""
-    rows = int(bars.max())
-    first = rows - bars
-    row = np.arange(rows)[:, None]
-    source = np.maximum(end - rows + row, 0)
-    before = row < first if first.any() else None
+class _Lanes(NamedTuple):
+    """Where the bars of a block's lanes lie. source : int64 ``(rows, lanes)``, places among all bars. before : which
+    rows lie before a lane's first, None for none. first, offset : as of `Block`."""
 
-    room = empty_columns(rows + ROOM, len(bars))
+    source: Ints
+    before: Bools | None
+    first: Ints
+    offset: int
+
+    @classmethod
+    def of(cls, end: Ints, bars: Ints, offset: int) -> _Lanes:
+        """end : of each lane, the place after its last bar. bars : how many it has."""
+        rows = int(bars.max())
+        first, row = rows - bars, np.arange(rows)[:, None]
+        return cls(np.maximum(end - rows + row, 0), row < first if first.any() else None, first, offset)
+
+
+def _blocks(bars: pl.DataFrame, index: MarketIndex, lanes: list[_Lanes]) -> tuple[Block, ...]:
+    """The blocks of these lanes. bars : used up, a column at a time."""
+    rooms = [empty_columns(one.source.shape[0] + ROOM, one.source.shape[1]) for one in lanes]
     for name in COLUMNS[:6]:
-        block = np.take(columns[name], source, out=room[name][:rows], mode="clip")
-        if before is not None:
-            block[before] = 0
-    room["market"][:rows] = market_moves(index, room["session"][:rows], first)
-    return Block(**{name: array[:rows] for name, array in room.items()}, first=first, offset=offset, room=room)
+        column = bars.drop_in_place(name).to_numpy()
+        for room, one in zip(rooms, lanes, strict=True):
+            block = np.take(column, one.source, out=room[name][: len(one.source)], mode="clip")
+            if one.before is not None:
+                block[one.before] = 0
+        del column
+    blocks = []
+    for room, one in zip(rooms, lanes, strict=True):
+        rows = len(one.source)
+        room["market"][:rows] = market_moves(index, room["session"][:rows], one.first)
+        mine: dict[str, Any] = {name: array[:rows] for name, array in room.items()}
+        blocks.append(Block(**mine, first=one.first, offset=one.offset, room=room))
+    return tuple(blocks)
 
 
 def empty_columns(rows: int, lanes: int) -> dict[str, Array]:

@@ -272,7 +272,7 @@ class KnownStore:
 
     def of_now(self, bars: pl.DataFrame, adjust: Adjustment = "splits") -> tuple[pl.DataFrame, pl.DataFrame]:
         """As `bars_and_lives`. bars : all that are stored of some symbols, as `STORED_COLUMNS`, sorted by symbol and
-        session."""
+        session; they are used up."""
         known = self.day or self.opened("bars").newest()  # of all bars stored, not only of those read
         if bars.is_empty() or known is None:
             return bars.select(BAR_COLUMNS), self.lives(bars)
@@ -280,7 +280,7 @@ class KnownStore:
         bars = of_their_life(bars, lives)
         if adjust != "none":
             paid = self.read("dividends") if adjust == "total" else find_table("dividends").empty()
-            bars = adjust_bars(bars, self.read("splits"), paid, known, adjust)
+            bars = adjust_bars(bars, self.read("splits"), paid, known, adjust, use_up=True)
         return bars.select(BAR_COLUMNS), lives
 
     def stamped_bars(self, table: str = "bars", symbols: Sequence[str] | None = None) -> pl.DataFrame:
