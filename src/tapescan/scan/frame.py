@@ -91,6 +91,7 @@ def _seen(own: Mapping[str, Values], section: CrossSection, listed: Collection[s
     if not unseen.any():
         return dict(own)
     found: dict[str, Values] = {}
+    at = np.flatnonzero(unseen)
     for name, values in own.items():
         if name in listed:
             found[name] = values
@@ -98,6 +99,8 @@ def _seen(own: Mapping[str, Values], section: CrossSection, listed: Collection[s
             found[name] = Labels(values.texts, np.where(unseen, len(values.texts), values.codes))
         elif isinstance(values, pl.Series):
             found[name] = values.set(pl.Series(unseen), None)
+        elif values.dtype == np.float64 and np.isnan(values[at]).all():
+            found[name] = values
         else:
             found[name] = np.where(unseen, np.nan, values)
     return found
