@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from tapescan.indicators.definition import Output, Parameter, Period, indicator, wilder
+from tapescan.indicators.sums import totals
 
 WILDER = "J. Welles Wilder, New Concepts in Technical Trading Systems, 1978"
 BARS = ("high", "low", "close")
@@ -381,18 +382,21 @@ def sar(high, low, first, begin, start, state, out, acceleration, maximum):
 )
 def vortex(high, low, close, first, start, plus, minus, period):
     rows, lanes = close.shape
-    rise, fall, ranges = np.empty(lanes), np.empty(lanes), np.empty(lanes)
-    for t in range(start, rows):
-        rise[:] = 0.0
-        fall[:] = 0.0
-        ranges[:] = 0.0
-        for k in range(max(t - period + 1, 1), t + 1):
-            for j in range(lanes):
-                rise[j] += abs(high[k, j] - low[k - 1, j])
-                fall[j] += abs(low[k, j] - high[k - 1, j])
-                ranges[j] += max(high[k, j], close[k - 1, j]) - min(low[k, j], close[k - 1, j])
+    begin = max(start - period + 1, 0)
+    rise, fall = np.empty((rows - begin, lanes)), np.empty((rows - begin, lanes))
+    reach, ranges = np.empty((rows - begin, lanes)), np.empty((rows - start, lanes))
+    for t in range(begin, rows):
+        before = max(t - 1, 0)
         for j in range(lanes):
-            ready = t - first[j] >= period
-            moved = ranges[j] > 0.0
-            plus[t - start, j] = (rise[j] / ranges[j] if moved else 0.0) if ready else np.nan
-            minus[t - start, j] = (fall[j] / ranges[j] if moved else 0.0) if ready else np.nan
+            last = close[before, j]
+            rise[t - begin, j] = abs(high[t, j] - low[before, j])
+            fall[t - begin, j] = abs(low[t, j] - high[before, j])
+            reach[t - begin, j] = max(high[t, j], last) - min(low[t, j], last)
+    totals(rise, period, plus)
+    totals(fall, period, minus)
+    totals(reach, period, ranges)
+    for t in range(start, rows):
+        for j in range(lanes):
+            ready, moved = t - first[j] >= period, ranges[t - start, j] > 0.0
+            plus[t - start, j] = (plus[t - start, j] / ranges[t - start, j] if moved else 0.0) if ready else np.nan
+            minus[t - start, j] = (minus[t - start, j] / ranges[t - start, j] if moved else 0.0) if ready else np.nan

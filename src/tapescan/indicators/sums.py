@@ -1,0 +1,227 @@
+"""Sums over windows, with one order of additions for a scan's row and for all rows of a replay.
+
+A window is cut into stretches of 1, 2, 4, 8 ... bars, as its length is a sum of these: the shortest are its newest
+bars. A stretch is the sum of its two halves, and the window that of its stretches, the newest first. So what a window
+comes to hangs on its own bars alone, to the last bit, and yet windows share what they are made of: where many rows
+are written, a row costs additions that grow with the logarithm of the length. Of a few rows each is summed by itself.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import numpy as np
+
+from tapescan.core.jit import compile_kernel
+
+__all__ = ["totals"]
+
+#: Up to so many rows, each window is summed by itself.
+FEW = 4
+
+
+@compile_kernel
+def _short(bars, t, period, total):
+    """What the stretches of less than eight bars come to, of the window that ends at row t."""
+    lanes = bars.shape[1]
+    newest = t
+    if period & 1:
+        for j in range(lanes):
+            total[j] = bars[t, j]
+        newest -= 1
+    if period & 2:
+        a, b = bars[newest], bars[newest - 1]
+        if newest == t:
+            for j in range(lanes):
+                total[j] = a[j] + b[j]
+        else:
+            for j in range(lanes):
+                total[j] += a[j] + b[j]
+        newest -= 2
+    if period & 4:
+        a, b, c, d = bars[newest], bars[newest - 1], bars[newest - 2], bars[newest - 3]
+        if newest == t:
+            for j in range(lanes):
+                total[j] = (a[j] + b[j]) + (c[j] + d[j])
+        else:
+            for j in range(lanes):
+                total[j] += (a[j] + b[j]) + (c[j] + d[j])
+
+
+@compile_kernel
+def _eight(bars, t, total):
+    """The sum of the eight bars that end at row t."""
+    a, b, c, d = bars[t], bars[t - 1], bars[t - 2], bars[t - 3]
+    e, f, g, h = bars[t - 4], bars[t - 5], bars[t - 6], bars[t - 7]
+    for j in range(len(total)):
+        total[j] = (e[j] + f[j]) + (g[j] + h[j])
+    for j in range(len(total)):
+        total[j] = ((a[j] + b[j]) + (c[j] + d[j])) + total[j]
+
+
+@compile_kernel
+def _one(bars, t, period, part, total):
+    """The window that ends at row t."""
+    lanes = bars.shape[1]
+    newest = t - (period & 7)
+    _short(bars, t, period, total)
+    level = 0
+    while period >> (level + 3):
+        if (period >> (level + 3)) & 1:
+            oldest = newest - (8 << level) + 8
+            for i in range(1 << level):
+                # As in counting by twos: what is done with the lower digits is carried into the next one.
+                carried = 0
+                while (i >> carried) & 1:
+                    carried += 1
+                here = part[carried]
+                _eight(bars, oldest + 8 * i, here)
+                for at in range(carried):
+                    for j in range(lanes):
+                        here[j] += part[at, j]
+            if newest == t:
+                for j in range(lanes):
+                    total[j] = part[level, j]
+            else:
+                for j in range(lanes):
+                    total[j] += part[level, j]
+            newest -= 8 << level
+        level += 1
+
+
+@compile_kernel
+def totals(bars, period, out):
+    """Of the last rows of ``(rows, lanes)``, as many as `out` has, the sum of the `period` rows up to each; 0 where
+    there are not so many."""
+    rows, lanes = bars.shape
+    start = rows - len(out)
+    levels = 0
+    while period >> (levels + 3):
+        levels += 1
+    for t in range(start, min(period - 1, rows)):
+        out[t - start] = 0.0
+    if len(out) <= FEW:
+        part = np.empty((levels + 1, lanes))
+        for t in range(max(start, period - 1), rows):
+            _one(bars, t, period, part, out[t - start])
+        return
+    # Of each level the stretches that end at the last rows, as many as a stretch has.
+    rings = np.zeros((8 << levels, lanes))
+    now = np.empty(lanes)
+    for t in range(max(start - period + 1, 0) + min(period, 8) - 1, rows):
+        wanted = t >= start and t >= period - 1
+        total = out[max(t - start, 0)]
+        if wanted:
+            _short(bars, t, period, total)
+        lag = period & 7
+        if levels:
+            _eight(bars, t, now)
+        for level in range(levels):
+            size = 8 << level
+            place = size + (t & (size - 1))
+            if wanted and (period >> (level + 3)) & 1:
+                if lag == 0:
+                    for j in range(lanes):
+                        total[j] = now[j]
+                else:
+                    before = rings[size + ((t - lag) & (size - 1))]
+                    for j in range(lanes):
+                        total[j] += before[j]
+                lag += size
+            here = rings[place]
+            for j in range(lanes):
+                older = here[j]
+                here[j] = now[j]
+                now[j] += older
+
+
+@compile_kernel
+def deviations(bars, period, total, squares):
+    """Of the last rows, as many as `total` has: how far the bars of each window lie from its newest, added up from
+    the oldest on, and the squares of that. So nothing large cancels, and equal bars give an exact 0."""
+    rows, lanes = bars.shape
+    start = rows - len(total)
+    for t in range(start, rows):
+        newest, away, square = bars[t], total[t - start], squares[t - start]
+        away[:] = 0.0
+        square[:] = 0.0
+        k = max(t - period + 1, 0)
+        while k + 4 <= t:
+            a, b, c, d = bars[k], bars[k + 1], bars[k + 2], bars[k + 3]
+            for j in range(lanes):
+                w, x, y, z = a[j] - newest[j], b[j] - newest[j], c[j] - newest[j], d[j] - newest[j]
+                away[j] = away[j] + w + x + y + z
+                square[j] = square[j] + w * w + x * x + y * y + z * z
+            k += 4
+        while k < t:
+            a = bars[k]
+            for j in range(lanes):
+                w = a[j] - newest[j]
+                away[j] += w
+                square[j] += w * w
+            k += 1
+
+
+@compile_kernel
+def products(one, one_mean, other, other_mean, period, ones, others, both):
+    """How far the last `period` rows of two series lie from their means, ``(lanes,)``: the squares of both, and the
+    products, each added up from the oldest row on."""
+    lanes = one.shape[1]
+    ones[:] = 0.0
+    others[:] = 0.0
+    both[:] = 0.0
+    k, end = len(one) - period, len(one)
+    lag = len(one) - len(other)
+    while k + 4 <= end:
+        a, b, c, d = one[k], one[k + 1], one[k + 2], one[k + 3]
+        e, f, g, h = other[k - lag], other[k + 1 - lag], other[k + 2 - lag], other[k + 3 - lag]
+        for j in range(lanes):
+            m, n = one_mean[j], other_mean[j]
+            p, q, r, s = a[j] - m, b[j] - m, c[j] - m, d[j] - m
+            w, x, y, z = e[j] - n, f[j] - n, g[j] - n, h[j] - n
+            ones[j] = ones[j] + p * p + q * q + r * r + s * s
+            others[j] = others[j] + w * w + x * x + y * y + z * z
+            both[j] = both[j] + p * w + q * x + r * y + s * z
+        k += 4
+    while k < end:
+        a, e = one[k], other[k - lag]
+        for j in range(lanes):
+            p, w = a[j] - one_mean[j], e[j] - other_mean[j]
+            ones[j] += p * p
+            others[j] += w * w
+            both[j] += p * w
+        k += 1
+
+
+@compile_kernel
+def powers(bars, mean, period, fourth, second, higher):
+    """How far the last `period` rows lie from their mean, ``(lanes,)``: the squares, and the third or fourth powers,
+    each added up from the oldest row on."""
+    lanes = bars.shape[1]
+    second[:] = 0.0
+    higher[:] = 0.0
+    k, end = len(bars) - period, len(bars)
+    while k < end:
+        # Four rows at once, which cost little more than one.
+        if k + 4 <= end and fourth:
+            a, b, c, d = bars[k], bars[k + 1], bars[k + 2], bars[k + 3]
+            for j in range(lanes):
+                w, x, y, z = a[j] - mean[j], b[j] - mean[j], c[j] - mean[j], d[j] - mean[j]
+                p, q, r, s = w * w, x * x, y * y, z * z
+                second[j] = second[j] + w * w + x * x + y * y + z * z
+                higher[j] = higher[j] + p * p + q * q + r * r + s * s
+        elif k + 4 <= end:
+            a, b, c, d = bars[k], bars[k + 1], bars[k + 2], bars[k + 3]
+            for j in range(lanes):
+                w, x, y, z = a[j] - mean[j], b[j] - mean[j], c[j] - mean[j], d[j] - mean[j]
+                p, q, r, s = w * w, x * x, y * y, z * z
+                second[j] = second[j] + w * w + x * x + y * y + z * z
+                higher[j] = higher[j] + p * w + q * x + r * y + s * z
+        else:
+            a = bars[k]
+            for j in range(lanes):
+                w = a[j] - mean[j]
+                p = w * w
+                second[j] += w * w
+                higher[j] += p * p if fourth else p * w
+        k += 4 if k + 4 <= end else 1
