@@ -8,7 +8,7 @@ import numpy as np
 
 from tapescan.indicators.fusion import fusion
 from tapescan.indicators.statistics import beta, correlation
-from tapescan.indicators.sums import products, totals
+from tapescan.indicators.sums import products, returns_beside, totals
 
 
 @fusion(members=(beta, correlation), inputs=("close", "market"))
@@ -21,47 +21,36 @@ def against_market(close, market, first, start, values, stride, calls):
     period = calls[0, 2]
     share = 1.0 / period
     begin = max(start - period + 1, 0)
-    change = np.empty((rows - begin, lanes))
-    for t in range(begin, rows):
-        before = max(t - 1, 0)
+    change = np.empty((rows - begin if likeness_place >= 0 else 0, lanes))
+    for i in range(len(change)):
+        t, before = begin + i, max(begin + i - 1, 0)
         for j in range(lanes):
-            change[t - begin, j] = close[t, j] / close[before, j] - 1.0
-    x_total, y_total = np.empty((rows - start, lanes)), np.empty((rows - start, lanes))
-    totals(market, period, x_total)
-    totals(change, period, y_total)
+            change[i, j] = close[t, j] / close[before, j] - 1.0
+    found = np.empty((4, rows - start, lanes))
     if slope_place >= 0:
-        work = np.empty((rows - begin, lanes))
-        squares, both = np.empty((rows - start, lanes)), np.empty((rows - start, lanes))
-        for t in range(begin, rows):
+        returns_beside(close, market, period, found)
+    else:
+        totals(market, period, found[0])
+        totals(change, period, found[1])
+    xx, yy, xy = np.empty(lanes), np.empty(lanes), np.empty(lanes)
+    for t in range(start, rows):
+        at = t - start
+        x, y = found[0, at], found[1, at]
+        if slope_place >= 0:
+            out = values[slope_place * stride + at * lanes : slope_place * stride + (at + 1) * lanes]
             for j in range(lanes):
-                work[t - begin, j] = market[t, j] * market[t, j]
-        totals(work, period, squares)
-        for t in range(begin, rows):
-            for j in range(lanes):
-                work[t - begin, j] = change[t - begin, j] * market[t, j]
-        totals(work, period, both)
-        for t in range(start, rows):
-            at = t - start
-            place = slope_place * stride + at * lanes
-            out = values[place : place + lanes]
-            for j in range(lanes):
-                x, y = x_total[at, j], y_total[at, j]
-                spread = period * squares[at, j] - x * x
-                slope = 0.0 if abs(spread) < 1e-14 else (period * both[at, j] - x * y) / spread
+                spread = period * found[2, at, j] - x[j] * x[j]
+                slope = 0.0 if abs(spread) < 1e-14 else (period * found[3, at, j] - x[j] * y[j]) / spread
                 out[j] = slope if t - first[j] >= period else np.nan
-    if likeness_place >= 0:
-        xx, yy, xy = np.empty(lanes), np.empty(lanes), np.empty(lanes)
-        for t in range(start, rows):
-            place = likeness_place * stride + (t - start) * lanes
-            out = values[place : place + lanes]
+        if likeness_place >= 0:
+            out = values[likeness_place * stride + at * lanes : likeness_place * stride + (at + 1) * lanes]
+            out[:] = np.nan
             if t < period:
-                out[:] = np.nan
                 continue
-            x_mean, y_mean = x_total[t - start], y_total[t - start]
             for j in range(lanes):
-                x_mean[j] *= share
-                y_mean[j] *= share
-            products(market[: t + 1], x_mean, change[: t - begin + 1], y_mean, period, xx, yy, xy)
+                x[j] *= share
+                y[j] *= share
+            products(market[: t + 1], x, change[: t - begin + 1], y, period, xx, yy, xy)
             for j in range(lanes):
                 likeness = min(max(xy[j] / np.sqrt(xx[j] * yy[j]), -1.0), 1.0)
                 known = t - first[j] >= period and xx[j] > 0.0 and yy[j] > 0.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from tapescan.indicators.definition import Output, Period, indicator
-from tapescan.indicators.sums import deviations, powers, products, totals
+from tapescan.indicators.sums import deviations, powers, products, returns_beside, totals
 
 # Windows are summed anew for every row: a running sum would keep the rounding residue of one return of 3,000
 # (they do occur) for ever, and a scan would differ from a replay.
@@ -139,29 +139,15 @@ def autocorrelation(close, first, start, out, period):
 )
 def beta(close, market, first, start, out, period):
     rows, lanes = close.shape
-    begin = max(start - period + 1, 0)
-    change, squares = np.empty((rows - begin, lanes)), np.empty((rows - begin, lanes))
-    for t in range(begin, rows):
-        before = max(t - 1, 0)
-        for j in range(lanes):
-            x, y = market[t, j], close[t, j] / close[before, j] - 1.0
-            change[t - begin, j], squares[t - begin, j] = y, x * x
-    x_total, y_total = np.empty((rows - start, lanes)), np.empty((rows - start, lanes))
-    xx = np.empty((rows - start, lanes))
-    totals(market, period, x_total)
-    totals(change, period, y_total)
-    totals(squares, period, xx)
-    for t in range(begin, rows):
-        for j in range(lanes):
-            change[t - begin, j] *= market[t, j]
-    totals(change, period, out)
+    found = np.empty((4, rows - start, lanes))
+    returns_beside(close, market, period, found)
     for t in range(start, rows):
         at = t - start
         for j in range(lanes):
-            x, y = x_total[at, j], y_total[at, j]
-            spread = period * xx[at, j] - x * x
+            x, y = found[0, at, j], found[1, at, j]
+            spread = period * found[2, at, j] - x * x
             # Asked this way round, a window with a missing index value gives no beta rather than 0.
-            slope = 0.0 if abs(spread) < 1e-14 else (period * out[at, j] - x * y) / spread
+            slope = 0.0 if abs(spread) < 1e-14 else (period * found[3, at, j] - x * y) / spread
             out[at, j] = slope if t - first[j] >= period else np.nan
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from tapescan.core.jit import compile_kernel
 
-__all__ = ["totals"]
+__all__ = ["deviations", "powers", "products", "returns_beside", "totals"]
 
 #: Up to so many rows, each window is summed by itself.
 FEW = 4
@@ -60,33 +60,57 @@ def _eight(bars, t, total):
 
 
 @compile_kernel
-def _one(bars, t, period, part, total):
-    """The window that ends at row t."""
+def _add_eight(bars, t, number, period, part, total):
+    """Take in the eight bars that end at row t: of the window's eights the one of that number, counted from the
+    newest on, in this order. part : of each level, what its stretches came to so far."""
     lanes = bars.shape[1]
-    newest = t - (period & 7)
-    _short(bars, t, period, total)
-    level = 0
-    while period >> (level + 3):
-        if (period >> (level + 3)) & 1:
-            oldest = newest - (8 << level) + 8
-            for i in range(1 << level):
-                # As in counting by twos: what is done with the lower digits is carried into the next one.
-                carried = 0
-                while (i >> carried) & 1:
-                    carried += 1
-                here = part[carried]
-                _eight(bars, oldest + 8 * i, here)
-                for at in range(carried):
-                    for j in range(lanes):
-                        here[j] += part[at, j]
-            if newest == t:
-                for j in range(lanes):
-                    total[j] = part[level, j]
-            else:
-                for j in range(lanes):
-                    total[j] += part[level, j]
-            newest -= 8 << level
+    level, place = 0, number
+    while place >= (period >> 3) & (1 << level):
+        place -= (period >> 3) & (1 << level)
         level += 1
+    # As in counting by twos: what is done with the lower digits is carried into the next one.
+    carried = 0
+    while (place >> carried) & 1:
+        carried += 1
+    here = part[carried]
+    _eight(bars, t, here)
+    for at in range(carried):
+        for j in range(lanes):
+            here[j] += part[at, j]
+    if place + 1 == 1 << level:
+        first = number == place and not period & 7
+        for j in range(lanes):
+            total[j] = here[j] if first else total[j] + here[j]
+
+
+@compile_kernel
+def _many(bars, period, levels, out):
+    """As `totals`, where many rows are written."""
+    rows, lanes = bars.shape
+    start = rows - len(out)
+    # Of each level the stretches that end at the last rows, as many as a stretch has.
+    rings = np.zeros((8 << levels, lanes))
+    now = np.empty(lanes)
+    for t in range(max(start - period + 1, 0) + min(period, 8) - 1, rows):
+        wanted = t >= start and t >= period - 1
+        total = out[max(t - start, 0)]
+        if wanted:
+            _short(bars, t, period, total)
+        if levels:
+            _eight(bars, t, now)
+        lag = period & 7
+        for level in range(levels):
+            size = 8 << level
+            if wanted and period & size:
+                before = rings[size + ((t - lag) & (size - 1))] if lag else now
+                for j in range(lanes):
+                    total[j] = total[j] + before[j] if lag else before[j]
+                lag += size
+            here = rings[size + (t & (size - 1))]
+            for j in range(lanes):
+                older = here[j]
+                here[j] = now[j]
+                now[j] += older
 
 
 @compile_kernel
@@ -100,39 +124,59 @@ def totals(bars, period, out):
         levels += 1
     for t in range(start, min(period - 1, rows)):
         out[t - start] = 0.0
-    if len(out) <= FEW:
-        part = np.empty((levels + 1, lanes))
-        for t in range(max(start, period - 1), rows):
-            _one(bars, t, period, part, out[t - start])
+    if len(out) > FEW:
+        _many(bars, period, levels, out)
         return
-    # Of each level the stretches that end at the last rows, as many as a stretch has.
-    rings = np.zeros((8 << levels, lanes))
-    now = np.empty(lanes)
-    for t in range(max(start - period + 1, 0) + min(period, 8) - 1, rows):
-        wanted = t >= start and t >= period - 1
-        total = out[max(t - start, 0)]
-        if wanted:
-            _short(bars, t, period, total)
-        lag = period & 7
-        if levels:
-            _eight(bars, t, now)
-        for level in range(levels):
-            size = 8 << level
-            place = size + (t & (size - 1))
-            if wanted and (period >> (level + 3)) & 1:
-                if lag == 0:
-                    for j in range(lanes):
-                        total[j] = now[j]
-                else:
-                    before = rings[size + ((t - lag) & (size - 1))]
-                    for j in range(lanes):
-                        total[j] += before[j]
-                lag += size
-            here = rings[place]
-            for j in range(lanes):
-                older = here[j]
-                here[j] = now[j]
-                now[j] += older
+    part = np.empty((levels, lanes))
+    for t in range(max(start, period - 1), rows):
+        _short(bars, t, period, out[t - start])
+        for number in range(period >> 3):
+            _add_eight(bars, t - (period & 7) - 8 * number, number, period, part, out[t - start])
+
+
+@compile_kernel
+def _beside(close, market, t, into, at):
+    """The return of row t, the square of the market's, and their product, into row `at` of each."""
+    moved, new, old = market[t], close[t], close[max(t - 1, 0)]
+    ours, squares, both = into[0, at], into[1, at], into[2, at]
+    for j in range(len(new)):
+        x, y = moved[j], new[j] / old[j] - 1.0
+        ours[j], squares[j], both[j] = y, x * x, x * y
+
+
+@compile_kernel
+def returns_beside(close, market, period, found):
+    """The `totals` of the market's returns, those of the close, the squares of the former and the products of both,
+    ``(4, rows, lanes)``; without meaning for a row that has not `period` rows before it."""
+    rows, lanes = close.shape
+    start = rows - found.shape[1]
+    if found.shape[1] > FEW:
+        begin = max(start - period + 1, 0)
+        made = np.empty((3, rows - begin, lanes))
+        for t in range(begin, rows):
+            _beside(close, market, t, made, t - begin)
+        totals(market, period, found[0])
+        for i in range(3):
+            totals(made[i], period, found[i + 1])
+        return
+    levels, rest = 0, period & 7
+    while period >> (levels + 3):
+        levels += 1
+    part, eight = np.empty((4, levels, lanes)), np.empty((3, 8, lanes))
+    for t in range(max(start, period), rows):
+        at = t - start
+        for i in range(rest):
+            _beside(close, market, t - rest + 1 + i, eight, i)
+        _short(market, t, period, found[0, at])
+        for i in range(3 if rest else 0):
+            _short(eight[i], rest - 1, period, found[i + 1, at])
+        for number in range(period >> 3):
+            end = t - rest - 8 * number
+            for i in range(8):
+                _beside(close, market, end - 7 + i, eight, i)
+            _add_eight(market, end, number, period, part[0], found[0, at])
+            for i in range(3):
+                _add_eight(eight[i], 7, number, period, part[i + 1], found[i + 1, at])
 
 
 @compile_kernel
