@@ -9,7 +9,7 @@ import numpy as np
 from tapescan.indicators.definition import Output, Period, indicator
 from tapescan.indicators.sums import deviations, powers, products, returns_beside, totals
 
-# Windows are summed anew for every row: a running sum would keep the rounding residue of one return of 3,000
+# No sum runs on from row to row: it would keep the rounding residue of one return of 3,000
 # (they do occur) for ever, and a scan would differ from a replay.
 
 
@@ -206,17 +206,17 @@ def percent_rank(close, first, start, out, period):
     count = np.empty(lanes)
     for t in range(start, rows):
         count[:] = 0.0
-        newest = close[t]
-        i = max(t - period, 0)
-        while i < t:
-            # Four bars at once; of the last ones, where there are fewer, the newest counts for nothing.
-            a, b, c, d = close[i], close[min(i + 1, t)], close[min(i + 2, t)], close[min(i + 3, t)]
+        newest, k = close[t], t - period if t >= period else t
+        while k + 4 <= t:
+            a, b, c, d = close[k], close[k + 1], close[k + 2], close[k + 3]
             for j in range(lanes):
-                x = newest[j]
-                w, y = (1.0 if a[j] < x else 0.0), (1.0 if b[j] < x else 0.0)
-                v, z = (1.0 if c[j] < x else 0.0), (1.0 if d[j] < x else 0.0)
-                count[j] += (w + y) + (v + z)
-            i += 4
+                w, x = (1.0 if a[j] < newest[j] else 0.0), (1.0 if b[j] < newest[j] else 0.0)
+                y, z = (1.0 if c[j] < newest[j] else 0.0), (1.0 if d[j] < newest[j] else 0.0)
+                count[j] += (w + x) + (y + z)
+            k += 4
+        for i in range(k, t):
+            for j in range(lanes):
+                count[j] += 1.0 if close[i, j] < newest[j] else 0.0
         for j in range(lanes):
             out[t - start, j] = count[j] / period * 100.0 if t - first[j] >= period else np.nan
 

@@ -60,10 +60,34 @@ def _eight(bars, t, total):
 
 
 @compile_kernel
-def _add_eight(bars, t, number, period, part, total):
-    """Take in the eight bars that end at row t: of the window's eights the one of that number, counted from the
-    newest on, in this order. part : of each level, what its stretches came to so far."""
-    lanes = bars.shape[1]
+def _chain(one, other, t, count, total):
+    """The sum of the products of the `count` rows that end at row t, added up from the oldest on."""
+    total[:] = 0.0
+    for k in range(t - count + 1, t + 1):
+        x, y = one[k], other[k]
+        for j in range(len(total)):
+            total[j] += x[j] * y[j]
+
+
+@compile_kernel
+def _chain_of_eight(one, other, t, total):
+    """As `_chain`."""
+    a, b, c, d = one[t - 7], one[t - 6], one[t - 5], one[t - 4]
+    e, f, g, h = other[t - 7], other[t - 6], other[t - 5], other[t - 4]
+    i, k, m, n = one[t - 3], one[t - 2], one[t - 1], one[t]
+    p, q, r, s = other[t - 3], other[t - 2], other[t - 1], other[t]
+    total[:] = 0.0
+    for j in range(len(total)):
+        total[j] = total[j] + a[j] * e[j] + b[j] * f[j] + c[j] * g[j] + d[j] * h[j]
+    for j in range(len(total)):
+        total[j] = total[j] + i[j] * p[j] + k[j] * q[j] + m[j] * r[j] + n[j] * s[j]
+
+
+@compile_kernel
+def _carry(eight, number, period, part, total):
+    """Take in the sum of eight bars: of the window's eights the one of that number, counted from the newest on, in
+    this order. part : of each level, what its stretches came to so far."""
+    lanes = len(eight)
     level, place = 0, number
     while place >= (period >> 3) & (1 << level):
         place -= (period >> 3) & (1 << level)
@@ -71,21 +95,20 @@ def _add_eight(bars, t, number, period, part, total):
     # As in counting by twos: what is done with the lower digits is carried into the next one.
     carried = 0
     while (place >> carried) & 1:
-        carried += 1
-    here = part[carried]
-    _eight(bars, t, here)
-    for at in range(carried):
         for j in range(lanes):
-            here[j] += part[at, j]
+            eight[j] += part[carried, j]
+        carried += 1
     if place + 1 == 1 << level:
         first = number == place and not period & 7
         for j in range(lanes):
-            total[j] = here[j] if first else total[j] + here[j]
+            total[j] = eight[j] if first else total[j] + eight[j]
+    else:
+        part[carried] = eight
 
 
 @compile_kernel
-def _many(bars, period, levels, out):
-    """As `totals`, where many rows are written."""
+def _many(bars, other, paired, period, levels, out):
+    """Sums of many rows: as `totals`, or of the products with another series."""
     rows, lanes = bars.shape
     start = rows - len(out)
     # Of each level the stretches that end at the last rows, as many as a stretch has.
@@ -94,9 +117,13 @@ def _many(bars, period, levels, out):
     for t in range(max(start - period + 1, 0) + min(period, 8) - 1, rows):
         wanted = t >= start and t >= period - 1
         total = out[max(t - start, 0)]
-        if wanted:
+        if wanted and paired:
+            _chain(bars, other, t, period & 7, total)
+        elif wanted:
             _short(bars, t, period, total)
-        if levels:
+        if levels and paired:
+            _chain_of_eight(bars, other, t, now)
+        elif levels:
             _eight(bars, t, now)
         lag = period & 7
         for level in range(levels):
@@ -125,58 +152,81 @@ def totals(bars, period, out):
     for t in range(start, min(period - 1, rows)):
         out[t - start] = 0.0
     if len(out) > FEW:
-        _many(bars, period, levels, out)
+        _many(bars, bars, False, period, levels, out)
         return
-    part = np.empty((levels, lanes))
+    part, eight = np.empty((levels, lanes)), np.empty(lanes)
     for t in range(max(start, period - 1), rows):
         _short(bars, t, period, out[t - start])
         for number in range(period >> 3):
-            _add_eight(bars, t - (period & 7) - 8 * number, number, period, part, out[t - start])
+            _eight(bars, t - (period & 7) - 8 * number, eight)
+            _carry(eight, number, period, part, out[t - start])
 
 
 @compile_kernel
-def _beside(close, market, t, into, at):
-    """The return of row t, the square of the market's, and their product, into row `at` of each."""
-    moved, new, old = market[t], close[t], close[max(t - 1, 0)]
-    ours, squares, both = into[0, at], into[1, at], into[2, at]
-    for j in range(len(new)):
-        x, y = moved[j], new[j] / old[j] - 1.0
-        ours[j], squares[j], both[j] = y, x * x, x * y
+def _returns_of_eight(close, market, t, into):
+    """Of the eight rows that end at row t, the sums of `returns_beside`."""
+    a, b, c, d = market[t - 7], market[t - 6], market[t - 5], market[t - 4]
+    e, f, g, h = market[t - 3], market[t - 2], market[t - 1], market[t]
+    last, i, k, m, n = close[t - 8], close[t - 7], close[t - 6], close[t - 5], close[t - 4]
+    o, p, q, r = close[t - 3], close[t - 2], close[t - 1], close[t]
+    x_sum, y_sum, squares, both = into[0], into[1], into[2], into[3]
+    squares[:] = 0.0
+    both[:] = 0.0
+    for j in range(len(x_sum)):
+        w, x, y, z = i[j] / last[j] - 1.0, k[j] / i[j] - 1.0, m[j] / k[j] - 1.0, n[j] / m[j] - 1.0
+        both[j] = both[j] + a[j] * w + b[j] * x + c[j] * y + d[j] * z
+        squares[j] = squares[j] + a[j] * a[j] + b[j] * b[j] + c[j] * c[j] + d[j] * d[j]
+        x_sum[j] = (d[j] + c[j]) + (b[j] + a[j])
+        y_sum[j] = (z + y) + (x + w)
+    for j in range(len(x_sum)):
+        w, x, y, z = o[j] / n[j] - 1.0, p[j] / o[j] - 1.0, q[j] / p[j] - 1.0, r[j] / q[j] - 1.0
+        both[j] = both[j] + e[j] * w + f[j] * x + g[j] * y + h[j] * z
+        squares[j] = squares[j] + e[j] * e[j] + f[j] * f[j] + g[j] * g[j] + h[j] * h[j]
+        x_sum[j] = ((h[j] + g[j]) + (f[j] + e[j])) + x_sum[j]
+        y_sum[j] = ((z + y) + (x + w)) + y_sum[j]
+
+
+@compile_kernel
+def _returns_of_many(close, market, period, levels, found):
+    """As `returns_beside`, where many rows are written."""
+    rows, lanes = close.shape
+    begin = max(rows - found.shape[1] - period + 1, 0)
+    ours, theirs = np.empty((rows - begin, lanes)), market[begin:]
+    for t in range(begin, rows):
+        new, old, into = close[t], close[max(t - 1, 0)], ours[t - begin]
+        for j in range(lanes):
+            into[j] = new[j] / old[j] - 1.0
+    totals(market, period, found[0])
+    totals(ours, period, found[1])
+    _many(theirs, theirs, True, period, levels, found[2])
+    _many(theirs, ours, True, period, levels, found[3])
 
 
 @compile_kernel
 def returns_beside(close, market, period, found):
-    """The `totals` of the market's returns, those of the close, the squares of the former and the products of both,
-    ``(4, rows, lanes)``; without meaning for a row that has not `period` rows before it."""
+    """The `totals` of the market's returns and of the close's, the sums of the squares of the former and of the
+    products of both, ``(4, rows, lanes)``; without meaning for a row that has not `period` rows before it."""
     rows, lanes = close.shape
-    start = rows - found.shape[1]
-    if found.shape[1] > FEW:
-        begin = max(start - period + 1, 0)
-        made = np.empty((3, rows - begin, lanes))
-        for t in range(begin, rows):
-            _beside(close, market, t, made, t - begin)
-        totals(market, period, found[0])
-        for i in range(3):
-            totals(made[i], period, found[i + 1])
-        return
-    levels, rest = 0, period & 7
+    start, rest, levels = rows - found.shape[1], period & 7, 0
     while period >> (levels + 3):
         levels += 1
-    part, eight = np.empty((4, levels, lanes)), np.empty((3, 8, lanes))
+    if found.shape[1] > FEW:
+        _returns_of_many(close, market, period, levels, found)
+        return
+    part, eight, ours = np.empty((4, levels, lanes)), np.empty((4, lanes)), np.empty((rest, lanes))
     for t in range(max(start, period), rows):
-        at = t - start
+        theirs, at = market[t - rest + 1 : t + 1], t - start
         for i in range(rest):
-            _beside(close, market, t - rest + 1 + i, eight, i)
-        _short(market, t, period, found[0, at])
-        for i in range(3 if rest else 0):
-            _short(eight[i], rest - 1, period, found[i + 1, at])
+            for j in range(lanes):
+                ours[i, j] = close[t - rest + 1 + i, j] / close[t - rest + i, j] - 1.0
+        _short(theirs, rest - 1, rest, found[0, at])
+        _short(ours, rest - 1, rest, found[1, at])
+        _chain(theirs, theirs, rest - 1, rest, found[2, at])
+        _chain(theirs, ours, rest - 1, rest, found[3, at])
         for number in range(period >> 3):
-            end = t - rest - 8 * number
-            for i in range(8):
-                _beside(close, market, end - 7 + i, eight, i)
-            _add_eight(market, end, number, period, part[0], found[0, at])
-            for i in range(3):
-                _add_eight(eight[i], 7, number, period, part[i + 1], found[i + 1, at])
+            _returns_of_eight(close, market, t - rest - 8 * number, eight)
+            for which in range(4):
+                _carry(eight[which], number, period, part[which], found[which, at])
 
 
 @compile_kernel

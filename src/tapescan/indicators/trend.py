@@ -382,21 +382,19 @@ def sar(high, low, first, begin, start, state, out, acceleration, maximum):
 )
 def vortex(high, low, close, first, start, plus, minus, period):
     rows, lanes = close.shape
-    begin = max(start - period + 1, 0)
-    rise, fall = np.empty((rows - begin, lanes)), np.empty((rows - begin, lanes))
-    reach, ranges = np.empty((rows - begin, lanes)), np.empty((rows - start, lanes))
+    begin, ranges = max(start - period + 1, 0), np.empty((rows - start, lanes))
+    moves = np.empty((3, rows - begin, lanes))
     for t in range(begin, rows):
-        before = max(t - 1, 0)
+        before, at = max(t - 1, 0), t - begin
         for j in range(lanes):
-            last = close[before, j]
-            rise[t - begin, j] = abs(high[t, j] - low[before, j])
-            fall[t - begin, j] = abs(low[t, j] - high[before, j])
-            reach[t - begin, j] = max(high[t, j], last) - min(low[t, j], last)
-    totals(rise, period, plus)
-    totals(fall, period, minus)
-    totals(reach, period, ranges)
+            h, l, last = high[t, j], low[t, j], close[before, j]  # noqa: E741
+            moves[0, at, j], moves[1, at, j] = abs(h - low[before, j]), abs(l - high[before, j])
+            moves[2, at, j] = max(h, last) - min(l, last)
+    totals(moves[0], period, plus)
+    totals(moves[1], period, minus)
+    totals(moves[2], period, ranges)
     for t in range(start, rows):
         for j in range(lanes):
-            ready, moved = t - first[j] >= period, ranges[t - start, j] > 0.0
-            plus[t - start, j] = (plus[t - start, j] / ranges[t - start, j] if moved else 0.0) if ready else np.nan
-            minus[t - start, j] = (minus[t - start, j] / ranges[t - start, j] if moved else 0.0) if ready else np.nan
+            ready, way = t - first[j] >= period, ranges[t - start, j]
+            plus[t - start, j] = (plus[t - start, j] / way if way > 0.0 else 0.0) if ready else np.nan
+            minus[t - start, j] = (minus[t - start, j] / way if way > 0.0 else 0.0) if ready else np.nan
