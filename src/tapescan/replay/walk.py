@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -23,15 +24,16 @@ from tapescan.features.compute import Features
 from tapescan.history.history import days as day_of
 from tapescan.market import calendar
 from tapescan.market.anchor import LONGEST_QUARTER, anchor, anchors
+from tapescan.market.eligibility import TRADED, WITHOUT_TRADE, stale
 from tapescan.market.funds import QUIET_SESSIONS
-from tapescan.market.index import market_return
+from tapescan.market.index import MarketIndex, market_return
 from tapescan.market.regime import market_regime
 from tapescan.market.suspect import BEFORE
 from tapescan.replay.listings import Listings
 from tapescan.replay.past import Past
 from tapescan.replay.source import ADJUSTED, Source
 from tapescan.replay.stretch import Stretch, Wanted, compute
-from tapescan.scan.cross_section import CrossSection
+from tapescan.scan.cross_section import CrossSection, Standing, exclude
 from tapescan.scan.listing import Listing
 from tapescan.scan.request import Request
 
@@ -60,6 +62,12 @@ class Walk:
 
     def sections(self, sessions: Days) -> Iterator[Seen]:
         """The cross-section of each of these sessions, ascending."""
+        for found in self.stretches(sessions):
+            for place in range(len(found.days)):
+                yield Seen(self._section(found, place), found.forward[place])
+
+    def stretches(self, sessions: Days) -> Iterator[Stretch]:
+        """What their cross-sections are made of, some sessions at a time."""
         stretches = self._stretches(sessions)
         if not stretches:
             return
@@ -69,8 +77,54 @@ class Walk:
                 found = coming.result()
                 if at + 1 < len(stretches):
                     coming = beside.submit(self._computed, stretches[at + 1])
-                for place in range(len(found.days)):
-                    yield Seen(self._section(found, place), found.forward[place])
+                yield found
+
+    def eligible(self, found: Stretch) -> Bools:
+        """Who may be ranked on each session, ``(days, symbols)``: whom `CrossSection.excluded` gives no reason."""
+        features = {name: found.features[:, place] for place, name in enumerate(self.request.plan.names)}
+        paid, suspect = features["close"], np.zeros(found.bars.shape, dtype=bool)
+        delisted, listings = np.zeros(found.bars.shape, dtype=bool), list[Listing]()
+        for at, day in enumerate(found.days.tolist()):
+            listing, gone = self.listings.lasting_on(day)
+            listings.append(listing)
+            delisted[at] = gone <= day
+            suspect[at, self._suspects(day, found.bars[at])] = True
+            factor = self._factor(day)
+            if factor is not None:
+                paid = paid.copy() if paid is features["close"] else paid
+                paid[at] *= factor
+        out = np.empty(found.bars.shape, dtype=bool)
+        edges = [at for at in range(1, len(listings)) if listings[at] is not listings[at - 1]]
+        for lo, hi in pairwise([0, *edges, len(listings)]):
+            days = slice(lo, hi)
+            standing = Standing(
+                index=listings[lo].among([self._index(found.days).name]),
+                stale=stale(found.newest[days], found.days[days, None]),
+                delisted=delisted[days],
+                types=listings[lo].types,
+                sectors=listings[lo].sectors,
+                bars=found.bars[days],
+                suspect=suspect[days],
+                without_trade=features[WITHOUT_TRADE][days],
+                paid=paid[days],
+                traded=features[TRADED][days],
+            )
+            out[days] = exclude(standing, self.request.profile.filters).codes == 0
+        return out
+
+    def _index(self, sessions: Days) -> MarketIndex:
+        """That of a stretch."""
+        index = self.past.own if self.past.measured_by_own(sessions[:1])[0] else self.past.every
+        assert index is not None
+        return index
+
+    def _suspects(self, day: int, bars: Ints) -> Ints:
+        return self.past.suspects.places_on(day, bars, self._read_since(day), self._rows)
+
+    @property
+    def _rows(self) -> int:
+        """Bars of a symbol that its columns are made of."""
+        return max(self.request.plan.rows, *(look.rows for look in self.request.looks), 0)
 
     def _stretches(self, sessions: Days) -> list[Days]:
         """The sessions in pieces that fit the memory, of one index each."""
@@ -85,20 +139,16 @@ class Walk:
 
     def _computed(self, sessions: Days) -> Stretch:
         past = self.past
-        index = past.own if past.measured_by_own(sessions[:1])[0] else past.every
-        assert index is not None
         exchange = calendar.sessions(max(past.history.first, calendar.EARLIEST), past.history.end)
         looks = tuple(look for look in self.request.looks if not look.frame)
         wanted = Wanted(
             past.sessions, self.request.plan, looks, self.horizons, exchange, day_of(past.history.settled)
         )
-        return compute(past.lanes, past.more, sessions, wanted, index)
+        return compute(past.lanes, past.more, sessions, wanted, self._index(sessions))
 
     def _section(self, found: Stretch, at: int) -> CrossSection:
         past, request, day = self.past, self.request, int(found.days[at])
-        index = past.own if past.measured_by_own(found.days[at : at + 1])[0] else past.every
-        assert index is not None
-        rows = max(request.plan.rows, *(look.rows for look in request.looks), 0)
+        index = self._index(found.days)
         listing = self.listings.on(day, found.newest[at], found.bars[at], self._factor(day))
         features = Features(request.plan.names, found.features[at])
         return CrossSection(
@@ -106,7 +156,7 @@ class Walk:
             symbols=past.symbols,
             newest=found.newest[at],
             listing=listing,
-            suspects=past.suspects.on(day, found.bars[at], self._read_since(day), rows),
+            suspects=past.suspects.on(day, found.bars[at], self._read_since(day), self._rows),
             features=features,
             terms={term: values[at] for term, values in found.terms.items()},
             facts=self._facts(day, listing, features["close"], found.newest[at] == day),
