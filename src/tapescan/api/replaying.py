@@ -1,4 +1,4 @@
-"""Use cases of a market's past: replay."""
+"""Use cases of a market's past: replay, breadth."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from tapescan.core.settings import Device
 
 if TYPE_CHECKING:
     from tapescan.models.forecast import Models
+    from tapescan.replay.breadth import BreadthResult
     from tapescan.replay.result import ReplayResult
     from tapescan.scan.named import NamedScreen
     from tapescan.scan.profile import Profile
 
-__all__ = ["replay_market"]
+__all__ = ["breadth_market", "replay_market"]
 
 
 def replay_market(
@@ -89,3 +90,41 @@ def replay_market(
     title = " or ".join(parts[: len(named)]) if named else ""
     title = " and ".join(part for part in (title, where or "") if part) or f"profile {ranked_by.name}"
     return replay_source(source, request, terms, title, progress)
+
+
+def breadth_market(
+    data: Data = None,
+    *,
+    profile: str | Profile | None = None,
+    start: Day = None,
+    end: Day = None,
+    progress: Progress = silent,
+) -> BreadthResult:
+    """Count, on every session, how many of the eligible rise, stand above their averages and make new highs.
+
+    Args:
+        data: What holds the market; see `Data`. Of a loaded market its store is counted.
+        profile: Whose filters say who is eligible on each session; the settings' when None.
+        start, end: Show the sessions from one day to another; nothing after `end` is read.
+        progress: Told how far it is.
+
+    Returns:
+        A row a session, what each column is, and where the newest session stands among those shown.
+    """
+    from tapescan.core.dates import parse_date
+    from tapescan.core.errors import OptionError
+    from tapescan.features.warm import warm_up
+    from tapescan.replay.breadth import breadth_request, measure_breadth
+    from tapescan.replay.source import source_of
+    from tapescan.scan.named import chosen_screens
+
+    first, last = parse_date(start, "start"), parse_date(end, "end")
+    if first is not None and last is not None and first > last:
+        raise OptionError(f"{first} lies after {last}", "give the earlier day first", field="start")
+    given = opened(data)
+    _, chosen, _ = chosen_screens((), profile)
+    request = breadth_request(chosen)
+    source = source_of(given, last)
+    for one in request.plans:
+        warm_up(one, progress, replayed=True)
+    return measure_breadth(source, request, first, last, progress)

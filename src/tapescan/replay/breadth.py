@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
@@ -18,18 +19,21 @@ import polars as pl
 from tapescan.columns.registry import find_column, with_needs
 from tapescan.core.dates import date_of
 from tapescan.core.errors import OptionError
+from tapescan.core.files import write_at_once
 from tapescan.core.progress import Progress, silent
 from tapescan.core.results import Result
 from tapescan.core.typing import Array, Bools, Days, Floats, Ints
 from tapescan.features.plan import plan_features
 from tapescan.market.eligibility import TRADED, WITHOUT_TRADE
 from tapescan.models.forecast import Models
+from tapescan.replay.breadth_page import breadth_page
 from tapescan.replay.measures import MEASURES, Measure
 from tapescan.replay.past import past_of
 from tapescan.replay.source import Source, sessions_between
 from tapescan.replay.standing import Stand, measure_standing, say_standing
 from tapescan.replay.stretch import Stretch
 from tapescan.replay.walk import Walk
+from tapescan.replay.words import counted
 from tapescan.scan.profile import Profile
 from tapescan.scan.request import Request, prepare
 from tapescan.screen.checking import Expression, Scope, check
@@ -66,6 +70,10 @@ class BreadthResult(Result, msgspec.Struct, frozen=True, eq=False):
         """As indented JSON text."""
         return msgspec.json.format(msgspec.json.encode(self.to_dict()), indent=2).decode()
 
+    def write_html(self, path: Path | str) -> None:
+        """Write it as one page that needs nothing else. Raises FileError when the file cannot be written."""
+        write_at_once(Path(path), breadth_page(self).encode())
+
 
 def breadth_request(profile: Profile) -> Request:
     """What is read of each session to count its eligible: those of the profile's filters, without its condition."""
@@ -101,7 +109,7 @@ def measure_breadth(
     past = past_of(source.history, progress)
     shown = sessions_between(past.sessions, start, end, 1)
     sessions = past.sessions[past.sessions <= shown[-1]]
-    counts = _counted(Walk(source, past, request, ()), sessions, progress)
+    counts = _all_counts(Walk(source, past, request, ()), sessions, progress)
     for one in MEASURES:
         if one.over is not None:
             with np.errstate(invalid="ignore"):
@@ -128,7 +136,9 @@ def measure_breadth(
 
 #: What every row has beside its session.
 _ALWAYS = (
-    Measure("symbols", "symbols with a bar", "stocks", "who has a value", "", meaning="symbols with a bar of the session"),
+    Measure(
+        "symbols", "symbols with a bar", "stocks", "who has a value", "", meaning="symbols with a bar of the session"
+    ),
     Measure(
         "eligible",
         "eligible stocks",
@@ -145,7 +155,7 @@ def _facts(one: Measure) -> dict[str, str]:
     return {**facts, "type": one.kind, "definition": one.definition or one.meaning}
 
 
-def _counted(walk: Walk, sessions: Days, progress: Progress) -> dict[str, Floats]:
+def _all_counts(walk: Walk, sessions: Days, progress: Progress) -> dict[str, Floats]:
     """What is counted of each session, ``(sessions,)``."""
     what, done = "counting sessions", 0
     progress(done, len(sessions), what)
@@ -267,24 +277,17 @@ def _frame(sessions: Days, counts: Mapping[str, Floats]) -> pl.DataFrame:
 def _notes(rows: pl.DataFrame, settled: dt.date, profile: Profile) -> tuple[str, ...]:
     """What of it is not of the whole market."""
     notes = []
-    late = rows.filter(pl.col("session") > settled)
-    if len(late):
-        notes.append(f"most of the market has no bar after {settled}: {len(late):,} sessions count those that have one")
+    late = len(rows.filter(pl.col("session") > settled))
+    if late:
+        notes.append(f"most of the market has no bar after {settled}: {counted(late, 'session')} count who has one")
     nobody = int((rows["eligible"] == 0).sum())
     if nobody:
-        what = "session has" if nobody == 1 else "sessions have"
-        notes.append(
-            f"{nobody:,} {what} nobody that may be ranked: profile {profile.name} asks for {profile.filters.min_bars} "
-            f"bars, and more"
-        )
+        asked = f"profile {profile.name} asks for {profile.filters.min_bars} bars, among others"
+        notes.append(f"nobody is eligible on {counted(nobody, 'session')}: {asked}")
     some = rows.filter(pl.col("eligible") > 0)
-    for number in (200, 252):
-        name = f"with_{number}" if number == 252 else f"with_sma_{number}"
-        few = some.filter(pl.col(name) * 2 < pl.col("eligible"))
+    for name, words in (("with_sma_200", "a 200-session average"), ("with_252", "52 weeks of bars")):
+        few = some.filter(pl.col(name) * 2 < pl.col("eligible"))["session"]
         if len(few):
-            what = "52 weeks of bars" if number == 252 else f"a {number}-session average"
-            notes.append(
-                f"up to {few['session'][-1]} there are {len(few):,} sessions on which fewer than half of the eligible "
-                f"have {what}: {name} says how many"
-            )
+            sessions = f"{counted(len(few), 'session')} up to {few[-1]}"
+            notes.append(f"fewer than half of the eligible have {words} on {sessions}: {name} says how many")
     return tuple(notes)

@@ -6,30 +6,19 @@ by. What is made of counts looks at sessions up to its own and at no later one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
-
-import numpy as np
-import polars as pl
+from typing import Literal
 
 from tapescan.core.typing import Floats
+from tapescan.replay.series import Series, line, mcclellan, net_of, over, summation, thrust, totals, zweig
 
-__all__ = ["MEASURES", "Measure", "Series", "reference_page"]
-
-#: Columns by name, float64 ``(sessions,)`` with NaN where unknown.
-Series: TypeAlias = Mapping[str, Floats]
+__all__ = ["MEASURES", "Measure"]
 
 Kind = Literal["Boolean", "Float64", "Int64"]
 
 #: A year, in sessions.
 YEAR = 252
-
-#: Exponential averages of McClellan, by the share of the newest value, and how many sessions until they count.
-FAST, SLOW, FILLED = 0.10, 0.05, 39
-
-#: Zweig's average, in sessions, and the levels between which it rises within as many.
-ZWEIG, LOW, HIGH = 10, 0.40, 0.615
 
 
 @dataclass(frozen=True)
@@ -70,80 +59,6 @@ class Measure:
         return f"{text}; {self.meaning}" if self.meaning else text
 
 
-# --- over time --------------------------------------------------------------------------------------------------
-
-
-def average(values: Floats, share: float, filled: int) -> Floats:
-    """The exponential average, which begins with the first known value and is unknown until so many are known.
-    share : of the newest value."""
-    known = np.isfinite(values)
-    out = np.full(len(values), np.nan)
-    some = pl.Series(values[known]).ewm_mean(alpha=share, adjust=False, min_samples=filled)
-    out[known] = some.cast(pl.Float64).fill_null(np.nan).to_numpy()
-    return out
-
-
-def _net_advances(of: Series) -> Floats:
-    """McClellan's, ratio-adjusted: in thousandths of those that moved."""
-    advances, declines = of["advances"], of["declines"]
-    return 1000.0 * _over(advances - declines, advances + declines)
-
-
-def _over(above: Floats, below: Floats) -> Floats:
-    out: Floats = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0.0)
-    return out
-
-
-def _line(of: Series) -> Floats:
-    net = of["advances"] - of["declines"]
-    known = np.isfinite(net)
-    return np.where(known, np.cumsum(np.where(known, net, 0.0)), np.nan)
-
-
-def _mcclellan(of: Series) -> Floats:
-    net = _net_advances(of)
-    return average(net, FAST, FILLED) - average(net, SLOW, FILLED)
-
-
-def _summation(of: Series) -> Floats:
-    """The running total of the oscillator, told by the averages alone: it does not hang on where adding up began."""
-    net = _net_advances(of)
-    fast, slow = average(net, FAST, FILLED), average(net, SLOW, FILLED)
-    return fast - slow - fast / FAST + slow / SLOW
-
-
-def _zweig(of: Series) -> Floats:
-    return average(_over(of["advances"], of["advances"] + of["declines"]), 2.0 / (ZWEIG + 1.0), ZWEIG)
-
-
-def _thrust(of: Series) -> Floats:
-    """1 on the session of a thrust, else 0."""
-    level = of["zweig"]
-    known = np.flatnonzero(np.isfinite(level))
-    out, own = np.full(len(level), np.nan), level[known]
-    before = np.concatenate([np.full(ZWEIG, np.nan), own])
-    lows = np.lib.stride_tricks.sliding_window_view(before, ZWEIG)[: len(own)]
-    was_low = (lows < LOW).any(axis=1)
-    above = own > HIGH
-    out[known] = above & was_low & ~np.concatenate([[False], above])[: len(own)]
-    return out
-
-
-def _totals(sessions: int) -> Callable[[Series], Floats]:
-    """What was up on volume over some sessions, over what was down."""
-
-    def over(of: Series) -> Floats:
-        up, down = (
-            pl.Series(of[name]).fill_nan(None).rolling_sum(sessions).fill_null(np.nan).to_numpy()
-            for name in ("up_4", "down_4")
-        )
-        return _over(up, down)
-
-    return over
-
-
-# --- declarations -----------------------------------------------------------------------------------------------
-
 _EVERY = "common use"
 _STOCKBEE = "Stockbee, How I get the Market Monitor Numbers, 2014"
 _MCCLELLAN = "S. and M. McClellan, Patterns for Profit, 1970; ratio-adjusted as by T. McClellan"
@@ -173,7 +88,9 @@ def _extreme(number: int, words: str, source: str) -> tuple[Measure, ...]:
     told = f"above the highest high of the {number - 1} sessions before"
     return (
         _with(number, f"{number} sessions of bars", f"{high} IS NOT NULL"),
-        Measure(highs, f"new {words} highs", "stocks", "highs and lows", source, f"high > {high}", among, meaning=told),
+        Measure(
+            highs, f"new {words} highs", "stocks", "highs and lows", source, f"high > {high}", among, meaning=told
+        ),
         Measure(
             lows,
             f"new {words} lows",
@@ -192,7 +109,7 @@ def _extreme(number: int, words: str, source: str) -> tuple[Measure, ...]:
             source,
             meaning=f"{highs} - {lows}",
             needs=(highs, lows),
-            over=lambda of: of[highs] - of[lows],
+            over=net_of(highs, lows),
         ),
     )
 
@@ -202,7 +119,13 @@ def _moved(name: str, title: str, condition: str, among: str, meaning: str = "")
 
 
 def _made(
-    name: str, title: str, unit: str, source: str, meaning: str, needs: tuple[str, ...], over: Callable[[Series], Floats]
+    name: str,
+    title: str,
+    unit: str,
+    source: str,
+    meaning: str,
+    needs: tuple[str, ...],
+    over: Callable[[Series], Floats],
 ) -> Measure:
     return Measure(
         name,
@@ -247,7 +170,7 @@ MEASURES: tuple[Measure, ...] = (
         _DIARY,
         "advances / declines",
         _MOVES,
-        lambda of: _over(of["advances"], of["declines"]),
+        lambda of: over(of["advances"], of["declines"]),
     ),
     replace(
         _made(
@@ -257,7 +180,7 @@ MEASURES: tuple[Measure, ...] = (
             "L. Ayres, 1926; R. Russell",
             "the sum of advances - declines of all sessions since the store's first; its level says nothing",
             _MOVES,
-            _line,
+            line,
         ),
         kind="Int64",
     ),
@@ -266,10 +189,10 @@ MEASURES: tuple[Measure, ...] = (
         "McClellan oscillator",
         "points",
         _MCCLELLAN,
-        "the exponential averages with 10 % and with 5 % of the newest value (of 19 and 39 sessions), the former less "
-        "the latter, of 1000 * (advances - declines) / (advances + declines); unknown in the first 39 sessions",
+        "of 1000 * (advances - declines) / (advances + declines) the exponential averages with 10 % and with 5 % of "
+        "the newest value (of 19 and 39 sessions), the former less the latter; unknown in the first 38 sessions",
         _MOVES,
-        _mcclellan,
+        mcclellan,
     ),
     _made(
         "summation",
@@ -279,7 +202,7 @@ MEASURES: tuple[Measure, ...] = (
         "the oscillator, less 10 times its average with 10 %, and 20 times that with 5 %: the running total of the "
         "oscillator, 0 being neutral",
         _MOVES,
-        _summation,
+        summation,
     ),
     *(
         Measure(
@@ -303,7 +226,7 @@ MEASURES: tuple[Measure, ...] = (
         _ZWEIG,
         "the exponential average of 10 sessions of advances / (advances + declines)",
         _MOVES,
-        _zweig,
+        zweig,
     ),
     replace(
         _made(
@@ -313,7 +236,7 @@ MEASURES: tuple[Measure, ...] = (
             _ZWEIG,
             "whether zweig rises above 0.615 on this session and was below 0.4 on one of the 10 before",
             ("zweig",),
-            _thrust,
+            thrust,
         ),
         kind="Boolean",
     ),
@@ -340,7 +263,7 @@ MEASURES: tuple[Measure, ...] = (
                 _STOCKBEE,
                 f"the sum of up_4 over {one} sessions / that of down_4",
                 ("up_4", "down_4"),
-                _totals(one),
+                totals(one),
             ),
             group="large moves",
         )
@@ -388,25 +311,3 @@ MEASURES: tuple[Measure, ...] = (
         "from the highest close of 34 sessions",
     ),
 )
-
-
-def reference_page() -> str:
-    """The reference page, in Markdown."""
-    lines = [
-        "# Breadth",
-        "",
-        "<!-- Generated by `python docs/generate.py`; change the code instead. -->",
-        "",
-        "The columns of `tapescan breadth`, one value a session. Conditions are in the",
-        "[language of screens](screen-language.md), over the session's eligible stocks; what is counted among",
-        "nobody is null. [Market breadth](../guides/breadth.md) says how to use them.",
-    ]
-    for group in dict.fromkeys(one.group for one in MEASURES):
-        lines += ["", f"## {group[0].upper()}{group[1:]}", ""]
-        lines += ["| column | title | type | unit | counted among | definition | source |", "|---|---|---|---|---|---|---|"]
-        for one in MEASURES:
-            if one.group == group:
-                among = f"`{one.among}`" if one.among else ""
-                cells = (f"`{one.name}`", one.title, one.kind, one.unit, among, one.definition, one.source)
-                lines.append(f"| {' | '.join(cells)} |".replace("|  |", "| |"))
-    return "\n".join(lines) + "\n"

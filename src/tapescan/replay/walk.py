@@ -33,7 +33,7 @@ from tapescan.replay.listings import Listings
 from tapescan.replay.past import Past
 from tapescan.replay.source import ADJUSTED, Source
 from tapescan.replay.stretch import Stretch, Wanted, compute
-from tapescan.scan.cross_section import CrossSection, Standing, exclude
+from tapescan.scan.cross_section import CrossSection, Traits, exclude
 from tapescan.scan.listing import Listing
 from tapescan.scan.request import Request
 
@@ -97,7 +97,7 @@ class Walk:
         edges = [at for at in range(1, len(listings)) if listings[at] is not listings[at - 1]]
         for lo, hi in pairwise([0, *edges, len(listings)]):
             days = slice(lo, hi)
-            standing = Standing(
+            traits = Traits(
                 index=listings[lo].among([self._index(found.days).name]),
                 stale=stale(found.newest[days], found.days[days, None]),
                 delisted=delisted[days],
@@ -109,7 +109,7 @@ class Walk:
                 paid=paid[days],
                 traded=features[TRADED][days],
             )
-            out[days] = exclude(standing, self.request.profile.filters).codes == 0
+            out[days] = exclude(traits, self.request.profile.filters).codes == 0
         return out
 
     def _index(self, sessions: Days) -> MarketIndex:

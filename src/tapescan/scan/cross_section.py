@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -38,13 +38,14 @@ from tapescan.scan.profile import Filters
 from tapescan.screen.earlier import Look, latest_with, look_back
 from tapescan.screen.nodes import Earlier
 
-__all__ = ["CrossSection", "Standing", "Wanted", "exclude", "history", "observe"]
+__all__ = ["CrossSection", "Traits", "Wanted", "exclude", "history", "observe"]
 
 #: The features by which it is told who may be ranked.
 ELIGIBILITY = ("close", eligibility.TRADED, eligibility.WITHOUT_TRADE)
 
 
-class Standing(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Traits:
     """What it hangs on whether symbols may be ranked: ``(symbols,)``, or of many days ``(days, symbols)``.
 
     index : whether it is the market index. stale : without a bar of the day. delisted : no longer listed on it.
@@ -64,7 +65,7 @@ class Standing(NamedTuple):
     traded: Floats
 
 
-def exclude(of: Standing, filters: Filters) -> Labels:
+def exclude(of: Traits, filters: Filters) -> Labels:
     """Why each may not be ranked, the first reason that applies; empty, of code 0, for the eligible."""
     return eligibility.first_reasons(
         {
@@ -153,7 +154,7 @@ class CrossSection:
         if "factor" in listed.columns:
             paid = paid * listed["factor"].fill_null(1.0).to_numpy()
         return exclude(
-            Standing(
+            Traits(
                 index=listing.among([self.index]),
                 stale=eligibility.stale(self.newest, (self.as_of - EPOCH).days),
                 delisted=listed["delisted"].to_numpy(),
