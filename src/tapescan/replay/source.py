@@ -121,9 +121,13 @@ def source_of(data: Opened, end: dt.date | None) -> Source:
         if data.store is None:
             raise OptionError("a loaded market has one day only", "give its store", field="data")
         data = data.store
-    if isinstance(data, SimulatedMarket):
-        return Source(data, history_of(data, end), None)
-    return Source(data, history_of(data, end), data.known(None))
+    try:
+        history = history_of(data, end)
+    except OptionError as error:
+        if error.field != "as_of":
+            raise
+        raise OptionError(error.what, error.hint, field="end") from error
+    return Source(data, history, None if isinstance(data, SimulatedMarket) else data.known(None))
 
 
 def sessions_between(sessions: Days, start: dt.date | None, end: dt.date | None, every: int) -> Days:
