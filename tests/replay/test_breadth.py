@@ -143,7 +143,9 @@ def test_large_moves_are_those_that_stockbee_counts(
         "up_4": plain.count(2, lambda one: on_volume(one) and change(one, 1) >= 0.04)[0],
         "down_4": plain.count(2, lambda one: on_volume(one) and change(one, 1) <= -0.04)[0],
         "up_25_quarter": plain.count(65, lambda one: traded(one) and off(one, one["close"][-65:].min()) >= 0.25)[0],
-        "down_25_quarter": plain.count(65, lambda one: traded(one) and off(one, one["close"][-65:].max()) <= -0.25)[0],
+        "down_25_quarter": plain.count(65, lambda one: traded(one) and off(one, one["close"][-65:].max()) <= -0.25)[
+            0
+        ],
         "up_25_month": plain.count(21, lambda one: month(one) and change(one, 20) >= 0.25)[0],
         "down_25_month": plain.count(21, lambda one: month(one) and change(one, 20) <= -0.25)[0],
         "up_50_month": plain.count(21, lambda one: month(one) and change(one, 20) >= 0.5)[0],
@@ -155,15 +157,15 @@ def test_large_moves_are_those_that_stockbee_counts(
     assert {name: row[name] for name in expected} == expected
     before = result.sessions.filter(pl.col("session") <= day).tail(10)
     for sessions in (5, 10):
-        up, down = (before[name].tail(sessions).sum() for name in ("up_4", "down_4"))
+        up, down = (int(before[name].tail(sessions).sum()) for name in ("up_4", "down_4"))
         assert row[f"ratio_{sessions}"] == (pytest.approx(up / down) if down else None)
 
 
 def test_something_of_everything_is_counted(result: BreadthResult) -> None:
     # Else the comparisons above would compare noughts.
     for name in ("up_4", "down_4", "up_25_quarter", "down_25_quarter", "up_13_34", "new_highs_252", "new_lows_20"):
-        assert result.sessions[name].max() > 1, name
-    assert result.sessions["up_25_month"].max() > 0
+        assert (result.sessions[name] > 1).any(), name
+    assert (result.sessions["up_25_month"] > 0).any()
     assert result.sessions["above_200"].null_count() > 100
 
 
@@ -175,13 +177,13 @@ def test_who_is_eligible_is_whom_a_scan_of_the_day_would_rank(seed: int, tmp_pat
     walk = Walk(source, past_of(source.history), request, ())
     sessions = walk.past.sessions
     mine: list[Bools] = [row for found in walk.stretches(sessions) for row in walk.eligible(found)]
-    for seen, row in zip(walk.sections(sessions), mine, strict=True):
-        assert (row == (seen.section.excluded(profile.filters).codes == 0)).all(), seen.section.as_of
-    assert mine[-1].any()
-    for at in (140, 200, 259):
-        day = dt.date(1970, 1, 1) + dt.timedelta(int(sessions[at]))
-        names = {walk.past.symbols[place] for place in np.flatnonzero(mine[at])}
-        assert names == eligible_of(store, day, profile)
+    for at, (seen, row) in enumerate(zip(walk.sections(sessions), mine, strict=True)):
+        section = seen.section
+        assert (row == (section.excluded(profile.filters).codes == 0)).all(), section.as_of
+        if at in {140, 200, 259}:
+            names = {section.symbols[place] for place in np.flatnonzero(row)}
+            assert names == eligible_of(store, section.as_of, profile)
+            assert len(names) > 20
 
 
 @pytest.mark.parametrize("at", [35, 250, 300])

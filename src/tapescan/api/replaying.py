@@ -6,19 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from tapescan.api.places import Data, Day
 from tapescan.api.scans import opened
 from tapescan.core.progress import Progress, silent
 from tapescan.core.settings import Device
+from tapescan.store import Store
 
 if TYPE_CHECKING:
     from tapescan.models.forecast import Models
     from tapescan.replay.breadth import BreadthResult
+    from tapescan.replay.records import Record
     from tapescan.replay.result import ReplayResult
     from tapescan.scan.named import NamedScreen
     from tapescan.scan.profile import Profile
+    from tapescan.scan.result import ScanResult
 
-__all__ = ["breadth_market", "replay_market"]
+__all__ = ["breadth_market", "find_record", "replay_market"]
 
 
 def replay_market(
@@ -61,6 +66,7 @@ def replay_market(
     """
     from tapescan.core.dates import parse_date
     from tapescan.features.warm import warm_up
+    from tapescan.replay.records import keep_record, record_of
     from tapescan.replay.replay import Terms, replay_source
     from tapescan.replay.source import source_of
     from tapescan.scan.named import chosen_screens
@@ -89,7 +95,20 @@ def replay_market(
     parts = [*(one.name for one in named), *([where] if where else [])]
     title = " or ".join(parts[: len(named)]) if named else ""
     title = " and ".join(part for part in (title, where or "") if part) or f"profile {ranked_by.name}"
-    return replay_source(source, request, terms, title, progress)
+    found = replay_source(source, request, terms, title, progress)
+    if source.store is None or found.partial:
+        return found
+    said = keep_record(source.store, record_of(found))
+    return msgspec.structs.replace(found, notes=(*found.notes, said)) if said else found
+
+
+def find_record(result: ScanResult, data: Data = None) -> Record | None:
+    """What a replay found of what was scanned: the newest record of the store that was scanned, else the shipped one;
+    None for what nobody replayed."""
+    from tapescan.replay.records import find_record as find
+
+    given = opened(data)
+    return find(result.provenance, given if isinstance(given, Store) else None)
 
 
 def breadth_market(

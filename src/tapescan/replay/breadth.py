@@ -31,8 +31,7 @@ from tapescan.replay.measures import MEASURES, Measure
 from tapescan.replay.past import past_of
 from tapescan.replay.source import Source, sessions_between
 from tapescan.replay.standing import Stand, measure_standing, say_standing
-from tapescan.replay.stretch import Stretch
-from tapescan.replay.walk import Walk
+from tapescan.replay.walk import Computed, Walk
 from tapescan.replay.words import counted
 from tapescan.scan.profile import Profile
 from tapescan.scan.request import Request, prepare
@@ -162,15 +161,16 @@ def _all_counts(walk: Walk, sessions: Days, progress: Progress) -> dict[str, Flo
     parts: list[dict[str, Floats]] = []
     for found in walk.stretches(sessions):
         parts.append(_count(walk, found))
-        done += len(found.days)
+        done += len(found.values.days)
         progress(done, len(sessions), what)
     return {name: np.concatenate([one[name] for one in parts]) for name in parts[0]}
 
 
-def _count(walk: Walk, found: Stretch) -> dict[str, Floats]:
-    some = _Some(found, walk.eligible(found), walk.request.plan.names)
+def _count(walk: Walk, found: Computed) -> dict[str, Floats]:
+    values, order = found.values, found.view.order
+    some = _Some(found, walk.eligible(found), walk.plan.names)
     counts: dict[str, Floats] = {
-        "symbols": (found.newest == found.days[:, None]).sum(axis=1).astype(np.float64),
+        "symbols": (values.newest == values.days[:, None]).sum(axis=1).astype(np.float64),
         "eligible": some.many.astype(np.float64),
     }
     flags = {name: evaluate(one.node, "condition", some) == TRUE for name, one in _conditions().items()}
@@ -179,9 +179,9 @@ def _count(walk: Walk, found: Stretch) -> dict[str, Floats]:
             continue
         held = flags[one.name]
         if one.weight:
-            weight = some.by_name(one.weight, walk.order)
-            total = some.summed(np.where(some.by_name(flags[one.among], walk.order), weight, 0.0))
-            value = some.summed(np.where(some.by_name(held, walk.order), weight, 0.0))
+            weight = some.by_name(one.weight, order)
+            total = some.summed(np.where(some.by_name(flags[one.among], order), weight, 0.0))
+            value = some.summed(np.where(some.by_name(held, order), weight, 0.0))
         else:
             value = some.summed(held)
             total = counts[one.among] if one.among else np.ones(len(value))
@@ -197,7 +197,7 @@ class _Some:
     eligible : ``(days, symbols)``. names : of the features.
     """
 
-    found: Stretch
+    found: Computed
     eligible: Bools
     names: tuple[str, ...]
 
@@ -218,12 +218,12 @@ class _Some:
     def column(self, name: str) -> Floats:
         kept = self._columns.get(name)
         if kept is None:
-            values = self.found.features[:, self.names.index(name)][self.eligible]
+            values = self.found.values.features[:, self.names.index(name)][self.eligible]
             kept = self._columns[name] = np.asarray(finite(values))
         return kept
 
     def term(self, term: Earlier) -> Array:
-        values = self.found.terms[term]
+        values = next(one[term] for one in self.found.values.terms if term in one)
         return values[self.eligible]
 
     @property

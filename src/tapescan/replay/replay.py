@@ -6,6 +6,7 @@ source -> past -> walk: a cross-section a session -> rank -> picks -> returns, t
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from tapescan.core.errors import OptionError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.typing import Days, Floats, Ints
 from tapescan.models.judging.judgement import overlap
+from tapescan.models.registry.trials import Trial
 from tapescan.replay.accounts import Account, Orders, run_account
 from tapescan.replay.ahead import GONE, bars_ahead
 from tapescan.replay.cohorts import Cohorts, annual_return, find_capacity, run_cohorts, volume_needed
@@ -26,7 +28,7 @@ from tapescan.replay.returns import HORIZONS
 from tapescan.replay.source import Source, sessions_between
 from tapescan.replay.statistics import measure_replay
 from tapescan.replay.trades import Ahead, Rules, Trades, run_holds, run_plans
-from tapescan.replay.trials import log_screen, screen_trial
+from tapescan.replay.trials import Tried, log_screen, screen_trial
 from tapescan.replay.verdict import judge_replay
 from tapescan.replay.walk import Walk
 from tapescan.replay.warnings import Facts
@@ -34,7 +36,7 @@ from tapescan.replay.worth import measure_worth
 from tapescan.scan.pipeline import run
 from tapescan.scan.request import Request
 
-__all__ = ["Terms", "replay_source"]
+__all__ = ["Terms", "replay_requests", "replay_source"]
 
 #: Account sizes of the capacity curve, dollars.
 ACCOUNTS = (1e5, 1e6, 1e7, 1e8, 1e9)
@@ -81,8 +83,31 @@ def replay_source(
     source: Source, request: Request, terms: Terms, title: str, progress: Progress = silent
 ) -> ReplayResult:
     """Replay what is asked over a source's past. Raises OptionError for what cannot be replayed."""
-    _check(source, request)
-    trial = screen_trial(
+    return replay_requests(source, {title: request}, terms, progress)[0]
+
+
+def replay_requests(
+    source: Source, requests: Mapping[str, Request], terms: Terms, progress: Progress = silent
+) -> list[ReplayResult]:
+    """As `replay_source`, of several requests by their titles, in one pass."""
+    for one in requests.values():
+        _check(source, one)
+    past = past_of(source.history, progress)
+    sessions = sessions_between(past.sessions, terms.start, terms.end, terms.every)
+    tried = [log_screen(source.store, _trial(one, terms)) for one in requests.values()]
+    horizons = tuple(sorted({*HORIZONS, terms.hold}))
+    first, *others = requests.values()
+    walk = Walk(source, past, first, horizons, tuple(others))
+    verified = _drawn(sessions, terms.verify)
+    found = pick(walk, sessions, terms.top, terms.hold, terms.every, shown=verified, progress=progress)
+    return [
+        _result(source, past, request, picked, terms, title, one, progress)
+        for (title, request), picked, one in zip(requests.items(), found, tried, strict=True)
+    ]
+
+
+def _trial(request: Request, terms: Terms) -> Trial:
+    return screen_trial(
         request,
         hold=terms.hold,
         every=terms.every,
@@ -91,13 +116,19 @@ def replay_source(
         start=terms.start,
         end=terms.end,
     )
-    past = past_of(source.history, progress)
-    sessions = sessions_between(past.sessions, terms.start, terms.end, terms.every)
-    tried = log_screen(source.store, trial)
-    horizons = tuple(sorted({*HORIZONS, terms.hold}))
-    verified = _drawn(sessions, terms.verify)
-    walk = Walk(source, past, request, horizons)
-    picked = pick(walk, sessions, terms.top, terms.hold, shown=verified, progress=progress)
+
+
+def _result(
+    source: Source,
+    past: Past,
+    request: Request,
+    picked: Picked,
+    terms: Terms,
+    title: str,
+    tried: Tried,
+    progress: Progress,
+) -> ReplayResult:
+    horizons = tuple(sorted(picked.returns.picks))
     rules = Rules(terms.hold, terms.cost, terms.borrow)
     ahead, trades = _traded(source, past, picked, terms, rules)
     statistics = measure_replay(
@@ -317,7 +348,7 @@ def _facts(
         beyond=float((trades.gap & trades.reason.among(("stop",))).sum() / many) if many and terms.plan else None,
         unfilled=unfilled / orders if orders else None,
         simulated=source.known is None,
-        equal_weighted=not by_own.all(),
+        equal_weighted=not by_own.any(),
         notes=notes,
     )
 
