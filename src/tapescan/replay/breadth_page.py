@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable, Iterator, Sequence
-from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.drawing import figure, framed, key, line, over_time, time_marks, up
-from tapescan.core.pages import Table, as_html, page
+from tapescan.core.pages import Table, as_html, page, safe
 from tapescan.core.typing import Floats
 from tapescan.replay.measures import MEASURES
 
@@ -143,9 +142,9 @@ def newest_table(result: BreadthResult, newest: int = NEWEST) -> Table:
 def breadth_page(result: BreadthResult) -> str:
     """The whole page; the same result gives the same bytes."""
     days = result.sessions["session"].to_list()
-    said = "".join(f'<p class="note">{escape(one)}</p>' for one in result.notes)
+    said = "".join(f'<p class="note">{safe(one)}</p>' for one in result.notes)
     drawn = "".join(_drawn(one, days, result.sessions) for one in _PLOTS)
-    body = f'<p class="gate">{escape(result.sentence)}</p>{said}{as_html(newest_table(result))}{drawn}'
+    body = f'<p class="gate">{safe(result.sentence)}</p>{said}{as_html(newest_table(result))}{drawn}'
     return page(headline(result), body + as_html(_definitions(result)))
 
 
@@ -161,7 +160,7 @@ def _drawn(plot: _Plot, days: Sequence[dt.date], rows: pl.DataFrame) -> str:
         for run in _runs(values)
     )
     keys = " &nbsp; ".join(key(number, name) for number, name in enumerate(plot.lines.values()))
-    note = "<br>".join(part for part in (keys if len(series) > 1 else "", escape(plot.note)) if part)
+    note = "<br>".join(part for part in (keys if len(series) > 1 else "", safe(plot.note)) if part)
     return figure(plot.title, framed(x, y, time_marks(x), "session", plot.unit, drawn), note)
 
 
