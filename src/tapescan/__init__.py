@@ -14,6 +14,7 @@ from tapescan.version import __version__
 if TYPE_CHECKING:
     from tapescan.api import (
         accept_bars,
+        breadth_market,
         compute_features,
         examine_store,
         explain_symbol,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from tapescan.core.settings import Settings, load_settings
     from tapescan.history.market import Market
     from tapescan.indicators import registry
+    from tapescan.replay.breadth import BreadthResult
     from tapescan.replay.result import ReplayResult
     from tapescan.scan.named import NamedScreen, load_screen
     from tapescan.scan.profile import Profile, load_profile
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
 #: Where the names lie that are no use case; those lie in the front door.
 _WHERE = {
+    "BreadthResult": "tapescan.replay.breadth",
     "Market": "tapescan.history.market",
     "NamedScreen": "tapescan.scan.named",
     "Profile": "tapescan.scan.profile",
@@ -68,6 +71,7 @@ _WHERE = {
 }
 
 __all__ = [
+    "BreadthResult",
     "Market",
     "NamedScreen",
     "Profile",
@@ -79,6 +83,7 @@ __all__ = [
     "__version__",
     "accept_bars",
     "all_columns",
+    "breadth_market",
     "compute_features",
     "examine_store",
     "explain_symbol",

@@ -1,4 +1,4 @@
-"""Use cases of a market's past: replay."""
+"""Use cases of a market's past: replay, breadth."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from tapescan.store import Store
 
 if TYPE_CHECKING:
     from tapescan.models.forecast import Models
+    from tapescan.replay.breadth import BreadthResult
     from tapescan.replay.records import Record
     from tapescan.replay.result import ReplayResult
     from tapescan.scan.named import NamedScreen
     from tapescan.scan.profile import Profile
     from tapescan.scan.result import ScanResult
 
-__all__ = ["find_record", "replay_market"]
+__all__ = ["breadth_market", "find_record", "replay_market"]
 
 
 def replay_market(
@@ -108,3 +109,41 @@ def find_record(result: ScanResult, data: Data = None) -> Record | None:
 
     given = opened(data)
     return find(result.provenance, given if isinstance(given, Store) else None)
+
+
+def breadth_market(
+    data: Data = None,
+    *,
+    profile: str | Profile | None = None,
+    start: Day = None,
+    end: Day = None,
+    progress: Progress = silent,
+) -> BreadthResult:
+    """Count, on every session, how many of the eligible rise, stand above their averages and make new highs.
+
+    Args:
+        data: What holds the market; see `Data`. Of a loaded market its store is counted.
+        profile: Whose filters say who is eligible on each session; the settings' when None.
+        start, end: Show the sessions from one day to another; nothing after `end` is read.
+        progress: Told how far it is.
+
+    Returns:
+        A row a session, what each column is, and where the newest session stands among those shown.
+    """
+    from tapescan.core.dates import parse_date
+    from tapescan.core.errors import OptionError
+    from tapescan.features.warm import warm_up
+    from tapescan.replay.breadth import breadth_request, measure_breadth
+    from tapescan.replay.source import source_of
+    from tapescan.scan.named import chosen_screens
+
+    first, last = parse_date(start, "start"), parse_date(end, "end")
+    if first is not None and last is not None and first > last:
+        raise OptionError(f"{first} lies after {last}", "give the earlier day first", field="start")
+    given = opened(data)
+    _, chosen, _ = chosen_screens((), profile)
+    request = breadth_request(chosen)
+    source = source_of(given, last)
+    for one in request.plans:
+        warm_up(one, progress, replayed=True)
+    return measure_breadth(source, request, first, last, progress)

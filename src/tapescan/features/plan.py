@@ -168,7 +168,9 @@ class Calls:
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """The columns of the panel that they read."""
-        return tuple(dict.fromkeys(name for step in self.steps for name in step.indicator.inputs))
+        # A fusion reads all that any of its members does.
+        made = (*self.steps, *self.made, *self.all_made)
+        return tuple(dict.fromkeys(name for one in made for name in one.source.inputs))
 
     @cached_property
     def slots(self) -> tuple[int, ...]:

@@ -66,6 +66,11 @@ class Listings:
             found.__dict__[name] = getattr(base, name)
         return found
 
+    def lasting_on(self, day: int) -> tuple[Listing, Days]:
+        """The universe of a day as far as it does not change from day to day, the same object while it does not; and
+        from which day on each symbol was no longer listed."""
+        return self._base(date_of(day)), self._gone
+
     def _behind(self, day: int, newest: Days) -> Ints:
         passed = int(np.searchsorted(self._exchange, day, side="right"))
         behind = passed - np.searchsorted(self._exchange, newest, side="right")

@@ -121,9 +121,13 @@ def source_of(data: Opened, end: dt.date | None) -> Source:
         if data.store is None:
             raise OptionError("a loaded market has one day only", "give its store", field="data")
         data = data.store
-    if isinstance(data, SimulatedMarket):
-        return Source(data, history_of(data, end), None)
-    return Source(data, history_of(data, end), data.known(None))
+    try:
+        history = history_of(data, end)
+    except OptionError as error:
+        if error.field != "as_of":
+            raise
+        raise OptionError(error.what, error.hint, field="end") from error
+    return Source(data, history, None if isinstance(data, SimulatedMarket) else data.known(None))
 
 
 def sessions_between(sessions: Days, start: dt.date | None, end: dt.date | None, every: int) -> Days:
@@ -134,7 +138,7 @@ def sessions_between(sessions: Days, start: dt.date | None, end: dt.date | None,
     first, last = date_of(int(sessions[0])), date_of(int(sessions[-1]))
     lo, hi = day_number(start or first), day_number(end or last)
     if lo > hi:
-        raise OptionError(f"{start} lies after {end}", "give the earlier day first", field="start")
+        raise OptionError(f"{start or first} lies after {end or last}", "give the earlier day first", field="start")
     found = sessions[(sessions >= lo) & (sessions <= hi)][::every]
     if not len(found):
         what = f"there is no session from {start or first} to {end or last}: the bars are of {first} to {last}"

@@ -133,14 +133,18 @@ def _values(piece: _Piece, out: Floats) -> None:
     count = len(wanted.plan.names)
     if count:
         day, cuts = int(piece.days[0]), {}
-        for span, calls in wanted.plan.calls.items():
-            index = piece.against if "market" in calls.inputs else None
-            cuts[span] = _since(lanes, _number(wanted, anchor(day, span)), end, index)
+        for span in wanted.plan.spans:
+            cuts[span] = _since(lanes, _number(wanted, anchor(day, span)), end, _index(piece, wanted.plan, span))
         _spread(replayed(wanted.plan, cuts, end - begin), row, out[:, :count])
     for look in wanted.looks:
         _look(look, piece, out[:, count : count + len(look.terms)])
         count += len(look.terms)
     out.transpose(0, 2, 1)[~there] = np.nan
+
+
+def _index(piece: _Piece, plan: Plan, span: int) -> MarketIndex | None:
+    """What a plan's steps of a span are measured against; None where none is."""
+    return piece.against if "market" in plan.calls[span].inputs else None
 
 
 def _number(wanted: Wanted, day: int) -> int:
@@ -192,8 +196,8 @@ def _look(look: Look, piece: _Piece, out: Floats) -> None:
             continue
         rows, features = end - begin, dict[str, Floats]()
         for newest, plan in look.plans:
-            since = [_number(wanted, anchor(int(days[lo]), span)) for span in plan.spans]
-            cuts = tuple(_since(lanes, one, end, piece.against) for one in since)
+            since = {span: _number(wanted, anchor(int(days[lo]), span)) for span in plan.spans}
+            cuts = tuple(_since(lanes, one, end, _index(piece, plan, span)) for span, one in since.items())
             features |= newest_rows(plan, cuts, rows + newest - 1)
         for values in features.values():
             values[np.isinf(values)] = np.nan  # unknown to expressions

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -25,21 +26,22 @@ from tapescan.features.plan import Plan, plan_features
 from tapescan.history.history import days as day_of
 from tapescan.market import calendar
 from tapescan.market.anchor import LONGEST_QUARTER, anchor, anchors
+from tapescan.market.eligibility import TRADED, WITHOUT_TRADE, stale
 from tapescan.market.funds import QUIET_SESSIONS
-from tapescan.market.index import market_return
+from tapescan.market.index import MarketIndex, market_return
 from tapescan.market.regime import market_regime
 from tapescan.market.suspect import BEFORE
 from tapescan.replay.past import Past
 from tapescan.replay.source import ADJUSTED, Source
 from tapescan.replay.stretch import Stretch, Wanted, compute
 from tapescan.replay.view import View
-from tapescan.scan.cross_section import CrossSection
+from tapescan.scan.cross_section import CrossSection, Traits, exclude
 from tapescan.scan.listing import Listing
 from tapescan.scan.request import Request
 from tapescan.screen.earlier import Look
 from tapescan.screen.nodes import Earlier
 
-__all__ = ["Seen", "Walk"]
+__all__ = ["Computed", "Seen", "Walk"]
 
 #: Bytes of a stretch's values.
 STRETCH = 250_000_000
@@ -60,7 +62,9 @@ class Seen:
         return self.sections[0]
 
 
-class _Computed(NamedTuple):
+class Computed(NamedTuple):
+    """A stretch. view : of the symbols that its values are of."""
+
     view: View
     values: Stretch
 
@@ -94,6 +98,12 @@ class Walk:
 
     def sections(self, sessions: Days) -> Iterator[Seen]:
         """The cross-section of each of these sessions, ascending."""
+        for found in self.stretches(sessions):
+            for place in range(len(found.values.days)):
+                yield Seen(self._sections(found, place), found.values.forward[place], found.view.places)
+
+    def stretches(self, sessions: Days) -> Iterator[Computed]:
+        """What their cross-sections are made of, some sessions at a time."""
         stretches = self._stretches(sessions)
         if not stretches:
             return
@@ -103,8 +113,49 @@ class Walk:
                 found = coming.result()
                 if at + 1 < len(stretches):
                     coming = beside.submit(self._computed, stretches[at + 1])
-                for place in range(len(found.values.days)):
-                    yield Seen(self._sections(found, place), found.values.forward[place], found.view.places)
+                yield found
+
+    def eligible(self, found: Computed) -> Bools:
+        """Whom the first request may rank on each session, ``(days, symbols)``: those that `CrossSection.excluded`
+        gives no reason."""
+        values, view, filters = found.values, found.view, self.request.profile.filters
+        features = {name: values.features[:, place] for place, name in enumerate(self.plan.names)}
+        paid, suspect = features["close"], np.zeros(values.bars.shape, dtype=bool)
+        delisted, listings = np.zeros(values.bars.shape, dtype=bool), list[Listing]()
+        for at, day in enumerate(values.days.tolist()):
+            listing, gone = view.listings.lasting_on(day)
+            listings.append(listing)
+            delisted[at] = gone <= day
+            own = self.past.suspects.places_on(*self._suspected(found, at, self.request))
+            suspect[at] = np.isin(view.places, own)
+            factor = view.factor(day)
+            if factor is not None:
+                paid = paid.copy() if paid is features["close"] else paid
+                paid[at] *= factor
+        out = np.empty(values.bars.shape, dtype=bool)
+        edges = [at for at in range(1, len(listings)) if listings[at] is not listings[at - 1]]
+        for lo, hi in pairwise([0, *edges, len(listings)]):
+            days = slice(lo, hi)
+            traits = Traits(
+                index=listings[lo].among([self._index(values.days).name]),
+                stale=stale(values.newest[days], values.days[days, None]),
+                delisted=delisted[days],
+                types=listings[lo].types,
+                sectors=listings[lo].sectors,
+                bars=values.bars[days],
+                suspect=suspect[days],
+                without_trade=features[WITHOUT_TRADE][days],
+                paid=paid[days],
+                traded=features[TRADED][days],
+            )
+            out[days] = exclude(traits, filters).codes == 0
+        return out
+
+    def _index(self, sessions: Days) -> MarketIndex:
+        """That of a stretch."""
+        index = self.past.own if self.past.measured_by_own(sessions[:1])[0] else self.past.every
+        assert index is not None
+        return index
 
     def _stretches(self, sessions: Days) -> list[Days]:
         """The sessions in pieces that fit the memory, of one index each."""
@@ -121,23 +172,21 @@ class Walk:
             found += [one[at : at + many] for at in range(0, len(one), many)]
         return found
 
-    def _computed(self, sessions: Days) -> _Computed:
+    def _computed(self, sessions: Days) -> Computed:
         past = self.past
-        index = past.own if past.measured_by_own(sessions[:1])[0] else past.every
-        assert index is not None
         exchange = calendar.sessions(max(past.history.first, calendar.EARLIEST), past.history.end)
         settled = day_of(past.history.settled)
         wanted = Wanted(past.sessions, self.plan, self.looks, self.horizons, exchange, settled)
         view = View.of(past, sessions, self.source.known)
         # What was worked out for the same symbols is kept from stretch to stretch.
         view = self._views.setdefault(view.blocks, view)
-        return _Computed(view, compute(view.lanes, view.more, sessions, wanted, index))
+        return Computed(view, compute(view.lanes, view.more, sessions, wanted, self._index(sessions)))
 
     @cached_property
     def _views(self) -> dict[tuple[int, ...], View]:
         return {}
 
-    def _sections(self, found: _Computed, at: int) -> tuple[CrossSection, ...]:
+    def _sections(self, found: Computed, at: int) -> tuple[CrossSection, ...]:
         first = self._section(found, at)
         others = (
             replace(first, suspects=self._suspects(found, at, one), terms=self._terms(found, at, one))
@@ -145,23 +194,23 @@ class Walk:
         )
         return (first, *others)
 
-    def _terms(self, found: _Computed, at: int, request: Request) -> dict[Earlier, Array]:
+    def _terms(self, found: Computed, at: int, request: Request) -> dict[Earlier, Array]:
         """The terms of a request's looks."""
         mine = [terms for look, terms in zip(self.looks, found.values.terms, strict=True) if look in request.looks]
         return {term: values[at] for terms in mine for term, values in terms.items()}
 
-    def _suspects(self, found: _Computed, at: int, request: Request) -> pl.DataFrame:
+    def _suspects(self, found: Computed, at: int, request: Request) -> pl.DataFrame:
         """The suspect bars that a request's columns are made of."""
-        rows, day = max(request.plan.rows, *(look.rows for look in request.looks), 0), int(found.values.days[at])
-        return self.past.suspects.on(
-            day, found.view.of_all(found.values.bars[at]), self._read_since(day, request.span), rows
-        )
+        return self.past.suspects.on(*self._suspected(found, at, request))
 
-    def _section(self, found: _Computed, at: int) -> CrossSection:
-        past, day = self.past, int(found.values.days[at])
-        index = past.own if past.measured_by_own(found.values.days[at : at + 1])[0] else past.every
-        assert index is not None
-        view, values = found.view, found.values
+    def _suspected(self, found: Computed, at: int, request: Request) -> tuple[int, Ints, int, int]:
+        """What `Suspects` are asked by."""
+        rows, day = max(request.plan.rows, *(look.rows for look in request.looks), 0), int(found.values.days[at])
+        return day, found.view.of_all(found.values.bars[at]), self._read_since(day, request.span), rows
+
+    def _section(self, found: Computed, at: int) -> CrossSection:
+        view, values, day = found.view, found.values, int(found.values.days[at])
+        index = self._index(values.days)
         listing = view.listings.on(day, values.newest[at], values.bars[at], view.factor(day))
         features = Features(self.plan.names, values.features[at])
         return CrossSection(

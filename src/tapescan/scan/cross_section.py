@@ -38,10 +38,49 @@ from tapescan.scan.profile import Filters
 from tapescan.screen.earlier import Look, latest_with, look_back
 from tapescan.screen.nodes import Earlier
 
-__all__ = ["CrossSection", "Wanted", "history", "observe"]
+__all__ = ["CrossSection", "Traits", "Wanted", "exclude", "history", "observe"]
 
 #: The features by which it is told who may be ranked.
 ELIGIBILITY = ("close", eligibility.TRADED, eligibility.WITHOUT_TRADE)
+
+
+@dataclass(frozen=True, eq=False)
+class Traits:
+    """What it hangs on whether symbols may be ranked: ``(symbols,)``, or of many days ``(days, symbols)``.
+
+    index : whether it is the market index. stale : without a bar of the day. delisted : no longer listed on it.
+    bars : up to the day. suspect : whether a bar that the columns read is. without_trade, traded : the features of
+    `eligibility`. paid : the close as it was paid, where a vendor's prices have later splits inside.
+    """
+
+    index: Bools
+    stale: Bools
+    delisted: Bools
+    types: Labels
+    sectors: Labels
+    bars: Ints
+    suspect: Bools
+    without_trade: Floats
+    paid: Floats
+    traded: Floats
+
+
+def exclude(of: Traits, filters: Filters) -> Labels:
+    """Why each may not be ranked, the first reason that applies; empty, of code 0, for the eligible."""
+    return eligibility.first_reasons(
+        {
+            "index": of.index,
+            "delisted": of.stale & of.delisted,
+            "stale": of.stale,
+            "type": ~of.types.among(filters.types),
+            **({"sector": ~of.sectors.among(filters.sectors)} if filters.sectors else {}),
+            "short_history": eligibility.short_history(of.bars, filters.min_bars),
+            "suspect": of.suspect,
+            "untraded": eligibility.untraded(of.without_trade),
+            "price": eligibility.off_price(of.paid, filters.min_price, filters.max_price),
+            "illiquid": eligibility.illiquid(of.traded, filters.min_dollar_volume),
+        }
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,23 +150,23 @@ class CrossSection:
     def excluded(self, filters: Filters) -> Labels:
         """Why each symbol may not be ranked, the first reason that applies; empty, of code 0, for the eligible."""
         listing, listed = self.listing, self.listed
-        stale = eligibility.stale(self.newest, (self.as_of - EPOCH).days)
-        paid, traded = self.features["close"], self.features[eligibility.TRADED]
-        if "factor" in listed.columns:  # as it was paid, where a vendor's prices have later splits inside
+        paid = self.features["close"]
+        if "factor" in listed.columns:
             paid = paid * listed["factor"].fill_null(1.0).to_numpy()
-        return eligibility.first_reasons(
-            {
-                "index": listing.among([self.index]),
-                "delisted": stale & listed["delisted"].to_numpy(),
-                "stale": stale,
-                "type": ~listing.types.among(filters.types),
-                **({"sector": ~listing.sectors.among(filters.sectors)} if filters.sectors else {}),
-                "short_history": eligibility.short_history(listed["bars"].to_numpy(), filters.min_bars),
-                "suspect": listing.among(self.suspects["symbol"].to_list()),
-                "untraded": eligibility.untraded(self.features[eligibility.WITHOUT_TRADE]),
-                "price": eligibility.off_price(paid, filters.min_price, filters.max_price),
-                "illiquid": eligibility.illiquid(traded, filters.min_dollar_volume),
-            }
+        return exclude(
+            Traits(
+                index=listing.among([self.index]),
+                stale=eligibility.stale(self.newest, (self.as_of - EPOCH).days),
+                delisted=listed["delisted"].to_numpy(),
+                types=listing.types,
+                sectors=listing.sectors,
+                bars=listed["bars"].to_numpy(),
+                suspect=listing.among(self.suspects["symbol"].to_list()),
+                without_trade=self.features[eligibility.WITHOUT_TRADE],
+                paid=paid,
+                traded=self.features[eligibility.TRADED],
+            ),
+            filters,
         )
 
     def with_all_of(self, symbol: str) -> CrossSection:
