@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,9 +17,11 @@ from tapescan.core.errors import OptionError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.typing import Days, Floats, Ints
 from tapescan.models.judging.judgement import overlap
+from tapescan.models.registry.trials import Trial
 from tapescan.replay.accounts import Account, Orders, run_account
 from tapescan.replay.ahead import GONE, bars_ahead
 from tapescan.replay.cohorts import Cohorts, annual_return, find_capacity, run_cohorts, volume_needed
+from tapescan.replay.curves import net_over_eligible, trace_accounts
 from tapescan.replay.past import Past, past_of
 from tapescan.replay.picking import Picked, pick
 from tapescan.replay.result import AccountRecord, ReplayResult, TradeRecord, Verified
@@ -26,7 +29,7 @@ from tapescan.replay.returns import HORIZONS
 from tapescan.replay.source import Source, sessions_between
 from tapescan.replay.statistics import measure_replay
 from tapescan.replay.trades import Ahead, Rules, Trades, run_holds, run_plans
-from tapescan.replay.trials import log_screen, screen_trial
+from tapescan.replay.trials import Tried, log_screen, screen_trial
 from tapescan.replay.verdict import judge_replay
 from tapescan.replay.walk import Walk
 from tapescan.replay.warnings import Facts
@@ -34,7 +37,7 @@ from tapescan.replay.worth import measure_worth
 from tapescan.scan.pipeline import run
 from tapescan.scan.request import Request
 
-__all__ = ["Terms", "replay_source"]
+__all__ = ["Terms", "check_replayed", "replay_source", "trial_of"]
 
 #: Account sizes of the capacity curve, dollars.
 ACCOUNTS = (1e5, 1e6, 1e7, 1e8, 1e9)
@@ -78,22 +81,23 @@ class Terms:
 
 
 def replay_source(
-    source: Source, request: Request, terms: Terms, title: str, progress: Progress = silent
+    source: Source,
+    request: Request,
+    terms: Terms,
+    title: str,
+    progress: Progress = silent,
+    past: Past | None = None,
+    tried: Tried | None = None,
 ) -> ReplayResult:
-    """Replay what is asked over a source's past. Raises OptionError for what cannot be replayed."""
-    _check(source, request)
-    trial = screen_trial(
-        request,
-        hold=terms.hold,
-        every=terms.every,
-        top=terms.top,
-        plan={"stop and target": True} if terms.plan else None,
-        start=terms.start,
-        end=terms.end,
-    )
-    past = past_of(source.history, progress)
+    """Replay what is asked over a source's past. Raises OptionError for what cannot be replayed.
+
+    past : of the source, where it is held already. tried : what the log of trials said, where it has been written
+    there.
+    """
+    check_replayed(source, request)
+    past = past or past_of(source.history, progress)
     sessions = sessions_between(past.sessions, terms.start, terms.end, terms.every)
-    tried = log_screen(source.store, trial)
+    tried = tried or log_screen(source.store, trial_of(request, terms))
     horizons = tuple(sorted({*HORIZONS, terms.hold}))
     verified = _drawn(sessions, terms.verify)
     walk = Walk(source, past, request, horizons)
@@ -120,6 +124,7 @@ def replay_source(
     capacity = find_capacity(
         number - begin, ahead, trades, rules, count, picked.traded, volume, ACCOUNTS, every=terms.every
     )
+    held: dict[str, Any] = {"hold": terms.hold, "every": terms.every, "cost": terms.cost, "short": picked.short}
     return ReplayResult(
         title=title,
         first=date_of(int(picked.sessions[0])),
@@ -130,7 +135,8 @@ def replay_source(
         account=_account_record(account, request.profile.risk.account),
         capacity={f"{one:.0f}": float(value) for one, value in zip(capacity.account, capacity.annual, strict=True)},
         picks=_with_outcomes(picked, trades, horizons),
-        daily=_daily(past, picked, cohorts, account, begin),
+        daily=_daily(past, picked, cohorts, account, begin, net_over_eligible(picked.returns, **held)),
+        curves=trace_accounts(picked.returns, past.sessions, **held),
         notes=_notes(past, picked),
         provenance=_provenance(source, request, terms, tried.screens),
         partial=picked.stopped,
@@ -138,7 +144,21 @@ def replay_source(
     )
 
 
-def _check(source: Source, request: Request) -> None:
+def trial_of(request: Request, terms: Terms) -> Trial:
+    """As the log of trials has it."""
+    return screen_trial(
+        request,
+        hold=terms.hold,
+        every=terms.every,
+        top=terms.top,
+        plan={"stop and target": True} if terms.plan else None,
+        start=terms.start,
+        end=terms.end,
+    )
+
+
+def check_replayed(source: Source, request: Request) -> None:
+    """Raises OptionError for what cannot be replayed."""
     source.refuse_renames()
     if any(look.frame for look in request.looks):
         raise OptionError(
@@ -256,7 +276,7 @@ def _with_outcomes(picked: Picked, trades: Trades, horizons: tuple[int, ...]) ->
     )
 
 
-def _daily(past: Past, picked: Picked, cohorts: Cohorts, account: Account, begin: int) -> pl.DataFrame:
+def _daily(past: Past, picked: Picked, cohorts: Cohorts, account: Account, begin: int, ahead: Floats) -> pl.DataFrame:
     sessions = past.sessions[begin:]
     at = np.searchsorted(sessions, picked.sessions)
 
@@ -280,6 +300,7 @@ def _daily(past: Past, picked: Picked, cohorts: Cohorts, account: Account, begin
             "eligible_1": placed(returns.eligible_mean[1]),
             "index_1": placed(returns.index[1]),
             "picks_1": placed(returns.picks[1]),
+            "net_over_eligible": placed(ahead),
         }
     )
 
