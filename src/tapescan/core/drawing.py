@@ -134,5 +134,5 @@ def time_marks(x: Scale) -> list[tuple[float, str]]:
     months = range(12 * first.year + first.month, 12 * last.year + last.month)
     if len(months) < 2:
         return [(float(day.toordinal()), day.isoformat()) for day in (first, last)]
-    begins = (dt.date(month // 12, month % 12 + 1, 1) for month in months[:: -(-len(months) // 8)])
+    begins = (dt.date(month // 12, month % 12 + 1, 1) for month in months[:: -(-len(months) // 6)])
     return [(float(day.toordinal()), f"{day:%Y-%m}") for day in begins]

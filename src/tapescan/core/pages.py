@@ -25,7 +25,7 @@ figure{margin:1rem 0 2rem}svg{width:100%;max-width:45rem;height:auto;font:12px s
 svg text{fill:var(--ink)}.grid{stroke:var(--rule)}.zero{stroke:var(--soft)}.line{fill:none;stroke-width:1.8}
 .s0{stroke:var(--c0)}.s1{stroke:var(--c1);stroke-dasharray:7 3}.s2{stroke:var(--c2);stroke-dasharray:2 3}
 .s3{stroke:var(--c3);stroke-dasharray:9 3 2 3}.bar{fill:var(--c0)}.note{color:var(--soft)}
-h1,h2,p{overflow-wrap:anywhere}@media(max-width:36rem){svg{font-size:20px}h1{font-size:1.5rem}}
+h1,h2,p{overflow-wrap:anywhere}@media(max-width:36rem){svg{font-size:18px}h1{font-size:1.5rem}}
 """
 
 

@@ -19,7 +19,12 @@ __all__ = ["Line", "bars", "lines", "only_ascii"]
 ROWS, LEAST, MOST = 12, 20, 110
 
 #: How the lines are told apart: the colour, the dots that are drawn and left out, the letter without dots.
-STYLES = (("bold cyan", (1, 0), "*"), ("yellow", (4, 3), "o"), ("magenta", (1, 3), "."))
+STYLES = (
+    ("bold cyan", (1, 0), "*"),
+    ("yellow", (4, 3), "o"),
+    ("magenta", (1, 3), "."),
+    ("green", (2, 2), "+"),
+)
 
 #: The bits of a Braille character, by row and column of its dots.
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
@@ -62,7 +67,7 @@ def lines(title: str, found: Sequence[Line], unit: str, console: Console) -> lis
         heights = np.interp(at, [day.toordinal() for day in one.days], one.values, left=np.nan, right=np.nan)
         canvas.draw(heights, low, high, number)
     axis = "|" if plain else "│"
-    text = [Text(title, style="bold"), _legend(shown, unit, plain=plain)]
+    text = [Text(title, style="bold"), *_legend(shown, unit, console.width, plain=plain)]
     text += [Text(f"{labels.get(row, ''):>{width}} {axis}").append_text(canvas.row(row)) for row in range(ROWS)]
     return [*text, _days(min(days), max(days), width, columns, plain=plain)]
 
@@ -143,14 +148,19 @@ def _row(value: float, low: float, high: float, rows: int = ROWS) -> int:
     return round((high - value) / (high - low) * (rows - 1))
 
 
-def _legend(found: Sequence[Line], unit: str, *, plain: bool) -> Text:
-    text = Text()
+def _legend(found: Sequence[Line], unit: str, width: int, *, plain: bool) -> list[Text]:
+    """Which line is which, and its last value; as many rows as that takes."""
+    rows = [Text()]
     for number, one in enumerate(found):
         style, (on, off), letter = STYLES[number % len(STYLES)]
-        sample = letter * 3 if plain else "⠤⠤⠤" if not off else "⠤ ⠤" if on > 1 else "⠄⠄⠄"
+        sample = letter * 3 if plain else "⠤⠤⠤" if not off else "⠤ ⠤" if on > off else "⠄ ⠄" if on > 1 else "⠄⠄⠄"
         last = one.values[np.isfinite(one.values)][-1]
-        text.append("   " if number else "").append(sample, style=style).append(f" {one.name} {last:+.1f} {unit}")
-    return text
+        text = Text(sample, style=style).append(f" {one.name} {last:+.1f} {unit}", style="none")
+        if rows[-1] and len(rows[-1]) + 3 + len(text) > width:
+            rows.append(text)
+        else:
+            rows[-1].append("   " if rows[-1] else "").append_text(text)
+    return rows
 
 
 def _days(first: int, last: int, width: int, columns: int, *, plain: bool) -> Text:

@@ -35,8 +35,7 @@ __all__ = ["replay", "show_replay"]
 #: Headings that make room where the window is narrow.
 LEAST = ("turnover times a year", "drawdown %", "picks")
 
-#: Lines that are plotted, with what they are called; bars at most.
-PLOTTED = {"net": "picks, net", "eligible": "all eligible", "index": "index"}
+#: Bars of a plot, at most.
 BARS = 24
 
 
@@ -185,12 +184,9 @@ def show_replay(result: ReplayResult, *, plot: bool = False) -> None:
 def _plot(console: Console, result: ReplayResult) -> None:
     """What became of the money, and how many were picked."""
     from tapescan.interfaces.cli import plots
-    from tapescan.replay.report.figures import per_period
+    from tapescan.replay.report.figures import gains, per_period
 
-    days = result.curves["session"].to_list()
-    gained = [
-        plots.Line(name, days, result.curves[field].to_numpy() * 100.0 - 100.0) for field, name in PLOTTED.items()
-    ]
+    gained = [plots.Line(one.name, one.days, one.percent) for one in gains(result)]
     periods = per_period(result.daily, "picked", BARS)
     for text in (
         *plots.lines("Gain since the first purchase, %", gained, "%", console),

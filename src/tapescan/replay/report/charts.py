@@ -24,8 +24,9 @@ from tapescan.core.drawing import (
     time_marks,
     up,
 )
+from tapescan.core.typing import Floats
 from tapescan.replay.growth import cohorts_a_year
-from tapescan.replay.report.figures import by_month, drawdown, histogram, per_period
+from tapescan.replay.report.figures import ACCOUNTS, by_month, drawdown, gains, histogram, per_period
 from tapescan.replay.result import ReplayResult
 
 __all__ = ["CHART_STYLE", "PLOTS"]
@@ -35,9 +36,6 @@ CHART_STYLE = """.band{fill:var(--c0);opacity:.16}.whisker{stroke:var(--c0);stro
 ul.warn{border-left:4px solid var(--c1);padding:.2rem 0 .2rem 1.8rem;overflow-wrap:anywhere}
 """
 
-#: Lines of the account, with what they are called.
-LINES = {"net": "picks, net", "eligible": "all eligible", "index": "index"}
-
 #: Bars of a plot over time, at most.
 MOST = 60
 
@@ -46,27 +44,26 @@ _NOTHING = "Not measured."
 
 def equity(result: ReplayResult) -> str:
     title = f"What became of the money: each cohort held {result.statistics.hold} sessions, gain in %"
-    rows = result.curves
-    if len(rows) < 2:
+    found, rows = gains(result), result.curves
+    if not found:
         return figure(title, "", _NOTHING)
     days: list[dt.date] = rows["session"].to_list()
-    shown = {name: rows[name] * 100.0 - 100.0 for name in (*LINES, "matched_low", "matched_high")}
-    shown = {name: one for name, one in shown.items() if one.null_count() < len(one)}
-    x = over_time(days)
-    y = up([value for one in shown.values() for value in one.drop_nulls().to_list()])
+    band = [(rows[name] * 100.0 - 100.0).drop_nulls() for name in ("matched_high", "matched_low")]
+    x = over_time([day for one in found for day in (one.days[0], one.days[-1])])
+    y = up([value for one in found for value in one.percent.tolist() if math.isfinite(value)] + [*band[0], *band[1]])
     drawn, keys = "", []
-    if "matched_low" in shown:
-        there = [*_places(x, y, days, shown["matched_high"]), *_places(x, y, days, shown["matched_low"])[::-1]]
-        drawn += f'<polygon class="band" points="{" ".join(f"{a},{b}" for a, b in there)}"/>'
-        band = '<svg class="key" viewBox="0 0 40 10"><path class="band" d="M0 0H40V10H0z"/></svg>'
-        keys.append(f"{band} nine of ten who pick at random what is like it, at the same costs")
-    for number, (name, called) in enumerate(LINES.items()):
-        if name in shown:
-            drawn += line(_places(x, y, days, shown[name]), number)
-            keys.insert(number, key(number, f"{called} {shown[name][-1]:+.1f} %"))
-    note = "" if "index" in shown else " The index has no bars of its own here, and no line."
-    picture = framed(x, y, time_marks(x), "session", "gain, %", drawn)
-    return figure(title, picture, " &nbsp; ".join(keys) + note)
+    if len(band[0]) == len(days):
+        high, low = (_places(x, y, days, one) for one in band)
+        drawn += f'<polygon class="band" points="{" ".join(f"{a},{b}" for a, b in (*high, *reversed(low)))}"/>'
+    for number, one in enumerate(found):
+        drawn += line(_places(x, y, one.days, one.percent), number)
+        keys.append(key(number, f"{one.name} {one.percent[-1]:+.1f} %"))
+    if len(band[0]) == len(days):
+        sample = '<svg class="key" viewBox="0 0 40 10"><path class="band" d="M0 0H40V10H0z"/></svg>'
+        keys.append(f"{sample} nine of ten who pick at random what is like it, at the same costs")
+    if ACCOUNTS["index"] not in [one.name for one in found]:
+        keys.append("the index has no bars of its own here, and no line")
+    return figure(title, framed(x, y, time_marks(x), "session", "gain, %", drawn), " &nbsp; ".join(keys))
 
 
 def falls(result: ReplayResult) -> str:
@@ -79,7 +76,9 @@ def falls(result: ReplayResult) -> str:
     deepest = {name: min(one.to_list()) for name, one in shown.items()}
     x, y = over_time(days), up([*deepest.values()])
     drawn = "".join(line(_places(x, y, days, one), number) for number, one in enumerate(shown.values()))
-    keys = (key(number, f"{LINES[name]}, deepest {one:.1f} %") for number, (name, one) in enumerate(deepest.items()))
+    keys = (
+        key(number, f"{ACCOUNTS[name]}, deepest {one:.1f} %") for number, (name, one) in enumerate(deepest.items())
+    )
     return figure(title, framed(x, y, time_marks(x), "session", "%", drawn), " &nbsp; ".join(keys))
 
 
@@ -184,14 +183,14 @@ def _periods(title: str, rows: pl.DataFrame, column: str, unit: str) -> str:
         bar(x(place - 0.4), y(0.0), x(place + 0.4), y(value), f"{label}: {value:.2f} {unit}")
         for place, (label, value) in enumerate(found, start=1)
     )
-    step = -(-len(found) // 7)
+    step = -(-len(found) // 6)
     marks = [(float(place), label) for place, (label, _) in enumerate(found, start=1) if (place - 1) % step == 0]
-    return figure(title, framed(x, y, marks, "session of the pick, mean of each", escape(unit), drawn))
+    return figure(title, framed(x, y, marks, "mean of the sessions of each period", escape(unit), drawn))
 
 
-def _places(x: Scale, y: Scale, days: Sequence[dt.date], values: pl.Series) -> list[tuple[float, float]]:
-    pairs = zip(days, values.to_list(), strict=True)
-    return [(x(day.toordinal()), y(value)) for day, value in pairs if value is not None]
+def _places(x: Scale, y: Scale, days: Sequence[dt.date], values: pl.Series | Floats) -> list[tuple[float, float]]:
+    pairs = zip(days, values.to_numpy() if isinstance(values, pl.Series) else values, strict=True)
+    return [(x(day.toordinal()), y(float(value))) for day, value in pairs if math.isfinite(value)]
 
 
 def _dollars(size: float) -> str:

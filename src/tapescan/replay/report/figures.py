@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,8 +10,12 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.typing import Floats, Ints
+from tapescan.replay.result import ReplayResult
 
-__all__ = ["Histogram", "by_month", "drawdown", "histogram", "per_period"]
+__all__ = ["ACCOUNTS", "Gain", "Histogram", "by_month", "drawdown", "gains", "histogram", "per_period"]
+
+#: Accounts of `curves`, with what they are called.
+ACCOUNTS = {"net": "picks, net", "eligible": "all eligible", "index": "index"}
 
 #: Bars of a histogram; what lies beyond these percentiles is counted in the first and the last.
 BARS = 40
@@ -22,6 +27,32 @@ _PERIODS = (
     pl.format("{}-Q{}", pl.col("session").dt.year(), pl.col("session").dt.quarter()),
     pl.col("session").dt.year().cast(pl.String),
 )
+
+
+@dataclass(frozen=True, eq=False)
+class Gain:
+    """Of money over time, since it was first put in: float64, percent, NaN where it is not known."""
+
+    name: str
+    days: tuple[dt.date, ...]
+    percent: Floats
+
+
+def gains(result: ReplayResult) -> list[Gain]:
+    """Of the picks, of all eligible and of the index where it is known, held alike; and of the picks as they are
+    traded by stop and target, where they are."""
+    rows, found = result.curves, list[Gain]()
+    if len(rows) < 2:
+        return found
+    days = tuple(rows["session"].to_list())
+    for field, name in ACCOUNTS.items():
+        if rows[field].null_count() < len(rows):
+            found.append(Gain(name, days, rows[field].to_numpy() * 100.0 - 100.0))
+    if result.provenance.get("plan"):
+        traded = result.daily.filter(pl.col("session").is_between(days[0], days[-1])).drop_nulls("net")
+        grown = (1.0 + traded["net"]).cum_prod().to_numpy()
+        found.append(Gain("by stop and target, net", tuple(traded["session"].to_list()), grown * 100.0 - 100.0))
+    return found
 
 
 def per_period(rows: pl.DataFrame, column: str, most: int) -> list[tuple[str, float]]:
