@@ -9,7 +9,7 @@ from html import escape
 
 from tapescan.core.text import printable
 
-__all__ = ["Table", "as_html", "as_text", "page", "show"]
+__all__ = ["Table", "as_html", "as_text", "page", "safe", "show"]
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#1b1f24;--back:#fff;--soft:#667;--rule:#d5d9df;
@@ -29,6 +29,10 @@ h1,h2,p{overflow-wrap:anywhere}@media(max-width:36rem){svg{font-size:18px}h1{fon
 """
 
 
+#: Characters of a text on a page.
+LONGEST = 4000
+
+
 @dataclass(frozen=True)
 class Table:
     """Ready texts. left : how many columns hold words."""
@@ -42,10 +46,15 @@ class Table:
 def page(title: str, body: str, style: str = "") -> str:
     """A whole page. body : HTML, below the title. style : further rules."""
     return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{safe(title)}</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{STYLE}{style}</style></head>\n'
-        f"<body><h1>{escape(title)}</h1>\n{body}</body></html>\n"
+        f"<body><h1>{safe(title)}</h1>\n{body}</body></html>\n"
     )
+
+
+def safe(text: str) -> str:
+    """A text as a page can show it: on one line, without what nobody sees, nothing of it obeyed."""
+    return escape(printable(text, LONGEST))
 
 
 def show(form: str, value: float | None) -> str:
@@ -70,11 +79,11 @@ def as_text(one: Table) -> list[str]:
 def as_html(one: Table) -> str:
     def row(cells: Sequence[str], tag: str) -> str:
         kinds = [' class="l"' if place < one.left else "" for place in range(len(cells))]
-        shown = (f"<{tag}{kind}>{escape(cell)}</{tag}>" for cell, kind in zip(cells, kinds, strict=True))
+        shown = (f"<{tag}{kind}>{safe(cell)}</{tag}>" for cell, kind in zip(cells, kinds, strict=True))
         return f"<tr>{''.join(shown)}</tr>\n"
 
     body = "".join(row(cells, "td") for cells in one.rows)
-    caption = f"<caption>{escape(one.title)}</caption>"
+    caption = f"<caption>{safe(one.title)}</caption>"
     return (
         f'<div class="wide"><table>{caption}<thead>{row(one.head, "th")}</thead>\n<tbody>{body}</tbody></table></div>'
     )

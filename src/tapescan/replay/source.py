@@ -134,7 +134,7 @@ def sessions_between(sessions: Days, start: dt.date | None, end: dt.date | None,
     first, last = date_of(int(sessions[0])), date_of(int(sessions[-1]))
     lo, hi = day_number(start or first), day_number(end or last)
     if lo > hi:
-        raise OptionError(f"{start} lies after {end}", "give the earlier day first", field="start")
+        raise OptionError(f"{start or first} lies after {end or last}", "give the earlier day first", field="start")
     found = sessions[(sessions >= lo) & (sessions <= hi)][::every]
     if not len(found):
         what = f"there is no session from {start or first} to {end or last}: the bars are of {first} to {last}"

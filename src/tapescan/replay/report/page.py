@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
-
-from tapescan.core.pages import as_html, page
+from tapescan.core.pages import as_html, page, safe
 from tapescan.core.text import printable
 from tapescan.replay.report import tables
 from tapescan.replay.report.charts import CHART_STYLE, PLOTS
@@ -38,13 +36,13 @@ def verified(result: ReplayResult) -> str:
 
 def replay_page(result: ReplayResult) -> str:
     """The same result gives the same text."""
-    said = f'<p class="gate"><strong>{escape(result.verdict.sentence)}</strong></p>\n'
-    said += "".join(f"<p>{escape(line)}</p>\n" for line in result.verdict.further)
+    said = f'<p class="gate"><strong>{safe(result.verdict.sentence)}</strong></p>\n'
+    said += "".join(f"<p>{safe(line)}</p>\n" for line in result.verdict.further)
     if result.verdict.warnings:
-        lines = "".join(f"<li>{escape(line)}</li>\n" for line in result.verdict.warnings)
+        lines = "".join(f"<li>{safe(line)}</li>\n" for line in result.verdict.warnings)
         said += f'<ul class="warn">\n{lines}</ul>\n'
     told = (headline(result), *result.notes, verified(result))
-    said += "".join(f'<p class="note">{escape(line)}</p>\n' for line in told if line)
+    said += "".join(f'<p class="note">{safe(line)}</p>\n' for line in told if line)
     found = result.statistics
     shown = (
         *((tables.comparison(result.comparison),) if result.comparison is not None else ()),
@@ -58,4 +56,4 @@ def replay_page(result: ReplayResult) -> str:
     )
     plots = "\n".join(draw(result) for draw in PLOTS)
     body = f"{said}{plots}\n" + "\n".join(map(as_html, shown)) + "\n"
-    return page(f"tapescan replay: {printable(result.title)}", body, CHART_STYLE)
+    return page(f"tapescan replay: {result.title}", body, CHART_STYLE)
