@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import polars as pl
+import msgspec
 import pytest
 
 import tapescan
 from tapescan.core.errors import OptionError
 from tapescan.models.registry.trials import StoreTrials
-from tapescan.replay import comparing, replay
+from tapescan.replay.comparing import beside
 from tapescan.replay.growth import cohorts_a_year
-from tapescan.replay.result import ReplayResult
+from tapescan.replay.past import past_of
+from tapescan.replay.result import ReplayResult, Verified
+from tapescan.replay.walk import Walk
 from tapescan.scan.named import NamedScreen
 from tapescan.store import Store
 from tests.models.stores import store_of
@@ -31,14 +35,13 @@ def compare(*names: Any, **more: Any) -> ReplayResult:
 
 
 def test_each_is_what_it_is_alone_and_the_past_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    read, whole = [], comparing.past_of
+    read: list[Any] = []
 
-    def past_of(*arguments: Any) -> Any:
+    def read_past(*arguments: Any) -> Any:
         read.append(arguments)
-        return whole(*arguments)
+        return past_of(*arguments)
 
-    monkeypatch.setattr(comparing, "past_of", past_of)
-    monkeypatch.setattr(replay, "past_of", past_of)
+    monkeypatch.setattr("tapescan.replay.replay.past_of", read_past)
     result = compare(LOW, SHORT, "short_swing")
     assert len(read) == 1
     found = result.comparison
@@ -111,24 +114,27 @@ def test_files_of_screens_and_of_profiles_are_told_apart(tmp_path: Path) -> None
         compare(str(tmp_path / "gone.toml"))
 
 
-def test_an_interruption_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped_after(sections: int) -> None:
-        whole, seen = replay.pick.__globals__["Walk"].sections, [0]
+def test_an_interruption_leaves_all_with_the_same_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Walk.sections
 
-        def broken(self: Any, sessions: Any) -> Iterator[Any]:
-            for one in whole(self, sessions):
-                if seen[0] == sections:
-                    raise KeyboardInterrupt
-                seen[0] += 1
-                yield one
+    def broken(self: Walk, sessions: Any) -> Iterator[Any]:
+        yield from itertools.islice(whole(self, sessions), 30)
+        raise KeyboardInterrupt
 
-        monkeypatch.setattr("tapescan.replay.walk.Walk.sections", broken)
-
-    many = len(replayed().daily.filter(pl.col("picked").is_not_null()))
-    stopped_after(many + 5)
+    monkeypatch.setattr(Walk, "sections", broken)
     result = compare(LOW, SHORT)
+    assert result.partial
+    assert result.statistics.sessions == 30
     assert result.comparison is not None
-    assert not result.partial
-    assert [one.name for one in result.comparison.rows] == ["profile swing"]
-    assert result.comparison.missing == ("low", "high")
-    assert result.notes[-1] == "broken off: low, high were not compared"
+    assert [one.picks for one in result.comparison.rows] == [90, 90, 90]
+    assert result.comparison.last == result.last
+
+
+def test_a_session_that_differs_in_any_of_them_is_told() -> None:
+    one, other = (dt.date(2025, 9, day) for day in (2, 3))
+    found = [
+        msgspec.structs.replace(replayed(), verified=Verified((one, other), differing))
+        for differing in ((), (other,), (one,))
+    ]
+    assert beside(found).verified == Verified((one, other), (one, other))
+    assert beside([replayed()]).verified is None

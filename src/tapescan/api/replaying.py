@@ -6,19 +6,24 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from tapescan.api.places import Data, Day
 from tapescan.api.scans import opened
 from tapescan.core.errors import OptionError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.settings import Device
+from tapescan.store import Store
 
 if TYPE_CHECKING:
     from tapescan.models.forecast import Models
+    from tapescan.replay.records import Record
     from tapescan.replay.result import ReplayResult
     from tapescan.scan.named import NamedScreen
     from tapescan.scan.profile import Profile
+    from tapescan.scan.result import ScanResult
 
-__all__ = ["replay_market"]
+__all__ = ["find_record", "replay_market"]
 
 
 def replay_market(
@@ -65,8 +70,9 @@ def replay_market(
     """
     from tapescan.core.dates import parse_date
     from tapescan.features.warm import warm_up
-    from tapescan.replay.comparing import compare_source
-    from tapescan.replay.replay import Terms, replay_source
+    from tapescan.replay.comparing import beside
+    from tapescan.replay.records import keep_record, record_of
+    from tapescan.replay.replay import Terms, replay_requests
     from tapescan.replay.source import source_of
     from tapescan.scan.named import chosen_screens
     from tapescan.scan.opening import chosen_models
@@ -97,9 +103,21 @@ def replay_market(
     source = source_of(given, terms.end)
     for plan_of_features in (one for request in requests.values() for one in request.plans):
         warm_up(plan_of_features, progress, replayed=True)
-    if len(requests) > 1:
-        return compare_source(source, requests, terms, progress)
-    return replay_source(source, request, terms, title, progress)
+    found = replay_requests(source, requests, terms, progress, together=True)
+    result = beside(found) if compare else found[0]
+    if source.store is None or result.partial:
+        return result
+    said = (keep_record(source.store, record_of(one)) for one in found)
+    return msgspec.structs.replace(result, notes=(*result.notes, *dict.fromkeys(line for line in said if line)))
+
+
+def find_record(result: ScanResult, data: Data = None) -> Record | None:
+    """What a replay found of what was scanned: the newest record of the store that was scanned, else the shipped one;
+    None for what nobody replayed."""
+    from tapescan.replay.records import find_record as find
+
+    given = opened(data)
+    return find(result.provenance, given if isinstance(given, Store) else None)
 
 
 def _further(

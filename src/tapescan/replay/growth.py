@@ -29,15 +29,18 @@ def cohorts_a_year(horizon: int, every: int) -> float:
 
 
 def replaced(returns: SessionReturns, horizon: int, every: int) -> Floats:
-    """The share of each cohort that is bought when it takes the place of the one that ends then, at most: 0 to 1,
+    """The share of each cohort that is bought when it takes the place of the one that ends then: 0 to 1,
     ``(sessions,)``; NaN without picks.
 
-    A cohort takes the place of that of `horizon` sessions before, where the horizon is a multiple of the step; its
-    newcomers are at most those of all sessions replayed since, so picks that leave and come back within are paid for
-    once too often. Equal weights that change with the number of picks are traded as well. All of it is bought where
-    nothing ends at that open: in the first cohorts, and where the horizon is no multiple of the step.
+    A cohort takes the place of that of `horizon` sessions before, where the horizon is a multiple of the step. Where
+    it is not known what is bought then, it is the most that can be: its newcomers are at most those of all sessions
+    replayed since, so picks that leave and come back within are paid for once too often. Equal weights that change
+    with the number of picks are traded as well. All of it is bought where nothing ends at that open: in the first
+    cohorts, and where the horizon is no multiple of the step.
     """
     picked = returns.picked.astype(np.float64)
+    if returns.bought is not None and horizon in returns.bought:
+        return returns.bought[horizon]
     if horizon % every:
         return np.where(picked > 0.0, 1.0, np.nan)
     together = horizon // every

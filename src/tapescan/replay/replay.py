@@ -6,6 +6,7 @@ source -> past -> walk: a cross-section a session -> rank -> picks -> returns, t
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ from tapescan.replay.returns import HORIZONS
 from tapescan.replay.source import Source, sessions_between
 from tapescan.replay.statistics import measure_replay
 from tapescan.replay.trades import Ahead, Rules, Trades, run_holds, run_plans
-from tapescan.replay.trials import Tried, log_screen, screen_trial
+from tapescan.replay.trials import Tried, log_screens, screen_trial
 from tapescan.replay.verdict import judge_replay
 from tapescan.replay.walk import Walk
 from tapescan.replay.warnings import Facts
@@ -37,7 +38,7 @@ from tapescan.replay.worth import measure_worth
 from tapescan.scan.pipeline import run
 from tapescan.scan.request import Request
 
-__all__ = ["Terms", "check_replayed", "replay_source", "trial_of"]
+__all__ = ["Terms", "replay_requests", "replay_source"]
 
 #: Account sizes of the capacity curve, dollars.
 ACCOUNTS = (1e5, 1e6, 1e7, 1e8, 1e9)
@@ -81,27 +82,63 @@ class Terms:
 
 
 def replay_source(
+    source: Source, request: Request, terms: Terms, title: str, progress: Progress = silent
+) -> ReplayResult:
+    """Replay what is asked over a source's past. Raises OptionError for what cannot be replayed."""
+    return replay_requests(source, {title: request}, terms, progress)[0]
+
+
+def replay_requests(
     source: Source,
+    requests: Mapping[str, Request],
+    terms: Terms,
+    progress: Progress = silent,
+    *,
+    together: bool = False,
+) -> list[ReplayResult]:
+    """As `replay_source`, of several requests by their titles, in one pass.
+
+    together : whether each is judged as one of all of them, whatever the order; else of those before it.
+    """
+    for one in requests.values():
+        _check(source, one)
+    past = past_of(source.history, progress)
+    sessions = sessions_between(past.sessions, terms.start, terms.end, terms.every)
+    tried = log_screens(source.store, [_trial(one, terms) for one in requests.values()], together=together)
+    horizons = tuple(sorted({*HORIZONS, terms.hold}))
+    first, *others = requests.values()
+    walk = Walk(source, past, first, horizons, tuple(others))
+    verified = _drawn(sessions, terms.verify)
+    found = pick(walk, sessions, terms.top, terms.hold, terms.every, shown=verified, progress=progress)
+    return [
+        _result(source, past, request, picked, terms, title, one, progress)
+        for (title, request), picked, one in zip(requests.items(), found, tried, strict=True)
+    ]
+
+
+def _trial(request: Request, terms: Terms) -> Trial:
+    return screen_trial(
+        request,
+        hold=terms.hold,
+        every=terms.every,
+        top=terms.top,
+        plan={"stop and target": True} if terms.plan else None,
+        start=terms.start,
+        end=terms.end,
+    )
+
+
+def _result(
+    source: Source,
+    past: Past,
     request: Request,
+    picked: Picked,
     terms: Terms,
     title: str,
-    progress: Progress = silent,
-    past: Past | None = None,
-    tried: Tried | None = None,
+    tried: Tried,
+    progress: Progress,
 ) -> ReplayResult:
-    """Replay what is asked over a source's past. Raises OptionError for what cannot be replayed.
-
-    past : of the source, where it is held already. tried : what the log of trials said, where it has been written
-    there.
-    """
-    check_replayed(source, request)
-    past = past or past_of(source.history, progress)
-    sessions = sessions_between(past.sessions, terms.start, terms.end, terms.every)
-    tried = tried or log_screen(source.store, trial_of(request, terms))
-    horizons = tuple(sorted({*HORIZONS, terms.hold}))
-    verified = _drawn(sessions, terms.verify)
-    walk = Walk(source, past, request, horizons)
-    picked = pick(walk, sessions, terms.top, terms.hold, shown=verified, progress=progress)
+    horizons = tuple(sorted(picked.returns.picks))
     rules = Rules(terms.hold, terms.cost, terms.borrow)
     ahead, trades = _traded(source, past, picked, terms, rules)
     statistics = measure_replay(
@@ -144,21 +181,7 @@ def replay_source(
     )
 
 
-def trial_of(request: Request, terms: Terms) -> Trial:
-    """As the log of trials has it."""
-    return screen_trial(
-        request,
-        hold=terms.hold,
-        every=terms.every,
-        top=terms.top,
-        plan={"stop and target": True} if terms.plan else None,
-        start=terms.start,
-        end=terms.end,
-    )
-
-
-def check_replayed(source: Source, request: Request) -> None:
-    """Raises OptionError for what cannot be replayed."""
+def _check(source: Source, request: Request) -> None:
     source.refuse_renames()
     if any(look.frame for look in request.looks):
         raise OptionError(
@@ -338,7 +361,7 @@ def _facts(
         beyond=float((trades.gap & trades.reason.among(("stop",))).sum() / many) if many and terms.plan else None,
         unfilled=unfilled / orders if orders else None,
         simulated=source.known is None,
-        equal_weighted=not by_own.all(),
+        equal_weighted=not by_own.any(),
         notes=notes,
     )
 

@@ -86,13 +86,12 @@ class Compared(Result, msgspec.Struct, frozen=True):
 
 class Comparison(Result, msgspec.Struct, frozen=True):
     """Several screens or profiles beside each other, in the order asked. first, last : sessions. trials : how many
-    screens were tried, these included. missing : those that were not reached."""
+    screens were tried, these included."""
 
     first: dt.date
     last: dt.date
     trials: int
     rows: tuple[Compared, ...]
-    missing: tuple[str, ...] = ()
 
 
 class ReplayResult(Result, msgspec.Struct, frozen=True, eq=False):

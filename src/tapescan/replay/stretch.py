@@ -47,14 +47,14 @@ class Wanted(NamedTuple):
 class Stretch:
     """Values of some sessions, ``days`` of them, of all symbols; NaN where a symbol has no bar of a session.
 
-    features : ``(days, names, symbols)``. terms : by term ``(days, symbols)``. forward : ``(days, horizons,
-    symbols)``, as `labels.forward_returns`. bars, newest : how many bars each symbol has up to each session, and its
-    newest one, ``(days, symbols)``; 0 for none.
+    features : ``(days, names, symbols)``. terms : of each look, by term ``(days, symbols)``. forward : ``(days,
+    horizons, symbols)``, as `labels.forward_returns`. bars, newest : how many bars each symbol has up to
+    each session, and its newest one, ``(days, symbols)``; 0 for none.
     """
 
     days: Days
     features: Floats
-    terms: Mapping[Earlier, Array] = field(repr=False)
+    terms: tuple[Mapping[Earlier, Array], ...] = field(repr=False)
     forward: Floats = field(repr=False)
     bars: Ints = field(repr=False)
     newest: Days = field(repr=False)
@@ -102,11 +102,13 @@ def compute(lanes: Sequence[Lanes], more: Sequence[Lanes], days: Days, wanted: W
     forward = np.empty((len(days), len(wanted.horizons), symbols))
     Threads().fill(_forward, own, [forward[:, :, int(one.place[0]) : int(one.place[-1]) + 1] for one in lanes])
     bars, newest = _counted(lanes, numbers)
-    features = len(wanted.plan.names)
-    terms: dict[Earlier, Array] = {}
-    for at, term in enumerate((term for look in wanted.looks for term in look.terms), start=features):
-        terms[term] = values[:, at].astype(np.int8) if term.kind == "condition" else values[:, at]
-    return Stretch(days, values[:, :features], terms, forward, bars, newest)
+    features = at = len(wanted.plan.names)
+    terms: list[dict[Earlier, Array]] = []
+    for look in wanted.looks:
+        rows = {term: values[:, at + place] for place, term in enumerate(look.terms)}
+        terms.append({term: row.astype(np.int8) if term.kind == "condition" else row for term, row in rows.items()})
+        at += len(look.terms)
+    return Stretch(days, values[:, :features], tuple(terms), forward, bars, newest)
 
 
 def _counted(lanes: Sequence[Lanes], numbers: Ints) -> tuple[Ints, Days]:

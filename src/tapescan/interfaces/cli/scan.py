@@ -130,7 +130,7 @@ def scan(
         record_scan(result, store or settings.store, rows=rows or settings.top)
     notes(result.notes)
     if output_format == "table":
-        show_scan(result, rows or settings.top, output_file)
+        show_scan(result, rows or settings.top, output_file, _record(settings, store, result))
     elif output_format == "parquet":
         assert output_file is not None
         content = io.BytesIO()
@@ -244,8 +244,15 @@ def check_writable(path: Path, option: str = "--output") -> None:
         raise FileError(f"{option} {path} {what}", "name a file in a folder that exists and that you may write to")
 
 
-def show_scan(result: ScanResult, top: int, path: Path | None = None) -> None:
-    """The table with what stands around it, on standard output or in a file."""
+def _record(settings: Settings, store: str, result: ScanResult) -> str:
+    from tapescan.api import find_record
+
+    found = find_record(result, chosen_market(settings, store)[0])
+    return "" if found is None else found.line()
+
+
+def show_scan(result: ScanResult, top: int, path: Path | None = None, record: str = "") -> None:
+    """The table with what stands around it, on standard output or in a file. record : what a replay found of it."""
     console, kept = (output(), None) if path is None else kept_output()
     data = result.provenance["data"]
     market = "SIMULATED market" if "simulated" in data else "market"
@@ -266,6 +273,8 @@ def show_scan(result: ScanResult, top: int, path: Path | None = None) -> None:
     console.print(f"Coverage: {result.coverage}", markup=False, soft_wrap=True)
     if any(result.stale.values()):
         console.print(_stale(result), markup=False, soft_wrap=True)
+    if record:
+        console.print(f"Record: {record}", markup=False, soft_wrap=True)
     scan = {stage: seconds for stage, seconds in result.timings.items() if stage not in {"prepare", "kernels"}}
     stages = ", ".join(f"{stage} {seconds * 1e3:,.0f}" for stage, seconds in scan.items())
     console.print(
