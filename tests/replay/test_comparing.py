@@ -126,8 +126,12 @@ def test_an_interruption_leaves_all_with_the_same_sessions(monkeypatch: pytest.M
     assert result.partial
     assert result.statistics.sessions == 30
     assert result.comparison is not None
-    assert [one.picks for one in result.comparison.rows] == [90, 90, 90]
+    picks = [one.picks for one in result.comparison.rows]
     assert result.comparison.last == result.last
+    monkeypatch.undo()
+    whole_days = compare(LOW, SHORT, end=result.last).comparison
+    assert whole_days is not None
+    assert picks == [one.picks for one in whole_days.rows]
 
 
 def test_a_session_that_differs_in_any_of_them_is_told() -> None:
