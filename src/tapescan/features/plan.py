@@ -255,12 +255,12 @@ class Plan:
         """Those of its steps, ascending, each once: each has a history of its own."""
         return tuple(sorted({step.span for step in self.steps}))
 
-    @property
+    @cached_property
     def span(self) -> int:
         """Sessions of history that all of it needs."""
         return max(self.spans, default=SPANS[0])
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """Bars of a symbol that its values are made of; what came before has no weight."""
         return max((step.rows for step in self.steps), default=1)

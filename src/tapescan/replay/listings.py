@@ -12,7 +12,7 @@ import polars as pl
 
 from tapescan.core.dates import date_of, day_number
 from tapescan.core.typing import Days, Floats, Ints
-from tapescan.history.market import delisted_from
+from tapescan.history.listed import delisted_from
 from tapescan.market import calendar
 from tapescan.market.funds import FUND_SESSIONS, QUIET_SESSIONS, funds_among, judged_through
 from tapescan.market.index import MARKET_SYMBOL
