@@ -61,6 +61,13 @@ def test_each_is_what_it_is_alone_and_the_past_is_read_once(monkeypatch: pytest.
     assert "these 4 count as the first" in result.verdict.warnings[-1]
 
 
+def test_a_screen_of_earlier_bars_is_compared_without_a_warning() -> None:
+    earlier = NamedScreen("Earlier", "within(5, rsi_14 < 50) AND close > close[1]", name="earlier")
+    found = compare(earlier).comparison
+    assert found is not None
+    assert found.rows[1].picks > 0
+
+
 def test_false_finds_are_counted_among_those_compared() -> None:
     found = compare(LOW, SHORT).comparison
     assert found is not None
