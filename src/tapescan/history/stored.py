@@ -11,6 +11,7 @@ import polars as pl
 from tapescan.core.dates import date_of, day_number
 from tapescan.core.errors import StoreError
 from tapescan.core.settings import Adjustment
+from tapescan.history.equal_weighted import index_of_store
 from tapescan.history.market import Market, join_listing, models_folder
 from tapescan.history.notes import basis_note, calendar_notes, life_notes, listing_notes, thin_notes
 from tapescan.market.anchor import LONGEST_QUARTER, anchor
@@ -84,9 +85,13 @@ def held_of_store(store: Store, asked: KnownStore, *, span: int | None = None, a
     commits = commits_of(store.path, scanned_of(asked.versions))  # before anything is read
     known = asked.at_newest_session()
     newest = known.newest_session
-    bars, lives = known.bars_and_lives(adjust=adjust, sessions=sessions_for(known, span))
+    sessions = sessions_for(known, span)
+    bars, lives = known.bars_and_lives(adjust=adjust, sessions=sessions)
     likely = likely_ranked(bars, known.read("symbols"), newest)
-    panel = build_panel(bars, index=index_among(bars, newest), likely=likely)
+    index = index_among(bars, newest)
+    if index is None and adjust == "splits":
+        index = index_of_store(known, known.sessions[-sessions] if sessions else None)
+    panel = build_panel(bars, index=index, likely=likely)
     judged = find_suspects(bars, known.read("splits"))
     del bars
     # All that have a bar by then, also those whose newest one is too old to have been read.
