@@ -114,6 +114,49 @@ class World:
             )
         return replace(self, bars=bars, splits=splits.sort("symbol", "ex_date"))
 
+    def with_taken_tickers(self, seed: int, apart: int = 90) -> World:
+        """Tickers that another company took: after a break, at another price; some twice, some with splits. And one
+        that resumed where it stopped."""
+        rng = np.random.default_rng(seed)
+        bars = self.bars
+        for number, symbol in enumerate(self.whole[14:22]):
+            for _ in range(1 + number % 2):
+                at = int(rng.integers(20, len(self.days) - apart))
+                mine, back = pl.col("symbol") == symbol, self.days[min(at + apart - 20, len(self.days) - 2)]
+                gone = mine & pl.col("session").is_between(self.days[at], back, closed="left")
+                factor = 1.2 if number == 0 else float(rng.choice([0.2, 4.0]))
+                prices = [pl.when(mine & (pl.col("session") >= back)).then(pl.col(one) * factor).otherwise(one).alias(one) for one in _PRICES]
+                bars = bars.filter(~gone).with_columns(prices)
+        return replace(self, bars=bars)
+
+    def with_listings(self, seed: int) -> World:
+        """Versions of the listing: sectors that change, companies that change (some jump, some go on), delistings."""
+        rng = np.random.default_rng(seed)
+        oldest = self.listing.with_columns(as_of=pl.lit(self.days[0]), identifier=pl.lit(None, pl.String))
+        some = self.listing.filter(pl.col("symbol").is_in(self.whole))
+        versions, bars = [oldest], self.bars
+        for number in range(5):
+            at = int(rng.integers(30, len(self.days) - 5))
+            mine = some.sample(12, seed=seed + number)
+            sector = str(rng.choice(["Energy", "Materials", "Utilities"]))
+            versions.append(mine.with_columns(sector=pl.lit(sector), as_of=pl.lit(self.days[at]), identifier=pl.lit(None, pl.String)))
+        for number, symbol in enumerate(self.whole[22:28]):
+            at = int(rng.integers(60, len(self.days) - 40))
+            mine = self.listing.filter(symbol=symbol)
+            for day, name in ((at - 40, "0000000001"), (at + int(rng.integers(-3, 15)), "0000000002")):
+                versions.append(mine.with_columns(as_of=pl.lit(self.days[day]), identifier=pl.lit(name)))
+            if number % 3:  # it jumps on its first day, or pauses before
+                since = (pl.col("symbol") == symbol) & (pl.col("session") >= self.days[at])
+                bars = bars.with_columns(pl.when(since).then(pl.col(one) * 3.0).otherwise(one).alias(one) for one in _PRICES)
+            if number % 3 == 2:
+                gone = (pl.col("symbol") == symbol) & pl.col("session").is_between(self.days[at - 8], self.days[at], closed="left")
+                bars = bars.filter(~gone)
+        found = pl.concat([one.select(oldest.columns) for one in versions])
+        found = found.unique(["symbol", "as_of"], keep="last", maintain_order=True)
+        gone = {symbol: self.days[int(rng.integers(60, len(self.days)))] for symbol in self.whole[28:32]}
+        delisted = pl.col("symbol").replace_strict(gone, default=None, return_dtype=pl.Date)
+        return replace(self, bars=bars, listing=found.with_columns(delisted=delisted))
+
     def _split(self, symbol: str, day: dt.date, ratio: float) -> pl.DataFrame:
         return pl.DataFrame({"symbol": [symbol], "ex_date": [day], "ratio": [ratio]})
 

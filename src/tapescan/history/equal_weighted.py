@@ -1,9 +1,9 @@
 """The index of all symbols, each return in the share basis of its own day.
 
 A scan as of some day divides prices by the splits known then, which changes the last bits of earlier returns. Here a
-day's return is from the close before as it was quoted on that day, so it hangs on dates alone: on any later day, and in
-a replay, it has the same bytes. All bars of a ticker count, also those that another company had before: which company
-it was may become known later.
+day's return is from the close before as it was quoted on that day, so it hangs on dates alone: on any later day, and
+in a replay, it has the same bytes. All bars of a ticker count, also those that another company had before: which
+company it was may become known later.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from tapescan.replay.picking import Picked, pick
 from tapescan.replay.result import AccountRecord, ReplayResult, TradeRecord, Verified
 from tapescan.replay.returns import HORIZONS
 from tapescan.replay.source import Source, sessions_between
+from tapescan.replay.spells import NEVER
 from tapescan.replay.statistics import measure_replay
 from tapescan.replay.trades import Ahead, Rules, Trades, run_holds, run_plans
 from tapescan.replay.trials import log_screen, screen_trial
@@ -110,7 +111,7 @@ def replay_source(
         regime=picked.regime,
         picks=picked.single,
     )
-    facts = _facts(source, past, request, picked, trades, terms, (tried.note,) if tried.note else ())
+    facts = _facts(source, walk, request, picked, trades, terms, (tried.note,) if tried.note else ())
     number = np.searchsorted(past.sessions, picked.sessions)[picked.number] if len(picked.number) else picked.number
     begin = int(np.searchsorted(past.sessions, picked.sessions[0]))
     count = len(past.sessions) - begin
@@ -131,7 +132,7 @@ def replay_source(
         capacity={f"{one:.0f}": float(value) for one, value in zip(capacity.account, capacity.annual, strict=True)},
         picks=_with_outcomes(picked, trades, horizons),
         daily=_daily(past, picked, cohorts, account, begin),
-        notes=_notes(past, picked),
+        notes=_notes(walk, picked),
         provenance=_provenance(source, request, terms, tried.screens),
         partial=picked.stopped,
         verified=_verify(source, request, picked, terms.top, progress) if terms.verify else None,
@@ -286,26 +287,28 @@ def _daily(past: Past, picked: Picked, cohorts: Cohorts, account: Account, begin
 
 def _facts(
     source: Source,
-    past: Past,
+    walk: Walk,
     request: Request,
     picked: Picked,
     trades: Trades,
     terms: Terms,
     notes: tuple[str, ...],
 ) -> Facts:
+    past = walk.past
     settled = int(np.searchsorted(past.sessions, day_number(past.history.settled), side="right"))
     oldest = past.sessions[max(settled - 1 - GONE, 0)]
-    newest = np.concatenate([one.sessions[one.until - 1, np.arange(len(one.first))] for one in past.lanes])
+    newest = np.concatenate([one.sessions[one.until - 1, np.arange(len(one.first))] for one in past.laid.newest])
+    former = int((past.lives["until"] < NEVER).sum())  # another company has their ticker
     account, many = request.profile.risk.account, int(trades.traded.sum())
     needed = volume_needed(picked.number, trades, Rules(terms.hold), picked.traded, account, terms.every)
     paid = picked.paid
     fills = trades.fill.counts()
     orders = len(trades) - fills.get("awaited", 0) - fills.get("no_plan", 0)
     unfilled = sum(fills.get(name, 0) for name in ("no_bar", "beyond_stop", "beyond_target"))
-    by_own = past.measured_by_own(picked.sessions)
+    by_own = walk.measured_by_own(picked.sessions)
     return Facts(
-        symbols=len(past.symbols),
-        ended=int((newest < oldest).sum()),
+        symbols=len(past.symbols) + former,
+        ended=int((newest < oldest).sum()) + former,
         years=max((int(picked.sessions[-1]) - int(picked.sessions[0])) / 365.25, 1e-9),
         today=None if source.known is None else bool(past.history.listing is not None and len(past.history.listing)),
         dividends=False,
@@ -322,7 +325,7 @@ def _facts(
     )
 
 
-def _notes(past: Past, picked: Picked) -> tuple[str, ...]:
+def _notes(walk: Walk, picked: Picked) -> tuple[str, ...]:
     notes = []
     if picked.stopped:
         notes.append(
@@ -331,7 +334,7 @@ def _notes(past: Past, picked: Picked) -> tuple[str, ...]:
     few = int((picked.returns.picked == 0).sum())
     if few:
         notes.append(f"nothing was picked on {few:,} of {len(picked.sessions):,} sessions")
-    by_own = past.measured_by_own(picked.sessions)
+    by_own = walk.measured_by_own(picked.sessions)
     if by_own.any() and not by_own.all():
         until = date_of(int(picked.sessions[np.flatnonzero(by_own)[0]]))
         notes.append(

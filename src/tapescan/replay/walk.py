@@ -24,7 +24,7 @@ from tapescan.history.history import days as day_of
 from tapescan.market import calendar
 from tapescan.market.anchor import LONGEST_QUARTER, anchor, anchors
 from tapescan.market.funds import QUIET_SESSIONS
-from tapescan.market.index import market_return
+from tapescan.market.index import MarketIndex, market_return
 from tapescan.market.regime import market_regime
 from tapescan.market.suspect import BEFORE
 from tapescan.replay.listings import Listings
@@ -76,37 +76,36 @@ class Walk:
         """The sessions in pieces that fit the memory, of one index each."""
         height = len(self.request.plan.names) + sum(len(look.terms) for look in self.request.looks)
         many = max(1, STRETCH // (8 * (height + len(self.horizons)) * max(len(self.past.symbols), 1)))
-        by_own = self.past.measured_by_own(sessions)
+        by = [id(self._index(int(day))) for day in sessions]
         # A stretch ends where the longest history begins anew: its recursions are computed once.
         begins = anchors(sessions, self.request.plan.span)
-        edges = np.flatnonzero(np.diff(by_own) | (np.diff(begins) != 0)) + 1
+        edges = np.flatnonzero((np.diff(by) != 0) | (np.diff(begins) != 0)) + 1
         pieces = np.split(sessions, edges)
         return [one[at : at + many] for one in pieces for at in range(0, len(one), many)]
 
     def _computed(self, sessions: Days) -> Stretch:
         past = self.past
-        index = past.own if past.measured_by_own(sessions[:1])[0] else past.every
-        assert index is not None
+        index = self._index(int(sessions[0]))
         exchange = calendar.sessions(max(past.history.first, calendar.EARLIEST), past.history.end)
         looks = tuple(look for look in self.request.looks if not look.frame)
         wanted = Wanted(
             past.sessions, self.request.plan, looks, self.horizons, exchange, day_of(past.history.settled)
         )
-        return compute(past.lanes, past.more, sessions, wanted, index)
+        return compute(past.laid, sessions, wanted, index)
 
     def _section(self, found: Stretch, at: int) -> CrossSection:
         past, request, day = self.past, self.request, int(found.days[at])
-        index = past.own if past.measured_by_own(found.days[at : at + 1])[0] else past.every
-        assert index is not None
+        index, since = self._index(day), self._read_since(day)
         rows = max(request.plan.rows, *(look.rows for look in request.looks), 0)
-        listing = self.listings.on(day, found.newest[at], found.bars[at], self._factor(day))
+        counted = found.bars[at] + past.earlier(day, since)
+        listing = self.listings.on(day, found.newest[at], counted, self._factor(day))
         features = Features(request.plan.names, found.features[at])
         return CrossSection(
             as_of=date_of(day),
             symbols=past.symbols,
             newest=found.newest[at],
             listing=listing,
-            suspects=past.suspects.on(day, found.bars[at], self._read_since(day), rows),
+            suspects=past.suspects.on(day, found.bars[at], since, rows),
             features=features,
             terms={term: values[at] for term, values in found.terms.items()},
             facts=self._facts(day, listing, features["close"], found.newest[at] == day),
@@ -119,6 +118,14 @@ class Walk:
             notes=(),
             timings={},
         )
+
+    def measured_by_own(self, sessions: Days) -> Bools:
+        """On which sessions a scan takes the index that is a symbol."""
+        return np.array([self._index(int(day)) is not self.past.every for day in sessions], dtype=bool)
+
+    def _index(self, day: int) -> MarketIndex:
+        """What a scan of a day measures by."""
+        return self.past.own_index(day, self._read_since(day)) or self.past.every
 
     def _facts(self, day: int, listing: Listing, close: Floats, current: Bools) -> dict[str, pl.DataFrame]:
         """What companies reported and paid, as far as somebody asks."""
@@ -149,7 +156,7 @@ class Walk:
     def listings(self) -> Listings:
         past = self.past
         sessions = pl.Series("session", past.sessions).cast(pl.Date)
-        return Listings(past.symbols, self.order, self.source.known, past.history.listing, sessions, past.bars)
+        return Listings(past.symbols, self.order, self.source.known, past.history.listing, sessions, past)
 
     def _factor(self, day: int) -> Floats | None:
         """What the prices of a day are to be multiplied by to be what was paid; None for 1."""
