@@ -23,6 +23,7 @@ from tapescan.models.samples.labels import forward_returns, reach
 from tapescan.replay.lanes import Laid, Lanes
 from tapescan.screen.earlier import Look, terms_of
 from tapescan.screen.nodes import Earlier
+from tapescan.screen.values import UNKNOWN
 
 __all__ = ["Stretch", "Wanted", "compute"]
 
@@ -108,8 +109,14 @@ def compute(laid: Laid, days: Days, wanted: Wanted, index: MarketIndex) -> Stret
     features = len(wanted.plan.names)
     terms: dict[Earlier, Array] = {}
     for at, term in enumerate((term for look in wanted.looks for term in look.terms), start=features):
-        terms[term] = values[:, at].astype(np.int8) if term.kind == "condition" else values[:, at]
+        terms[term] = _condition(values[:, at]) if term.kind == "condition" else values[:, at]
     return Stretch(days, values[:, :features], terms, forward, bars, newest)
+
+
+def _condition(values: Floats) -> Array:
+    """The codes of a condition; unknown where there is no bar."""
+    found: Array = np.where(np.isnan(values), UNKNOWN, values).astype(np.int8)
+    return found
 
 
 def _due(lanes: Sequence[Lanes], days: Days) -> list[Lanes]:
