@@ -15,10 +15,11 @@ import polars as pl
 import tapescan
 from tapescan.core.dates import date_of
 from tapescan.replay.past import past_of
-from tapescan.replay.source import Source, source_of
-from tapescan.replay.walk import Seen, Walk
+from tapescan.replay.source import source_of
+from tapescan.replay.walk import Walk
 from tapescan.scan.named import chosen_screens
 from tapescan.scan.pipeline import rank
+from tapescan.scan.profile import Profile
 from tapescan.scan.request import Request, prepare, shown_columns
 from tapescan.scan.result import ScanResult
 from tapescan.simulation.market import SimulatedMarket, simulate
@@ -125,7 +126,10 @@ class World:
                 mine, back = pl.col("symbol") == symbol, self.days[min(at + apart - 20, len(self.days) - 2)]
                 gone = mine & pl.col("session").is_between(self.days[at], back, closed="left")
                 factor = 1.2 if number == 0 else float(rng.choice([0.2, 4.0]))
-                prices = [pl.when(mine & (pl.col("session") >= back)).then(pl.col(one) * factor).otherwise(one).alias(one) for one in _PRICES]
+                prices = [
+                    pl.when(mine & (pl.col("session") >= back)).then(pl.col(one) * factor).otherwise(one).alias(one)
+                    for one in _PRICES
+                ]
                 bars = bars.filter(~gone).with_columns(prices)
         return replace(self, bars=bars)
 
@@ -139,7 +143,11 @@ class World:
             at = int(rng.integers(30, len(self.days) - 5))
             mine = some.sample(12, seed=seed + number)
             sector = str(rng.choice(["Energy", "Materials", "Utilities"]))
-            versions.append(mine.with_columns(sector=pl.lit(sector), as_of=pl.lit(self.days[at]), identifier=pl.lit(None, pl.String)))
+            versions.append(
+                mine.with_columns(
+                    sector=pl.lit(sector), as_of=pl.lit(self.days[at]), identifier=pl.lit(None, pl.String)
+                )
+            )
         for number, symbol in enumerate(self.whole[22:28]):
             at = int(rng.integers(60, len(self.days) - 40))
             mine = self.listing.filter(symbol=symbol)
@@ -147,14 +155,18 @@ class World:
                 versions.append(mine.with_columns(as_of=pl.lit(self.days[day]), identifier=pl.lit(name)))
             if number % 3:  # it jumps on its first day, or pauses before
                 since = (pl.col("symbol") == symbol) & (pl.col("session") >= self.days[at])
-                bars = bars.with_columns(pl.when(since).then(pl.col(one) * 3.0).otherwise(one).alias(one) for one in _PRICES)
+                bars = bars.with_columns(
+                    pl.when(since).then(pl.col(one) * 3.0).otherwise(one).alias(one) for one in _PRICES
+                )
             if number % 3 == 2:
-                gone = (pl.col("symbol") == symbol) & pl.col("session").is_between(self.days[at - 8], self.days[at], closed="left")
+                gone = (pl.col("symbol") == symbol) & pl.col("session").is_between(
+                    self.days[at - 8], self.days[at], closed="left"
+                )
                 bars = bars.filter(~gone)
         found = pl.concat([one.select(oldest.columns) for one in versions])
         found = found.unique(["symbol", "as_of"], keep="last", maintain_order=True)
-        gone = {symbol: self.days[int(rng.integers(60, len(self.days)))] for symbol in self.whole[28:32]}
-        delisted = pl.col("symbol").replace_strict(gone, default=None, return_dtype=pl.Date)
+        ends = {symbol: self.days[int(rng.integers(60, len(self.days)))] for symbol in self.whole[28:32]}
+        delisted = pl.col("symbol").replace_strict(ends, default=None, return_dtype=pl.Date)
         return replace(self, bars=bars, listing=found.with_columns(delisted=delisted))
 
     def _split(self, symbol: str, day: dt.date, ratio: float) -> pl.DataFrame:
@@ -188,7 +200,7 @@ def world(symbols: int = 120, sessions: int = 420, seed: int = 3) -> World:
 
 def request_of(
     *,
-    profile: str | None = None,
+    profile: str | Profile | None = None,
     screens: Sequence[str] = (),
     where: str | None = None,
     rank_by: str | None = None,
@@ -205,10 +217,14 @@ def walk_of(data: Any, end: dt.date | None = None, **asked: Any) -> Walk:
 
 
 def sessions_of(walk: Walk, count: int, seed: int) -> list[int]:
-    """So many days at random, the first and the last among them."""
-    every = walk.past.sessions
-    some = np.random.default_rng(seed).choice(every, min(count, len(every)), replace=False)
-    return sorted({int(every[0]), *some.tolist(), int(every[-1])})
+    """So many days at random and a few more: the first, the last, some in a row, and those around which it became
+    known that another company has a ticker."""
+    rng, every = np.random.default_rng(seed), walk.past.sessions
+    at = int(rng.integers(len(every) - 4))
+    turning = np.searchsorted(every, walk.past.spells.filter(pl.col("since") > 0)["since"].to_numpy())
+    around = rng.permutation(np.clip((turning[:, None] + [-1, 0]).ravel(), 0, len(every) - 1))[:count]
+    chosen = [0, *rng.integers(len(every), size=count), *range(at, at + 3), *around, len(every) - 1]
+    return [int(day) for day in every[np.unique(chosen)]]
 
 
 def holds(data: Any, walk: Walk, days: Sequence[int], **asked: Any) -> list[ScanResult]:
@@ -219,12 +235,8 @@ def holds(data: Any, walk: Walk, days: Sequence[int], **asked: Any) -> list[Scan
         theirs = tapescan.scan_market(data, as_of=seen.section.as_of, models=False, **asked)
         same(ours, theirs)
         found.append(theirs)
-    assert [day_of(one) for one in found] == [date_of(day) for day in days]
+    assert [one.as_of for one in found] == [date_of(day) for day in days]
     return found
-
-
-def day_of(result: ScanResult) -> dt.date:
-    return result.as_of
 
 
 def same(ours: ScanResult, theirs: ScanResult) -> None:
@@ -250,6 +262,3 @@ def apart(ours: ScanResult, theirs: ScanResult) -> list[tuple[Any, ...]]:
 def _examples(one: pl.DataFrame, other: pl.DataFrame, name: str) -> Any:
     at = (~one[name].eq_missing(other[name])).arg_true()
     return [(one["symbol"][i], one[name][i], other[name][i]) for i in at[:3]] + [len(at)]
-
-
-__all__ = ["ALL", "Seen", "Source", "World", "holds", "request_of", "same", "sessions_of", "walk_of", "world"]

@@ -107,6 +107,6 @@ def _pay(paid: Floats, past: Past, place: Ints, number: Ints, factor: Floats, di
     known = pl.DataFrame({"place": rows["place"], "ex": ex, "amount": rows["amount"]})
     picks = pl.DataFrame({"place": place, "number": number, "pick": np.arange(len(place))})
     met = picks.join(known, on="place").with_columns(column=pl.col("ex") - pl.col("number") - 1)
-    met = met.filter(pl.col("column") >= 0, pl.col("column") < paid.shape[1])
+    met = met.filter(pl.col("column") >= 0, pl.col("column") < paid.shape[1], pl.col("ex") < len(past.sessions))
     at, column = met["pick"].to_numpy(), met["column"].to_numpy()
     np.add.at(paid, (at, column), met["amount"].to_numpy() * factor[at])

@@ -77,7 +77,7 @@ class Picked:
 
 @dataclass
 class _Collected:
-    """One entry a session."""
+    """One entry a session. days : the last that is written down of each."""
 
     frames: list[pl.DataFrame] = field(default_factory=list)
     places: list[Ints] = field(default_factory=list)
@@ -94,6 +94,11 @@ class _Collected:
     scale: list[float] = field(default_factory=list)
     regime: list[str] = field(default_factory=list)
     days: list[int] = field(default_factory=list)
+
+    def cut(self) -> None:
+        """Without a session that was not written down whole."""
+        for name in self.__dataclass_fields__:
+            del getattr(self, name)[len(self.days) :]
 
 
 def pick(
@@ -123,6 +128,7 @@ def pick(
     except KeyboardInterrupt:
         if not found.days:
             raise
+        found.cut()
         stopped = True
     return _picked(found, walk, hold, kept, stopped)
 

@@ -23,7 +23,7 @@ from tapescan.replay.past import Past, past_of
 from tapescan.replay.picking import Picked, pick
 from tapescan.replay.result import AccountRecord, ReplayResult, TradeRecord, Verified
 from tapescan.replay.returns import HORIZONS
-from tapescan.replay.source import Source, sessions_between
+from tapescan.replay.source import Source, no_session, sessions_between
 from tapescan.replay.spells import NEVER
 from tapescan.replay.statistics import measure_replay
 from tapescan.replay.trades import Ahead, Rules, Trades, run_holds, run_plans
@@ -76,13 +76,16 @@ class Terms:
         for field in ("cost", "borrow"):
             if not 0.0 <= getattr(self, field) <= 1000.0:
                 raise OptionError(f"{field} is {getattr(self, field)}", "give 0 to 1000", field=field)
+        if self.start is not None and self.end is not None and self.start > self.end:
+            raise OptionError(f"{self.start} lies after {self.end}", "give the earlier day first", field="start")
 
 
 def replay_source(
     source: Source, request: Request, terms: Terms, title: str, progress: Progress = silent
 ) -> ReplayResult:
-    """Replay what is asked over a source's past. Raises OptionError for what cannot be replayed."""
-    _check(source, request)
+    """Replay what is asked over a source's past. Raises OptionError for what cannot be replayed, and for what picks
+    nothing on any session."""
+    _check(source, request, terms)
     trial = screen_trial(
         request,
         hold=terms.hold,
@@ -94,12 +97,15 @@ def replay_source(
     )
     past = past_of(source.history, progress)
     sessions = sessions_between(past.sessions, terms.start, terms.end, terms.every)
-    tried = log_screen(source.store, trial)
     horizons = tuple(sorted({*HORIZONS, terms.hold}))
     verified = _drawn(sessions, terms.verify)
     walk = Walk(source, past, request, horizons)
     picked = pick(walk, sessions, terms.top, terms.hold, shown=verified, progress=progress)
     rules = Rules(terms.hold, terms.cost, terms.borrow)
+    if picked.picks.is_empty():
+        raise _nothing(request, picked)
+    # Before anything is said of it: who has seen a result has tried.
+    tried = log_screen(source.store, trial)
     ahead, trades = _traded(source, past, picked, terms, rules)
     statistics = measure_replay(
         picked.returns,
@@ -139,12 +145,25 @@ def replay_source(
     )
 
 
-def _check(source: Source, request: Request) -> None:
+def _check(source: Source, request: Request, terms: Terms) -> None:
     source.refuse_renames()
+    first, last = source.history.first, source.history.end
+    if terms.start is not None and terms.start > last:
+        raise no_session(terms.start, terms.end, first, last)
     if any(look.frame for look in request.looks):
         raise OptionError(
             "weekly and monthly bars cannot be replayed yet", "write the screen in bars of a session", field="where"
         )
+
+
+def _nothing(request: Request, picked: Picked) -> OptionError:
+    some = f"{len(picked.sessions):,} session{'s' * (len(picked.sessions) > 1)}"
+    if request.where is None and not request.screens:
+        what = f"nobody satisfies the filters of profile {request.profile.name} on any of {some}"
+        return OptionError(what, "`tapescan scan` says why each symbol is not ranked", field="profile")
+    field = "where" if request.where is not None else "screen"
+    what = f"nobody satisfies it on any of {some}"
+    return OptionError(what, "try it with `tapescan scan`", field=field)
 
 
 def _traded(source: Source, past: Past, picked: Picked, terms: Terms, rules: Rules) -> tuple[Ahead, Trades]:

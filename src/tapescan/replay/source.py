@@ -21,7 +21,7 @@ from tapescan.simulation.market import SimulatedMarket, simulate
 from tapescan.store import KnownStore, Store
 from tapescan.tables.registry import find_table
 
-__all__ = ["ADJUSTED", "Source", "sessions_between", "source_of"]
+__all__ = ["ADJUSTED", "Source", "no_session", "sessions_between", "source_of"]
 
 ADJUSTED: Adjustment = "splits"
 
@@ -121,9 +121,11 @@ def source_of(data: Opened, end: dt.date | None) -> Source:
         if data.store is None:
             raise OptionError("a loaded market has one day only", "give its store", field="data")
         data = data.store
-    if isinstance(data, SimulatedMarket):
-        return Source(data, history_of(data, end), None)
-    return Source(data, history_of(data, end), data.known(None))
+    try:
+        history = history_of(data, end)
+    except OptionError as error:
+        raise OptionError(error.what, error.hint, field="end") from error
+    return Source(data, history, None if isinstance(data, SimulatedMarket) else data.known(None))
 
 
 def sessions_between(sessions: Days, start: dt.date | None, end: dt.date | None, every: int) -> Days:
@@ -133,10 +135,13 @@ def sessions_between(sessions: Days, start: dt.date | None, end: dt.date | None,
     """
     first, last = date_of(int(sessions[0])), date_of(int(sessions[-1]))
     lo, hi = day_number(start or first), day_number(end or last)
-    if lo > hi:
-        raise OptionError(f"{start} lies after {end}", "give the earlier day first", field="start")
     found = sessions[(sessions >= lo) & (sessions <= hi)][::every]
     if not len(found):
-        what = f"there is no session from {start or first} to {end or last}: the bars are of {first} to {last}"
-        raise OptionError(what, "choose other days", field="start" if start else "end")
+        raise no_session(start or first, end, first, last)
     return found
+
+
+def no_session(start: dt.date, end: dt.date | None, first: dt.date, last: dt.date) -> OptionError:
+    """What to say of days among which the market, from its first to its last one, has no session."""
+    what = f"there is no session from {start} {f'to {end}' if end else 'on'}: the bars are of {first} to {last}"
+    return OptionError(what, "choose other days", field="start")

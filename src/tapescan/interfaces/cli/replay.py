@@ -80,9 +80,9 @@ def replay(
     """Replay a screen over every session of the past, and say whether it was worth anything."""
     from tapescan.api import replay_market
 
-    for file in (picks_file, daily_file):
+    for file, field in ((picks_file, "output"), (daily_file, "daily")):
         if file is not None and file.suffix not in {".parquet", ".csv"}:
-            raise OptionError(f"{file.name}", "give a name that ends in .parquet or .csv", field="output")
+            raise OptionError(f"{file.name}", "give a name that ends in .parquet or .csv", field=field)
     market, said = chosen_market(load_settings(), store)
     with progress_line() as progress:
         result = replay_market(
