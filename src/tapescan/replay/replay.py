@@ -103,6 +103,8 @@ def replay_source(
     picked = pick(walk, sessions, terms.top, terms.hold, shown=verified, progress=progress)
     rules = Rules(terms.hold, terms.cost, terms.borrow)
     if picked.picks.is_empty():
+        if picked.stopped:  # there is nothing to show yet
+            raise KeyboardInterrupt
         raise _nothing(request, picked)
     # Before anything is said of it: who has seen a result has tried.
     tried = log_screen(source.store, trial)
