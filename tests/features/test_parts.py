@@ -10,6 +10,7 @@ from tapescan.core.typing import Floats
 from tapescan.features.compute import replay
 from tapescan.features.parts import Parted
 from tapescan.features.plan import plan_features
+from tapescan.market.anchor import anchors
 from tapescan.market.panel import Panel, build_panel
 from tests.conftest import random_bars
 
@@ -57,6 +58,18 @@ def test_before_its_first_bar_a_symbol_has_no_value(bars: pl.DataFrame) -> None:
     for block, values in replay(build_panel(bars, lanes=16), PLAN):
         assert np.isnan(values[:, np.arange(block.rows)[:, None] < block.first]).all()
         assert not np.isnan(values[0, np.arange(block.rows)[:, None] >= block.first]).any()
+
+
+def test_a_window_that_its_history_does_not_hold_has_no_value(bars: pl.DataFrame) -> None:
+    """To the bar on which it does: of a symbol on every third session, some quarters hold 64 bars and some do not."""
+    panel = build_panel(bars, lanes=16)
+    days = bars.filter(pl.col("symbol") == "S008")["session"].to_physical().to_numpy()
+    for name in ("beta_63", "sma_20"):
+        at, (step,) = PLAN.names.index(name), plan_features([name]).steps
+        begins = anchors(days, step.span)
+        held = np.arange(len(days)) - np.searchsorted(days, begins) >= step.indicator.lookback(*step.values)
+        np.testing.assert_array_equal(~np.isnan(by_symbol(panel)["S008"][at]), held)
+        assert name != "beta_63" or (held[63:].any() and not held[63:].all())
 
 
 @pytest.mark.parametrize("start", [1, 600, 1149])

@@ -103,7 +103,8 @@ def _carry(eight, number, period, part, total):
         for j in range(lanes):
             total[j] = eight[j] if first else total[j] + eight[j]
     else:
-        part[carried] = eight
+        for j in range(lanes):
+            part[carried, j] = eight[j]
 
 
 @compile_kernel
