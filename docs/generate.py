@@ -154,6 +154,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "shipped-screens.md": shipped_screens,
     "screen-language.md": of_module("tapescan.screen.reference"),
     "python.md": python,
+    "breadth.md": of_module("tapescan.replay.reference"),
 }
 # Written as soon as the code is there.
 for own, package in {"columns.md": "tapescan.columns", "tables.md": "tapescan.tables"}.items():

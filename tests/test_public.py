@@ -15,6 +15,7 @@ from tapescan.core.settings import load_settings
 
 def test_the_public_names_are_these() -> None:
     assert tapescan.__all__ == [
+        "BreadthResult",
         "Market",
         "NamedScreen",
         "Profile",
@@ -26,9 +27,11 @@ def test_the_public_names_are_these() -> None:
         "__version__",
         "accept_bars",
         "all_columns",
+        "breadth_market",
         "compute_features",
         "examine_store",
         "explain_symbol",
+        "find_record",
         "import_bars",
         "import_files",
         "judge_stored",

@@ -14,9 +14,11 @@ from tapescan.version import __version__
 if TYPE_CHECKING:
     from tapescan.api import (
         accept_bars,
+        breadth_market,
         compute_features,
         examine_store,
         explain_symbol,
+        find_record,
         import_bars,
         import_files,
         judge_stored,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from tapescan.core.settings import Settings, load_settings
     from tapescan.history.market import Market
     from tapescan.indicators import registry
+    from tapescan.replay.breadth import BreadthResult
     from tapescan.replay.result import ReplayResult
     from tapescan.scan.named import NamedScreen, load_screen
     from tapescan.scan.profile import Profile, load_profile
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
 
 #: Where the names lie that are no use case; those lie in the front door.
 _WHERE = {
+    "BreadthResult": "tapescan.replay.breadth",
     "Market": "tapescan.history.market",
     "NamedScreen": "tapescan.scan.named",
     "Profile": "tapescan.scan.profile",
@@ -67,6 +71,7 @@ _WHERE = {
 }
 
 __all__ = [
+    "BreadthResult",
     "Market",
     "NamedScreen",
     "Profile",
@@ -78,9 +83,11 @@ __all__ = [
     "__version__",
     "accept_bars",
     "all_columns",
+    "breadth_market",
     "compute_features",
     "examine_store",
     "explain_symbol",
+    "find_record",
     "import_bars",
     "import_files",
     "judge_stored",

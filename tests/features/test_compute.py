@@ -100,3 +100,15 @@ def test_progress_is_told_only_when_something_compiles() -> None:
     told: list[int] = []
     assert warm_up(plan, lambda done, _total, _what: told.append(done)) == 0
     assert told == []
+
+
+@pytest.mark.parametrize(
+    "names", [("highest_20", "lowest_20"), ("highest_20_since", "swing_low_10"), ("sma_20", "vwma_20")]
+)
+def test_some_members_of_a_fusion_are_computed_without_the_others(
+    names: tuple[str, str], lively_panel: Panel
+) -> None:
+    # A fusion reads all that any of its members does, asked for or not.
+    together = latest(lively_panel, plan_features(names))
+    for name in names:
+        assert np.array_equal(together[name], latest(lively_panel, plan_features([name]))[name], equal_nan=True)

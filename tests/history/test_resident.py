@@ -256,3 +256,29 @@ def test_values_are_carried_not_computed(kept: Kept, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(carried, "computed", never)
     monkeypatch.setattr(carried, "latest", never)
     kept.scan(SCANS[:1])
+
+
+def test_the_bars_of_a_first_split_are_at_hand(tmp_path: Path, reads: Reads) -> None:
+    day = DAYS[STORED + 1]
+    kept = Kept(tmp_path / "store", upto(WHOLE, STORED).filter(pl.col("symbol") != "S003"))
+    put(kept.store, of_day(WHOLE, STORED + 1), split("S001", day), split("S002", DAYS[STORED - 40], 0.1))
+    kept.holds()  # and a new symbol
+    assert (reads.everything, reads.bars) == (0, [])
+    put(kept.store, of_day(WHOLE, STORED + 2), split("S001", DAYS[STORED + 2], 3.0))  # what was raw is known no more
+    kept.holds()
+    assert (reads.everything, reads.bars) == (0, ["S001"])
+
+
+def test_the_bars_of_a_split_that_a_vendor_had_adjusted_are_read(tmp_path: Path, reads: Reads) -> None:
+    store = Store(tmp_path / "store")
+    adjusted = upto(WHOLE, STORED).with_columns(
+        adjusted_to=pl.when(LONG).then(pl.lit(DAYS[STORED])).otherwise("session")
+    )
+    store.add({"bars": adjusted}, "vendor", step=Step("a", 1))
+    kept = Kept.__new__(Kept)
+    kept.store, kept.adjust, kept.market = store, None, tapescan.load_market(store)
+    kept.scan()
+    late = split("S001", DAYS[STORED - 40]), split("S002", DAYS[STORED - 40])
+    put(store, *late)
+    kept.holds()
+    assert (reads.everything, reads.bars) == (0, ["S001"])

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tapescan.market import distinct, quality
+from tapescan.market import quality
 from tapescan.market.distinct import distinct_days, distinct_symbols, each_once
 from tapescan.market.quality import BAR_COLUMNS, check_bars
 from tests.conftest import random_bars
@@ -26,11 +26,7 @@ def together(rows: int, start: int = 0) -> pl.Series:
 @pytest.mark.parametrize("rows", [60, 6_000, 60_000])
 @pytest.mark.parametrize("start", range(len(WORDS)))
 @pytest.mark.parametrize("shuffled", [False, True])
-@pytest.mark.parametrize("pieces", [0, 2000])
-def test_symbols_are_seen_and_changed_once_each(
-    monkeypatch: pytest.MonkeyPatch, rows: int, start: int, shuffled: bool, pieces: int
-) -> None:
-    monkeypatch.setattr(distinct, "_PIECES", pieces)
+def test_symbols_are_seen_and_changed_once_each(rows: int, start: int, shuffled: bool) -> None:
     symbols = together(rows, start)
     symbols = symbols.sample(fraction=1.0, shuffle=True, seed=1) if shuffled else symbols
     assert set(distinct_symbols(symbols)) == set(WORDS) - {None}

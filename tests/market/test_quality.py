@@ -143,6 +143,19 @@ def test_bars_are_sorted_from_any_order(order: str) -> None:
     assert sort_bars(ORDERS[order](frame)).equals(expected)
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_weekly_bars_among_many_daily_ones_are_refused_in_any_order(order: str) -> None:
+    frame = random_bars(symbols=45, sessions=600, seed=3).sort("symbol", "session")
+    some = frame["symbol"].unique().sort()[[0, 20, 44]]
+    weekly = pl.col("symbol").is_in(some.implode())
+    frame = frame.filter(~weekly | (pl.col("session").dt.weekday() == 3))
+    assert len(frame) > quality._FEW
+    good, refused, _ = check_bars(ORDERS[order](frame))
+    assert good.equals(frame.filter(~weekly))
+    assert refused.sort("symbol", "session").drop("reason").equals(frame.filter(weekly))
+    assert set(refused["reason"]) == {quality.NOT_DAILY}
+
+
 def test_one_symbol_in_two_files_is_sorted() -> None:
     frame = random_bars(symbols=1, sessions=50, seed=3)
     assert sort_bars(pl.concat([frame[30:], frame[:30]])).equals(frame)

@@ -55,9 +55,9 @@ def test_who_is_excluded_is_who_is_dropped(inputs: Market) -> None:
 def test_explaining_computes_no_features_again(inputs: Market, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    def counted(*arguments: object) -> object:
+    def counted(*arguments: object, **named: object) -> object:
         calls.append(arguments)
-        return latest(*arguments)  # type: ignore[arg-type]
+        return latest(*arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(cross_section, "latest", counted)
     result = scan_market(inputs, models=False)

@@ -14,7 +14,7 @@ error of `tapescan.core.errors` before any work; its ``field`` names the argumen
 from __future__ import annotations
 
 from tapescan.api.places import Data, Day, Place, open_store
-from tapescan.api.replaying import replay_market
+from tapescan.api.replaying import breadth_market, find_record, replay_market
 from tapescan.api.scans import compute_features, explain_symbol, load_market, record_scan, scan_market
 from tapescan.api.stores import (
     accept_bars,
@@ -35,9 +35,11 @@ __all__ = [
     "Day",
     "Place",
     "accept_bars",
+    "breadth_market",
     "compute_features",
     "examine_store",
     "explain_symbol",
+    "find_record",
     "import_bars",
     "import_files",
     "judge_stored",

@@ -21,7 +21,6 @@ import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -32,6 +31,7 @@ import numpy as np
 
 from tapescan.bench.loops import pandas_loop
 from tapescan.bench.models import ALONE, CONTRIBUTED, SHOWN, Workload, model_workload
+from tapescan.bench.stages import Stage, Staged, as_stages, reading_speed
 from tapescan.core.errors import OptionError
 from tapescan.core.machine import threads
 from tapescan.core.progress import Progress, silent
@@ -40,9 +40,9 @@ from tapescan.engine.threads import Threads
 from tapescan.features.compute import latest, replay
 from tapescan.features.plan import Plan, default_features, plan_features
 from tapescan.features.warm import warm_up
-from tapescan.history.market import Market, simulated_market
-from tapescan.market.panel import Block, Panel
-from tapescan.scan.pipeline import Request, prepare, run
+from tapescan.history.market import simulated_market
+from tapescan.market.panel import Panel
+from tapescan.scan.pipeline import prepare
 from tapescan.scan.profile import DEFAULT_PROFILE, load_profile
 
 __all__ = ["COMMON", "BenchReport", "Comparison", "pandas_loop", "run_bench"]
@@ -100,7 +100,8 @@ class Comparison:
 
 @dataclass(frozen=True)
 class BenchReport:
-    """left_out : what was not measured and why; empty when all was."""
+    """stages : of the scan of (d), the models' of (f). reading : bytes a second that the machine reads.
+    left_out : what was not measured and why; empty when all was."""
 
     symbols: int
     bars: int
@@ -108,9 +109,9 @@ class BenchReport:
     machine: str
     threads: int
     comparisons: tuple[Comparison, ...]
-    stages: Mapping[str, float]
+    stages: tuple[Stage, ...]
     kernels: tuple[tuple[str, float], ...]
-    limit: Mapping[str, float]
+    reading: float
     peak_memory: float
     left_out: str = ""
 
@@ -132,9 +133,9 @@ class BenchReport:
                 }
                 for c in self.comparisons
             ],
-            "scan_stages_ms": {name: round(ms, 3) for name, ms in self.stages.items()},
+            "stages": [stage.to_dict() for stage in self.stages],
             "kernels_ms": {name: round(ms, 3) for name, ms in self.kernels},
-            "limit": {name: round(value, 3) for name, value in self.limit.items()},
+            "gigabytes_a_second": round(self.reading / 1e9, 3),
             "peak_memory_mib": round(self.peak_memory, 1),
             "left_out": self.left_out,
         }
@@ -155,6 +156,7 @@ def run_bench(symbols: int = 6000, bars: int = 260, rounds: int = 5, progress: P
     say(0, 0, "training two models")
     models = model_workload(panel)
     columns = _columns(panel)
+    scan, scan_with_models = Staged(inputs, request), None
     talib_calls = _talib_calls(talib)
 
     def talib_loop() -> None:
@@ -165,18 +167,22 @@ def run_bench(symbols: int = 6000, bars: int = 260, rounds: int = 5, progress: P
         "all": lambda: latest(panel, everything),
         "common": lambda: latest(panel, common),
         "common, all rows": lambda: [None for _ in replay(panel, common)],
-        "scan": lambda: run(inputs, request).frame,
+        "scan": scan,
         "talib": talib_loop,
     }
     if models is not None:
         alpha = prepare(load_profile(DEFAULT_PROFILE), features=default_features(), models=models.models)
+        scan_with_models = Staged(inputs, alpha)
         sides |= {
-            "scan with models": lambda: run(inputs, alpha).frame,
+            "scan with models": scan_with_models,
             "at once": models.at_once,
             "by xgboost": models.by_xgboost,
             "one by one": models.one_by_one,
         }
     median = _medians(sides, rounds, lambda number: say(number, rounds, "timing"))
+    speed = reading_speed(panel)
+    stages = as_stages(scan, speed)
+    stages += as_stages(scan_with_models, speed, ("models",)) if scan_with_models else ()
     say(0, 0, "timing the pandas loop")
     sample = columns[:: max(len(columns) // PANDAS_SAMPLE, 1)][:PANDAS_SAMPLE]
     pandas_ms = _milliseconds(lambda: pandas_loop(pandas, sample)) * len(columns) / len(sample)
@@ -200,19 +206,12 @@ def run_bench(symbols: int = 6000, bars: int = 260, rounds: int = 5, progress: P
         machine=_machine(),
         threads=threads(),
         comparisons=comparisons,
-        stages=_stages(inputs, request),
+        stages=stages,
         kernels=_kernel_times(panel, everything),
-        limit=_limit(panel, everything, median["all"]),
+        reading=speed,
         peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         left_out="two models' forecasts and SHAP values: XGBoost is not installed" if models is None else "",
     )
-
-
-def _stages(inputs: Market, request: Request) -> dict[str, float]:
-    """Milliseconds of each stage of a scan, and of its frame, which is made for who asks for it."""
-    result = run(inputs, request)
-    frame = _milliseconds(lambda: result.frame)
-    return {name: seconds * 1e3 for name, seconds in result.timings.items()} | {"frame": frame}
 
 
 def _medians(
@@ -287,38 +286,6 @@ def _kernel_times(panel: Panel, plan: Plan) -> tuple[tuple[str, float], ...]:
         best = min(_milliseconds(lambda plan=alone: latest(panel, plan, Threads(1))) for _ in range(3))  # type: ignore[misc]
         times.append((names[0], best))
     return tuple(sorted(times, key=lambda item: -item[1]))
-
-
-def _limit(panel: Panel, plan: Plan, measured: float) -> dict[str, float]:
-    """How far the features are from reading their inputs once and nothing else.
-
-    The floor counts each column of the panel that any kernel reads, over the bars that the newest values need, read
-    once at the speed of the plainest pass there is: numpy adding up a block's rows.
-    """
-    needed: dict[str, int] = {}
-    for step in plan.steps:
-        for name in step.indicator.inputs:
-            needed[name] = max(needed.get(name, 0), step.indicator.history(step.values) or step.span)
-    touched = sum(8 * min(need, block.rows) * block.lanes for need in needed.values() for block in panel.blocks)
-    passes = 20
-
-    def read_block(block: Block) -> None:
-        for _ in range(passes):
-            np.add.reduce(block.close, axis=0)
-
-    def read_all() -> None:
-        with ThreadPoolExecutor(threads()) as pool:
-            list(pool.map(read_block, panel.blocks))
-
-    seconds = min(_milliseconds(read_all) for _ in range(3)) / 1e3
-    speed = passes * sum(block.close.nbytes for block in panel.blocks) / seconds
-    floor = touched / speed * 1e3
-    return {
-        "megabytes_touched": touched / 1e6,
-        "gigabytes_a_second": speed / 1e9,
-        "floor_ms": floor,
-        "measured_over_floor": measured / floor,
-    }
 
 
 def _milliseconds(work: Callable[[], object]) -> float:

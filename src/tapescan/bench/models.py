@@ -31,7 +31,7 @@ from tapescan.models.samples.inputs import as_inputs, model_features
 from tapescan.models.samples.samples import Samples
 from tapescan.scan.forecasts import usable
 
-__all__ = ["SHOWN", "Workload", "model_workload"]
+__all__ = ["SHOWN", "Workload", "model_workload", "train_on"]
 
 
 TREES, DEPTH = 400, 6
@@ -103,14 +103,24 @@ def model_workload(panel: Panel) -> Workload | None:
         LEARNER.prepare()
     except OptionError:
         return None
+    with tempfile.TemporaryDirectory(prefix="tapescan-") as folder:
+        rows = train_on(panel, Path(folder))
+        models = usable(load_models(folder))  # which opens their files
+    return Workload(models, rows)
+
+
+def train_on(panel: Panel, folder: Path) -> Singles:
+    """Train the models and store them in a folder. Returns what they were trained on, as `Workload.rows`.
+
+    Raises OptionError when XGBoost is not installed.
+    """
+    LEARNER.prepare()
     plan = plan_features(model_features())
     warm_up(plan)
     rows = as_inputs(latest(panel, plan).values.T)
-    with tempfile.TemporaryDirectory(prefix="tapescan-") as folder:
-        for horizon in HORIZONS:
-            _train(Path(folder), horizon, plan.names, rows)
-        models = usable(load_models(folder))  # which opens their files
-    return Workload(models, rows)
+    for horizon in HORIZONS:
+        _train(folder, horizon, plan.names, rows)
+    return rows
 
 
 def _train(folder: Path, horizon: int, names: tuple[str, ...], rows: Singles) -> None:

@@ -73,6 +73,9 @@ def with_needs(names: Iterable[str]) -> dict[str, Column]:
 
 def sources_of(name: str) -> set[str]:
     """The sources of a column and of all that it is made of. Raises OptionError as `find_column` does."""
+    column = find_column(name)
+    if not column.needs:
+        return {column.source}
     return {column.source for column in with_needs([name]).values()}
 
 

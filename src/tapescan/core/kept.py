@@ -18,7 +18,7 @@ import shutil
 import stat
 import sys
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
 
@@ -82,12 +82,17 @@ def _seal(name: str, code: bytes) -> bytes:
     return hashlib.sha256(b"%s\n%s" % (name.encode(), code)).digest()
 
 
+@cache
+def _versions() -> tuple[str, ...]:
+    """Of what compiles; asked once, since that reads each package's whole description."""
+    return tuple(metadata.version(name) for name in ("numba", "llvmlite", "numpy"))
+
+
 @lru_cache(maxsize=8)
 def cache_folder(package: Path) -> Path | None:
     """The folder for this version of a package's kernels, in the user's cache; None where there is none that is ours
     alone. It need not be writable."""
-    versions = (metadata.version(name) for name in ("numba", "llvmlite", "numpy"))
-    digest = hashlib.sha256(" ".join((*versions, sys.version)).encode())
+    digest = hashlib.sha256(" ".join((*_versions(), sys.version)).encode())
     here = Path(__file__).parent
     for path in (*sorted(package.glob("*.py")), *(here / name for name in _COMPILERS)):
         digest.update(path.name.encode() + path.read_bytes())

@@ -22,10 +22,12 @@ def logarithm(values: Floats) -> Floats:
     flat = np.ascontiguousarray(values, dtype=np.float64).reshape(-1)
     # Numbers below the normal ones have fewer digits: they are brought up by a power of two.
     small = flat < 2.0**-1000
-    scaled = np.where(small, np.where(small, flat, 0.0) * 2.0**200, flat)
+    some = bool(small.any())
+    scaled = np.where(small, np.where(small, flat, 0.0) * 2.0**200, flat) if some else flat
     mantissa, out = np.empty_like(flat), np.empty_like(flat)
     _compiled()(scaled.view(np.int64), mantissa.view(np.int64), mantissa, out)
-    out[small] -= 200.0 * np.log(2.0)
+    if some:
+        out[small] -= 200.0 * np.log(2.0)
     out[~(flat > 0.0)] = np.nan
     out[np.isposinf(flat)] = np.inf
     found: Floats = out.reshape(np.shape(values))

@@ -94,8 +94,7 @@ def signature_of(arguments: tuple[Any, ...]) -> Signature:
 
 def _type_of(value: Any) -> Type:
     if isinstance(value, np.ndarray):
-        shape = ", ".join((*":" * (value.ndim - 1), "::1"))
-        return f"{'' if value.flags.writeable else 'readonly '}{value.dtype.name}[{shape}]"
+        return _array_type(value.dtype, value.ndim, value.flags.writeable)
     if isinstance(value, bool | np.bool_):
         return "bool"
     if isinstance(value, int | np.integer):
@@ -105,6 +104,12 @@ def _type_of(value: Any) -> Type:
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value), signature_of(value)
     raise TypeError(f"a kernel takes arrays and numbers, not {type(value).__name__}")
+
+
+@lru_cache(maxsize=256)
+def _array_type(dtype: np.dtype[Any], dimensions: int, writable: bool) -> str:
+    shape = ", ".join((*":" * (dimensions - 1), "::1"))
+    return f"{'' if writable else 'readonly '}{dtype.name}[{shape}]"
 
 
 class Layout:

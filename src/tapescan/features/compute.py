@@ -55,13 +55,20 @@ def cuts_of(panel: Panel, plan: Plan) -> tuple[Cuts, ...]:
     return tuple(zip(*cut, strict=True)) if cut else ((),) * len(panel.blocks)
 
 
-def latest(panel: Panel, plan: Plan, engine: Engine | None = None, only: Sequence[bool] | None = None) -> Features:
+def latest(
+    panel: Panel,
+    plan: Plan,
+    engine: Engine | None = None,
+    only: Sequence[bool] | None = None,
+    room: Floats | None = None,
+) -> Features:
     """The features' values at each symbol's newest bar.
 
     engine : where the blocks are computed; threads of this process for None. only : of which blocks; the others'
-    values are NaN.
+    values are NaN. room : where to put them, float64 ``(names and scratch, symbols)`` or longer; new room for None.
     """
-    values = np.empty((len(plan.names) + plan.scratch, 1, len(panel)))
+    rows = len(plan.names) + plan.scratch
+    values = (np.empty((rows, len(panel))) if room is None else room)[:rows, None]
     every = zip(panel.blocks, cuts_of(panel, plan), only or [True] * len(panel.blocks), strict=True)
     pieces, into = [], []
     for block, cuts, wanted in every:

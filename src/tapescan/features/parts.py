@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -126,8 +126,7 @@ class Parted:
     def _quarters(self, span: int) -> tuple[Ints, Ints]:
         """The places among the days at which the quarters begin that share a history, and the end; and the places of
         the first days of their histories."""
-        begins, at = np.unique(anchors(self.days, span), return_index=True)
-        return np.append(at, len(self.days)), np.searchsorted(self.days, begins)
+        return _quarters_of(self.days.tobytes(), span)
 
     def slices(self, span: int) -> Iterator[Part]:
         """The parts of the lanes that lie in step; of the others they hold nothing of use."""
@@ -187,3 +186,11 @@ class Parted:
         bars = row - np.repeat(begin, size) + 1
         order = np.argsort(bars, kind="stable")
         return bars[order], ((row - self.start) * self.block.lanes + np.repeat(lane, size))[order]
+
+
+@lru_cache(maxsize=64)
+def _quarters_of(days: bytes, span: int) -> tuple[Ints, Ints]:
+    """Of `Parted.days`, which are the same for most blocks."""
+    sessions = np.frombuffer(days, np.int32)
+    begins, at = np.unique(anchors(sessions, span), return_index=True)
+    return np.append(at, len(sessions)), np.searchsorted(sessions, begins)

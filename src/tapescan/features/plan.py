@@ -168,7 +168,9 @@ class Calls:
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """The columns of the panel that they read."""
-        return tuple(dict.fromkeys(name for step in self.steps for name in step.indicator.inputs))
+        # A fusion reads all that any of its members does.
+        made = (*self.steps, *self.made, *self.all_made)
+        return tuple(dict.fromkeys(name for one in made for name in one.source.inputs))
 
     @cached_property
     def slots(self) -> tuple[int, ...]:
@@ -255,12 +257,12 @@ class Plan:
         """Those of its steps, ascending, each once: each has a history of its own."""
         return tuple(sorted({step.span for step in self.steps}))
 
-    @property
+    @cached_property
     def span(self) -> int:
         """Sessions of history that all of it needs."""
         return max(self.spans, default=SPANS[0])
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """Bars of a symbol that its values are made of; what came before has no weight."""
         return max((step.rows for step in self.steps), default=1)

@@ -30,8 +30,7 @@ import polars as pl
 import xxhash
 
 from tapescan.core.typing import Array, Ints
-from tapescan.market.growing import ROOM
-from tapescan.market.panel import COLUMNS, Block
+from tapescan.market.panel import COLUMNS, ROOM, Block
 
 __all__ = ["PART", "KeptFile", "Unusable", "open_kept", "write_kept"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +16,14 @@ from tapescan.core.errors import OptionError
 from tapescan.core.settings import Adjustment
 from tapescan.core.typing import Ints
 from tapescan.history.equal_weighted import CLOSES, index_of_bars
+from tapescan.history.listed import Listed, absent_symbols, listed
 from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.dividends import dividend_rows
 from tapescan.market.eligibility import likely_ranked
-from tapescan.market.panel import Panel, build_panel
+from tapescan.market.panel import Panel, build_panel, order_of
 from tapescan.market.quality import check_bars, sort_bars
 from tapescan.market.suspect import SUSPECTS, find_suspects
-from tapescan.market.universe import build_universe, listing_numbers, spelling_key
 from tapescan.simulation.market import SimulatedMarket, simulate
 from tapescan.store import Store
 from tapescan.store.table import is_remote
@@ -37,7 +36,6 @@ __all__ = [
     "SIMULATED_SYMBOLS",
     "Embedded",
     "Market",
-    "delisted_from",
     "join_listing",
     "market_of_simulated",
     "models_folder",
@@ -96,15 +94,16 @@ class Market:
 
         return refreshed(self)
 
-    @cached_property
+    @property
     def by_symbol(self) -> Ints:
-        """The places of the panel's symbols in the order of their names; kept for the next scan."""
-        symbols = self.panel.symbols
-        return np.array(sorted(range(len(symbols)), key=symbols.__getitem__), dtype=np.int64)
+        """The places of the panel's symbols in the order of their names."""
+        return order_of(self.panel.symbols)
 
     def suspects_within(self, rows: int) -> pl.DataFrame:
         """The suspect ones among the newest so many bars of each symbol."""
-        return self.suspects.filter(pl.col("behind") < rows)
+        within = self.suspects["behind"].to_numpy() < rows
+        # Mostly all of them are, or there are none; a filter costs more than the rest of what is seen of them.
+        return self.suspects if within.all() else self.suspects.filter(pl.Series(within))
 
     def __repr__(self) -> str:
         """Short: a notebook shows it for every cell that ends with a market."""
@@ -164,7 +163,7 @@ def market_of_simulated(
         "Load a real one with `tapescan import FILES... --store DIR`, then `tapescan scan --store DIR`."
     )
     known = good.group_by("symbol").agg(newest=pl.col("session").max(), bars=pl.len())
-    market = join_listing(panel, known, simulated.listing, refused["symbol"], {"simulated": about}, (note,))
+    market, _ = join_listing(panel, known, simulated.listing, refused["symbol"], {"simulated": about}, (note,))
     paid = dividend_rows(
         panel.symbols, simulated.dividends.with_columns(adjusted_to="ex_date"), simulated.splits, newest
     )
@@ -179,44 +178,30 @@ def join_listing(
     refused: pl.Series,
     provenance: Mapping[str, Any],
     notes: tuple[str, ...],
-) -> Market:
-    """Join the panel's symbols with the listing's, and say why the others are not in the panel.
+    before: Listed | None = None,
+) -> tuple[Market, Listed]:
+    """Join the panel's symbols with the listing's, and say why the others are not in the panel; and what the listing
+    says of them all.
 
-    known : symbol, newest, bars of every symbol that has a bar. refused : symbols of refused bars.
+    known : symbol, newest, bars of every symbol that has a bar. refused : symbols of refused bars. before : as
+    `listed` takes it.
     """
-    listed = listing["symbol"] if not listing.is_empty() else pl.Series("symbol", [], dtype=pl.String)
-    others = pl.concat(
-        [
-            known.select("symbol", absent=pl.lit("stale")),
-            pl.DataFrame({"symbol": refused.drop_nulls()}).with_columns(absent=pl.lit("bars_refused")),
-            pl.DataFrame({"symbol": listed.drop_nulls()}).with_columns(absent=pl.lit("no_bars")),
-        ]
-    )
-    # A listing may spell a share another way than the bars do: it is one share all the same.
-    others = others.with_columns(key=spelling_key(others["symbol"])).unique("key", keep="first", maintain_order=True)
-    here = spelling_key(pl.Series("symbol", panel.symbols))
-    others = others.filter(~pl.col("key").is_in(here.implode())).sort("symbol")
-    universe = build_universe(listing, [*panel.symbols, *others["symbol"]])
-    universe = universe.hstack(listing_numbers(listing, universe["symbol"]))
-    as_of = date_of(panel.as_of)
-    gone = delisted_from(universe["symbol"], listing) <= as_of
+    others = absent_symbols(panel.symbols, known, listing, refused)
+    said = listed(listing, [*panel.symbols, *others["symbol"]], before)
+    universe, as_of = said.rows, date_of(panel.as_of)
+    gone = universe["gone"] <= as_of
     absent = pl.concat([pl.Series([None] * len(panel), dtype=pl.String), others["absent"]])
-    universe = universe.join(known, on="symbol", how="left", maintain_order="left").with_columns(
-        pl.col("bars").fill_null(0).cast(pl.Int64),
-        delisted=gone.fill_null(value=False),
-        absent=pl.when(gone & absent.is_in(["stale", "no_bars"])).then(pl.lit("delisted")).otherwise(absent),
+    universe = (
+        universe.drop("gone")
+        .join(known, on="symbol", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("bars").fill_null(0).cast(pl.Int64),
+            delisted=gone.fill_null(value=False),
+            absent=pl.when(gone & absent.is_in(["stale", "no_bars"])).then(pl.lit("delisted")).otherwise(absent),
+        )
     )
     universe = universe.with_columns(sessions_behind=_sessions_behind(universe["newest"], as_of))
-    return Market(panel, universe, provenance, notes)
-
-
-def delisted_from(symbols: pl.Series, listing: pl.DataFrame) -> pl.Series:
-    """The first day on which each symbol was no longer listed; null where the listing names none."""
-    if "delisted" not in listing.columns:
-        return pl.Series([None] * len(symbols), dtype=pl.Date)
-    days = listing.select("delisted", key=spelling_key(listing["symbol"])).unique("key", keep="first")
-    keys = pl.DataFrame({"key": spelling_key(symbols)})
-    return keys.join(days, on="key", how="left", maintain_order="left")["delisted"]
+    return Market(panel, universe, provenance, notes), said
 
 
 def _sessions_behind(newest: pl.Series, as_of: dt.date) -> pl.Series:

@@ -27,13 +27,14 @@ from tapescan.history.market import Market
 from tapescan.history.stored import Held, index_among, market_of, market_of_store, scanned_of
 from tapescan.market.growing import grow
 from tapescan.market.index import INDEX_GAP, MARKET_SYMBOL, MarketIndex
-from tapescan.market.lives import BREAK, changed_companies
-from tapescan.market.panel import Block, Panel
+from tapescan.market.lives import BREAK
+from tapescan.market.panel import Block, Panel, places_of
 from tapescan.market.panel_bars import bars_of_panel, ranges_of
-from tapescan.market.quality import BAR_COLUMNS
-from tapescan.market.suspect import AFTER, BEFORE, find_suspects, stands_out
+from tapescan.market.quality import BAR_COLUMNS, sort_bars
+from tapescan.market.suspect import AFTER, BEFORE, LONGEST, find_suspects, stands_out
 from tapescan.store import KnownStore
 from tapescan.store.differences import changed_rows, commits_of
+from tapescan.store.known import STORED_COLUMNS
 from tapescan.store.table import store_errors
 
 __all__ = ["brought_forward", "refreshed"]
@@ -82,9 +83,11 @@ def brought_forward(held: Held, asked: KnownStore) -> Held | None:
     commits = commits_of(asked.path, scanned)
     if held.day is not None or any(scanned.get(name, -1) < of for name, of in scanned_of(before.versions).items()):
         return None
-    came = changed_rows(asked.path, "bars", before.versions.get("bars"), asked.versions.get("bars"))
+    asked.take_reads(held.asked)
+    came = changed_rows(before.opened("bars"), asked.opened("bars"))
     _tell_sessions(before, asked, came)
     known = asked.at_newest_session()
+    known.take_reads(before)
     if day_number(known.newest_session) < day or not known.spans.equals(before.spans):
         return None
     came = known.under_names_of_now(came, "session")
@@ -92,12 +95,20 @@ def brought_forward(held: Held, asked: KnownStore) -> Held | None:
     came = came.join(there, on="symbol", how="left", maintain_order="left")
     later = pl.col("came") & (pl.col("session").to_physical() > pl.col("own")).fill_null(value=False)
     new, past = came.filter(later).drop("own"), came.filter(~later)
-    again = {*past["symbol"].to_list()} | _acted(before, known, day, held.adjust) | _paused(held, known, new)
-    again |= _renamed(before, known)
-    redone, lives = _bars_of(known, held, sorted(again))
-    gone = (again & {*held.panel.symbols}) - {*redone["symbol"].to_list()}
+    acted = _acted(before, known, day, held.adjust)
+    others = _paused(held, known, new) | _renamed(before, known)
+    again = {*past["symbol"].to_list()} | acted | others
+    at_hand = _at_hand(held, before, known, came, acted, past, others)
+    redone, lives = _bars_of(known, held, sorted(again - at_hand))
+    if at_hand:
+        own, begun = _bars_at_hand(known, held, sorted(at_hand), came)
+        redone, lives = pl.concat([redone, own]).sort("symbol", "session"), pl.concat([lives, begun])
+    places = places_of(held.panel.symbols)
+    gone = {symbol for symbol in again if symbol in places} - {*redone["symbol"].to_list()}
     stepping = new.filter(~pl.col("symbol").is_in(list(again))).select(BAR_COLUMNS)
-    anew = _dated(held, known, stepping, redone, sorted(again), lives)
+    anew = _dated(held, known, stepping, redone, again, lives)
+    raw = pl.col("adjusted_to") == pl.col("session")
+    stamped = {*came.filter(~raw)["symbol"].to_list()} | (again - at_hand)
     mine = pl.col("symbol").is_in(list(again))
     lives = pl.concat([held.lives.filter(~mine), lives]).sort("symbol", "begin")
     days = _touched(came, day, held.lives, lives, mine)
@@ -113,6 +124,8 @@ def brought_forward(held: Held, asked: KnownStore) -> Held | None:
         dated=anew,
         lives=lives,
         judged=judged,
+        stamped=None if held.stamped is None else held.stamped | stamped,
+        fitting=held.fitting.without(again) if held.fitting is not None else None,
     )
 
 
@@ -184,7 +197,7 @@ def _index_bars(panel: Panel, rows: pl.DataFrame, redone: pl.DataFrame) -> pl.Da
     """session and close of the symbol that stands for the market."""
     mine = redone.filter(pl.col("symbol") == MARKET_SYMBOL).select("symbol", "session", "close")
     if mine.is_empty() and MARKET_SYMBOL in panel.symbols:
-        own = bars_of_panel(panel, [MARKET_SYMBOL])
+        own = bars_of_panel(panel, [MARKET_SYMBOL], names=("close",))
         more = rows.filter(pl.col("symbol") == MARKET_SYMBOL)
         mine = pl.concat([one.select("symbol", "session", "close") for one in (own, more)])
     return mine
@@ -195,6 +208,8 @@ def _acted(before: KnownStore, known: KnownStore, day: int, adjust: str) -> set[
     found: set[str] = set()
     for table in ("splits", "dividends") if adjust == "total" else ("splits",):
         old, new = before.read(table), known.read(table)
+        if old.equals(new):
+            continue
         names = [name for name in old.columns if name in new.columns]
         for one, other in ((old, new), (new, old)):
             found |= {*one.join(other, on=names, how="anti", nulls_equal=True)["symbol"].to_list()}
@@ -204,7 +219,9 @@ def _acted(before: KnownStore, known: KnownStore, day: int, adjust: str) -> set[
 
 def _renamed(before: KnownStore, known: KnownStore) -> set[str]:
     """Symbols of which the listing came to say that they are another company's."""
-    old, new = (changed_companies(one.versions_of("symbols")) for one in (before, known))
+    old, new = before.companies, known.companies
+    if old.equals(new):
+        return set()
     apart = [one.join(other, on=["symbol", "after", "until"], how="anti") for one, other in ((old, new), (new, old))]
     return {*pl.concat(apart)["symbol"].to_list()}
 
@@ -213,41 +230,86 @@ def _paused(held: Held, known: KnownStore, new: pl.DataFrame) -> set[str]:
     """Symbols with new bars that may be another company's: after a break, or as the listing said by then."""
     if new.is_empty():
         return set()
-    newest = held.dated.select("symbol", session="newest")
-    days = pl.concat([newest.join(new, on="symbol", how="semi"), new.select("symbol", "session")])
-    days = days.sort("symbol", "session")
-    same = days["symbol"] == days["symbol"].shift()
-    gap = days.filter(same & (days["session"].diff().dt.total_days() > BREAK))
-    told = changed_companies(known.versions_of("symbols")).join(newest, on="symbol")
-    told = told.filter(pl.col("session") <= pl.col("until"))
-    return {*gap["symbol"].to_list()} | ({*told["symbol"].to_list()} & {*new["symbol"].to_list()})
+    days, last = new.select("symbol", "session"), pl.col("last")
+    if days["session"].n_unique() > 1:
+        days = days.sort("symbol", "session").with_columns(last=pl.col("session").shift().over("symbol"))
+    else:
+        days = days.with_columns(last=pl.lit(None, pl.Date))
+    days = days.join(held.dated.select("symbol", "newest"), on="symbol", maintain_order="left")
+    found = {*days.filter((pl.col("session") - last.fill_null(pl.col("newest"))).dt.total_days() > BREAK)["symbol"]}
+    if len(known.companies):
+        told = known.companies.join(days, on="symbol").filter(pl.col("newest") <= pl.col("until"))
+        found |= {*told["symbol"].to_list()}
+    return found
+
+
+def _at_hand(
+    held: Held,
+    before: KnownStore,
+    known: KnownStore,
+    came: pl.DataFrame,
+    acted: set[str],
+    past: pl.DataFrame,
+    others: set[str],
+) -> set[str]:
+    """Symbols whose bars need not be read though they are others than before: they split for the first time and all
+    were raw, or they are new and all their bars came."""
+    if held.stamped is None or held.span is not None or held.adjust != "splits":
+        return set()
+    panel, rewritten = places_of(held.panel.symbols), {*past["symbol"].to_list()}
+    found = {symbol for symbol in acted - rewritten - held.stamped if symbol in panel}
+    if rewritten:
+        found |= rewritten - {*held.dated["symbol"].to_list()}
+    if not found:
+        return found
+    found -= others | {*before.read("splits")["symbol"].to_list()} | {*held.lives["symbol"].to_list()}
+    found -= {*known.spans["symbol"].to_list(), *known.spans["name"].to_list()}
+    raw = pl.col("came") & (pl.col("adjusted_to") == pl.col("session")) & pl.col("total_to").is_null()
+    return found - {*came.filter(~raw)["symbol"].to_list()}
+
+
+def _bars_at_hand(
+    known: KnownStore, held: Held, symbols: list[str], came: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """As `_bars_of`, of symbols that are `_at_hand`."""
+    own = bars_of_panel(held.panel, symbols)
+    own = own.with_columns(adjusted_to="session", total_to=pl.lit(None, pl.Date))
+    bars = [own, came.filter(pl.col("symbol").is_in(symbols))]
+    return known.of_now(sort_bars(pl.concat([one.select(STORED_COLUMNS) for one in bars])), held.adjust)
 
 
 def _bars_of(known: KnownStore, held: Held, symbols: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """All bars of some symbols as far back as the panel reaches, and their lives."""
     if not symbols:
-        return pl.DataFrame(schema=known.bars_and_lives(symbols=[], sessions=1)[0].schema), held.lives.clear()
+        return bars_of_panel(held.panel, ()), held.lives.clear()
     bars, lives = known.bars_and_lives(adjust=held.adjust, symbols=symbols)
     begin = pl.col("session").to_physical() >= _begin(held.panel)
     return (bars if held.span is None else bars.filter(begin)), lives
 
 
 def _dated(
-    held: Held, known: KnownStore, stepping: pl.DataFrame, redone: pl.DataFrame, again: list[str], lives: pl.DataFrame
+    held: Held, known: KnownStore, stepping: pl.DataFrame, redone: pl.DataFrame, again: set[str], lives: pl.DataFrame
 ) -> pl.DataFrame:
     """`Held.dated` of now. redone, lives : of the symbols of `again`."""
-    day = pl.col("session")
-    # Those of earlier lives count, too.
-    whole = redone.lazy() if held.span is None and lives.is_empty() else known.scan("bars", again)
-    read = whole.group_by("symbol").agg(newest=day.max(), bars=pl.len().cast(pl.Int64)).collect()
-    more = stepping.group_by("symbol").agg(last=day.max(), more=pl.len().cast(pl.Int64))
-    kept = held.dated.filter(~pl.col("symbol").is_in(again)).join(
-        more, on="symbol", how="left", maintain_order="left"
-    )
-    kept = kept.select(
+    more = _counted(stepping).select("symbol", last="newest", more="bars")
+    found = held.dated.join(more, on="symbol", how="left", maintain_order="left").select(
         "symbol", newest=pl.coalesce("last", "newest"), bars=pl.col("bars") + pl.col("more").fill_null(0)
     )
+    if not again:
+        return found
+    # Those of earlier lives count, too.
+    whole = redone.lazy() if held.span is None and lives.is_empty() else known.scan("bars", sorted(again))
+    read = _counted(whole.select("symbol", "session").collect())
+    kept = found.filter(~pl.col("symbol").is_in(list(again)))
     return pl.concat([kept, read.select(kept.columns)]).sort("symbol")
+
+
+def _counted(bars: pl.DataFrame) -> pl.DataFrame:
+    """symbol, newest, bars (how many) of each symbol among some bars."""
+    day, many = pl.col("session"), pl.len().cast(pl.Int64)
+    if bars["session"].n_unique() == 1:
+        return bars.select("symbol", newest=day, bars=pl.lit(1, pl.Int64))
+    return bars.group_by("symbol").agg(newest=day.max(), bars=many)
 
 
 def _judged(
@@ -261,19 +323,18 @@ def _judged(
 ) -> pl.DataFrame:
     """Suspect bars: those that more bars may change, and those of symbols with another past, are judged anew; so is
     who stands out on a day of which the market has other bars, since it is held against them. days : these."""
-    splits, ranges = known.read("splits"), ranges_of(panel)
     beside = _outstanding(panel, days) - again
-    more = stepping.group_by("symbol").agg(more=pl.len().cast(pl.Int64))
-    more = more.filter(~pl.col("symbol").is_in(list(beside)))
+    more = _counted(stepping).select("symbol", more="bars").filter(~pl.col("symbol").is_in(list(beside)))
     kept = old.filter(~pl.col("symbol").is_in([*again, *beside]))
     kept = kept.join(more, on="symbol", how="left", maintain_order="left")
     kept = kept.with_columns(pl.col("behind") + pl.col("more").fill_null(0))
     settled = pl.col("more").is_null() | (pl.col("behind") >= JUDGED // 2)
     kept = kept.filter(settled).drop("more")
-    newest = bars_of_panel(panel, sorted(_lately(panel).intersection(more["symbol"])), rows=JUDGED)
-    others = bars_of_panel(panel, sorted(beside))
-    late, *whole = (find_suspects(bars, splits, ranges) for bars in (newest, redone, others))
-    return pl.concat([kept, late.filter(pl.col("behind") < JUDGED // 2), *whole]).sort("symbol", "session")
+    late = _lately(panel, {*more["symbol"].to_list()})
+    bars = [bars_of_panel(panel, late, rows=JUDGED), redone, bars_of_panel(panel, sorted(beside))]
+    found = find_suspects(pl.concat(bars), known.read("splits"), ranges_of(panel))
+    found = found.filter(~pl.col("symbol").is_in(late) | (pl.col("behind") < JUDGED // 2))
+    return pl.concat([kept, found]).sort("symbol", "session")
 
 
 def _outstanding(panel: Panel, days: pl.Series | None) -> set[str]:
@@ -287,14 +348,21 @@ def _outstanding(panel: Panel, days: pl.Series | None) -> set[str]:
     return found
 
 
-def _lately(panel: Panel) -> set[str]:
-    """Symbols of which anything stands out among the newest bars that are judged again."""
-    found: set[str] = set()
+def _lately(panel: Panel, stepped: set[str]) -> list[str]:
+    """Those of some symbols that may have a suspect one among the newest bars that are judged again: anything stands
+    out in it, or in one shortly before. Ascending."""
+    found = list[str]()
     for block in panel.blocks:
-        row, lane = np.nonzero(np.arange(max(block.rows - JUDGED, 0), block.rows)[:, None] > block.first)
-        row += max(block.rows - JUDGED, 0)
-        found |= _named(panel, block, np.unique(lane[np.any(_standing(block, row, lane), axis=0)]))
-    return found
+        begin = max(block.rows - JUDGED // 2 - LONGEST, 1)
+        now, before = slice(begin, None), slice(begin - 1, -1)
+        volume, shares = block.volume[now], block.volume[before]
+        close, was = block.close[now], block.close[before]
+        moved, traded, same = stands_out(block.high[now], block.low[now], close, volume, was, shares)
+        # What has no volume says nothing of volumes.
+        out = moved | ((traded & (shares > 0.0)) | same) & (volume > 0.0)
+        out &= np.arange(begin, block.rows)[:, None] > block.first
+        found += _named(panel, block, np.flatnonzero(out.any(axis=0))) & stepped
+    return sorted(found)
 
 
 def _standing(block: Block, row: Ints, lane: Ints) -> tuple[Bools, Bools, Bools]:

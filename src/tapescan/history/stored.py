@@ -12,6 +12,8 @@ from tapescan.core.dates import date_of, day_number
 from tapescan.core.errors import StoreError
 from tapescan.core.settings import Adjustment
 from tapescan.history.equal_weighted import index_of_store
+from tapescan.history.fitting import Fitting, fitting
+from tapescan.history.listed import Listed
 from tapescan.history.market import Market, join_listing, models_folder
 from tapescan.history.notes import basis_note, calendar_notes, life_notes, listing_notes, thin_notes
 from tapescan.market.anchor import LONGEST_QUARTER, anchor
@@ -27,6 +29,7 @@ from tapescan.market.suspect import BEFORE, find_suspects
 from tapescan.store import KnownStore, Store
 from tapescan.store.accepted import without_accepted, wrong_alone
 from tapescan.store.differences import commits_of
+from tapescan.store.refused import Refused, refused_bars
 from tapescan.tables.registry import stored_tables
 
 __all__ = ["Held", "held_of_store", "market_of", "market_of_store", "scanned_of", "sessions_for"]
@@ -41,6 +44,8 @@ class Held:
     dated : symbol, newest (date of its newest bar), bars (how many it has in all), of every symbol that has a bar.
     lives : of the symbols that another company had before, as `market.lives.LIVES`. judged : the suspect bars, also
         those that were accepted.
+    stamped : symbols of which some stored price may not be raw; None where that is not known of any.
+    listed, fitting, refused : what the market of before was made of and has not changed; None where there was none.
     """
 
     store: Store
@@ -54,6 +59,10 @@ class Held:
     dated: pl.DataFrame
     lives: pl.DataFrame
     judged: pl.DataFrame
+    stamped: frozenset[str] | None = None
+    listed: Listed | None = None
+    fitting: Fitting | None = None
+    refused: Refused | None = None
 
     def bars(
         self,
@@ -86,17 +95,16 @@ def held_of_store(store: Store, asked: KnownStore, *, span: int | None = None, a
     known = asked.at_newest_session()
     newest = known.newest_session
     sessions = sessions_for(known, span)
-    bars, lives = known.bars_and_lives(adjust=adjust, sessions=sessions)
+    bars, lives, stamped = known.read_bars(adjust=adjust, sessions=sessions)
     likely = likely_ranked(bars, known.read("symbols"), newest)
     index = index_among(bars, newest)
     if index is None and adjust == "splits":
         index = index_of_store(known, known.sessions[-sessions] if sessions else None)
-    panel = build_panel(bars, index=index, likely=likely)
     judged = find_suspects(bars, known.read("splits"))
-    del bars
+    panel = build_panel(bars, index=index, likely=likely, use_up=True)
     # All that have a bar by then, also those whose newest one is too old to have been read.
     dated = known.newest().select("symbol", "newest", "bars")
-    return Held(store, asked.day, span, adjust, asked, known, commits, panel, dated, lives, judged)
+    return Held(store, asked.day, span, adjust, asked, known, commits, panel, dated, lives, judged, stamped)
 
 
 def sessions_for(known: KnownStore, span: int | None) -> int | None:
@@ -117,17 +125,18 @@ def market_of(held: Held) -> Market:
     listing, suspects = known.read("symbols"), without_accepted(known, held.judged)
     # What is told hangs no more on what is asked for than what is a fund.
     recent = known.sessions.tail(QUIET_SESSIONS - BEFORE)[0]
+    fits = _fitting(held, recent, suspects) if adjust != "none" else None
     notes = (
         *calendar_notes(newest, as_of),
         *thin_notes(held.dated, newest),
         *life_notes(held.lives.filter(pl.col("begin") >= recent)),
         *listing_notes(listing, newest),
-        *(_misfits(held, recent, suspects) if adjust != "none" else ()),
+        *(misfit_note(fits.found) if fits is not None else ()),
     )
     provenance = {"store": scanned_of(known.versions), "adjust": adjust}
     # Also those refused on a day after the newest bar, where no day was named: nobody who was given vanishes.
-    refused = asked.refused("bars")["symbol"]
-    market = join_listing(panel, _of_this_life(held), listing, refused, provenance, notes)
+    refused = refused_bars(asked, held.refused)
+    market, said = join_listing(panel, _of_this_life(held), listing, refused.symbols, provenance, notes, held.listed)
     universe = _with_funds(market, held)
     inside, through = known.splits_inside() if as_of is not None else (None, None)
     if inside is not None and through is not None:
@@ -140,7 +149,7 @@ def market_of(held: Held) -> Market:
         adjust=adjust,
         store=held.store,
         suspects=suspects,
-        held=held,
+        held=replace(held, listed=said, fitting=fits, refused=refused),
     )
     if "dividends" in known:
         paid = dividend_rows(panel.symbols, known.read("dividends"), known.read("splits"), newest)
@@ -160,12 +169,12 @@ def scanned_of(versions: Mapping[str, int]) -> dict[str, int]:
     return {table.name: versions[table.name] for table in stored_tables() if table.scanned and table.name in versions}
 
 
-def _misfits(held: Held, recent: dt.date, suspects: pl.DataFrame) -> tuple[str, ...]:
-    splits = held.known.read("splits").filter(pl.col("ex_date") >= recent)
-    if splits.is_empty():
-        return ()
-    bars = held.bars(splits["symbol"].unique().to_list())
-    return misfit_note(bars, splits, wrong_alone(held.known, suspects, splits))
+def _fitting(held: Held, recent: dt.date, suspects: pl.DataFrame) -> Fitting:
+    """Which recorded splits fit the prices."""
+    known = held.known
+    splits = known.read("splits").filter(pl.col("ex_date") >= recent)
+    since = day_number(known.sessions.tail(QUIET_SESSIONS)[0])
+    return fitting(held.panel, splits, wrong_alone(known, suspects, splits), since, held.fitting)
 
 
 def _of_this_life(held: Held) -> pl.DataFrame:

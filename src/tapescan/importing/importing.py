@@ -30,7 +30,7 @@ from tapescan.importing.readers import ReadAs
 from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.clock import session_of
-from tapescan.market.jumps import misfit_note
+from tapescan.market.jumps import misfit_note, misfits
 from tapescan.market.quality import CONFLICT, sort_bars
 from tapescan.store import Batch, ImportReport, KnownStore, Store
 from tapescan.store.checking import TOO_LATE, check_rows, in_form
@@ -205,7 +205,7 @@ def _misfits(known: KnownStore, batch: Batch) -> tuple[str, ...]:
     if bars.is_empty():
         return ()
     nothing = find_table("dividends").empty()
-    return misfit_note(adjust_bars(bars, together, nothing, dt.date.max), together)
+    return misfit_note(misfits(adjust_bars(bars, together, nothing, dt.date.max), together))
 
 
 def _needs_last(table: Table, adjusted: Adjustment, adjusted_to: dt.date | None, known: KnownStore) -> bool:

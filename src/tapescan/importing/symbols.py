@@ -19,6 +19,7 @@ __all__ = [
     "file_symbol",
     "file_symbols",
     "is_no_symbol",
+    "normal_and_each",
     "normal_symbols",
     "other_symbol",
     "refuse_two_symbols",
@@ -133,7 +134,18 @@ def normal_symbols(symbols: pl.Series) -> pl.Series:
 
     What can be no symbol stays as it is, for `is_no_symbol`.
     """
-    return each_once(symbols, _normal)
+    return normal_and_each(symbols)[0]
+
+
+def normal_and_each(symbols: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """As `normal_symbols`, and each different one of these, some of them more than once."""
+    each: list[pl.Series] = []
+
+    def change(some: pl.Series) -> pl.Series:
+        each.append(_normal(some))
+        return each[0]
+
+    return each_once(symbols, change), each[0]
 
 
 def _normal(symbols: pl.Series) -> pl.Series:
@@ -153,9 +165,12 @@ def _normal(symbols: pl.Series) -> pl.Series:
     return symbols.replace(known.filter(changed), normal.filter(changed))
 
 
-def is_no_symbol(normal: pl.Series) -> pl.Series:
-    """Whether each of some `normal_symbols` can be no symbol: a sentence, a footer, unseen characters."""
-    known = distinct_symbols(normal)
+def is_no_symbol(normal: pl.Series, each: pl.Series | None = None) -> pl.Series:
+    """Whether each of some `normal_symbols` can be no symbol: a sentence, a footer, unseen characters.
+
+    each : the different ones, where they are known (`normal_and_each`).
+    """
+    known = distinct_symbols(normal if each is None else each)
     wrong = known.filter(~known.str.contains(_PLAIN))
     wrong = wrong if wrong.is_empty() else wrong.filter(~is_symbol(wrong) | _is_sentence(wrong))
     if wrong.is_empty():

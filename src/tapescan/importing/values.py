@@ -20,7 +20,7 @@ from tapescan.importing.daily import daily_bars
 from tapescan.importing.dates import DateReading, Stamps, stamps_of
 from tapescan.importing.numbers import numbers_of, ratios_of, refuse_wrong
 from tapescan.importing.readers import ReadAs
-from tapescan.importing.symbols import is_no_symbol, normal_symbols
+from tapescan.importing.symbols import is_no_symbol, normal_and_each
 from tapescan.importing.texts import place_of, refuse_no_text
 from tapescan.market.distinct import distinct_symbols
 from tapescan.tables.definition import Field, File, Table
@@ -84,7 +84,8 @@ class _Columns:
     def __init__(self, frame: pl.DataFrame, table: Table, source: Source, how: ReadAs) -> None:
         self._frame, self._table, self._source = frame, table, source
         refuse_no_text(frame["symbol"], source.shown, "symbol")
-        self.values: dict[str, pl.Series] = {"symbol": normal_symbols(frame["symbol"].cast(pl.String))}
+        normal, self._symbols = normal_and_each(frame["symbol"].cast(pl.String))
+        self.values: dict[str, pl.Series] = {"symbol": normal}
         self.wrong: dict[str, Ints] = {}
         self.stamps: dict[str, Stamps] = {}
         self.carried = [n for n in frame.columns if n not in table.fields and n not in table.extras]
@@ -119,7 +120,7 @@ class _Columns:
     def rows(self, notes: list[str]) -> Bools:
         """Which rows are of the table; the others are notes, footers, headers and empty lines, and are told once."""
         symbol = self.values["symbol"]
-        odd = is_no_symbol(symbol).to_numpy()
+        odd = is_no_symbol(symbol, self._symbols).to_numpy()
         absent = symbol.is_null().to_numpy() if symbol.null_count() else np.zeros(len(symbol), np.bool_)
         text = np.zeros(len(odd), np.bool_)
         for rows in self.wrong.values():
@@ -127,7 +128,7 @@ class _Columns:
         undated = self._undated()
         if not (odd.any() or absent.any() or text.any() or undated.any()):
             return np.ones(len(odd), np.bool_)
-        named = len(distinct_symbols(symbol)) + bool(absent.any()) > 1
+        named = len(distinct_symbols(self._symbols)) + bool(absent.any()) > 1
         # A listing has rows of nothing but text; a row of all else has a number or a date.
         empty = self._empty()
         none = empty | (undated & self._sums_up()) if self._table.dated else odd | (empty & absent)

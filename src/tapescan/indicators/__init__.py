@@ -1,5 +1,5 @@
-"""All indicators, one file per family: every module here but the definitions and the reference page is one, or has
-kernels for several indicators at once.
+"""All indicators, one file per family: every module here but the definitions, the reference page and what kernels
+share is one, or has kernels for several indicators at once.
 
 Importing this package fills the registry, so a new family, or a new indicator in a file of its own, is one new file.
 """
@@ -18,7 +18,7 @@ _ORDER = (
     "price", "extremes", "returns", "averages", "trend", "regression", "convergence", "momentum", "oscillators",
     "volatility", "bands", "accumulation", "volume", "statistics",
 )  # fmt: skip
-_NO_FAMILIES = {"definition", "fusion", "reference"}
+_NO_FAMILIES = {"definition", "fusion", "reference", "sums"}
 
 _found = {module.name for module in pkgutil.iter_modules(__path__)} - _NO_FAMILIES
 for _name in (*(name for name in _ORDER if name in _found), *sorted(_found.difference(_ORDER))):

@@ -8,6 +8,7 @@ import numpy as np
 
 from tapescan.indicators.fusion import fusion
 from tapescan.indicators.statistics import beta, correlation
+from tapescan.indicators.sums import products, returns_beside, totals
 
 
 @fusion(members=(beta, correlation), inputs=("close", "market"))
@@ -20,42 +21,36 @@ def against_market(close, market, first, start, values, stride, calls):
     period = calls[0, 2]
     share = 1.0 / period
     begin = max(start - period + 1, 0)
-    change = np.empty((rows - begin, lanes))
-    made = begin
+    change = np.empty((rows - begin if likeness_place >= 0 else 0, lanes))
+    for i in range(len(change)):
+        t, before = begin + i, max(begin + i - 1, 0)
+        for j in range(lanes):
+            change[i, j] = close[t, j] / close[before, j] - 1.0
+    found = np.empty((4, rows - start, lanes))
+    if slope_place >= 0:
+        returns_beside(close, market, period, found)
+    else:
+        totals(market, period, found[0])
+        totals(change, period, found[1])
+    xx, yy, xy = np.empty(lanes), np.empty(lanes), np.empty(lanes)
     for t in range(start, rows):
-        x_total, y_total, xx, xy = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-        oldest = t - period + 1 if t >= period else t + 1
-        for i in range(oldest, t + 1):
-            if i >= made:
-                made = i + 1
-                for j in range(lanes):
-                    change[i - begin, j] = close[i, j] / close[i - 1, j] - 1.0
-            for j in range(lanes):
-                x, y = market[i, j], change[i - begin, j]
-                x_total[j] += x
-                y_total[j] += y
-                xx[j] += x * x
-                xy[j] += x * y
+        at = t - start
+        x, y = found[0, at], found[1, at]
         if slope_place >= 0:
-            at = slope_place * stride + (t - start) * lanes
-            out = values[at : at + lanes]
+            out = values[slope_place * stride + at * lanes : slope_place * stride + (at + 1) * lanes]
             for j in range(lanes):
-                spread = period * xx[j] - x_total[j] * x_total[j]
-                slope = 0.0 if abs(spread) < 1e-14 else (period * xy[j] - x_total[j] * y_total[j]) / spread
+                spread = period * found[2, at, j] - x[j] * x[j]
+                slope = 0.0 if abs(spread) < 1e-14 else (period * found[3, at, j] - x[j] * y[j]) / spread
                 out[j] = slope if t - first[j] >= period else np.nan
         if likeness_place >= 0:
-            yy = np.zeros(lanes)
-            xx[:] = 0.0
-            xy[:] = 0.0
-            for i in range(oldest, t + 1):
-                for j in range(lanes):
-                    x = market[i, j] - x_total[j] * share
-                    y = change[i - begin, j] - y_total[j] * share
-                    xx[j] += x * x
-                    yy[j] += y * y
-                    xy[j] += x * y
-            at = likeness_place * stride + (t - start) * lanes
-            out = values[at : at + lanes]
+            out = values[likeness_place * stride + at * lanes : likeness_place * stride + (at + 1) * lanes]
+            out[:] = np.nan
+            if t < period:
+                continue
+            for j in range(lanes):
+                x[j] *= share
+                y[j] *= share
+            products(market[: t + 1], x, change[: t - begin + 1], y, period, xx, yy, xy)
             for j in range(lanes):
                 likeness = min(max(xy[j] / np.sqrt(xx[j] * yy[j]), -1.0), 1.0)
                 known = t - first[j] >= period and xx[j] > 0.0 and yy[j] > 0.0

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from tapescan.indicators.definition import SEED_WEIGHT, Output, Period, exponential, indicator, wilder
+from tapescan.indicators.sums import totals
 
 PRICE = (Output("", "price"),)
 
@@ -30,14 +31,10 @@ SLOWEST_KAMA = math.ceil(math.log(SEED_WEIGHT) / math.log1p(-((2.0 / 31.0) ** 2)
 )
 def sma(close, first, start, out, period):
     rows, lanes = close.shape
-    total = np.empty(lanes)
+    totals(close, period, out)
     for t in range(start, rows):
-        total[:] = 0.0
-        for k in range(max(t - period + 1, 0), t + 1):
-            for j in range(lanes):
-                total[j] += close[k, j]
         for j in range(lanes):
-            out[t - start, j] = total[j] / period if t - first[j] >= period - 1 else np.nan
+            out[t - start, j] = out[t - start, j] / period if t - first[j] >= period - 1 else np.nan
 
 
 @indicator(
@@ -357,14 +354,15 @@ def hma(close, first, start, out, period):
 )
 def vwma(close, volume, first, start, out, period):
     rows, lanes = close.shape
-    paid, traded = np.empty(lanes), np.empty(lanes)
-    for t in range(start, rows):
-        paid[:] = 0.0
-        traded[:] = 0.0
-        for k in range(max(t - period + 1, 0), t + 1):
-            for j in range(lanes):
-                paid[j] += close[k, j] * volume[k, j]
-                traded[j] += volume[k, j]
+    begin = max(start - period + 1, 0)
+    money = np.empty((rows - begin, lanes))
+    for t in range(begin, rows):
         for j in range(lanes):
-            ready = t - first[j] >= period - 1 and traded[j] > 0.0
-            out[t - start, j] = paid[j] / traded[j] if ready else np.nan
+            money[t - begin, j] = close[t, j] * volume[t, j]
+    traded = np.empty((rows - start, lanes))
+    totals(money, period, out)
+    totals(volume, period, traded)
+    for t in range(start, rows):
+        for j in range(lanes):
+            ready = t - first[j] >= period - 1 and traded[t - start, j] > 0.0
+            out[t - start, j] = out[t - start, j] / traded[t - start, j] if ready else np.nan

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from tapescan.indicators import sums
 from tapescan.indicators.definition import Output, Parameter, Period, exponential, indicator, wilder
 
 BANDS = (Output("upper", "price"), Output("middle", "price"), Output("lower", "price"))
@@ -29,27 +30,19 @@ BANDS = (Output("upper", "price"), Output("middle", "price"), Output("lower", "p
 )
 def bbands(close, first, start, out_upper, out_middle, out_lower, out_percent_b, out_bandwidth, period, deviations):
     rows, lanes = close.shape
-    total = np.zeros(lanes)
-    squares = np.zeros(lanes)
+    total, squares = np.empty((rows - start, lanes)), np.empty((rows - start, lanes))
+    sums.deviations(close, period, total, squares)
     for t in range(start, rows):
-        for i in range(max(t - period + 1, 0), t):
-            for j in range(lanes):
-                # Measured from a price of the window itself, nothing large cancels below.
-                away = close[i, j] - close[t, j]
-                total[j] += away
-                squares[j] += away * away
         for j in range(lanes):
             valued = t - first[j] >= period - 1
-            mean = total[j] / period
-            reach = deviations * math.sqrt(max(squares[j] / period - mean * mean, 0.0))
+            mean = total[t - start, j] / period
+            reach = deviations * math.sqrt(max(squares[t - start, j] / period - mean * mean, 0.0))
             middle = close[t, j] + mean
             out_upper[t - start, j] = middle + reach if valued else np.nan
             out_middle[t - start, j] = middle if valued else np.nan
             out_lower[t - start, j] = middle - reach if valued else np.nan
             out_percent_b[t - start, j] = (reach - mean) / (2.0 * reach) if valued and reach > 0.0 else np.nan
             out_bandwidth[t - start, j] = 2.0 * reach / middle if valued else np.nan
-            total[j] = 0.0
-            squares[j] = 0.0
 
 
 @indicator(

@@ -35,11 +35,12 @@ state       float64 ``(state(*parameters), lanes)``: what the recursion was afte
 outputs     float64 ``(rows - start, lanes)``, every element of which the kernel writes; NaN where
             ``row - first[lane] < lookback`` or where the value is undefined.
 
-What a window gives hangs on the bars in it alone, to the last bit: sums are summed anew for every row.
+What a window gives hangs on the bars in it alone, to the last bit: sums are summed anew for every row, or by `sums`,
+whose additions are said by the window's length.
 
 A kernel knows nothing of threads, axes, dtypes or missing data, allocates at most a few ``(lanes,)`` or
 ``(rows, lanes)`` work arrays, never raises, and reads no row after the one it writes. It is one self-contained
-function: it calls no other kernel (a cached caller would serve stale code after its callee changed).
+function: it calls no other kernel but those of `sums`.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from tapescan.indicators.definition import Output, Period, exponential, indicator, wilder
+from tapescan.indicators.sums import totals
 
 
 @indicator(
@@ -230,20 +231,18 @@ def tsi(close, first, begin, start, state, out, slow, fast):
 def ao(high, low, first, start, out, fast, slow):
     rows, lanes = high.shape
     longest = max(fast, slow)
-    total = np.zeros(lanes)
-    value = np.zeros(lanes)
-    for t in range(start, rows):
-        for length in range(1, min(longest, t + 1) + 1):
-            for j in range(lanes):
-                total[j] += (high[t - length + 1, j] + low[t - length + 1, j]) / 2.0
-            if length in (fast, slow):
-                share = 1.0 * (length == fast) / fast - 1.0 * (length == slow) / slow
-                for j in range(lanes):
-                    value[j] += total[j] * share
+    begin = max(start - longest + 1, 0)
+    median = np.empty((rows - begin, lanes))
+    for t in range(begin, rows):
         for j in range(lanes):
-            out[t - start, j] = value[j] if t - first[j] >= longest - 1 else np.nan
-            total[j] = 0.0
-            value[j] = 0.0
+            median[t - begin, j] = (high[t, j] + low[t, j]) / 2.0
+    steady = np.empty((rows - start, lanes))
+    totals(median, fast, out)
+    totals(median, slow, steady)
+    for t in range(start, rows):
+        for j in range(lanes):
+            value = out[t - start, j] / fast - steady[t - start, j] / slow
+            out[t - start, j] = value if t - first[j] >= longest - 1 else np.nan
 
 
 @indicator(

@@ -7,8 +7,9 @@ from __future__ import annotations
 import numpy as np
 
 from tapescan.indicators.definition import Output, Period, indicator
+from tapescan.indicators.sums import deviations, powers, products, returns_beside, totals
 
-# Windows are summed anew for every row: a running sum would keep the rounding residue of one return of 3,000
+# No sum runs on from row to row: it would keep the rounding residue of one return of 3,000
 # (they do occur) for ever, and a scan would differ from a replay.
 
 
@@ -33,17 +34,15 @@ def skewness(close, first, start, out, period):
         for j in range(lanes):
             change[t - begin, j] = close[t, j] / close[before, j] - 1.0
     share = 1.0 / period
+    totals(change, period, out)
+    second, third = np.empty(lanes), np.empty(lanes)
     for t in range(start, rows):
-        total, second, third = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-        oldest = t - period + 1 if t >= period else t + 1
-        for i in range(oldest, t + 1):
-            for j in range(lanes):
-                total[j] += change[i - begin, j]
-        for i in range(oldest, t + 1):
-            for j in range(lanes):
-                x = change[i - begin, j] - total[j] * share
-                second[j] += x * x
-                third[j] += x * x * x
+        if t < period:
+            out[t - start] = np.nan
+            continue
+        for j in range(lanes):
+            out[t - start, j] *= share
+        powers(change[: t - begin + 1], out[t - start], period, False, second, third)
         for j in range(lanes):
             variance = second[j] / period
             skew = third[j] / period / (variance * np.sqrt(variance))
@@ -71,17 +70,15 @@ def kurtosis(close, first, start, out, period):
         for j in range(lanes):
             change[t - begin, j] = close[t, j] / close[before, j] - 1.0
     share = 1.0 / period
+    totals(change, period, out)
+    second, fourth = np.empty(lanes), np.empty(lanes)
     for t in range(start, rows):
-        total, second, fourth = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-        oldest = t - period + 1 if t >= period else t + 1
-        for i in range(oldest, t + 1):
-            for j in range(lanes):
-                total[j] += change[i - begin, j]
-        for i in range(oldest, t + 1):
-            for j in range(lanes):
-                x = change[i - begin, j] - total[j] * share
-                second[j] += x * x
-                fourth[j] += x * x * (x * x)
+        if t < period:
+            out[t - start] = np.nan
+            continue
+        for j in range(lanes):
+            out[t - start, j] *= share
+        powers(change[: t - begin + 1], out[t - start], period, True, second, fourth)
         for j in range(lanes):
             variance = second[j] / period
             excess = fourth[j] / period / (variance * variance) - 3.0
@@ -107,22 +104,19 @@ def autocorrelation(close, first, start, out, period):
         before = max(t - 1, 0)
         for j in range(lanes):
             change[t - begin, j] = close[t, j] / close[before, j] - 1.0
-    share = 1.0 / period
+    mean = np.empty((min(rows - start + 1, rows - begin), lanes))
+    totals(change, period, mean)
+    for i in range(len(mean)):
+        for j in range(lanes):
+            mean[i, j] /= period
+    xx, yy, xy = np.empty(lanes), np.empty(lanes), np.empty(lanes)
     for t in range(start, rows):
-        x_total, y_total = np.zeros(lanes), np.zeros(lanes)
-        xx, yy, xy = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-        oldest = t - period + 1 if t > period else t + 1
-        for i in range(oldest, t + 1):
-            for j in range(lanes):
-                x_total[j] += change[i - 1 - begin, j]
-                y_total[j] += change[i - begin, j]
-        for i in range(oldest, t + 1):
-            for j in range(lanes):
-                x = change[i - 1 - begin, j] - x_total[j] * share
-                y = change[i - begin, j] - y_total[j] * share
-                xx[j] += x * x
-                yy[j] += y * y
-                xy[j] += x * y
+        if t <= period:
+            out[t - start] = np.nan
+            continue
+        at = len(mean) - (rows - t)
+        older, newer = change[: t - begin], change[1 : t - begin + 1]
+        products(older, mean[at - 1], newer, mean[at], period, xx, yy, xy)
         for j in range(lanes):
             likeness = min(max(xy[j] / np.sqrt(xx[j] * yy[j]), -1.0), 1.0)
             known = t - first[j] > period and xx[j] > 0.0 and yy[j] > 0.0
@@ -145,31 +139,16 @@ def autocorrelation(close, first, start, out, period):
 )
 def beta(close, market, first, start, out, period):
     rows, lanes = close.shape
-    # A return is computed once; of a single row, where each is of use once, none is kept.
-    kept = rows - start > 1
-    begin = max(start - period + 1, 0)
-    change = np.empty((rows - begin if kept else 1, lanes))
-    made = begin
+    found = np.empty((4, rows - start, lanes))
+    returns_beside(close, market, period, found)
     for t in range(start, rows):
-        x_total, y_total, xx, xy = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-        oldest = t - period + 1 if t >= period else t + 1
-        for i in range(oldest, t + 1):
-            at = i - begin if kept else 0
-            if i >= made:
-                made = i + 1
-                for j in range(lanes):
-                    change[at, j] = close[i, j] / close[i - 1, j] - 1.0
-            for j in range(lanes):
-                x, y = market[i, j], change[at, j]
-                x_total[j] += x
-                y_total[j] += y
-                xx[j] += x * x
-                xy[j] += x * y
+        at = t - start
         for j in range(lanes):
-            spread = period * xx[j] - x_total[j] * x_total[j]
+            x, y = found[0, at, j], found[1, at, j]
+            spread = period * found[2, at, j] - x * x
             # Asked this way round, a window with a missing index value gives no beta rather than 0.
-            slope = 0.0 if abs(spread) < 1e-14 else (period * xy[j] - x_total[j] * y_total[j]) / spread
-            out[t - start, j] = slope if t - first[j] >= period else np.nan
+            slope = 0.0 if abs(spread) < 1e-14 else (period * found[3, at, j] - x * y) / spread
+            out[at, j] = slope if t - first[j] >= period else np.nan
 
 
 @indicator(
@@ -192,21 +171,19 @@ def correlation(close, market, first, start, out, period):
         for j in range(lanes):
             change[t - begin, j] = close[t, j] / close[before, j] - 1.0
     share = 1.0 / period
+    x_mean, y_mean = np.empty((rows - start, lanes)), np.empty((rows - start, lanes))
+    totals(market, period, x_mean)
+    totals(change, period, y_mean)
+    xx, yy, xy = np.empty(lanes), np.empty(lanes), np.empty(lanes)
     for t in range(start, rows):
-        x_total, y_total = np.zeros(lanes), np.zeros(lanes)
-        xx, yy, xy = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
-        oldest = t - period + 1 if t >= period else t + 1
-        for i in range(oldest, t + 1):
-            for j in range(lanes):
-                x_total[j] += market[i, j]
-                y_total[j] += change[i - begin, j]
-        for i in range(oldest, t + 1):
-            for j in range(lanes):
-                x = market[i, j] - x_total[j] * share
-                y = change[i - begin, j] - y_total[j] * share
-                xx[j] += x * x
-                yy[j] += y * y
-                xy[j] += x * y
+        if t < period:
+            out[t - start] = np.nan
+            continue
+        x, y = x_mean[t - start], y_mean[t - start]
+        for j in range(lanes):
+            x[j] *= share
+            y[j] *= share
+        products(market[: t + 1], x, change[: t - begin + 1], y, period, xx, yy, xy)
         for j in range(lanes):
             likeness = min(max(xy[j] / np.sqrt(xx[j] * yy[j]), -1.0), 1.0)
             known = t - first[j] >= period and xx[j] > 0.0 and yy[j] > 0.0
@@ -226,11 +203,20 @@ def correlation(close, market, first, start, out, period):
 )
 def percent_rank(close, first, start, out, period):
     rows, lanes = close.shape
+    count = np.empty(lanes)
     for t in range(start, rows):
-        count = np.zeros(lanes)
-        for i in range(t - period if t >= period else t, t):
+        count[:] = 0.0
+        newest, k = close[t], t - period if t >= period else t
+        while k + 4 <= t:
+            a, b, c, d = close[k], close[k + 1], close[k + 2], close[k + 3]
             for j in range(lanes):
-                count[j] += 1.0 if close[i, j] < close[t, j] else 0.0
+                w, x = (1.0 if a[j] < newest[j] else 0.0), (1.0 if b[j] < newest[j] else 0.0)
+                y, z = (1.0 if c[j] < newest[j] else 0.0), (1.0 if d[j] < newest[j] else 0.0)
+                count[j] += (w + x) + (y + z)
+            k += 4
+        for i in range(k, t):
+            for j in range(lanes):
+                count[j] += 1.0 if close[i, j] < newest[j] else 0.0
         for j in range(lanes):
             out[t - start, j] = count[j] / period * 100.0 if t - first[j] >= period else np.nan
 
@@ -247,17 +233,12 @@ def percent_rank(close, first, start, out, period):
 )
 def zscore(close, first, start, out, period):
     rows, lanes = close.shape
+    squares = np.empty((rows - start, lanes))
+    deviations(close, period, out, squares)
     for t in range(start, rows):
-        total, squares = np.zeros(lanes), np.zeros(lanes)
-        # Taken from the newest value, the sums of equal closes are exactly 0 and no digits are lost.
-        for i in range(t - period + 1 if t >= period - 1 else t + 1, t + 1):
-            for j in range(lanes):
-                x = close[i, j] - close[t, j]
-                total[j] += x
-                squares[j] += x * x
         for j in range(lanes):
-            mean = total[j] / period
-            variance = squares[j] / period - mean * mean
+            mean = out[t - start, j] / period
+            variance = squares[t - start, j] / period - mean * mean
             out[t - start, j] = -mean / np.sqrt(variance) if t - first[j] >= period - 1 else np.nan
 
 
@@ -274,13 +255,16 @@ def zscore(close, first, start, out, period):
 )
 def efficiency_ratio(close, first, start, out, period):
     rows, lanes = close.shape
-    for t in range(start, rows):
-        path = np.zeros(lanes)
-        then = max(t - period, 0)
-        for i in range(then + 1, t + 1):
-            for j in range(lanes):
-                path[j] += abs(close[i, j] - close[i - 1, j])
+    begin = max(start - period + 1, 0)
+    step = np.empty((rows - begin, lanes))
+    for t in range(begin, rows):
+        before = max(t - 1, 0)
         for j in range(lanes):
-            way = abs(close[t, j] - close[then, j])
-            ratio = way / path[j] if path[j] > way else 1.0
+            step[t - begin, j] = abs(close[t, j] - close[before, j])
+    totals(step, period, out)
+    for t in range(start, rows):
+        then = max(t - period, 0)
+        for j in range(lanes):
+            way, path = abs(close[t, j] - close[then, j]), out[t - start, j]
+            ratio = way / path if path > way else 1.0
             out[t - start, j] = ratio if t - first[j] >= period else np.nan

@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from tapescan.indicators.definition import Output, Parameter, Period, indicator, wilder
+from tapescan.indicators.sums import totals
 
 WILDER = "J. Welles Wilder, New Concepts in Technical Trading Systems, 1978"
 BARS = ("high", "low", "close")
@@ -381,18 +382,19 @@ def sar(high, low, first, begin, start, state, out, acceleration, maximum):
 )
 def vortex(high, low, close, first, start, plus, minus, period):
     rows, lanes = close.shape
-    rise, fall, ranges = np.empty(lanes), np.empty(lanes), np.empty(lanes)
-    for t in range(start, rows):
-        rise[:] = 0.0
-        fall[:] = 0.0
-        ranges[:] = 0.0
-        for k in range(max(t - period + 1, 1), t + 1):
-            for j in range(lanes):
-                rise[j] += abs(high[k, j] - low[k - 1, j])
-                fall[j] += abs(low[k, j] - high[k - 1, j])
-                ranges[j] += max(high[k, j], close[k - 1, j]) - min(low[k, j], close[k - 1, j])
+    begin, ranges = max(start - period + 1, 0), np.empty((rows - start, lanes))
+    moves = np.empty((3, rows - begin, lanes))
+    for t in range(begin, rows):
+        before, at = max(t - 1, 0), t - begin
         for j in range(lanes):
-            ready = t - first[j] >= period
-            moved = ranges[j] > 0.0
-            plus[t - start, j] = (rise[j] / ranges[j] if moved else 0.0) if ready else np.nan
-            minus[t - start, j] = (fall[j] / ranges[j] if moved else 0.0) if ready else np.nan
+            h, l, last = high[t, j], low[t, j], close[before, j]  # noqa: E741
+            moves[0, at, j], moves[1, at, j] = abs(h - low[before, j]), abs(l - high[before, j])
+            moves[2, at, j] = max(h, last) - min(l, last)
+    totals(moves[0], period, plus)
+    totals(moves[1], period, minus)
+    totals(moves[2], period, ranges)
+    for t in range(start, rows):
+        for j in range(lanes):
+            ready, way = t - first[j] >= period, ranges[t - start, j]
+            plus[t - start, j] = (plus[t - start, j] / way if way > 0.0 else 0.0) if ready else np.nan
+            minus[t - start, j] = (minus[t - start, j] / way if way > 0.0 else 0.0) if ready else np.nan

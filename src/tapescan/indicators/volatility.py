@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from tapescan.indicators.definition import Output, Period, indicator, wilder
+from tapescan.indicators.sums import deviations, totals
 
 ANNUAL = (Output("", "ratio", 0),)
 
@@ -133,21 +134,13 @@ def natr(high, low, close, first, begin, start, state, out, period):
 )
 def stddev(close, first, start, out, period):
     rows, lanes = close.shape
-    total = np.zeros(lanes)
-    squares = np.zeros(lanes)
+    squares = np.empty((rows - start, lanes))
+    deviations(close, period, out, squares)
     for t in range(start, rows):
-        for i in range(max(t - period + 1, 0), t):
-            for j in range(lanes):
-                # Measured from a price of the window itself, nothing large cancels below.
-                away = close[i, j] - close[t, j]
-                total[j] += away
-                squares[j] += away * away
         for j in range(lanes):
-            mean = total[j] / period
-            value = math.sqrt(max(squares[j] / period - mean * mean, 0.0))
+            mean = out[t - start, j] / period
+            value = math.sqrt(max(squares[t - start, j] / period - mean * mean, 0.0))
             out[t - start, j] = value if t - first[j] >= period - 1 else np.nan
-            total[j] = 0.0
-            squares[j] = 0.0
 
 
 @indicator(
@@ -163,21 +156,13 @@ def stddev(close, first, start, out, period):
 )
 def var(close, first, start, out, period):
     rows, lanes = close.shape
-    total = np.zeros(lanes)
-    squares = np.zeros(lanes)
+    squares = np.empty((rows - start, lanes))
+    deviations(close, period, out, squares)
     for t in range(start, rows):
-        for i in range(max(t - period + 1, 0), t):
-            for j in range(lanes):
-                # Measured from a price of the window itself, nothing large cancels below.
-                away = close[i, j] - close[t, j]
-                total[j] += away
-                squares[j] += away * away
         for j in range(lanes):
-            mean = total[j] / period
-            value = max(squares[j] / period - mean * mean, 0.0)
+            mean = out[t - start, j] / period
+            value = max(squares[t - start, j] / period - mean * mean, 0.0)
             out[t - start, j] = value if t - first[j] >= period - 1 else np.nan
-            total[j] = 0.0
-            squares[j] = 0.0
 
 
 @indicator(
@@ -196,8 +181,6 @@ def realised_volatility(close, first, start, out, period):
     rows, lanes = close.shape
     begin = max(start - period + 1, 1)
     change = np.zeros((max(rows - begin, 0), lanes))
-    total = np.zeros(lanes)
-    squares = np.zeros(lanes)
     z, scale = np.zeros(lanes), np.zeros(lanes)
     for t in range(begin, rows):
         for j in range(lanes):
@@ -216,18 +199,15 @@ def realised_volatility(close, first, start, out, period):
             change[t - begin, j] = scale[j] * z[j] * (1.0 + q * (1 / 3 + q * (1 / 5 + s)))
     if start == 0:
         out[0] = np.nan
-    for t in range(max(start, 1), rows):
-        for i in range(max(t - period + 1, 1), t):
-            for j in range(lanes):
-                # Measured from a return of the window itself, nothing large cancels below.
-                away = change[i - begin, j] - change[t - begin, j]
-                total[j] += away
-                squares[j] += away * away
+    since = max(start, 1)
+    total = out[since - start :]
+    squares = np.empty_like(total)
+    deviations(change, period, total, squares)
+    for t in range(since, rows):
         for j in range(lanes):
-            variance = max(squares[j] - total[j] * total[j] / period, 0.0) / (period - 1)
+            away = total[t - since, j]
+            variance = max(squares[t - since, j] - away * away / period, 0.0) / (period - 1)
             out[t - start, j] = math.sqrt(252.0 * variance) if t - first[j] >= period else np.nan
-            total[j] = 0.0
-            squares[j] = 0.0
 
 
 @indicator(
@@ -246,7 +226,6 @@ def parkinson(high, low, first, start, out, period):
     rows, lanes = high.shape
     begin = max(start - period + 1, 0)
     squares = np.zeros((rows - begin, lanes))
-    total = np.zeros(lanes)
     z, scale = np.zeros(lanes), np.zeros(lanes)
     logs = np.zeros(lanes)
     for t in range(begin, rows):
@@ -266,14 +245,11 @@ def parkinson(high, low, first, start, out, period):
             logs[j] = scale[j] * z[j] * (1.0 + q * (1 / 3 + q * (1 / 5 + s)))
         for j in range(lanes):
             squares[t - begin, j] = logs[j] * logs[j]
-        if t >= start:
-            for i in range(max(t - period + 1, begin), t + 1):
-                for j in range(lanes):
-                    total[j] += squares[i - begin, j]
-            for j in range(lanes):
-                value = math.sqrt(252.0 * total[j] / (period * 4.0 * LN2))
-                out[t - start, j] = value if t - first[j] >= period - 1 else np.nan
-                total[j] = 0.0
+    totals(squares, period, out)
+    for t in range(start, rows):
+        for j in range(lanes):
+            value = math.sqrt(252.0 * out[t - start, j] / (period * 4.0 * LN2))
+            out[t - start, j] = value if t - first[j] >= period - 1 else np.nan
 
 
 @indicator(
@@ -293,7 +269,6 @@ def garman_klass(open, high, low, close, first, start, out, period):  # noqa: A0
     rows, lanes = close.shape
     begin = max(start - period + 1, 0)
     variance = np.zeros((rows - begin, lanes))
-    total = np.zeros(lanes)
     z, scale = np.zeros(2 * lanes), np.zeros(2 * lanes)
     logs = np.zeros(2 * lanes)
     weight = 2.0 * LN2 - 1.0
@@ -316,14 +291,11 @@ def garman_klass(open, high, low, close, first, start, out, period):  # noqa: A0
             logs[j] = scale[j] * z[j] * (1.0 + q * (1 / 3 + q * (1 / 5 + s)))
         for j in range(lanes):
             variance[t - begin, j] = 0.5 * logs[j] * logs[j] - weight * logs[lanes + j] * logs[lanes + j]
-        if t >= start:
-            for i in range(max(t - period + 1, begin), t + 1):
-                for j in range(lanes):
-                    total[j] += variance[i - begin, j]
-            for j in range(lanes):
-                value = math.sqrt(max(252.0 * total[j] / period, 0.0))
-                out[t - start, j] = value if t - first[j] >= period - 1 else np.nan
-                total[j] = 0.0
+    totals(variance, period, out)
+    for t in range(start, rows):
+        for j in range(lanes):
+            value = math.sqrt(max(252.0 * out[t - start, j] / period, 0.0))
+            out[t - start, j] = value if t - first[j] >= period - 1 else np.nan
 
 
 @indicator(
@@ -346,9 +318,6 @@ def yang_zhang(open, high, low, close, first, start, out, period):  # noqa: A002
     gap = np.zeros((rows - begin, lanes))
     body = np.zeros((rows - begin, lanes))
     drift = np.zeros((rows - begin, lanes))
-    gaps = np.zeros(lanes)
-    bodies = np.zeros(lanes)
-    squares = np.zeros(lanes)
     z, scale = np.zeros(4 * lanes), np.zeros(4 * lanes)
     logs = np.zeros(4 * lanes)
     for t in range(begin, rows):
@@ -379,19 +348,16 @@ def yang_zhang(open, high, low, close, first, start, out, period):  # noqa: A002
             gap[t - begin, j] = logs[j]
             body[t - begin, j] = c
             drift[t - begin, j] = (1.0 - k) * (period - 1) / period * (u * (u - c) + d * (d - c))
-        if t >= start:
-            for i in range(max(t - period + 1, begin), t + 1):
-                for j in range(lanes):
-                    # Measured from a value of the window itself, nothing large cancels below.
-                    g = gap[i - begin, j] - gap[t - begin, j]
-                    b = body[i - begin, j] - body[t - begin, j]
-                    gaps[j] += g
-                    bodies[j] += b
-                    squares[j] += g * g + k * b * b + drift[i - begin, j]
-            for j in range(lanes):
-                about_mean = squares[j] - (gaps[j] * gaps[j] + k * bodies[j] * bodies[j]) / period
-                value = math.sqrt(252.0 * max(about_mean, 0.0) / (period - 1))
-                out[t - start, j] = value if t - first[j] >= period else np.nan
-                gaps[j] = 0.0
-                bodies[j] = 0.0
-                squares[j] = 0.0
+    gaps, bodies = np.empty((rows - start, lanes)), np.empty((rows - start, lanes))
+    gap_squares, body_squares = np.empty((rows - start, lanes)), np.empty((rows - start, lanes))
+    deviations(gap, period, gaps, gap_squares)
+    deviations(body, period, bodies, body_squares)
+    totals(drift, period, out)
+    for t in range(start, rows):
+        at = t - start
+        for j in range(lanes):
+            gap_spread = gap_squares[at, j] - gaps[at, j] * gaps[at, j] / period
+            body_spread = body_squares[at, j] - bodies[at, j] * bodies[at, j] / period
+            about_mean = gap_spread + k * body_spread + out[at, j]
+            value = math.sqrt(252.0 * max(about_mean, 0.0) / (period - 1))
+            out[at, j] = value if t - first[j] >= period else np.nan

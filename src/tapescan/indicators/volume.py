@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from tapescan.indicators.definition import Output, Period, exponential, indicator
+from tapescan.indicators.sums import deviations, totals
 
 SHARES = (Output("", "shares"),)
 
@@ -26,24 +27,23 @@ SHARES = (Output("", "shares"),)
 def mfi(high, low, close, volume, first, start, out, period):
     rows, lanes = close.shape
     begin = max(start - period, 0)
-    flow = np.empty((rows - begin, lanes))
+    rising, moving = np.empty((rows - begin, lanes)), np.empty((rows - begin, lanes))
     before = np.zeros(lanes)
     for t in range(begin, rows):
         for j in range(lanes):
             typical = (high[t, j] + low[t, j] + close[t, j]) / 3.0
             change = typical - before[j]
-            money = typical * volume[t, j]
-            signed = -money if change < 0.0 else money
-            flow[t - begin, j] = 0.0 if abs(change) <= 1e-14 * (typical + before[j]) else signed
+            money = 0.0 if abs(change) <= 1e-14 * (typical + before[j]) else typical * volume[t, j]
+            moving[t - begin, j] = money
+            rising[t - begin, j] = 0.0 if change < 0.0 else money
             before[j] = typical
+    total = np.empty((rows - start, lanes))
+    totals(rising, period, out)
+    totals(moving, period, total)
     for t in range(start, rows):
-        positive, total = np.zeros(lanes), np.zeros(lanes)
-        for i in range(t - period + 1 if t >= period else t + 1, t + 1):
-            for j in range(lanes):
-                positive[j] += max(flow[i - begin, j], 0.0)
-                total[j] += abs(flow[i - begin, j])
         for j in range(lanes):
-            index = 100.0 * (positive[j] / total[j]) if total[j] > 0.0 else 0.0
+            whole = total[t - start, j]
+            index = 100.0 * (out[t - start, j] / whole) if whole > 0.0 else 0.0
             out[t - start, j] = index if t - first[j] >= period else np.nan
 
 
@@ -69,14 +69,12 @@ def cmf(high, low, close, volume, first, start, out, period):
             spread = h - lo
             signed = ((c - lo) - (h - c)) / spread * volume[t, j]
             flow[t - begin, j] = signed if spread > 0.0 else 0.0
+    traded = np.empty((rows - start, lanes))
+    totals(flow, period, out)
+    totals(volume, period, traded)
     for t in range(start, rows):
-        flows, traded = np.zeros(lanes), np.zeros(lanes)
-        for i in range(t - period + 1 if t >= period - 1 else t + 1, t + 1):
-            for j in range(lanes):
-                flows[j] += flow[i - begin, j]
-                traded[j] += volume[i, j]
         for j in range(lanes):
-            share = flows[j] / traded[j] if traded[j] > 0.0 else 0.0
+            share = out[t - start, j] / traded[t - start, j] if traded[t - start, j] > 0.0 else 0.0
             out[t - start, j] = share if t - first[j] >= period - 1 else np.nan
 
 
@@ -95,15 +93,17 @@ def cmf(high, low, close, volume, first, start, out, period):
 )
 def vwap(high, low, close, volume, first, start, out, distance, period):
     rows, lanes = close.shape
-    for t in range(start, rows):
-        paid, traded = np.zeros(lanes), np.zeros(lanes)
-        for i in range(t - period + 1 if t >= period - 1 else t + 1, t + 1):
-            for j in range(lanes):
-                v = volume[i, j]
-                paid[j] += (high[i, j] + low[i, j] + close[i, j]) / 3.0 * v
-                traded[j] += v
+    begin = max(start - period + 1, 0)
+    money = np.empty((rows - begin, lanes))
+    for t in range(begin, rows):
         for j in range(lanes):
-            price = paid[j] / traded[j] if t - first[j] >= period - 1 else np.nan
+            money[t - begin, j] = (high[t, j] + low[t, j] + close[t, j]) / 3.0 * volume[t, j]
+    traded = np.empty((rows - start, lanes))
+    totals(money, period, out)
+    totals(volume, period, traded)
+    for t in range(start, rows):
+        for j in range(lanes):
+            price = out[t - start, j] / traded[t - start, j] if t - first[j] >= period - 1 else np.nan
             out[t - start, j] = price
             distance[t - start, j] = close[t, j] / price - 1.0
 
@@ -121,13 +121,10 @@ def vwap(high, low, close, volume, first, start, out, distance, period):
 )
 def volume_sma(volume, first, start, out, period):
     rows, lanes = volume.shape
+    totals(volume, period, out)
     for t in range(start, rows):
-        total = np.zeros(lanes)
-        for i in range(t - period + 1 if t >= period - 1 else t + 1, t + 1):
-            for j in range(lanes):
-                total[j] += volume[i, j]
         for j in range(lanes):
-            out[t - start, j] = total[j] / period if t - first[j] >= period - 1 else np.nan
+            out[t - start, j] = out[t - start, j] / period if t - first[j] >= period - 1 else np.nan
 
 
 @indicator(
@@ -144,14 +141,15 @@ def volume_sma(volume, first, start, out, period):
 )
 def relative_volume(volume, first, start, out, period):
     rows, lanes = volume.shape
-    for t in range(start, rows):
-        total = np.zeros(lanes)
-        for i in range(t - period if t >= period else t, t):
-            for j in range(lanes):
-                total[j] += volume[i, j]
+    if start == 0:
+        out[0] = np.nan
+    since = max(start, 1)
+    totals(volume[: rows - 1], period, out[since - start :])
+    for t in range(since, rows):
         for j in range(lanes):
-            known = t - first[j] >= period and total[j] > 0.0
-            out[t - start, j] = volume[t, j] / (total[j] / period) if known else np.nan
+            total = out[t - start, j]
+            known = t - first[j] >= period and total > 0.0
+            out[t - start, j] = volume[t, j] / (total / period) if known else np.nan
 
 
 @indicator(
@@ -166,17 +164,13 @@ def relative_volume(volume, first, start, out, period):
 )
 def volume_zscore(volume, first, start, out, period):
     rows, lanes = volume.shape
+    squares = np.empty((rows - start, lanes))
+    deviations(volume, period, out, squares)
     for t in range(start, rows):
-        total, squares = np.zeros(lanes), np.zeros(lanes)
-        # Taken from the newest value, the sums of equal volumes are exactly 0 and no digits are lost.
-        for i in range(t - period + 1 if t >= period - 1 else t + 1, t + 1):
-            for j in range(lanes):
-                x = volume[i, j] - volume[t, j]
-                total[j] += x
-                squares[j] += x * x
         for j in range(lanes):
-            mean = total[j] / period
-            variance = (squares[j] - total[j] * mean) / (period - 1)
+            total = out[t - start, j]
+            mean = total / period
+            variance = (squares[t - start, j] - total * mean) / (period - 1)
             out[t - start, j] = -mean / np.sqrt(variance) if t - first[j] >= period - 1 else np.nan
 
 
@@ -194,13 +188,15 @@ def volume_zscore(volume, first, start, out, period):
 )
 def dollar_volume(close, volume, first, start, out, period):
     rows, lanes = close.shape
-    for t in range(start, rows):
-        total = np.zeros(lanes)
-        for i in range(t - period + 1 if t >= period - 1 else t + 1, t + 1):
-            for j in range(lanes):
-                total[j] += close[i, j] * volume[i, j]
+    begin = max(start - period + 1, 0)
+    money = np.empty((rows - begin, lanes))
+    for t in range(begin, rows):
         for j in range(lanes):
-            out[t - start, j] = total[j] / period if t - first[j] >= period - 1 else np.nan
+            money[t - begin, j] = close[t, j] * volume[t, j]
+    totals(money, period, out)
+    for t in range(start, rows):
+        for j in range(lanes):
+            out[t - start, j] = out[t - start, j] / period if t - first[j] >= period - 1 else np.nan
 
 
 @indicator(
@@ -217,21 +213,21 @@ def dollar_volume(close, volume, first, start, out, period):
 def amihud(close, volume, first, start, out, period):
     rows, lanes = close.shape
     begin = max(start - period + 1, 0)
-    impact = np.empty((rows - begin, lanes))
+    impact, traded = np.empty((rows - begin, lanes)), np.empty((rows - begin, lanes))
     for t in range(begin, rows):
         before = max(t - 1, 0)
         for j in range(lanes):
             c, v = close[t, j], volume[t, j]
             moved = abs(c / close[before, j] - 1.0) / (c * v) * 1e6
             impact[t - begin, j] = moved if v > 0.0 else 0.0
+            traded[t - begin, j] = 1.0 if v > 0.0 else 0.0
+    count = np.empty((rows - start, lanes))
+    totals(impact, period, out)
+    totals(traded, period, count)
     for t in range(start, rows):
-        total, count = np.zeros(lanes), np.zeros(lanes)
-        for i in range(t - period + 1 if t >= period - 1 else t + 1, t + 1):
-            for j in range(lanes):
-                total[j] += impact[i - begin, j]
-                count[j] += 1.0 if volume[i, j] > 0.0 else 0.0
         for j in range(lanes):
-            out[t - start, j] = total[j] / count[j] if t - first[j] >= period and count[j] > 0.0 else np.nan
+            known = t - first[j] >= period and count[t - start, j] > 0.0
+            out[t - start, j] = out[t - start, j] / count[t - start, j] if known else np.nan
 
 
 @indicator(
@@ -246,13 +242,15 @@ def amihud(close, volume, first, start, out, period):
 )
 def zero_volume_days(volume, first, start, out, period):
     rows, lanes = volume.shape
-    for t in range(start, rows):
-        count = np.zeros(lanes)
-        for i in range(t - period + 1 if t >= period - 1 else t + 1, t + 1):
-            for j in range(lanes):
-                count[j] += 1.0 if volume[i, j] == 0.0 else 0.0
+    begin = max(start - period + 1, 0)
+    idle = np.empty((rows - begin, lanes))
+    for t in range(begin, rows):
         for j in range(lanes):
-            out[t - start, j] = count[j] if t - first[j] >= period - 1 else np.nan
+            idle[t - begin, j] = 1.0 if volume[t, j] == 0.0 else 0.0
+    totals(idle, period, out)
+    for t in range(start, rows):
+        for j in range(lanes):
+            out[t - start, j] = out[t - start, j] if t - first[j] >= period - 1 else np.nan
 
 
 @indicator(

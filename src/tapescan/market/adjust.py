@@ -38,8 +38,13 @@ def adjust_bars(
     dividends: pl.DataFrame,
     as_of: dt.date,
     mode: Adjustment = "splits",
+    *,
+    use_up: bool = False,
 ) -> pl.DataFrame:
     """Bars with the prices and volumes of ``as_of``; rows and their order stay.
+
+    use_up : let the given frame go, a column at a time, so that no two of all bars are in memory; nobody else may
+    hold it.
 
     bars : symbol, session, open, high, low, close, volume, adjusted_to (date), total_to (date or null).
     splits : symbol, ex_date, ratio (new shares for one old share: 4.0 for four-for-one, 0.1 for one-for-ten).
@@ -55,7 +60,7 @@ def adjust_bars(
     if mode == "none" or bars.is_empty():
         return bars
     oldest = bars["adjusted_to"].min()
-    bars = _apply_splits(bars, splits.filter((pl.col("ex_date") <= as_of) & (pl.col("ex_date") > oldest)))
+    bars = _apply_splits(bars, splits.filter((pl.col("ex_date") <= as_of) & (pl.col("ex_date") > oldest)), use_up)
     if mode == "total":
         bars = _apply_dividends(bars, splits, dividends, as_of)
     return bars
@@ -85,7 +90,7 @@ def closes_before(bars: pl.DataFrame, splits: pl.DataFrame) -> Floats:
     return was
 
 
-def _apply_splits(bars: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+def _apply_splits(bars: pl.DataFrame, splits: pl.DataFrame, use_up: bool) -> pl.DataFrame:
     """Divide prices and multiply volumes by the ratios of the splits with an ex-date after ``adjusted_to``."""
     codes = _codes(splits)
     rows, part = _rows_of(bars, codes, ["adjusted_to"])
@@ -93,7 +98,7 @@ def _apply_splits(bars: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
         return bars
     factor = _Steps.of(splits, codes).product_after(part["code"], part["adjusted_to"])
     at = factor != 1.0
-    return _scale(bars, rows[at], 1.0 / factor[at], factor[at])
+    return _scale(bars, rows[at], 1.0 / factor[at], factor[at], use_up=use_up)
 
 
 def _apply_dividends(
@@ -158,17 +163,19 @@ def _rows_of(bars: pl.DataFrame, codes: pl.DataFrame, columns: list[str]) -> tup
     return rows, bars.select(columns)[rows].with_columns(code)
 
 
-def _scale(bars: pl.DataFrame, rows: Ints, price: Floats, volume: Floats | None) -> pl.DataFrame:
+def _scale(
+    bars: pl.DataFrame, rows: Ints, price: Floats, volume: Floats | None, *, use_up: bool = False
+) -> pl.DataFrame:
     """Multiply prices, and volumes where asked, at some rows."""
     if rows.size == 0:
         return bars
     factors = dict.fromkeys(_PRICES, price) | ({} if volume is None else {"volume": volume})
-    changed = []
+    changed, names = [], bars.columns
     for name, factor in factors.items():
-        values = bars[name].to_numpy().copy()
+        values = (bars.drop_in_place(name) if use_up else bars[name]).to_numpy().copy()
         values[rows] *= factor
         changed.append(pl.Series(name, values))
-    return bars.with_columns(changed)
+    return bars.with_columns(changed).select(names)
 
 
 @dataclass(frozen=True)

@@ -53,13 +53,19 @@ def anchors(days: Days, span: int) -> Ints:
     if not len(days):
         return np.empty(0, np.int64)
     earliest, latest = day_number(calendar.EARLIEST), day_number(calendar.LATEST)
-    last = min(max(int(days.max()), earliest), latest)
-    sessions = calendar.sessions(calendar.EARLIEST, date_of(last))
-    quarter = (sessions.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)) // 3
-    at = np.flatnonzero(np.diff(quarter, prepend=-1 << 40))
-    begins = (quarter[at] * 3).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    sessions, at, begins = _quarters(min(max(int(days.max()), earliest), latest))
     # Sessions up to each day, and of these the first that still leaves a span; the latest quarter begins by it.
     upto = np.searchsorted(sessions, days, side="right")
     found = np.searchsorted(at, upto - span, side="right") - 1
     # The first quarter of the calendar may have begun before it.
     return np.where(found > 0, begins[np.maximum(found, 0)], EVER)
+
+
+@lru_cache(maxsize=64)
+def _quarters(last: int) -> tuple[Days, Ints, Ints]:
+    """The exchange's sessions up to a day, the places among them at which quarters begin, and with which days."""
+    sessions = calendar.sessions(calendar.EARLIEST, date_of(last))
+    quarter = (sessions.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)) // 3
+    at = np.flatnonzero(np.diff(quarter, prepend=-1 << 40))
+    begins = (quarter[at] * 3).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    return sessions, at, begins

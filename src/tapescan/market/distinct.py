@@ -11,8 +11,8 @@ __all__ = ["distinct_days", "distinct_symbols", "each_once"]
 
 #: Rows whose begin tells whether a symbol's rows lie together; fewer are not worth a look.
 _SAMPLE = 4096
-#: Runs of a symbol that are put in the place of others, at most.
-_PIECES = 2000
+#: Days that are looked at together: as many as a processor's cache holds.
+_PART = 1 << 16
 #: Days between the first and the last of a column that are counted one by one.
 _SPAN = 200_000
 
@@ -28,25 +28,16 @@ def each_once(symbols: pl.Series, change: Callable[[pl.Series], pl.Series]) -> p
     """Texts changed by a function of text; it sees those that follow each other once, where they lie together."""
     if not _lie_together(symbols):
         return change(symbols)
-    begins = symbols.ne_missing(symbols.shift()).to_numpy().copy()
-    begins[0] = True
-    begin = np.flatnonzero(begins)
+    begin = symbols.ne_missing(symbols.shift()).arg_true().to_numpy()
+    if not len(begin) or begin[0]:  # the first is missing, as what stands before it is
+        begin = np.append(np.zeros(1, begin.dtype), begin)
     own = symbols.gather(begin)
     changed = change(own)
     if changed is own:
         return symbols
-    # The rows between those that change are taken as they are.
-    other = changed.ne_missing(own).arg_true().to_list()
-    if len(other) > _PIECES:
-        return changed.gather(np.repeat(np.arange(len(begin), dtype=np.uint32), np.diff(begin, append=len(symbols))))
-    bounds, done = [*begin.tolist(), len(symbols)], 0
-    pieces = []
-    for run in other:
-        first, end = bounds[run], bounds[run + 1]
-        new = pl.repeat(changed[run], end - first, dtype=symbols.dtype, eager=True)
-        pieces += [symbols[done:first], new.alias(symbols.name)]
-        done = end
-    return pl.concat([*pieces, symbols[done:]]).rechunk()
+    run = np.arange(len(begin), dtype=np.uint32)
+    # By an index: `gather` takes three times as long.
+    return changed[pl.Series(np.repeat(run, np.diff(begin, append=len(symbols))))]
 
 
 def _lie_together(symbols: pl.Series) -> bool:
@@ -64,5 +55,7 @@ def distinct_days(days: pl.Series) -> pl.Series:
     first, last = int(numbers.min()), int(numbers.max())
     if last - first > _SPAN:
         return days.unique()
-    there = np.flatnonzero(np.bincount(numbers - first)) + first
-    return pl.Series(days.name, there.astype(np.int32)).cast(pl.Date)
+    there = np.zeros(last - first + 1, np.bool_)
+    for begin in range(0, len(numbers), _PART):
+        there[numbers[begin : begin + _PART] - first] = True
+    return pl.Series(days.name, (np.flatnonzero(there) + first).astype(np.int32)).cast(pl.Date)

@@ -85,9 +85,10 @@ def likely_ranked(bars: pl.DataFrame, listing: pl.DataFrame, newest: dt.date) ->
     return some.filter(~some.is_in(listing.filter(other)["symbol"].implode()))
 
 
-def stale(newest: NDArray[np.integer], as_of: int) -> Bools:
+def stale(newest: NDArray[np.integer], as_of: int | NDArray[np.integer]) -> Bools:
     """Without a bar of the day. newest : each symbol's newest session, days since 1970-01-01, as `as_of`."""
-    return newest < as_of
+    found: Bools = newest < as_of
+    return found
 
 
 def none_of(words: pl.Series, wanted: Sequence[str]) -> Bools:

@@ -14,12 +14,20 @@ import polars as pl
 
 from tapescan.core.typing import Array, Bools, Floats, Ints
 from tapescan.market.index import MarketIndex, equal_weighted, same_past
-from tapescan.market.panel import COLUMNS, LANES, Block, Panel, build_panel, market_moves
+from tapescan.market.panel import (
+    COLUMNS,
+    LANES,
+    ROOM,
+    Block,
+    Panel,
+    build_panel,
+    empty_columns,
+    market_moves,
+    order_of,
+    places_of,
+)
 
-__all__ = ["ROOM", "Growth", "grow"]
-
-#: Rows that a block has room for when it is made anew to grow: a quarter's sessions.
-ROOM = 66
+__all__ = ["Growth", "grow"]
 
 _PRICES = ("open", "high", "low", "close", "volume")
 
@@ -58,28 +66,26 @@ def grow(
     index : the market's; None for the equal-weighted one, which is brought forward.
     """
     again = redone["symbol"].unique(maintain_order=True).to_list()
-    place = {symbol: at for at, symbol in enumerate(panel.symbols)}
+    place = places_of(panel.symbols)
     histories = {symbol: one for (symbol,), one in redone.group_by("symbol", maintain_order=True)}
-    # A longer past than its block has rows for is laid out in a block of its own, like that of a new symbol.
-    apart = [
-        symbol for symbol in again if symbol in place and len(histories[symbol]) > _rows_of(panel, place[symbol])
-    ]
-    dropped = {*apart, *gone}
+    steps = [symbol for symbol in bars["symbol"] if symbol not in histories and symbol not in gone]
+    dropped = {*_outgrown(panel, {one: len(history) for one, history in histories.items()}, steps), *gone}
     day = int(bars["session"].to_physical()[0]) if len(bars) else panel.as_of
-    kept = np.array([at for at, symbol in enumerate(panel.symbols) if symbol not in dropped], dtype=np.int64)
-    grown = _without(panel, kept) if dropped else panel
-    here = {symbol: at for at, symbol in enumerate(grown.symbols)}
+    before = np.arange(len(panel))
+    if dropped:
+        before = np.array([at for at, symbol in enumerate(panel.symbols) if symbol not in dropped], dtype=np.int64)
+    grown = _without(panel, before) if dropped else panel
+    here = places_of(grown.symbols)
+    inside = [symbol for symbol in again if symbol in here]
+    anew = np.zeros(len(grown), dtype=bool)
+    anew[[here[symbol] for symbol in inside]] = True
     stepped = np.zeros(len(grown), dtype=bool)
     if len(bars):
-        grown, stepped = _stepped(grown, bars, here, day)
-    inside = [symbol for symbol in again if symbol in here]
+        grown, stepped = _stepped(grown, bars, here, day, anew)
     if inside:  # who scanned the panel of before keeps these two
         grown = replace(grown, bars=grown.bars.copy(), newest=grown.newest.copy())
     for symbol in inside:
         _rewrite(grown, here[symbol], histories[symbol])
-    anew = np.zeros(len(grown), dtype=bool)
-    anew[[here[symbol] for symbol in inside]] = True
-    before = kept
     others = [histories[symbol] for symbol in again if symbol not in here]
     if others:
         grown = _joined(grown, pl.concat(others))
@@ -100,8 +106,21 @@ def grow(
     return Growth(grown, before, stepped, anew, changed, apart_panel)
 
 
-def _rows_of(panel: Panel, place: int) -> int:
-    return next(block.rows for block in panel.blocks if place < block.offset + block.lanes)
+def _outgrown(panel: Panel, bars: Mapping[str, int], stepping: list[str]) -> list[str]:
+    """Symbols with more bars than their block has rows for: they are laid out in a block of their own, like new ones.
+
+    bars : how many each has now. stepping : the other symbols that have one more.
+    """
+    place, found = places_of(panel.symbols), list[str]()
+    mine = np.array(sorted(place[symbol] for symbol in bars if symbol in place), dtype=np.int64)
+    steps = np.array([place.get(symbol, -1) for symbol in stepping], dtype=np.int64) if len(mine) else mine
+    for block in panel.blocks if len(mine) else ():
+        inside = mine[(mine >= block.offset) & (mine < block.offset + block.lanes)]
+        if len(inside):
+            grows = bool(((steps >= block.offset) & (steps < block.offset + block.lanes)).any())
+            symbols = [panel.symbols[at] for at in inside]
+            found += [symbol for symbol in symbols if bars[symbol] > block.rows + grows]
+    return found
 
 
 def _without(panel: Panel, kept: Ints) -> Panel:
@@ -122,44 +141,49 @@ def _some(block: Block, lanes: Ints) -> Block:
     return replace(block, **columns, first=block.first[lanes], room=None)  # type: ignore[arg-type]
 
 
-def _stepped(panel: Panel, bars: pl.DataFrame, here: Mapping[str, int], day: int) -> tuple[Panel, Bools]:
-    """With a row more in each block of which a symbol has a bar."""
-    bars = bars.filter(pl.col("symbol").is_in(list(here)))
-    at = np.array([here[symbol] for symbol in bars["symbol"]], dtype=np.int64)
+def _stepped(
+    panel: Panel, bars: pl.DataFrame, here: Mapping[str, int], day: int, rewritten: Bools
+) -> tuple[Panel, Bools]:
+    """With a row more in each block of which a symbol has a bar. rewritten : the lanes that are written anew."""
+    at = np.array([here.get(symbol, -1) for symbol in bars["symbol"]], dtype=np.int64)
+    there = at >= 0
     stepped = np.zeros(len(panel), dtype=bool)
-    stepped[at] = True
+    stepped[at[there]] = True
     row = np.zeros((len(_PRICES), len(panel)))
     for place, name in enumerate(_PRICES):
-        row[place, at] = bars[name].to_numpy()
+        row[place, at[there]] = bars[name].to_numpy()[there]
     blocks = []
     for block in panel.blocks:
         lanes = slice(block.offset, block.offset + block.lanes)
         mine = stepped[lanes]
-        blocks.append(_with_row(block, row[:, lanes], mine, day) if mine.any() else block)
+        blocks.append(_with_row(block, row[:, lanes], mine, rewritten[lanes], day) if mine.any() else block)
     newest = np.where(stepped, np.int32(day), panel.newest)
     return replace(panel, blocks=tuple(blocks), bars=panel.bars + stepped, newest=newest), stepped
 
 
-def _with_row(block: Block, row: Floats, stepped: Bools, day: int) -> Block:
+def _with_row(block: Block, row: Floats, stepped: Bools, rewritten: Bools, day: int) -> Block:
     """With a row more, of the lanes that have stepped; the others are moved down."""
     rows, room = block.rows, block.room
     if room is None or len(room["close"]) == rows:
-        room = {name: _roomy(getattr(block, name)) for name in COLUMNS}
-    stay = np.flatnonzero(~stepped)
+        room = _roomy(block)
+    stay = np.flatnonzero(~stepped & ~rewritten)
+    begin = int(block.first[stay].min(initial=rows))
     values: dict[str, Array] = dict(zip(_PRICES, row, strict=True))
     values |= {"session": np.full(block.lanes, day, np.int32), "market": np.full(block.lanes, np.nan)}
     for name, column in room.items():
         if len(stay):
-            column[1 : rows + 1, stay] = column[:rows, stay]
+            column[begin + 1 : rows + 1, stay] = column[begin:rows, stay]
         column[rows, stepped] = values[name][stepped]
     columns = {name: column[: rows + 1] for name, column in room.items()}
     return replace(block, **columns, first=block.first + ~stepped, room=room)  # type: ignore[arg-type]
 
 
-def _roomy(column: Array) -> Array:
-    out = np.zeros((len(column) + ROOM, column.shape[1]), column.dtype)
-    out[: len(column)] = column
-    return out
+def _roomy(block: Block) -> dict[str, Array]:
+    """Its columns, with room for further rows."""
+    room = empty_columns(block.rows + ROOM, block.lanes)
+    for name, column in room.items():
+        column[: block.rows] = getattr(block, name)
+    return room
 
 
 def _rewrite(panel: Panel, place: int, history: pl.DataFrame) -> None:
@@ -216,7 +240,7 @@ def _brought_forward(panel: Panel, old: MarketIndex, stepped: Bools, day: int) -
         # A lane's first bar has none before it.
         session[:, lanes] = np.where(block.first < block.rows - 1, block.session[-2:], block.session[-1])
         close[:, lanes] = block.close[-2:]
-    order = _by_symbol(panel)
+    order = order_of(panel.symbols)
     order = order[stepped[order]]
     pairs = np.stack([session[:, order], close[:, order]]).transpose(0, 2, 1).reshape(2, -1)
     found = equal_weighted(pairs[0].astype(np.int32), pairs[1], np.arange(0, 2 * len(order), 2))
@@ -228,14 +252,10 @@ def _of_all(panel: Panel) -> MarketIndex:
     """The index of all, anew."""
     session, close, begin, at = [], [], [], 0
     where = [(block, lane) for block in panel.blocks for lane in range(block.lanes)]
-    for place in _by_symbol(panel):
+    for place in order_of(panel.symbols):
         block, lane = where[place]
         session.append(block.session[block.first[lane] :, lane])
         close.append(block.close[block.first[lane] :, lane])
         begin.append(at)
         at += len(session[-1])
     return equal_weighted(np.concatenate(session), np.concatenate(close), np.array(begin))
-
-
-def _by_symbol(panel: Panel) -> Ints:
-    return np.array(sorted(range(len(panel)), key=panel.symbols.__getitem__), dtype=np.int64)

@@ -23,7 +23,17 @@ from tapescan.core.typing import Floats, Ints
 from tapescan.market.suspect import find_suspects
 from tapescan.market.tape import Tape
 
-__all__ = ["JUMPS", "VERDICTS", "misfit_note", "split_like_jumps", "splits_recorded_twice"]
+__all__ = [
+    "JUMPS",
+    "LEAST_NEAR",
+    "NEAR",
+    "NEEDED",
+    "VERDICTS",
+    "misfit_note",
+    "misfits",
+    "split_like_jumps",
+    "splits_recorded_twice",
+]
 
 
 #: What a jump says of the table of splits.
@@ -63,6 +73,10 @@ BEFORE, AFTER, LEAST_BEFORE = 20, 5, 5
 MOST_SINCE = 7
 #: A recorded split counts for a jump within this many of the symbol's own bars.
 NEAR = 3
+#: By the size of a ratio.
+_LARGEST = pl.col("ratio").log().abs()
+#: Bars before and from the day of a recorded split that decide whether it fits.
+NEEDED = (BEFORE + NEAR + 1, AFTER + NEAR + 1)
 #: Absolute log returns that are looked at, anywhere and near a recorded split.
 LEAST, LEAST_NEAR = 0.35, 0.15
 #: Dollars of an ordinary day; where fewer are traded, prices jump by whole ticks and say nothing.
@@ -97,13 +111,13 @@ def split_like_jumps(bars: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
         bars[at]
         .select("symbol", "session", "open", "close", close_before=pl.Series(tape.close[at - 1]))
         .hstack(found.drop("row"))
-        .sort(pl.col("ratio").log().abs(), "symbol", "session", descending=[True, False, False])
+        .sort(_LARGEST, "symbol", "session", descending=[True, False, False])
         .select(pl.col(name).cast(kind) for name, kind in JUMPS.items())
     )
 
 
-def misfit_note(bars: pl.DataFrame, splits: pl.DataFrame, wrong: pl.DataFrame | None = None) -> tuple[str, ...]:
-    """One line on recorded splits that the prices do not show as they are recorded; none where all fit.
+def misfits(bars: pl.DataFrame, splits: pl.DataFrame, wrong: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The recorded splits that the prices do not show as they are recorded, as `JUMPS`.
 
     bars : split-adjusted, of any symbols, sorted by symbol and session. splits : as in `split_like_jumps`. wrong :
     symbol and session of bars that are wrong by themselves, as suspect ones that a vendor had adjusted. None has them
@@ -111,16 +125,21 @@ def misfit_note(bars: pl.DataFrame, splits: pl.DataFrame, wrong: pl.DataFrame | 
     """
     mine = bars.filter(pl.col("symbol").is_in(splits["symbol"].unique().implode()))
     if mine.is_empty():
-        return ()
+        return pl.DataFrame(schema=JUMPS)
     if wrong is None:
         wrong = find_suspects(mine, splits).select("symbol", "session")
         if len(wrong):
             adjusted = mine.filter(pl.col("adjusted_to") > pl.col("session"))
             wrong = wrong.join(adjusted, on=["symbol", "session"], how="semi")
     sound = mine.join(wrong, on=["symbol", "session"], how="anti", maintain_order="left") if len(wrong) else mine
-    found = split_like_jumps(sound, splits).filter(pl.col("verdict") != "not_recorded")
+    return split_like_jumps(sound, splits).filter(pl.col("verdict") != "not_recorded")
+
+
+def misfit_note(found: pl.DataFrame) -> tuple[str, ...]:
+    """One line on what `misfits` found; none where all fit."""
     if found.is_empty():
         return ()
+    found = found.sort(_LARGEST, "symbol", "session", descending=[True, False, False])
     shown = [
         f"{symbol} {session} {open_ / before - 1.0:+,.0%}"
         for symbol, session, before, open_ in found.select("symbol", "session", "close_before", "open").head(3).rows()
@@ -277,16 +296,15 @@ def _recorded(seen: _Seen, rows: Ints, splits: pl.DataFrame) -> pl.DataFrame:
 def _near_splits(tape: Tape, splits: pl.DataFrame) -> tuple[Ints, Ints]:
     """Pairs of a bar and a split of its symbol within `NEAR` bars: places in the bars and in the splits."""
     codes = pl.DataFrame({"symbol": tape.symbols}).with_row_index("run")
-    which = splits.select("symbol", "ex_date").with_row_index("split").join(codes, on="symbol")
-    rows, numbers = [], []
+    which = splits.select("symbol", "ex_date").with_row_index("split").join(codes, on="symbol", maintain_order="left")
     run = which["run"].to_numpy().astype(np.int64)
-    days = which["ex_date"].to_physical().to_numpy()
-    for number, lane, day in zip(which["split"].to_list(), run.tolist(), days.tolist(), strict=True):
-        begin, end = int(tape.begin[lane]), int(tape.end[lane])
-        at = begin + int(np.searchsorted(tape.day[begin:end], day))
-        if begin < at < end:
-            near = np.arange(max(at - NEAR, begin + 1), min(at + NEAR + 1, end))
-            rows.append(near)
-            numbers.append(np.full(len(near), number))
-    nothing: Ints = np.empty(0, np.int64)
-    return np.concatenate([nothing, *rows]), np.concatenate([nothing, *numbers])
+    begin, end, day = tape.begin[run], tape.end[run], which["ex_date"].to_physical().to_numpy()
+    at, above = begin.copy(), end.copy()
+    while (at < above).any():  # by halving
+        middle = (at + above) >> 1
+        earlier = (at < above) & (tape.day[np.minimum(middle, len(tape.day) - 1)] < day)
+        at, above = np.where(earlier, middle + 1, at), np.where(earlier, above, middle)
+    near = at[:, None] + np.arange(-NEAR, NEAR + 1)
+    mine = (near > begin[:, None]) & (near < end[:, None]) & ((at > begin) & (at < end))[:, None]
+    numbers = np.broadcast_to(which["split"].to_numpy().astype(np.int64)[:, None], near.shape)
+    return near[mine], numbers[mine]

@@ -10,21 +10,34 @@ traded less than others, and do not count.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from tapescan.core.forks import begin_work
-from tapescan.core.typing import Array, Days, Floats, Ints
+from tapescan.core.typing import Array, Bools, Days, Floats, Ints
 from tapescan.market.anchor import EVER, anchor
 from tapescan.market.index import MarketIndex, equal_weighted
 from tapescan.market.quality import sort_bars
 
-__all__ = ["COLUMNS", "LANES", "WEEK", "Block", "Panel", "build_panel", "market_moves"]
+__all__ = [
+    "COLUMNS",
+    "LANES",
+    "ROOM",
+    "WEEK",
+    "Block",
+    "Panel",
+    "build_panel",
+    "empty_columns",
+    "market_moves",
+    "order_of",
+    "places_of",
+]
 
 #: Sessions of a week.
 WEEK = 5
@@ -35,6 +48,18 @@ COLUMNS = ("open", "high", "low", "close", "volume", "session", "market")
 #: Lanes of a block: wide enough that calling a kernel costs little beside its work, narrow enough that
 #: a block's five columns stay in a core's cache. Measured by `tapescan bench`.
 LANES = 256
+
+#: Rows that a block has room for, to grow: a quarter's sessions. Nothing is written there, so it takes no memory.
+ROOM = 66
+
+#: Bytes of a cache's line, and between columns, whose same rows would else take the same places in a cache.
+_LINE, _APART = 64, 192
+
+#: So many lanes are looked into one by one.
+_FEW = 8
+
+#: Days since its newest bar after which a symbol is taken to be gone.
+_QUIET = 30
 
 
 @dataclass(frozen=True)
@@ -89,21 +114,28 @@ class Block:
             right &= self.session[at - 1] < day
         lane = np.flatnonzero(~right)
         if len(lane):
-            low, high = np.zeros(len(lane), np.int64), np.full(len(lane), self.rows)
-            while (low < high).any():  # by halving
-                middle = (low + high) >> 1
-                earlier = (low < high) & (self.session[np.minimum(middle, self.rows - 1), lane] < day)
-                low, high = np.where(earlier, middle + 1, low), np.where(earlier, high, middle)
-            found[lane] = low
+            found[lane] = self.row_of(lane, np.full(len(lane), day))
         return found
+
+    def row_of(self, lane: Ints, day: Ints) -> Ints:
+        """In each of some lanes, how many rows lie before its first bar of a day or later."""
+        if len(lane) <= _FEW:
+            pairs = zip(lane.tolist(), day.tolist(), strict=True)
+            return np.array([bisect_left(self.session[:, one], when) for one, when in pairs], dtype=np.int64)
+        low, high = np.zeros(len(lane), np.int64), np.full(len(lane), self.rows)
+        while (low < high).any():  # by halving
+            middle = (low + high) >> 1
+            earlier = (low < high) & (self.session[np.minimum(middle, self.rows - 1), lane] < day)
+            low, high = np.where(earlier, middle + 1, low), np.where(earlier, high, middle)
+        return low
 
 
 @dataclass(frozen=True)
 class Panel:
     """All symbols' bars up to ``as_of``.
 
-    symbols : in lane order: those that are likely to be ranked first, of them and of the others the longest
-        histories.
+    symbols : in lane order: those that are likely to be ranked first, then the others, at last those that are gone;
+        of each the longest histories first.
     bars : int64, each symbol's number of bars in the panel.
     newest : int32, each symbol's newest session, days since 1970-01-01.
     as_of : the session the panel ends at, days since 1970-01-01.
@@ -155,6 +187,7 @@ def build_panel(
     lanes: int = LANES,
     index: MarketIndex | None = None,
     likely: Collection[str] | None = None,
+    use_up: bool = False,
 ) -> Panel:
     """Lay bars out as blocks.
 
@@ -163,59 +196,97 @@ def build_panel(
     index : the one to measure against; the equal-weighted index of these bars when None.
     likely : symbols that are likely to be ranked: they lie together, so that what is computed for the ranked alone
         touches few blocks. It changes no value.
+    use_up : let the given frame go, a column at a time, so that no two of all bars are in memory.
     """
     begin_work()
     if bars.is_empty():
         raise ValueError("a panel needs at least one bar")
-    bars = sort_bars(bars).select(
-        pl.col("symbol"),
-        pl.col("session").to_physical().cast(pl.Int32),
-        *(pl.col(name).cast(pl.Float64) for name in ("open", "high", "low", "close", "volume")),
+    given, bars = (
+        bars,
+        sort_bars(bars).select(
+            pl.col("symbol"),
+            pl.col("session").to_physical().cast(pl.Int32),
+            *(pl.col(name).cast(pl.Float64) for name in ("open", "high", "low", "close", "volume")),
+        ),
     )
-    columns = {name: bars[name].to_numpy() for name in bars.columns if name != "symbol"}
-    runs = bars["symbol"].rle().struct.unnest()
+    for name in given.columns if use_up else ():
+        given.drop_in_place(name)
+    runs = bars.drop_in_place("symbol").rle().struct.unnest()
     length = runs["len"].to_numpy().astype(np.int64)
     end = np.cumsum(length)
+    session = bars["session"].to_numpy()
     if index is None:
-        index = equal_weighted(columns["session"], columns["close"], end - length)
+        index = equal_weighted(session, bars["close"].to_numpy(), end - length)
 
     names = runs["value"]
+    newest, as_of = session[end - 1], int(session.max())
+    del session
     others = np.zeros(len(names), bool) if likely is None else ~names.is_in(list(likely)).to_numpy()
-    order = np.lexsort((-length, others))
+    # Who is gone lies in blocks apart: one that takes a session moves the lanes that have no bar of it.
+    gone = newest < as_of - _QUIET
+    order = np.lexsort((-length, others, gone))
     length, end = length[order], end[order]
-    blocks = tuple(
-        _block(columns, index, end[at : at + lanes], length[at : at + lanes], at)
-        for at in range(0, len(order), lanes)
-    )
+    there = len(order) - int(gone.sum())
+    begins = [*range(0, there, lanes), *range(there, len(order), lanes)]
+    parts = [slice(at, until) for at, until in zip(begins, [*begins[1:], len(order)], strict=True)]
+    blocks = _blocks(bars, index, [_Lanes.of(end[part], length[part], part.start) for part in parts])
     symbols = runs["value"].gather(order).to_list()
     return Panel(
         symbols=tuple(symbols),
         blocks=blocks,
         bars=length,
-        newest=columns["session"][end - 1],
+        newest=newest[order],
         index=index,
-        as_of=int(columns["session"].max()),
+        as_of=as_of,
     )
 
 
-def _block(columns: dict[str, NDArray[np.generic]], index: MarketIndex, end: Ints, bars: Ints, offset: int) -> Block:
-    """Gather the bars that end before row ``end`` of the columns, one lane each."""
-    rows = int(bars.max())
-    first = rows - bars
-    row = np.arange(rows)[:, None]
-    source = np.maximum(end - rows + row, 0)
-    before = row < first if first.any() else None
+class _Lanes(NamedTuple):
+    """Where the bars of a block's lanes lie. source : int64 ``(rows, lanes)``, places among all bars. before : which
+    rows lie before a lane's first, None for none. first, offset : as of `Block`."""
 
-    def gather(name: str) -> NDArray[np.generic]:
-        block: NDArray[np.generic] = columns[name][source]
-        if before is not None:
-            block[before] = 0
-        return block
+    source: Ints
+    before: Bools | None
+    first: Ints
+    offset: int
 
-    session: Days = gather("session")  # type: ignore[assignment]
-    prices = {name: gather(name) for name in COLUMNS[:5]}
-    market = market_moves(index, session, first)
-    return Block(**prices, session=session, market=market, first=first, offset=offset)  # type: ignore[arg-type]
+    @classmethod
+    def of(cls, end: Ints, bars: Ints, offset: int) -> _Lanes:
+        """end : of each lane, the place after its last bar. bars : how many it has."""
+        rows = int(bars.max())
+        first, row = rows - bars, np.arange(rows)[:, None]
+        return cls(np.maximum(end - rows + row, 0), row < first if first.any() else None, first, offset)
+
+
+def _blocks(bars: pl.DataFrame, index: MarketIndex, lanes: list[_Lanes]) -> tuple[Block, ...]:
+    """The blocks of these lanes. bars : used up, a column at a time."""
+    rooms = [empty_columns(one.source.shape[0] + ROOM, one.source.shape[1]) for one in lanes]
+    for name in COLUMNS[:6]:
+        column = bars.drop_in_place(name).to_numpy()
+        for room, one in zip(rooms, lanes, strict=True):
+            block = np.take(column, one.source, out=room[name][: len(one.source)], mode="clip")
+            if one.before is not None:
+                block[one.before] = 0
+        del column
+    blocks = []
+    for room, one in zip(rooms, lanes, strict=True):
+        rows = len(one.source)
+        room["market"][:rows] = market_moves(index, room["session"][:rows], one.first)
+        mine: dict[str, Any] = {name: array[:rows] for name, array in room.items()}
+        blocks.append(Block(**mine, first=one.first, offset=one.offset, room=room))
+    return tuple(blocks)
+
+
+def empty_columns(rows: int, lanes: int) -> dict[str, Array]:
+    """Arrays for a block's columns, which lie together: so the system gives large pages for them, through which
+    kernels read half as fast again."""
+    kinds = {name: np.dtype(np.int32 if name == "session" else np.float64) for name in COLUMNS}
+    sizes = {name: -(-rows * lanes * kind.itemsize // _LINE) * _LINE + _APART for name, kind in kinds.items()}
+    every, found, at = np.empty(sum(sizes.values()), np.uint8), dict[str, Array](), 0
+    for name, kind in kinds.items():
+        found[name] = every[at : at + rows * lanes * kind.itemsize].view(kind).reshape(rows, lanes)
+        at += sizes[name]
+    return found
 
 
 def market_moves(index: MarketIndex, session: Days, first: Ints) -> Floats:
@@ -225,3 +296,17 @@ def market_moves(index: MarketIndex, session: Days, first: Ints) -> Floats:
     moves[1:] = index.between(session[:-1], session[1:])
     moves[np.arange(len(session))[:, None] <= first] = np.nan
     return moves
+
+
+@lru_cache(maxsize=4)
+def places_of(symbols: tuple[str, ...]) -> Mapping[str, int]:
+    """The place of each of a panel's symbols."""
+    return {symbol: place for place, symbol in enumerate(symbols)}
+
+
+@lru_cache(maxsize=4)
+def order_of(symbols: tuple[str, ...]) -> Ints:
+    """The places of a panel's symbols in the order of their names; read-only."""
+    found = np.array(sorted(range(len(symbols)), key=symbols.__getitem__), dtype=np.int64)
+    found.flags.writeable = False
+    return found

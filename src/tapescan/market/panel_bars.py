@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from tapescan.core.typing import Days, Floats
-from tapescan.market.panel import Panel
+from tapescan.core.typing import Array, Bools, Days, Floats, Ints
+from tapescan.market.panel import Panel, places_of
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.market.tape import MOST_RANGE, Ranges
 
-__all__ = ["bars_of_panel", "ranges_of"]
+__all__ = ["bars_around", "bars_of_panel", "ranges_of"]
 
 
 def bars_of_panel(
@@ -29,13 +29,13 @@ def bars_of_panel(
     volume, these alone.
     """
     columns = ("session", *names)
-    wanted = None if symbols is None else {*symbols}
-    parts: list[list[np.ndarray]] = [[] for _ in columns]
+    wanted = None if symbols is None else _lanes_of(panel, symbols)
+    parts: list[list[Array]] = [[] for _ in columns]
     lanes_of, length = [], []
     for block in panel.blocks:
         lanes = slice(block.offset, block.offset + block.lanes)
         own = panel.symbols[lanes]
-        chosen = np.arange(block.lanes) if wanted is None else np.flatnonzero([one in wanted for one in own])
+        chosen = np.arange(block.lanes) if wanted is None else np.flatnonzero(wanted[lanes])
         if not len(chosen):
             continue
         begin = 0 if rows is None else max(block.rows - rows, 0)
@@ -53,13 +53,60 @@ def bars_of_panel(
     if not lanes_of:
         kinds = [pl.String, pl.Date, *[pl.Float64] * len(names)]
         return pl.DataFrame(schema=dict(zip(("symbol", *columns), kinds, strict=True)))
-    # In the order of the symbols: rows of a lane lie together, and only the lanes are to be ordered.
+    return _framed(lanes_of, np.concatenate(length), dict(zip(columns, parts, strict=True)))
+
+
+def _lanes_of(panel: Panel, symbols: Sequence[str]) -> Bools:
+    """Which of the panel's lanes are those of some symbols."""
+    places, found = places_of(panel.symbols), np.zeros(len(panel), np.bool_)
+    found[[places[one] for one in symbols if one in places]] = True
+    return found
+
+
+def bars_around(
+    panel: Panel, symbols: Sequence[str], days: Days, *, before: int, after: int, since: int
+) -> pl.DataFrame:
+    """The bars around some days, as `bars_of_panel` gives them: of each symbol from `before` bars ahead of its
+    earliest day up to `after` bars from its latest one on, that day's own among them.
+
+    symbols, days : pairs, of symbols of the panel. since : a day, as a number, before which nothing is given.
+    """
+    places = places_of(panel.symbols)
+    place = np.array([places[one] for one in symbols], dtype=np.int64)
+    parts: dict[str, list[Array]] = {name: [] for name in ("session", *BAR_COLUMNS[2:])}
+    lanes_of, length = list[str](), list[Ints]()
+    for block in panel.blocks:
+        mine = (place >= block.offset) & (place < block.offset + block.lanes)
+        if not mine.any():
+            continue
+        lane, at = np.unique(place[mine] - block.offset, return_inverse=True)
+        row = block.row_of(lane[at], days[mine].astype(np.int64))
+        begin, end = np.full(len(lane), block.rows), np.zeros(len(lane), np.int64)
+        np.minimum.at(begin, at, row - before)
+        np.maximum.at(end, at, row + after)
+        begin = np.maximum(np.maximum(begin, block.first[lane]), block.row_of(lane, np.full(len(lane), since)))
+        many = np.maximum(np.minimum(end, block.rows) - begin, 0)
+        lanes = np.repeat(lane, many)
+        rows = np.repeat(begin - (np.cumsum(many) - many), many) + np.arange(many.sum())
+        lanes_of += [panel.symbols[block.offset + one] for one in lane.tolist()]
+        length.append(many)
+        for name, part in parts.items():
+            part.append(getattr(block, name)[rows, lanes])
+    if not lanes_of:
+        return bars_of_panel(panel, ())
+    return _framed(lanes_of, np.concatenate(length), parts)
+
+
+def _framed(lanes_of: list[str], many: Ints, parts: dict[str, list[Array]]) -> pl.DataFrame:
+    """Bars that lie lane by lane, in the order of the symbols: only the lanes are to be ordered. They are used up.
+
+    lanes_of : the symbols. many : how many bars each has. parts : of each column.
+    """
     order = np.array(sorted(range(len(lanes_of)), key=lanes_of.__getitem__), dtype=np.int64)
-    many = np.concatenate(length)
     begins, many = (np.cumsum(many) - many)[order], many[order]
     source = np.repeat(begins - (np.cumsum(many) - many), many) + np.arange(many.sum())
     found = {"symbol": pl.Series(lanes_of, dtype=pl.String).gather(pl.Series(np.repeat(order, many)))}
-    for name, part in zip(columns, parts, strict=True):
+    for name, part in parts.items():
         found[name] = pl.Series(np.concatenate(part)[source])
         part.clear()
     found["session"] = found["session"].cast(pl.Date)

@@ -139,8 +139,8 @@ def check_bars(bars: pl.DataFrame, sessions: Collection[object] | pl.Series | No
         judged = bars.with_columns(reason=reason)
         good = judged.filter(pl.col("reason").is_null()).drop("reason")
         refused = judged.filter(pl.col("reason").is_not_null())
-    good = sort_bars(good if sound else _within(good))
-    longer = spacing(good)
+    good, begin = _sorted(good if sound else _within(good))
+    longer = spacing(good, begin)
     if len(longer):
         other = pl.col("symbol").is_in(longer["symbol"].implode())
         refused = pl.concat([refused, good.filter(other).with_columns(reason=pl.lit(NOT_DAILY))])
@@ -154,18 +154,18 @@ def check_bars(bars: pl.DataFrame, sessions: Collection[object] | pl.Series | No
     return CheckedBars(good, refused, twice)
 
 
-def spacing(bars: pl.DataFrame) -> pl.DataFrame:
+def spacing(bars: pl.DataFrame, begin: Ints | None = None) -> pl.DataFrame:
     """symbol, word (weekly, monthly, quarterly, yearly) of those whose bars lie so far apart.
 
-    bars : symbol and session, sorted by these.
+    bars : symbol and session, sorted by these. begin : the row of each symbol's first, where that is known.
     """
     if len(bars) <= _TELLING:
         return pl.DataFrame(schema={"symbol": pl.String, "word": pl.String})
-    begins = (bars["symbol"] != bars["symbol"].shift()).fill_null(value=True).to_numpy()
+    if begin is None:
+        begin = np.flatnonzero((bars["symbol"] != bars["symbol"].shift()).fill_null(value=True).to_numpy())
     day = bars["session"].to_physical().to_numpy()
     gap = np.diff(day, prepend=day[:1])
-    gap[begins] = 0
-    begin = np.flatnonzero(begins)
+    gap[begin] = 0
     # Daily bars have few distances that are looked at.
     wide, none = np.flatnonzero(gap >= _SHORTEST), np.flatnonzero(gap <= 0)
     number = np.diff(begin, append=len(gap)) - _counted(none, begin)
@@ -290,8 +290,13 @@ def sort_bars(bars: pl.DataFrame, *, use_up: bool = False) -> pl.DataFrame:
     runs in order is far cheaper than sorting bars (3.1 million bars in three files: a tenth of the time),
     so the bars themselves are sorted only where runs of one symbol overlap.
     """
+    return _sorted(bars, use_up=use_up)[0]
+
+
+def _sorted(bars: pl.DataFrame, *, use_up: bool = False) -> tuple[pl.DataFrame, Ints | None]:
+    """As `sort_bars`, and the row of each symbol's first where that has been seen."""
     if len(bars) < _FEW:
-        return bars.sort("symbol", "session", maintain_order=True)
+        return bars.sort("symbol", "session", maintain_order=True), None
     day = bars["session"].to_physical().rechunk()
     symbol = bars["symbol"].rechunk()
     begins = ((symbol != symbol.shift()) | (day < day.shift())).fill_null(value=True)
@@ -303,11 +308,11 @@ def sort_bars(bars: pl.DataFrame, *, use_up: bool = False) -> pl.DataFrame:
     ordered = runs.sort("symbol", "first", maintain_order=True)
     overlap = (pl.col("symbol") == pl.col("symbol").shift()) & (pl.col("first") <= pl.col("last").shift())
     if ordered.select(overlap.any()).item():
-        return bars.sort("symbol", "session", maintain_order=True)
+        return bars.sort("symbol", "session", maintain_order=True), None
     if (ordered["run"] == runs["run"]).all():
-        return bars
+        return bars, begin
     if len(ordered) * 4 > len(bars):
-        return bars.sort("symbol", "session", maintain_order=True)
+        return bars.sort("symbol", "session", maintain_order=True), None
     order = ordered["run"].to_numpy()
     length = (end - begin)[order]
     place = np.arange(len(bars), dtype=np.int64)
@@ -315,4 +320,5 @@ def sort_bars(bars: pl.DataFrame, *, use_up: bool = False) -> pl.DataFrame:
     at, names = pl.Series(place.astype(np.uint32)), bars.columns
     del symbol, day, place
     # Gathering from many chunks costs four times as much.
-    return pl.DataFrame([(bars.drop_in_place(name) if use_up else bars[name]).rechunk().gather(at) for name in names])
+    columns = [(bars.drop_in_place(name) if use_up else bars[name]).rechunk().gather(at) for name in names]
+    return pl.DataFrame(columns), None

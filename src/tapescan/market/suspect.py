@@ -34,6 +34,7 @@ __all__ = [
     "FACTOR",
     "FROZEN",
     "LARGE",
+    "LONGEST",
     "REASONS",
     "SETTLED",
     "SUSPECTS",
@@ -313,8 +314,9 @@ def _on_split_days(tape: Tape, rows: Ints, splits: pl.DataFrame | None) -> dict[
         return {}
     symbol, day = tape.symbols.gather(tape.run(rows)), pl.Series(tape.day[rows]).cast(pl.Date)
     near = pl.DataFrame({"symbol": symbol, "ex_date": day, "row": rows}).sort("ex_date")
+    mine = splits.filter(pl.col("symbol").is_in(symbol.unique().implode()))
     near = near.join_asof(
-        splits.select("symbol", "ex_date", "ratio").sort("ex_date"),
+        mine.select("symbol", "ex_date", "ratio").sort("ex_date"),
         on="ex_date",
         by="symbol",
         strategy="nearest",

@@ -74,10 +74,14 @@ class Model:
         except ModelError as error:
             raise ModelError(f"{self.card.name}: {error.what}", error.hint) from error
 
-    def inputs(self, features: Features) -> Singles:
-        """The model's features of all symbols, float32 ``(symbols, features)``, in its order; NaN where unknown."""
-        places = [features.names.index(name) for name in self.card.features]
-        return as_inputs(features.values[places].T)
+    def inputs(self, features: Features, at: Ints | None = None) -> Singles:
+        """The model's features, float32 ``(symbols, features)``, in its order; NaN where unknown.
+
+        at : the places of the symbols that are wanted; all of them for None.
+        """
+        place = {name: row for row, name in enumerate(features.names)}
+        rows = [features.values[place[name]] for name in self.card.features]
+        return as_inputs(np.array(rows if at is None else [row.take(at) for row in rows]).T)
 
     def forecast(self, inputs: Singles, day: int = 0) -> Floats:
         """The forecast of each row of one session, float64 ``(rows,)``; NaN for a row of which nothing is known.

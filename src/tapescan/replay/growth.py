@@ -17,7 +17,7 @@ from tapescan.models.judging.judgement import overlap
 from tapescan.models.judging.metrics import SESSIONS_A_YEAR, check_cost
 from tapescan.replay.returns import SessionReturns
 
-__all__ = ["Growth", "cohorts_a_year", "measure_growth", "replaced", "trading_costs"]
+__all__ = ["Growth", "cohorts_a_year", "measure_growth", "replaced", "split_account", "trading_costs"]
 
 #: A standard deviation below this is that of equal values.
 ROUNDING = 1e-12
@@ -29,15 +29,18 @@ def cohorts_a_year(horizon: int, every: int) -> float:
 
 
 def replaced(returns: SessionReturns, horizon: int, every: int) -> Floats:
-    """The share of each cohort that is bought when it takes the place of the one that ends then, at most: 0 to 1,
+    """The share of each cohort that is bought when it takes the place of the one that ends then: 0 to 1,
     ``(sessions,)``; NaN without picks.
 
-    A cohort takes the place of that of `horizon` sessions before, where the horizon is a multiple of the step; its
-    newcomers are at most those of all sessions replayed since, so picks that leave and come back within are paid for
-    once too often. Equal weights that change with the number of picks are traded as well. All of it is bought where
-    nothing ends at that open: in the first cohorts, and where the horizon is no multiple of the step.
+    A cohort takes the place of that of `horizon` sessions before, where the horizon is a multiple of the step. Where
+    it is not known what is bought then, it is the most that can be: its newcomers are at most those of all sessions
+    replayed since, so picks that leave and come back within are paid for once too often. Equal weights that change
+    with the number of picks are traded as well. All of it is bought where nothing ends at that open: in the first
+    cohorts, and where the horizon is no multiple of the step.
     """
     picked = returns.picked.astype(np.float64)
+    if returns.bought is not None and horizon in returns.bought:
+        return returns.bought[horizon]
     if horizon % every:
         return np.where(picked > 0.0, 1.0, np.nan)
     together = horizon // every
@@ -92,7 +95,7 @@ def measure_growth(values: Floats, horizon: int, every: int) -> Growth:
     differs = deviation > ROUNDING
     centred = known - mean
     gains, losses = float(known[known > 0.0].sum()), float(-known[known < 0.0].sum())
-    account = _account(known, overlap(horizon, every))
+    account = split_account(known, overlap(horizon, every))
     drawdown, longest = _drawdown(account)
     return Growth(
         annual=float(np.prod(np.maximum(1.0 + known, 0.0))) ** (yearly / count) - 1.0,
@@ -107,8 +110,9 @@ def measure_growth(values: Floats, horizon: int, every: int) -> Growth:
     )
 
 
-def _account(known: Floats, parts: int) -> Floats:
-    """The account, 1 at first, after each cohort's end."""
+def split_account(known: Floats, parts: int) -> Floats:
+    """The account, 1 at first, after each cohort's end: ``(cohorts + 1,)``. parts : how many cohorts are held at a
+    time."""
     rows = -(-len(known) // parts)
     steps = np.concatenate((1.0 + known, np.ones(rows * parts - len(known)))).reshape(rows, parts)
     worth = np.cumprod(np.concatenate((np.ones((1, parts)), np.maximum(steps, 0.0))), axis=0)

@@ -26,6 +26,9 @@ __all__ = ["Laid", "Lanes", "lay_out"]
 #: Lanes of a block, as of a panel's.
 LANES = 256
 
+#: Sessions of a year.
+YEAR = 252
+
 _PRICES = ("open", "high", "low", "close", "volume")
 
 
@@ -139,9 +142,11 @@ def lay_out(bars: pl.DataFrame, within: Days, sessions: Days) -> Iterator[Lanes]
     first = np.searchsorted(sessions, columns["session"][end - length])
     last = np.searchsorted(sessions, columns["session"][end - 1])
     missed = last - first + 1 - length
-    # Alike lanes lie together: no row is wasted, and where some miss sessions their rows are off alike.
-    order = np.lexsort((last, first, missed))
-    whole = int((missed == 0).sum())
+    # Alike lanes lie together: no row is wasted; where some miss sessions, those that began in one year and are off
+    # by as many rows.
+    odd = missed > 0
+    order = np.lexsort((last, first, missed, np.where(odd, first // YEAR, 0), odd))
+    whole = int((~odd).sum())
     for lo, hi in ((0, whole), (whole, len(order))):
         for at in range(lo, hi, LANES):
             own = order[at : min(at + LANES, hi)]

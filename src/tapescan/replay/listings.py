@@ -11,7 +11,7 @@ import polars as pl
 
 from tapescan.core.dates import date_of, day_number
 from tapescan.core.typing import Days, Floats, Ints
-from tapescan.history.market import delisted_from
+from tapescan.history.listed import delisted_from
 from tapescan.market import calendar
 from tapescan.market.funds import FUND_SESSIONS, QUIET_SESSIONS, funds_among, judged_through
 from tapescan.market.index import MARKET_SYMBOL
@@ -64,6 +64,11 @@ class Listings:
         for name in ("types", "sectors", "absent", "by_symbol", "places"):
             found.__dict__[name] = getattr(base, name)
         return found
+
+    def lasting_on(self, day: int) -> tuple[Listing, Days]:
+        """The universe of a day as far as it does not change from day to day, the same object while it does not; and
+        from which day on each symbol was no longer listed."""
+        return self._base(date_of(day)), self._gone
 
     def _behind(self, day: int, newest: Days) -> Ints:
         passed = int(np.searchsorted(self._exchange, day, side="right"))

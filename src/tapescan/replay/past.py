@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 
 from tapescan.core.progress import Progress, silent
-from tapescan.core.typing import Days, Ints
+from tapescan.core.typing import Days, Floats, Ints
 from tapescan.history.history import History, days, market_index
 from tapescan.market.index import EQUAL_WEIGHTED, MARKET_SESSIONS, MARKET_SYMBOL, MarketIndex, own_index
 from tapescan.replay.lanes import Laid, Lanes, lay_out
@@ -45,6 +46,18 @@ class Past:
     spells: pl.DataFrame
     lives: pl.DataFrame
     factors: pl.DataFrame
+
+    @cached_property
+    def factors_of(self) -> dict[int, tuple[Ints, Floats]]:
+        """By day number, the places of symbols and their factors."""
+        if self.factors.is_empty():
+            return {}
+        places = {symbol: place for place, symbol in enumerate(self.symbols)}
+        known = self.factors.filter(pl.col("symbol").is_in(list(places))).sort("session")
+        place = np.array([places[symbol] for symbol in known["symbol"]], dtype=np.int64)
+        session, value = known["session"].to_physical().to_numpy(), known["factor"].to_numpy()
+        pieces: Sequence[Ints] = np.split(np.arange(len(session)), np.flatnonzero(np.diff(session)) + 1)
+        return {int(session[one[0]]): (place[one], value[one]) for one in pieces}
 
     def own_index(self, day: int, since: int) -> MarketIndex | None:
         """The index that is a symbol, where a scan of a day takes it: it has a bar of the day, and enough of them

@@ -20,6 +20,7 @@ from tapescan.replay.matched import draw_matched
 from tapescan.replay.parts import PickReturns
 from tapescan.replay.returns import DRAWS, SessionReturns
 from tapescan.replay.walk import Seen, Walk
+from tapescan.scan.cross_section import CrossSection
 from tapescan.scan.pipeline import rank
 from tapescan.scan.result import ScanResult
 
@@ -94,11 +95,25 @@ class _Collected:
     scale: list[float] = field(default_factory=list)
     regime: list[str] = field(default_factory=list)
     days: list[int] = field(default_factory=list)
+    shown: dict[int, pl.DataFrame] = field(default_factory=dict)
 
-    def cut(self) -> None:
-        """Without a session that was not written down whole."""
+    def cut(self, done: int) -> None:
+        """Leave so many sessions."""
         for name in self.__dataclass_fields__:
-            del getattr(self, name)[len(self.days) :]
+            if name != "shown":
+                del getattr(self, name)[done:]
+
+
+def _bought(places: list[Ints], step: int) -> Floats:
+    """The share of each session's picks that is bought where they take the place of those so many steps before, each
+    being an equal part."""
+    out = np.full(len(places), np.nan)
+    for at, one in enumerate(places):
+        if len(one):
+            before = places[at - step] if at >= step else one[:0]
+            kept = np.isin(one, before).sum() * min(1.0 / len(one), 1.0 / max(len(before), 1))
+            out[at] = 1.0 - kept
+    return out
 
 
 def pick(
@@ -106,35 +121,40 @@ def pick(
     sessions: Days,
     top: int,
     hold: int,
+    every: int = 1,
     *,
     shown: Collection[int] = (),
     progress: Progress = silent,
-) -> Picked:
-    """Rank each session and write its best down.
+) -> list[Picked]:
+    """Rank each session by each of the walk's requests, and write the best down: of each request.
 
-    top : how many. hold : sessions, one of the walk's horizons. shown : day numbers whose results are kept whole.
+    top : how many. hold : sessions, one of the walk's horizons. every : from one of the sessions to the next. shown :
+    day numbers whose rows are kept whole.
     An interruption ends the pass with the sessions that are done.
     """
-    found, kept, stopped = _Collected(), dict[int, pl.DataFrame](), False
-    what = "replaying sessions"
+    found, what = [_Collected() for _ in walk.requests], "replaying sessions"
+    done, stopped = 0, False
     progress(0, len(sessions), what)
     try:
-        for done, seen in enumerate(walk.sections(sessions), start=1):
-            result = rank(seen.section, walk.request)
-            _add(found, seen, result, top)
-            if found.days[-1] in shown:
-                kept[found.days[-1]] = result.best(top)
+        for seen in walk.sections(sessions):
+            ranked = [rank(section, one) for section, one in zip(seen.sections, walk.requests, strict=True)]
+            # An interruption within leaves all with the sessions before.
+            for into, section, result in zip(found, seen.sections, ranked, strict=True):
+                _add(into, section, seen, result, top)
+                day = day_number(section.as_of)
+                if day in shown:
+                    into.shown[day] = result.best(top)
+            done += 1
             progress(done, len(sessions), what)
     except KeyboardInterrupt:
-        if not found.days:
+        if not done:
             raise
-        found.cut()
         stopped = True
-    return _picked(found, walk, hold, kept, stopped)
+    return [_picked(one, done, walk, hold, every, stopped) for one in found]
 
 
-def _add(found: _Collected, seen: Seen, result: ScanResult, top: int) -> None:
-    section, forward = seen.section, seen.forward
+def _add(found: _Collected, section: CrossSection, seen: Seen, result: ScanResult, top: int) -> None:
+    forward = seen.forward
     order = result.assembled.order[: min(top, result.coverage.ranked)]
     dropped = result.assembled.columns["dropped"]
     assert isinstance(dropped, Labels)
@@ -142,7 +162,7 @@ def _add(found: _Collected, seen: Seen, result: ScanResult, top: int) -> None:
     day = day_number(section.as_of)
     own = _own(result.assembled.columns, order)
     found.frames.append(result.assembled.head(len(order), PICKED).insert_column(0, _dates(section.as_of, len(order))))
-    found.places.append(order)
+    found.places.append(seen.places[order])
     found.way.append(own)
     found.forward.append(forward[:, order])
     with_return = forward[:, eligible]
@@ -188,7 +208,8 @@ def _mean(total: Floats, count: Ints) -> Floats:
     return out
 
 
-def _picked(found: _Collected, walk: Walk, hold: int, kept: dict[int, pl.DataFrame], stopped: bool) -> Picked:
+def _picked(found: _Collected, done: int, walk: Walk, hold: int, every: int, stopped: bool) -> Picked:
+    found.cut(done)  # what an interruption left half done
     counts = np.array([len(one) for one in found.places])
     place, way = np.concatenate(found.places), np.concatenate(found.way)
     short = bool(len(way)) and bool((way < 0.0).all())
@@ -207,6 +228,7 @@ def _picked(found: _Collected, walk: Walk, hold: int, kept: dict[int, pl.DataFra
         eligible=np.array(found.counts, dtype=np.int64),
         picked=counts.astype(np.int64),
         new=_new(found.places),
+        bought={one: _bought(found.places, one // every) for one in walk.horizons if one % every == 0},
         picks={one: means[:, at] for at, one in enumerate(walk.horizons)},
         eligible_mean={one: eligible[:, at] for at, one in enumerate(walk.horizons)},
         index={one: index[:, at] for at, one in enumerate(walk.horizons)},
@@ -233,7 +255,7 @@ def _picked(found: _Collected, walk: Walk, hold: int, kept: dict[int, pl.DataFra
         short=short,
         regime=dict(zip(found.days, found.regime, strict=True)),
         ranked=np.array(found.ranked, dtype=np.int64),
-        shown=kept,
+        shown={day: rows for day, rows in found.shown.items() if day in found.days},
         stopped=stopped,
     )
 

@@ -5,37 +5,39 @@ source -> past -> walk: a cross-section a session -> rank -> picks -> returns, t
 
 from __future__ import annotations
 
-import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from tapescan.core.dates import date_of, day_number
+from tapescan.core.dates import date_of
 from tapescan.core.errors import OptionError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.typing import Days, Floats, Ints
 from tapescan.models.judging.judgement import overlap
+from tapescan.models.registry.trials import Trial
 from tapescan.replay.accounts import Account, Orders, run_account
-from tapescan.replay.ahead import GONE, bars_ahead
-from tapescan.replay.cohorts import Cohorts, annual_return, find_capacity, run_cohorts, volume_needed
+from tapescan.replay.ahead import bars_ahead
+from tapescan.replay.caveats import facts_of, notes_of
+from tapescan.replay.cohorts import Cohorts, annual_return, find_capacity, run_cohorts
+from tapescan.replay.curves import net_over_eligible, trace_accounts
 from tapescan.replay.past import Past, past_of
 from tapescan.replay.picking import Picked, pick
 from tapescan.replay.result import AccountRecord, ReplayResult, TradeRecord, Verified
 from tapescan.replay.returns import HORIZONS
 from tapescan.replay.source import Source, no_session, sessions_between
-from tapescan.replay.spells import NEVER
 from tapescan.replay.statistics import measure_replay
+from tapescan.replay.terms import Terms
 from tapescan.replay.trades import Ahead, Rules, Trades, run_holds, run_plans
-from tapescan.replay.trials import log_screen, screen_trial
+from tapescan.replay.trials import Tried, log_screens, screen_trial
 from tapescan.replay.verdict import judge_replay
 from tapescan.replay.walk import Walk
-from tapescan.replay.warnings import Facts
 from tapescan.replay.worth import measure_worth
 from tapescan.scan.pipeline import run
 from tapescan.scan.request import Request
 
-__all__ = ["Terms", "replay_source"]
+__all__ = ["Terms", "replay_requests", "replay_source"]
 
 #: Account sizes of the capacity curve, dollars.
 ACCOUNTS = (1e5, 1e6, 1e7, 1e8, 1e9)
@@ -47,46 +49,49 @@ LATE = 10
 SEED = 14
 
 
-@dataclass(frozen=True)
-class Terms:
-    """How picks are made and traded.
-
-    top : how many a session. hold : sessions until a trade leaves at the latest. plan : by the plan's stop and
-    target; else the picks are held for `hold` sessions. cost : basis points a side. every : each how many sessions.
-    borrow : percent a year that a short pays. start, end : days; None for all there is. verify : sessions scanned
-    anew.
-    Raises OptionError for what makes no sense.
-    """
-
-    top: int = 10
-    hold: int = 5
-    plan: bool = False
-    cost: float = 10.0
-    every: int = 1
-    borrow: float = 3.0
-    start: dt.date | None = None
-    end: dt.date | None = None
-    verify: int = 0
-
-    def __post_init__(self) -> None:
-        for field, least, most in (("top", 1, 1000), ("hold", 1, 252), ("every", 1, 252), ("verify", 0, 10_000)):
-            given = getattr(self, field)
-            if not least <= given <= most:
-                raise OptionError(f"{field} is {given}", f"give {least} to {most}", field=field)
-        for field in ("cost", "borrow"):
-            if not 0.0 <= getattr(self, field) <= 1000.0:
-                raise OptionError(f"{field} is {getattr(self, field)}", "give 0 to 1000", field=field)
-        if self.start is not None and self.end is not None and self.start > self.end:
-            raise OptionError(f"{self.start} lies after {self.end}", "give the earlier day first", field="start")
-
-
 def replay_source(
     source: Source, request: Request, terms: Terms, title: str, progress: Progress = silent
 ) -> ReplayResult:
     """Replay what is asked over a source's past. Raises OptionError for what cannot be replayed, and for what picks
     nothing on any session."""
-    _check(source, request, terms)
-    trial = screen_trial(
+    return replay_requests(source, {title: request}, terms, progress)[0]
+
+
+def replay_requests(
+    source: Source,
+    requests: Mapping[str, Request],
+    terms: Terms,
+    progress: Progress = silent,
+    *,
+    together: bool = False,
+) -> list[ReplayResult]:
+    """As `replay_source`, of several requests by their titles, in one pass.
+
+    together : whether each is judged as one of all of them, whatever the order; else of those before it.
+    """
+    for one in requests.values():
+        _check(source, one, terms)
+    past = past_of(source.history, progress)
+    sessions = sessions_between(past.sessions, terms.start, terms.end, terms.every)
+    horizons = tuple(sorted({*HORIZONS, terms.hold}))
+    first, *others = requests.values()
+    walk = Walk(source, past, first, horizons, tuple(others))
+    verified = _drawn(sessions, terms.verify)
+    found = pick(walk, sessions, terms.top, terms.hold, terms.every, shown=verified, progress=progress)
+    if all(one.picks.is_empty() for one in found):
+        if found[0].stopped:  # there is nothing to show yet
+            raise KeyboardInterrupt
+        raise _nothing(first, found[0])
+    # Before anything is said of it: who has seen a result has tried.
+    tried = log_screens(source.store, [_trial(one, terms) for one in requests.values()], together=together)
+    return [
+        _result(source, walk, request, picked, terms, title, one, progress)
+        for (title, request), picked, one in zip(requests.items(), found, tried, strict=True)
+    ]
+
+
+def _trial(request: Request, terms: Terms) -> Trial:
+    return screen_trial(
         request,
         hold=terms.hold,
         every=terms.every,
@@ -95,19 +100,20 @@ def replay_source(
         start=terms.start,
         end=terms.end,
     )
-    past = past_of(source.history, progress)
-    sessions = sessions_between(past.sessions, terms.start, terms.end, terms.every)
-    horizons = tuple(sorted({*HORIZONS, terms.hold}))
-    verified = _drawn(sessions, terms.verify)
-    walk = Walk(source, past, request, horizons)
-    picked = pick(walk, sessions, terms.top, terms.hold, shown=verified, progress=progress)
+
+
+def _result(
+    source: Source,
+    walk: Walk,
+    request: Request,
+    picked: Picked,
+    terms: Terms,
+    title: str,
+    tried: Tried,
+    progress: Progress,
+) -> ReplayResult:
+    past, horizons = walk.past, tuple(sorted(picked.returns.picks))
     rules = Rules(terms.hold, terms.cost, terms.borrow)
-    if picked.picks.is_empty():
-        if picked.stopped:  # there is nothing to show yet
-            raise KeyboardInterrupt
-        raise _nothing(request, picked)
-    # Before anything is said of it: who has seen a result has tried.
-    tried = log_screen(source.store, trial)
     ahead, trades = _traded(source, past, picked, terms, rules)
     statistics = measure_replay(
         picked.returns,
@@ -119,7 +125,7 @@ def replay_source(
         regime=picked.regime,
         picks=picked.single,
     )
-    facts = _facts(source, walk, request, picked, trades, terms, (tried.note,) if tried.note else ())
+    facts = facts_of(source, walk, request, picked, trades, terms, (tried.note,) if tried.note else ())
     number = np.searchsorted(past.sessions, picked.sessions)[picked.number] if len(picked.number) else picked.number
     begin = int(np.searchsorted(past.sessions, picked.sessions[0]))
     count = len(past.sessions) - begin
@@ -129,6 +135,7 @@ def replay_source(
     capacity = find_capacity(
         number - begin, ahead, trades, rules, count, picked.traded, volume, ACCOUNTS, every=terms.every
     )
+    held: dict[str, Any] = {"hold": terms.hold, "every": terms.every, "cost": terms.cost, "short": picked.short}
     return ReplayResult(
         title=title,
         first=date_of(int(picked.sessions[0])),
@@ -139,8 +146,9 @@ def replay_source(
         account=_account_record(account, request.profile.risk.account),
         capacity={f"{one:.0f}": float(value) for one, value in zip(capacity.account, capacity.annual, strict=True)},
         picks=_with_outcomes(picked, trades, horizons),
-        daily=_daily(past, picked, cohorts, account, begin),
-        notes=_notes(walk, picked),
+        daily=_daily(past, picked, cohorts, account, begin, net_over_eligible(picked.returns, **held)),
+        curves=trace_accounts(picked.returns, past.sessions, **held),
+        notes=notes_of(walk, picked),
         provenance=_provenance(source, request, terms, tried.screens),
         partial=picked.stopped,
         verified=_verify(source, request, picked, terms.top, progress) if terms.verify else None,
@@ -278,7 +286,7 @@ def _with_outcomes(picked: Picked, trades: Trades, horizons: tuple[int, ...]) ->
     )
 
 
-def _daily(past: Past, picked: Picked, cohorts: Cohorts, account: Account, begin: int) -> pl.DataFrame:
+def _daily(past: Past, picked: Picked, cohorts: Cohorts, account: Account, begin: int, ahead: Floats) -> pl.DataFrame:
     sessions = past.sessions[begin:]
     at = np.searchsorted(sessions, picked.sessions)
 
@@ -302,66 +310,9 @@ def _daily(past: Past, picked: Picked, cohorts: Cohorts, account: Account, begin
             "eligible_1": placed(returns.eligible_mean[1]),
             "index_1": placed(returns.index[1]),
             "picks_1": placed(returns.picks[1]),
+            "net_over_eligible": placed(ahead),
         }
     )
-
-
-def _facts(
-    source: Source,
-    walk: Walk,
-    request: Request,
-    picked: Picked,
-    trades: Trades,
-    terms: Terms,
-    notes: tuple[str, ...],
-) -> Facts:
-    past = walk.past
-    settled = int(np.searchsorted(past.sessions, day_number(past.history.settled), side="right"))
-    oldest = past.sessions[max(settled - 1 - GONE, 0)]
-    newest = np.concatenate([one.sessions[one.until - 1, np.arange(len(one.first))] for one in past.laid.newest])
-    former = int((past.lives["until"] < NEVER).sum())  # another company has their ticker
-    account, many = request.profile.risk.account, int(trades.traded.sum())
-    needed = volume_needed(picked.number, trades, Rules(terms.hold), picked.traded, account, terms.every)
-    paid = picked.paid
-    fills = trades.fill.counts()
-    orders = len(trades) - fills.get("awaited", 0) - fills.get("no_plan", 0)
-    unfilled = sum(fills.get(name, 0) for name in ("no_bar", "beyond_stop", "beyond_target"))
-    by_own = walk.measured_by_own(picked.sessions)
-    return Facts(
-        symbols=len(past.symbols) + former,
-        ended=int((newest < oldest).sum()) + former,
-        years=max((int(picked.sessions[-1]) - int(picked.sessions[0])) / 365.25, 1e-9),
-        today=None if source.known is None else bool(past.history.listing is not None and len(past.history.listing)),
-        dividends=False,
-        trades=many,
-        account=account,
-        cheap=float((paid < 5.0).mean()) if len(paid) else None,
-        heavy=float((needed[trades.traded] > 0.01).mean()) if many else None,
-        ambiguous=float(trades.ambiguous.sum() / many) if many and terms.plan else None,
-        beyond=float((trades.gap & trades.reason.among(("stop",))).sum() / many) if many and terms.plan else None,
-        unfilled=unfilled / orders if orders else None,
-        simulated=source.known is None,
-        equal_weighted=not by_own.all(),
-        notes=notes,
-    )
-
-
-def _notes(walk: Walk, picked: Picked) -> tuple[str, ...]:
-    notes = []
-    if picked.stopped:
-        notes.append(
-            f"broken off: {len(picked.sessions):,} sessions are done, up to {date_of(int(picked.sessions[-1]))}"
-        )
-    few = int((picked.returns.picked == 0).sum())
-    if few:
-        notes.append(f"nothing was picked on {few:,} of {len(picked.sessions):,} sessions")
-    by_own = walk.measured_by_own(picked.sessions)
-    if by_own.any() and not by_own.all():
-        until = date_of(int(picked.sessions[np.flatnonzero(by_own)[0]]))
-        notes.append(
-            f"before {until} the index of a scan was the equal-weighted one: SPY did not reach back far enough"
-        )
-    return tuple(notes)
 
 
 def _provenance(source: Source, request: Request, terms: Terms, trials: int) -> dict[str, object]:

@@ -27,6 +27,8 @@ class SessionReturns:
     session : int32, days since 1970-01-01. eligible : how many could be picked. picked : how many were.
     new : the share of the picks that were not picked on the session replayed before; NaN without picks.
     picks, eligible_mean, index : by horizon ``(sessions,)``: of the picks, of all that could be picked, of the index.
+    bought : by horizon ``(sessions,)``, for those that are a multiple of the step: the share of the picks that is
+        bought when they take the place of those of `horizon` sessions before, 0 to 1; None where it is not known.
     matched : by horizon ``(sessions, DRAWS)``: of random ones of the same session, each like one of the picks in
         volatility, size and sector; a column is one player, who draws anew each session.
     """
@@ -39,6 +41,7 @@ class SessionReturns:
     eligible_mean: Mapping[int, Floats]
     index: Mapping[int, Floats]
     matched: Mapping[int, Floats]
+    bought: Mapping[int, Floats] | None = None
 
     def __len__(self) -> int:
         return len(self.session)

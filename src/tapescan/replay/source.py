@@ -124,6 +124,8 @@ def source_of(data: Opened, end: dt.date | None) -> Source:
     try:
         history = history_of(data, end)
     except OptionError as error:
+        if error.field != "as_of":
+            raise
         raise OptionError(error.what, error.hint, field="end") from error
     return Source(data, history, None if isinstance(data, SimulatedMarket) else data.known(None))
 
@@ -135,6 +137,8 @@ def sessions_between(sessions: Days, start: dt.date | None, end: dt.date | None,
     """
     first, last = date_of(int(sessions[0])), date_of(int(sessions[-1]))
     lo, hi = day_number(start or first), day_number(end or last)
+    if lo > hi:
+        raise OptionError(f"{start or first} lies after {end or last}", "give the earlier day first", field="start")
     found = sessions[(sessions >= lo) & (sessions <= hi)][::every]
     if not len(found):
         raise no_session(start or first, end, first, last)

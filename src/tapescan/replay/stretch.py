@@ -48,14 +48,14 @@ class Wanted(NamedTuple):
 class Stretch:
     """Values of some sessions, ``days`` of them, of all symbols; NaN where a symbol has no bar of a session.
 
-    features : ``(days, names, symbols)``. terms : by term ``(days, symbols)``. forward : ``(days, horizons,
-    symbols)``, as `labels.forward_returns`. bars, newest : how many bars each symbol has up to each session, and its
-    newest one, ``(days, symbols)``; 0 for none.
+    features : ``(days, names, symbols)``. terms : of each look, by term ``(days, symbols)``. forward : ``(days,
+    horizons, symbols)``, as `labels.forward_returns`. bars, newest : how many bars each symbol has up to
+    each session, and its newest one, ``(days, symbols)``; 0 for none.
     """
 
     days: Days
     features: Floats
-    terms: Mapping[Earlier, Array] = field(repr=False)
+    terms: tuple[Mapping[Earlier, Array], ...] = field(repr=False)
     forward: Floats = field(repr=False)
     bars: Ints = field(repr=False)
     newest: Days = field(repr=False)
@@ -106,11 +106,13 @@ def compute(laid: Laid, days: Days, wanted: Wanted, index: MarketIndex) -> Stret
         many, last = _counted(one, numbers)
         bars[day, one.place[lane]] = many[day, lane]
         newest[day, one.place[lane]] = last[day, lane]
-    features = len(wanted.plan.names)
-    terms: dict[Earlier, Array] = {}
-    for at, term in enumerate((term for look in wanted.looks for term in look.terms), start=features):
-        terms[term] = _condition(values[:, at]) if term.kind == "condition" else values[:, at]
-    return Stretch(days, values[:, :features], terms, forward, bars, newest)
+    features = at = len(wanted.plan.names)
+    terms: list[dict[Earlier, Array]] = []
+    for look in wanted.looks:
+        rows = {term: values[:, at + place] for place, term in enumerate(look.terms)}
+        terms.append({term: _condition(row) if term.kind == "condition" else row for term, row in rows.items()})
+        at += len(look.terms)
+    return Stretch(days, values[:, :features], tuple(terms), forward, bars, newest)
 
 
 def _condition(values: Floats) -> Array:
@@ -142,14 +144,18 @@ def _values(piece: _Piece, out: Floats) -> None:
     count = len(wanted.plan.names)
     if count:
         day, cuts = int(piece.days[0]), {}
-        for span, calls in wanted.plan.calls.items():
-            index = piece.against if "market" in calls.inputs else None
-            cuts[span] = _since(lanes, _number(wanted, anchor(day, span)), end, index)
+        for span in wanted.plan.spans:
+            cuts[span] = _since(lanes, _number(wanted, anchor(day, span)), end, _index(piece, wanted.plan, span))
         _spread(replayed(wanted.plan, cuts, end - begin), row, out[:, :count])
     for look in wanted.looks:
         _look(look, piece, out[:, count : count + len(look.terms)])
         count += len(look.terms)
     out.transpose(0, 2, 1)[~(there & lanes.speaks(piece.days))] = np.nan
+
+
+def _index(piece: _Piece, plan: Plan, span: int) -> MarketIndex | None:
+    """What a plan's steps of a span are measured against; None where none is."""
+    return piece.against if "market" in plan.calls[span].inputs else None
 
 
 def _number(wanted: Wanted, day: int) -> int:
@@ -201,8 +207,8 @@ def _look(look: Look, piece: _Piece, out: Floats) -> None:
             continue
         rows, features = end - begin, dict[str, Floats]()
         for newest, plan in look.plans:
-            since = [_number(wanted, anchor(int(days[lo]), span)) for span in plan.spans]
-            cuts = tuple(_since(lanes, one, end, piece.against) for one in since)
+            since = {span: _number(wanted, anchor(int(days[lo]), span)) for span in plan.spans}
+            cuts = tuple(_since(lanes, one, end, _index(piece, plan, span)) for span, one in since.items())
             features |= newest_rows(plan, cuts, rows + newest - 1)
         for values in features.values():
             values[np.isinf(values)] = np.nan  # unknown to expressions

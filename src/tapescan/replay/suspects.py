@@ -51,10 +51,19 @@ class Suspects:
 
         bars : how many each symbol has up to the day. since : the oldest session that was read for it.
         """
+        at, behind = self._known(day, bars, since, newest)
+        return self.rows[at].with_columns(behind=pl.Series(behind, dtype=pl.Int64)).select(SUSPECTS.keys())
+
+    def places_on(self, day: int, bars: Ints, since: int, newest: int) -> Ints:
+        """As `on`, the places of their symbols."""
+        return self.place[self._known(day, bars, since, newest)[0]]
+
+    def _known(self, day: int, bars: Ints, since: int, newest: int) -> tuple[Ints, Ints]:
+        """Which rows, and how many bars of its symbol came after each."""
         begin, end, session, number = self._numbers
         behind = bars[self.place] - number
         at = np.flatnonzero((begin <= day) & (end >= day) & (session >= since) & (behind < newest))
-        return self.rows[at].with_columns(behind=pl.Series(behind[at], dtype=pl.Int64)).select(SUSPECTS.keys())
+        return at, behind[at]
 
     @cached_property
     def _numbers(self) -> tuple[Ints, Ints, Ints, Ints]:

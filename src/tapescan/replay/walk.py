@@ -7,10 +7,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -18,24 +20,28 @@ import polars as pl
 from tapescan.columns.factors import RELATIVE_HORIZONS
 from tapescan.columns.registry import sources_of
 from tapescan.core.dates import date_of
-from tapescan.core.typing import Bools, Days, Floats, Ints
+from tapescan.core.typing import Array, Bools, Days, Floats, Ints
 from tapescan.features.compute import Features
+from tapescan.features.plan import Plan, plan_features
 from tapescan.history.history import days as day_of
 from tapescan.market import calendar
 from tapescan.market.anchor import LONGEST_QUARTER, anchor, anchors
+from tapescan.market.eligibility import TRADED, WITHOUT_TRADE, stale
 from tapescan.market.funds import QUIET_SESSIONS
 from tapescan.market.index import MarketIndex, market_return
 from tapescan.market.regime import market_regime
 from tapescan.market.suspect import BEFORE
-from tapescan.replay.listings import Listings
 from tapescan.replay.past import Past
 from tapescan.replay.source import ADJUSTED, Source
 from tapescan.replay.stretch import Stretch, Wanted, compute
-from tapescan.scan.cross_section import CrossSection
+from tapescan.replay.view import View
+from tapescan.scan.cross_section import CrossSection, Traits, exclude
 from tapescan.scan.listing import Listing
 from tapescan.scan.request import Request
+from tapescan.screen.earlier import Look
+from tapescan.screen.nodes import Earlier
 
-__all__ = ["Seen", "Walk"]
+__all__ = ["Computed", "Seen", "Walk"]
 
 #: Bytes of a stretch's values.
 STRETCH = 250_000_000
@@ -43,23 +49,61 @@ STRETCH = 250_000_000
 
 @dataclass(frozen=True)
 class Seen:
-    """A session. forward : ``(horizons, symbols)``, returns as `labels.forward_returns`; of the section's symbols."""
+    """A session. sections : as each of the walk's requests observes it. forward : ``(horizons, symbols)``, returns as
+    `labels.forward_returns`; of the sections' symbols. places : theirs among all symbols of the past."""
 
-    section: CrossSection
+    sections: tuple[CrossSection, ...]
     forward: Floats
+    places: Ints
+
+    @property
+    def section(self) -> CrossSection:
+        """Of the first request."""
+        return self.sections[0]
+
+
+class Computed(NamedTuple):
+    """A stretch. view : of the symbols that its values are of."""
+
+    view: View
+    values: Stretch
 
 
 @dataclass(frozen=True, eq=False)
 class Walk:
-    """What is replayed. past : of the source. horizons : of forward returns, in sessions."""
+    """What is replayed. past : of the source. horizons : of forward returns, in sessions. others : requests that are
+    replayed beside the first, from the same pass."""
 
     source: Source
     past: Past
     request: Request
     horizons: tuple[int, ...]
+    others: tuple[Request, ...] = ()
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        return (self.request, *self.others)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The features that any of them needs."""
+        if not self.others:
+            return self.request.plan
+        return plan_features(name for one in self.requests for name in one.plan.names)
+
+    @cached_property
+    def looks(self) -> tuple[Look, ...]:
+        """What any of them sees of earlier bars; each look has histories of its own."""
+        return tuple(dict.fromkeys(look for one in self.requests for look in one.looks))
 
     def sections(self, sessions: Days) -> Iterator[Seen]:
         """The cross-section of each of these sessions, ascending."""
+        for found in self.stretches(sessions):
+            for place in range(len(found.values.days)):
+                yield Seen(self._sections(found, place), found.values.forward[place], found.view.places)
+
+    def stretches(self, sessions: Days) -> Iterator[Computed]:
+        """What their cross-sections are made of, some sessions at a time."""
         stretches = self._stretches(sessions)
         if not stretches:
             return
@@ -69,50 +113,121 @@ class Walk:
                 found = coming.result()
                 if at + 1 < len(stretches):
                     coming = beside.submit(self._computed, stretches[at + 1])
-                for place in range(len(found.days)):
-                    yield Seen(self._section(found, place), found.forward[place])
+                yield found
+
+    def eligible(self, found: Computed) -> Bools:
+        """Whom the first request may rank on each session, ``(days, symbols)``: those that `CrossSection.excluded`
+        gives no reason."""
+        values, view, filters = found.values, found.view, self.request.profile.filters
+        features = {name: values.features[:, place] for place, name in enumerate(self.plan.names)}
+        paid, suspect = features["close"], np.zeros(values.bars.shape, dtype=bool)
+        delisted, listings = np.zeros(values.bars.shape, dtype=bool), list[Listing]()
+        for at, day in enumerate(values.days.tolist()):
+            listing, gone = view.listings.lasting_on(day)
+            listings.append(listing)
+            delisted[at] = gone <= day
+            own = self.past.suspects.places_on(*self._suspected(found, at, self.request))
+            suspect[at] = np.isin(view.places, own)
+            factor = view.factor(day)
+            if factor is not None:
+                paid = paid.copy() if paid is features["close"] else paid
+                paid[at] *= factor
+        bars = np.stack([self._counted(found, at) for at in range(len(values.days))])
+        out = np.empty(values.bars.shape, dtype=bool)
+        edges = [at for at in range(1, len(listings)) if listings[at] is not listings[at - 1]]
+        for lo, hi in pairwise([0, *edges, len(listings)]):
+            days = slice(lo, hi)
+            traits = Traits(
+                index=listings[lo].among([self._index(int(values.days[lo])).name]),
+                stale=stale(values.newest[days], values.days[days, None]),
+                delisted=delisted[days],
+                types=listings[lo].types,
+                sectors=listings[lo].sectors,
+                bars=bars[days],
+                suspect=suspect[days],
+                without_trade=features[WITHOUT_TRADE][days],
+                paid=paid[days],
+                traded=features[TRADED][days],
+            )
+            out[days] = exclude(traits, filters).codes == 0
+        return out
 
     def _stretches(self, sessions: Days) -> list[Days]:
         """The sessions in pieces that fit the memory, of one index each."""
-        height = len(self.request.plan.names) + sum(len(look.terms) for look in self.request.looks)
-        many = max(1, STRETCH // (8 * (height + len(self.horizons)) * max(len(self.past.symbols), 1)))
+        height = len(self.plan.names) + sum(len(look.terms) for look in self.looks)
         by = [id(self._index(int(day))) for day in sessions]
         # A stretch ends where the longest history begins anew: its recursions are computed once.
-        begins = anchors(sessions, self.request.plan.span)
+        begins = anchors(sessions, self.plan.span)
         edges = np.flatnonzero((np.diff(by) != 0) | (np.diff(begins) != 0)) + 1
         pieces = np.split(sessions, edges)
-        return [one[at : at + many] for one in pieces for at in range(0, len(one), many)]
+        found = []
+        for one in pieces:
+            symbols = len(View.of(self.past, one, None).places) if len(one) else 0
+            many = max(1, STRETCH // (8 * (height + len(self.horizons)) * max(symbols, 1)))
+            found += [one[at : at + many] for at in range(0, len(one), many)]
+        return found
 
-    def _computed(self, sessions: Days) -> Stretch:
+    def _computed(self, sessions: Days) -> Computed:
         past = self.past
-        index = self._index(int(sessions[0]))
         exchange = calendar.sessions(max(past.history.first, calendar.EARLIEST), past.history.end)
-        looks = tuple(look for look in self.request.looks if not look.frame)
-        wanted = Wanted(
-            past.sessions, self.request.plan, looks, self.horizons, exchange, day_of(past.history.settled)
-        )
-        return compute(past.laid, sessions, wanted, index)
+        settled = day_of(past.history.settled)
+        wanted = Wanted(past.sessions, self.plan, self.looks, self.horizons, exchange, settled)
+        view = View.of(past, sessions, self.source.known)
+        # What was worked out for the same symbols is kept from stretch to stretch.
+        view = self._views.setdefault(view.blocks, view)
+        return Computed(view, compute(view.laid, sessions, wanted, self._index(int(sessions[0]))))
 
-    def _section(self, found: Stretch, at: int) -> CrossSection:
-        past, request, day = self.past, self.request, int(found.days[at])
-        index, since = self._index(day), self._read_since(day)
-        rows = max(request.plan.rows, *(look.rows for look in request.looks), 0)
-        counted = found.bars[at] + past.earlier(day, since)
-        listing = self.listings.on(day, found.newest[at], counted, self._factor(day))
-        features = Features(request.plan.names, found.features[at])
+    @cached_property
+    def _views(self) -> dict[tuple[int, ...], View]:
+        return {}
+
+    def _sections(self, found: Computed, at: int) -> tuple[CrossSection, ...]:
+        first = self._section(found, at)
+        others = (
+            replace(first, suspects=self._suspects(found, at, one), terms=self._terms(found, at, one))
+            for one in self.others
+        )
+        return (first, *others)
+
+    def _terms(self, found: Computed, at: int, request: Request) -> dict[Earlier, Array]:
+        """The terms of a request's looks."""
+        mine = [terms for look, terms in zip(self.looks, found.values.terms, strict=True) if look in request.looks]
+        return {term: values[at] for terms in mine for term, values in terms.items()}
+
+    def _counted(self, found: Computed, at: int) -> Ints:
+        """How many bars a scan of a session counts as each symbol's."""
+        day = int(found.values.days[at])
+        earlier = self.past.earlier(day, self._read_since(day, self.request.span))
+        counted: Ints = found.values.bars[at] + earlier[found.view.places]
+        return counted
+
+    def _suspects(self, found: Computed, at: int, request: Request) -> pl.DataFrame:
+        """The suspect bars that a request's columns are made of."""
+        return self.past.suspects.on(*self._suspected(found, at, request))
+
+    def _suspected(self, found: Computed, at: int, request: Request) -> tuple[int, Ints, int, int]:
+        """What `Suspects` are asked by."""
+        rows, day = max(request.plan.rows, *(look.rows for look in request.looks), 0), int(found.values.days[at])
+        return day, found.view.of_all(found.values.bars[at]), self._read_since(day, request.span), rows
+
+    def _section(self, found: Computed, at: int) -> CrossSection:
+        view, values, day = found.view, found.values, int(found.values.days[at])
+        index = self._index(day)
+        listing = view.listings.on(day, values.newest[at], self._counted(found, at), view.factor(day))
+        features = Features(self.plan.names, values.features[at])
         return CrossSection(
             as_of=date_of(day),
-            symbols=past.symbols,
-            newest=found.newest[at],
+            symbols=view.symbols,
+            newest=values.newest[at],
             listing=listing,
-            suspects=past.suspects.on(day, found.bars[at], since, rows),
+            suspects=self._suspects(found, at, self.request),
             features=features,
-            terms={term: values[at] for term, values in found.terms.items()},
-            facts=self._facts(day, listing, features["close"], found.newest[at] == day),
+            terms=self._terms(found, at, self.request),
+            facts=self._facts(day, listing, features["close"], values.newest[at] == day),
             regime=market_regime(index, day),
             index=index.name,
             index_returns={one: market_return(index, day, one) for one in RELATIVE_HORIZONS},
-            order=self.order,
+            order=view.order,
             adjust=ADJUSTED,
             provenance=self.source.provenance,
             notes=(),
@@ -121,15 +236,15 @@ class Walk:
 
     def measured_by_own(self, sessions: Days) -> Bools:
         """On which sessions a scan takes the index that is a symbol."""
-        return np.array([self._index(int(day)) is not self.past.every for day in sessions], dtype=bool)
+        return np.array([self._index(int(day)) is not self.past.every for day in sessions], dtype=np.bool_)
 
     def _index(self, day: int) -> MarketIndex:
         """What a scan of a day measures by."""
-        return self.past.own_index(day, self._read_since(day)) or self.past.every
+        return self.past.own_index(day, self._read_since(day, self.plan.span)) or self.past.every
 
     def _facts(self, day: int, listing: Listing, close: Floats, current: Bools) -> dict[str, pl.DataFrame]:
         """What companies reported and paid, as far as somebody asks."""
-        symbols, date, found = self.past.symbols, date_of(day), {}
+        symbols, date, found = listing.symbols, date_of(day), {}
         if self._asked("dividends"):
             found["dividends"] = self.source.dividends_on(date, symbols)
         if self._asked("statements") or self.source.has_statements:
@@ -137,45 +252,11 @@ class Walk:
         return {name: rows for name, rows in found.items() if rows is not None}
 
     def _asked(self, source: str) -> bool:
-        return any(source in sources_of(name) for name in self.request.asked)
+        return any(source in sources_of(name) for one in self.requests for name in one.asked)
 
-    def _read_since(self, day: int) -> int:
-        """The oldest session that a scan of a day reads."""
+    def _read_since(self, day: int, span: int) -> int:
+        """The oldest session that a scan of a day reads for a span."""
         sessions = self.past.sessions[: np.searchsorted(self.past.sessions, day, side="right")]
-        since = int((sessions >= anchor(day, self.request.span)).sum())
+        since = int((sessions >= anchor(day, span)).sum())
         needed = max(since + BEFORE, QUIET_SESSIONS + LONGEST_QUARTER)
         return int(sessions[max(len(sessions) - needed, 0)])
-
-    @cached_property
-    def order(self) -> Ints:
-        """The places of the symbols in the order of their names."""
-        symbols = self.past.symbols
-        return np.array(sorted(range(len(symbols)), key=symbols.__getitem__), dtype=np.int64)
-
-    @cached_property
-    def listings(self) -> Listings:
-        past = self.past
-        sessions = pl.Series("session", past.sessions).cast(pl.Date)
-        return Listings(past.symbols, self.order, self.source.known, past.history.listing, sessions, past)
-
-    def _factor(self, day: int) -> Floats | None:
-        """What the prices of a day are to be multiplied by to be what was paid; None for 1."""
-        found = self._factors.get(day)
-        if found is None:
-            return None
-        factor = np.ones(len(self.past.symbols))
-        factor[found[0]] = found[1]
-        return factor
-
-    @cached_property
-    def _factors(self) -> dict[int, tuple[Ints, Floats]]:
-        rows = self.past.factors
-        if rows.is_empty():
-            return {}
-        places = {symbol: place for place, symbol in enumerate(self.past.symbols)}
-        known = rows.filter(pl.col("symbol").is_in(list(places))).sort("session")
-        place = np.array([places[symbol] for symbol in known["symbol"]], dtype=np.int64)
-        session, value = known["session"].to_physical().to_numpy(), known["factor"].to_numpy()
-        edges = np.flatnonzero(np.diff(session)) + 1
-        pieces: Sequence[Ints] = np.split(np.arange(len(session)), edges)
-        return {int(session[one[0]]): (place[one], value[one]) for one in pieces}

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.labels import Labels
-from tapescan.core.typing import Floats, Ints
+from tapescan.core.typing import Array, Bools, Floats, Ints
 
 __all__ = ["Assembled", "Values"]
 
@@ -28,11 +28,14 @@ class Assembled:
     columns : in the order of the result, after the rank; each of all that were requested, or of those in the panel
         alone, who are the first of them: it is null for the others. order : the places of all that were requested,
         the ranked first. ranked : how many these are.
+    unseen : bool ``(symbols of the panel,)``, on whom the columns of `silent` say nothing, whatever stands there.
     """
 
     columns: Mapping[str, Values]
     order: Ints
     ranked: int
+    unseen: Bools
+    silent: frozenset[str]
 
     @cached_property
     def frame(self) -> pl.DataFrame:
@@ -41,32 +44,55 @@ class Assembled:
 
     def head(self, rows: int, names: Iterable[str] | None = None) -> pl.DataFrame:
         """The first so many rows, of all columns or of some; no other row is made."""
-        at, size = self.order[:rows], len(self.order)
+        at, panel = self.order[:rows], len(self.unseen)
+        outside = at >= panel
+        unseen = outside if panel == 0 else outside | self.unseen.take(at, mode="clip")
+        whole, own, seen = (_Rows(at, np.flatnonzero(one)) for one in (np.zeros_like(outside), outside, unseen))
         wanted = [RANK, *self.columns] if names is None else [*names]
-        places, padded = pl.Series(at.astype(np.uint32)), np.full(size, np.nan)
         made: list[pl.Series] = []
         for name in wanted:
-            values = None if name == RANK else self.columns[name]
-            if values is None:
+            if name == RANK:
                 made.append(_ranks(min(self.ranked, len(at)), len(at)))
-            elif isinstance(values, Labels):
-                made.append(_texts(name, values, at, size))
-            elif isinstance(values, pl.Series):
-                made.append(_longer(values, size)[places].alias(name))
-            else:
-                if len(values) < size:
-                    padded[: len(values)] = values
-                    values = padded
-                # An array of its own: polars takes it as it is, and who keeps a column keeps no others.
-                made.append(pl.Series(name, values.take(at), nan_to_null=True))
+                continue
+            values = self.columns[name]
+            there = seen if name in self.silent else own if len(values) == panel else whole
+            made.append(there.taken(name, values))
         return pl.DataFrame(made)
 
 
-def _texts(name: str, labels: Labels, at: Ints, size: int) -> pl.Series:
-    codes = labels.codes
-    if len(codes) < size:
-        codes = np.append(codes, np.full(size - len(codes), len(labels.texts)))
-    return pl.Series(name, [*labels.texts, None], pl.String)[pl.Series(codes.take(at).astype(np.uint32))]
+@dataclass(frozen=True)
+class _Rows:
+    """Some rows of a column. at : their places in it. nothing : which of the rows are null."""
+
+    at: Ints
+    nothing: Ints
+
+    @cached_property
+    def places(self) -> pl.Series:
+        """As `at`, null where the row is."""
+        found = pl.Series(self.at.astype(np.uint32))
+        return found.scatter(self.nothing, None) if self.nothing.size else found
+
+    def taken(self, name: str, values: Values) -> pl.Series:
+        """The column's values there."""
+        if isinstance(values, pl.Series):
+            return values[self.places].alias(name)
+        if isinstance(values, Labels):
+            codes = _take(values.codes, self.at)
+            if self.nothing.size:
+                codes[self.nothing] = len(values.texts)
+            return pl.Series(name, [*values.texts, None], pl.String)[pl.Series(codes.astype(np.uint32))]
+        # An array of its own: polars takes it as it is, and who keeps a column keeps no others.
+        found = _take(values, self.at)
+        if self.nothing.size:
+            found[self.nothing] = np.nan
+        return pl.Series(name, found, nan_to_null=True)
+
+
+def _take(values: Array, at: Ints) -> Array:
+    """The values of these places; any where there is no such place."""
+    found: Array = values.take(at, mode="clip") if len(values) else np.zeros(len(at), values.dtype)
+    return found
 
 
 def _ranks(ranked: int, rows: int) -> pl.Series:

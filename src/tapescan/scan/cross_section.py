@@ -38,10 +38,49 @@ from tapescan.scan.profile import Filters
 from tapescan.screen.earlier import Look, latest_with, look_back
 from tapescan.screen.nodes import Earlier
 
-__all__ = ["CrossSection", "Wanted", "history", "observe"]
+__all__ = ["CrossSection", "Traits", "Wanted", "exclude", "history", "observe"]
 
 #: The features by which it is told who may be ranked.
 ELIGIBILITY = ("close", eligibility.TRADED, eligibility.WITHOUT_TRADE)
+
+
+@dataclass(frozen=True, eq=False)
+class Traits:
+    """What it hangs on whether symbols may be ranked: ``(symbols,)``, or of many days ``(days, symbols)``.
+
+    index : whether it is the market index. stale : without a bar of the day. delisted : no longer listed on it.
+    bars : up to the day. suspect : whether a bar that the columns read is. without_trade, traded : the features of
+    `eligibility`. paid : the close as it was paid, where a vendor's prices have later splits inside.
+    """
+
+    index: Bools
+    stale: Bools
+    delisted: Bools
+    types: Labels
+    sectors: Labels
+    bars: Ints
+    suspect: Bools
+    without_trade: Floats
+    paid: Floats
+    traded: Floats
+
+
+def exclude(of: Traits, filters: Filters) -> Labels:
+    """Why each may not be ranked, the first reason that applies; empty, of code 0, for the eligible."""
+    return eligibility.first_reasons(
+        {
+            "index": of.index,
+            "delisted": of.stale & of.delisted,
+            "stale": of.stale,
+            "type": ~of.types.among(filters.types),
+            **({"sector": ~of.sectors.among(filters.sectors)} if filters.sectors else {}),
+            "short_history": eligibility.short_history(of.bars, filters.min_bars),
+            "suspect": of.suspect,
+            "untraded": eligibility.untraded(of.without_trade),
+            "price": eligibility.off_price(of.paid, filters.min_price, filters.max_price),
+            "illiquid": eligibility.illiquid(of.traded, filters.min_dollar_volume),
+        }
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,23 +150,23 @@ class CrossSection:
     def excluded(self, filters: Filters) -> Labels:
         """Why each symbol may not be ranked, the first reason that applies; empty, of code 0, for the eligible."""
         listing, listed = self.listing, self.listed
-        stale = eligibility.stale(self.newest, (self.as_of - EPOCH).days)
-        paid, traded = self.features["close"], self.features[eligibility.TRADED]
-        if "factor" in listed.columns:  # as it was paid, where a vendor's prices have later splits inside
+        paid = self.features["close"]
+        if "factor" in listed.columns:
             paid = paid * listed["factor"].fill_null(1.0).to_numpy()
-        return eligibility.first_reasons(
-            {
-                "index": listing.among([self.index]),
-                "delisted": stale & listed["delisted"].to_numpy(),
-                "stale": stale,
-                "type": ~listing.types.among(filters.types),
-                **({"sector": ~listing.sectors.among(filters.sectors)} if filters.sectors else {}),
-                "short_history": eligibility.short_history(listed["bars"].to_numpy(), filters.min_bars),
-                "suspect": listing.among(self.suspects["symbol"].unique().to_list()),
-                "untraded": eligibility.untraded(self.features[eligibility.WITHOUT_TRADE]),
-                "price": eligibility.off_price(paid, filters.min_price, filters.max_price),
-                "illiquid": eligibility.illiquid(traded, filters.min_dollar_volume),
-            }
+        return exclude(
+            Traits(
+                index=listing.among([self.index]),
+                stale=eligibility.stale(self.newest, (self.as_of - EPOCH).days),
+                delisted=listed["delisted"].to_numpy(),
+                types=listing.types,
+                sectors=listing.sectors,
+                bars=listed["bars"].to_numpy(),
+                suspect=listing.among(self.suspects["symbol"].to_list()),
+                without_trade=self.features[eligibility.WITHOUT_TRADE],
+                paid=paid,
+                traded=self.features[eligibility.TRADED],
+            ),
+            filters,
         )
 
     def with_all_of(self, symbol: str) -> CrossSection:
@@ -191,6 +230,8 @@ def history(plan: Plan, looks: Sequence[Look]) -> int:
 
 def _index_notes(index: str, suspects: pl.DataFrame) -> tuple[str, ...]:
     """What a reader should know of the index that all others are measured against."""
+    if index not in suspects["symbol"].to_list():
+        return ()
     own = suspects.filter(pl.col("symbol") == index)
     return tuple(f"the market index has a suspect bar: {in_words(row)}" for row in own.iter_rows(named=True))
 
@@ -229,14 +270,17 @@ def observe(
     """
     panel, clock = market.panel, Clock()
     terms: dict[Earlier, Array] = {}
+    room: Floats | None = None
     own = next((look for look in looks if not look.frame), None)
     # What a market carries on it has of all symbols.
     lazy = wanted is not None and own is None and not is_carried(panel)
     if own is not None:
         features, terms = clock.time("features", partial(latest_with, panel, plan, own, engine))
     elif wanted is not None and lazy:
-        first = plan_features(name for name in plan.names if name in {*wanted.shown, *ELIGIBILITY})
-        features = clock.time("features", lambda: latest(panel, first, engine))
+        early = {*wanted.shown, *ELIGIBILITY}
+        first = plan_features(name for name in plan.names if name in early)
+        room = clock.time("features", lambda: _room(first, plan.without(first.names), len(panel)))
+        features = clock.time("features", lambda: latest(panel, first, engine, room=room))
     else:
         features = clock.time("features", lambda: newest(panel, plan, engine))
     for look in looks:
@@ -267,23 +311,33 @@ def observe(
         ),
         timings=clock.seconds,
     )
-    if wanted is None or not lazy:
+    if wanted is None or room is None:
         return section
     section = replace(section, source=Source(market, plan, tuple(looks)))
-    return clock.time("features", lambda: _completed(section, panel, plan, wanted, engine))
+    return clock.time("features", lambda: _completed(section, panel, plan, wanted, engine, room))
+
+
+def _room(first: Plan, rest: Plan, symbols: int) -> Floats:
+    """For the values of two plans one after the other, and behind each for its scratch, ``(rows, symbols)``."""
+    own = len(first.names)
+    return np.empty((own + max(first.scratch, len(rest.names) + rest.scratch), symbols))
 
 
 def _completed(
-    section: CrossSection, panel: Panel, plan: Plan, wanted: Wanted, engine: Engine | None
+    section: CrossSection, panel: Panel, plan: Plan, wanted: Wanted, engine: Engine | None, room: Floats
 ) -> CrossSection:
-    """With the other features of those that may be ranked, and of who lies beside them."""
+    """With the other features of those that may be ranked, and of who lies beside them.
+
+    room : what the values so far are the first rows of, with room for the others behind them (`_room`).
+    """
     eligible = section.excluded(wanted.filters).codes == 0
     rest = plan.without(section.features.names)
     lanes = [slice(block.offset, block.offset + block.lanes) for block in panel.blocks]
     some = [bool(eligible[one].any()) for one in lanes]
-    found = latest(panel, rest, engine, some)
+    own = len(section.features.names)
+    found = latest(panel, rest, engine, some, room[own:])
     complete = np.zeros(len(section.symbols), dtype=bool)
     for one, is_computed in zip(lanes, some, strict=True):
         complete[one] = is_computed
-    names, values = (*section.features.names, *found.names), np.concatenate([section.features.values, found.values])
-    return replace(section, features=Features(names, values), complete=complete)
+    names = (*section.features.names, *found.names)
+    return replace(section, features=Features(names, room[: len(names)]), complete=complete)

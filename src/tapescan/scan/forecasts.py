@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
-import polars as pl
 
 from tapescan.core.dates import EPOCH
 from tapescan.core.errors import ModelError
@@ -25,6 +24,7 @@ from tapescan.models.explain import by_family, in_words
 from tapescan.models.forecast import Model, Models
 from tapescan.models.registry.cards import Card, Refused
 from tapescan.models.samples.samples import Universe
+from tapescan.scan.listing import Listing
 
 __all__ = ["Basis", "Forecast", "Parts", "forecast_market", "model_notes", "usable"]
 
@@ -123,33 +123,36 @@ class Basis:
 
 
 def forecast_market(
-    models: Models, features: Features, members: Ints, universe: pl.DataFrame, basis: Basis
+    models: Models, features: Features, members: Ints, listing: Listing, basis: Basis
 ) -> tuple[Forecast, ...]:
     """Each model's forecasts of the whole market, in one call a model.
 
-    features, universe : of the panel's symbols. members : the places of those to be ranked.
+    features : of the panel's symbols. members : the places of those to be ranked.
     """
-    ranked = np.zeros(len(universe), np.bool_)
+    symbols = listing.symbols
+    ranked = np.zeros(len(symbols), np.bool_)
     ranked[members] = True
     day = (basis.as_of - EPOCH).days
-    # In the order of the symbols, as samples are.
-    order = universe["symbol"].arg_sort().to_numpy().astype(np.int64)
-    found = []
+    found: list[Forecast] = []
+    taken: dict[tuple[tuple[str, ...], bytes], Singles] = {}
     for model in models.models:
         weight, says = model.verdict
         against = _objection(model.card, basis)
         if against:
             weight, says = 0.0, f"left out, for {against}"
         # Who is sampled is compared with all that are, whatever this scan's filters let pass.
-        wanted = _sampled(model.card, features, universe, basis) & (against == "")
+        wanted = _sampled(model.card, features, listing, basis) & (against == "")
         wanted &= ranked | (not model.learner.facts.alone)
-        at = order[wanted[order]]
-        inputs = model.inputs(features)[at]
+        # In the order of the symbols, as samples are.
+        at = listing.order[wanted[listing.order]]
+        # Models of one training take the same.
+        key = model.card.features, at.tobytes()
+        inputs = taken[key] = taken[key] if key in taken else model.inputs(features, at)
         made = model.forecast(inputs, day)
         kept = np.flatnonzero(ranked[at] & ~np.isnan(made))
-        values = np.full(len(universe), np.nan)
+        values = np.full(len(symbols), np.nan)
         values[at[kept]] = made[kept]
-        places = dict(zip(universe["symbol"].gather(at[kept]), kept.tolist(), strict=True))
+        places = {symbols[place]: row for place, row in zip(at[kept].tolist(), kept.tolist(), strict=True)}
         found.append(Forecast(model, values, places, inputs, day, says, weight))
     return tuple(found)
 
@@ -169,18 +172,18 @@ def _objection(card: Card, basis: Basis) -> str:
     return ""
 
 
-def _sampled(card: Card, features: Features, universe: pl.DataFrame, basis: Basis) -> Bools:
+def _sampled(card: Card, features: Features, listing: Listing, basis: Basis) -> Bools:
     """Whom the model's training would have sampled, had it been today: nobody else's forecasts were judged."""
     filters = msgspec.convert(card.data.get("filters", {}), Universe)
     reasons = {
-        "index": (universe["symbol"] == basis.index).to_numpy(),
-        "stale": (universe["sessions_behind"] != 0).fill_null(value=True).to_numpy(),
-        "type": eligibility.none_of(universe["type"], filters.types),
-        "short_history": eligibility.short_history(universe["bars"].to_numpy(), filters.min_bars),
+        "index": listing.among([basis.index]),
+        "stale": listing.behind,
+        "type": ~listing.types.among(filters.types),
+        "short_history": eligibility.short_history(listing.rows["bars"].to_numpy(), filters.min_bars),
         "price": eligibility.off_price(features["close"], filters.min_price),
         "illiquid": eligibility.illiquid(features[eligibility.TRADED], filters.min_dollar_volume),
     }
-    fit: Bools = eligibility.first_reason(reasons) == ""
+    fit: Bools = eligibility.first_reasons(reasons).codes == 0
     return fit
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -76,31 +77,22 @@ def assemble(section: CrossSection, request: Request, ranks: Ranks) -> tuple[Ass
     columns = {column.name: section.universe[column.name] for column in all_columns("listing") if column.always} | own
     ranked = in_order(section.listing, eligible & wanted, columns[request.ranking.column], request.ranking)
     listed = {name for name in request.shown if _is_listed(find_column(name))}
-    columns |= _seen(own, section, listed)
     leading = {name: columns[name] for name in LEADING}
-    return Assembled(leading | columns | {"dropped": why}, *ranked), _coverage(why)
+    unseen, unknown = _unseen(section)
+    silent = frozenset(own).difference(listed, unknown)
+    return Assembled(leading | columns | {"dropped": why}, *ranked, unseen, silent), _coverage(why)
 
 
-def _seen(own: Mapping[str, Values], section: CrossSection, listed: Collection[str]) -> dict[str, Values]:
-    """The columns, with no word but the listing's on symbols that have no bar in the history of a close: whether one
-    that stopped long ago is in the panel hangs on what was read.
+def _unseen(section: CrossSection) -> tuple[Bools, Collection[str]]:
+    """Symbols that have no bar in the history of a close, bool ``(symbols,)``, and features that are unknown of them.
 
-    listed : names of those that stand in the listing.
+    Whether one that stopped long ago is in the panel hangs on what was read, so no word but the listing's may stand
+    on it.
     """
-    unseen = np.isnan(section.features["close"])
-    if not unseen.any():
-        return dict(own)
-    found: dict[str, Values] = {}
-    for name, values in own.items():
-        if name in listed:
-            found[name] = values
-        elif isinstance(values, Labels):
-            found[name] = Labels(values.texts, np.where(unseen, len(values.texts), values.codes))
-        elif isinstance(values, pl.Series):
-            found[name] = values.set(pl.Series(unseen), None)
-        else:
-            found[name] = np.where(unseen, np.nan, values)
-    return found
+    features = section.features
+    unseen = np.isnan(features["close"])
+    unknown = np.asarray(np.isnan(features.values[:, np.flatnonzero(unseen)]).all(axis=1))
+    return unseen, list(compress(features.names, unknown.tolist()))
 
 
 def scored_columns(section: CrossSection, factors: Mapping[str, Floats], score: Score) -> dict[str, Any]:

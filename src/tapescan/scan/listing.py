@@ -40,6 +40,11 @@ class Listing:
         return Labels.of(self.rows["sector"])
 
     @cached_property
+    def behind(self) -> Bools:
+        """Which of the panel's symbols have no bar of the newest session."""
+        return (self.rows["sessions_behind"] != 0).fill_null(value=True).to_numpy()
+
+    @cached_property
     def absent(self) -> Labels:
         """Why each of the others is not in the panel."""
         others = self.universe.slice(len(self.symbols))

@@ -67,7 +67,7 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
     if request.models.models:
         basis = Basis(section.as_of, section.index, section.adjust)
         forecasts = clock.time(
-            "models", lambda: forecast_market(request.models, features, members, section.listed, basis)
+            "models", lambda: forecast_market(request.models, features, members, section.listing, basis)
         )
         factors |= {one.name: one.values for one in forecasts}
     gates = {one.name: one.weight for one in forecasts}

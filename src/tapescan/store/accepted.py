@@ -41,6 +41,8 @@ def wrong_alone(known: KnownStore, suspects: pl.DataFrame, splits: pl.DataFrame)
     """symbol, session of the suspect bars that are wrong whatever the table of splits says: near a split, those whose
     prices a vendor had adjusted. Raw ones may be right, and the split's day wrong."""
     days = suspects.select("symbol", "session")
+    if days.is_empty():
+        return days
     near = days.join(splits.select("symbol", "ex_date"), on="symbol")
     near = near.filter((pl.col("session") - pl.col("ex_date")).dt.total_days().abs() <= NEAR_DAYS)
     near = near.select("symbol", "session").unique()

@@ -22,19 +22,19 @@ def commits_of(store: str, versions: Mapping[str, int]) -> dict[str, Stamp | str
     return {name: stamp_of(str(commit_file(f"{store}/{name}", version))) for name, version in versions.items()}
 
 
-def changed_rows(store: str, table: str, before: int | None, after: int | None) -> pl.DataFrame:
-    """The rows that only one of two versions has, whole, with ``came``: whether it is the later one that has them.
+def changed_rows(before: StoredTable, after: StoredTable) -> pl.DataFrame:
+    """The rows that only one of two versions of a table has, whole, with ``came``: whether it is the later one that
+    has them.
 
     Read are the files that only one of them has: a commit that moves rows from file to file changes none.
     """
-    declared = find_table(table)
-    if before == after:
+    declared = after.declared
+    if before.version == after.version:
         return pl.DataFrame(schema={**declared.schema, "came": pl.Boolean})
-    versions = [StoredTable(store, declared, version, absent=version is None) for version in (before, after)]
-    old, new = (opened.files() for opened in versions)
-    with store_errors(store, f"read {table} of"):
-        gone = versions[0].scan(old.filter(~pl.col("path").is_in(new["path"].implode()))).collect()
-        come = versions[1].scan(new.filter(~pl.col("path").is_in(old["path"].implode()))).collect()
+    old, new = before.files(), after.files()
+    with store_errors(after.store, f"read {declared.name} of"):
+        gone = before.scan(old.filter(~pl.col("path").is_in(new["path"].implode()))).collect()
+        come = after.scan(new.filter(~pl.col("path").is_in(old["path"].implode()))).collect()
     names = list(declared.schema)
     both = [gone.select(names).with_columns(came=False), come.select(names).with_columns(came=True)]
     if gone.is_empty() or come.is_empty():

@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import polars as pl
 
@@ -30,8 +30,14 @@ from tapescan.store.versions import version_of
 from tapescan.tables.definition import Table
 from tapescan.tables.registry import find_table
 
-__all__ = ["KnownStore"]
+__all__ = ["STORED_COLUMNS", "KnownStore", "ReadBars"]
 
+
+#: Of a bar as it is stored, what its prices of now are made of.
+STORED_COLUMNS = (*BAR_COLUMNS, "adjusted_to", "total_to")
+
+#: What was read of a table of versions, whatever the day.
+_EVERY = "all "
 
 #: Bytes of a table that is read once.
 _HELD = 64_000_000
@@ -40,6 +46,15 @@ _HELD = 64_000_000
 def _is_renamed(table: Table) -> bool:
     """Whether a table's rows are of a symbol on a day, so that they go with the company."""
     return "symbol" in table.key and table.known in table.key and table.name != "renames"
+
+
+class ReadBars(NamedTuple):
+    """bars, lives : as `KnownStore.bars_and_lives` gives them. stamped : symbols of which some stored price is not
+    raw."""
+
+    bars: pl.DataFrame
+    lives: pl.DataFrame
+    stamped: frozenset[str]
 
 
 class KnownStore:
@@ -68,6 +83,29 @@ class KnownStore:
         found.take_sessions(self.sessions)  # the same ones: read once
         found._tables = self._tables
         return found
+
+    def take_reads(self, other: KnownStore) -> None:
+        """What was read as of a day before, or the same one, of tables that have the same version here."""
+        if other.versions.get("renames") != self.versions.get("renames"):
+            return
+        same = {name for name, version in self.versions.items() if other.versions.get(name) == version}
+        self._tables |= {name: table for name, table in other._tables.items() if name in same}
+        for name, older in other._tables.items():
+            if name in self.versions and name not in self._tables:
+                self.opened(name).follow(older)
+        read = {what: rows for what, rows in other._read.items() if what.rpartition(" ")[2] in same}
+        whole = {what: rows for what, rows in read.items() if what.startswith(_EVERY)}
+        self._read |= whole
+        for what, rows in read.items():
+            if self.day == other.day or (_EVERY + what in whole and not self._came(what, other.day)):
+                self._read[what] = rows
+        if "companies" in other.__dict__ and other.versions_of("symbols").equals(self.versions_of("symbols")):
+            self.__dict__["companies"] = other.companies
+
+    def _came(self, table: str, since: dt.date | None) -> bool:
+        """Whether any version of a table came to be known after a day."""
+        day = self._all_versions(table)[find_table(table).known]
+        return since is None or self.day is None or bool(((day > since) & (day <= self.day)).any())
 
     def take_sessions(self, sessions: pl.Series) -> None:
         """Its `sessions`, of one who knows them."""
@@ -106,7 +144,7 @@ class KnownStore:
     @property
     def has_bars(self) -> bool:
         """Whether any bar is stored."""
-        return self._open("bars").has_rows
+        return self.opened("bars").has_rows
 
     # --- any table --------------------------------------------------------------------------------------
 
@@ -142,12 +180,12 @@ class KnownStore:
     def _all_versions(self, table: str) -> pl.DataFrame:
         if table not in self:
             return find_table(table).empty()
-        every = f"all {table}"
-        return self._read[every] if every in self._read else self._hold(every, self._open(table).read())
+        every = _EVERY + table
+        return self._read[every] if every in self._read else self._hold(every, self.opened(table).read())
 
     def scan(self, table: str, symbols: Sequence[str] | None = None) -> pl.LazyFrame:
         """As `read`, not collected. symbols : these alone. Files that hold none of the rows are not opened."""
-        opened = self._open(table)
+        opened = self.opened(table)
         known = opened.declared.known
         files, wanted = None, []
         if known and (self.day is not None or self.since is not None):
@@ -177,7 +215,7 @@ class KnownStore:
             return spans_of(renames)
         concerned = pl.col("symbol").is_in(pl.concat([renames["symbol"], renames["former"]]).unique().to_list())
         with store_errors(self.path, "read bars of"):
-            bars = self._open("bars").scan().filter(concerned).select("symbol", "session").collect()
+            bars = self.opened("bars").scan().filter(concerned).select("symbol", "session").collect()
         return spans_of(renames, given_whole(renames, bars))
 
     def under_names_of_now(self, rows: pl.DataFrame, day: str) -> pl.DataFrame:
@@ -210,22 +248,39 @@ class KnownStore:
         symbols: Sequence[str] | None = None,
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """As `bars`; and the symbols that another company had before, as `market.lives` gives them."""
+        found = self.read_bars(adjust=adjust, sessions=sessions, symbols=symbols)
+        return found.bars, found.lives
+
+    def read_bars(
+        self,
+        *,
+        adjust: Adjustment = "splits",
+        sessions: int | None = None,
+        symbols: Sequence[str] | None = None,
+    ) -> ReadBars:
+        """As `bars_and_lives`; and whose bars were not raw."""
         if adjust not in get_args(Adjustment):
             raise OptionError(f"adjust is {adjust!r}", f"give {', '.join(get_args(Adjustment))}", field="adjust")
-        if self._open("bars").files().is_empty():
+        if self.opened("bars").files().is_empty():
             raise StoreError(f"the store {self.path} holds no bars", "import some: tapescan import FILES")
         source = self if sessions is None else self._newest(sessions)
         with store_errors(self.path, "read bars of"):
-            bars = source.scan("bars", symbols).select(*BAR_COLUMNS, "adjusted_to", "total_to").collect()
+            bars = source.scan("bars", symbols).select(STORED_COLUMNS).collect()
             bars = sort_bars(bars, use_up=True)
-        known = self.day or self._open("bars").newest()  # of all bars stored, not only of those read
+        other = bars["symbol"].filter((bars["adjusted_to"] != bars["session"]) | bars["total_to"].is_not_null())
+        return ReadBars(*self.of_now(bars, adjust), frozenset(other.unique().to_list()))
+
+    def of_now(self, bars: pl.DataFrame, adjust: Adjustment = "splits") -> tuple[pl.DataFrame, pl.DataFrame]:
+        """As `bars_and_lives`. bars : all that are stored of some symbols, as `STORED_COLUMNS`, sorted by symbol and
+        session; they are used up."""
+        known = self.day or self.opened("bars").newest()  # of all bars stored, not only of those read
         if bars.is_empty() or known is None:
             return bars.select(BAR_COLUMNS), self.lives(bars)
         lives = self.lives(bars)
         bars = of_their_life(bars, lives)
         if adjust != "none":
             paid = self.read("dividends") if adjust == "total" else find_table("dividends").empty()
-            bars = adjust_bars(bars, self.read("splits"), paid, known, adjust)
+            bars = adjust_bars(bars, self.read("splits"), paid, known, adjust, use_up=True)
         return bars.select(BAR_COLUMNS), lives
 
     def stamped_bars(self, table: str = "bars", symbols: Sequence[str] | None = None) -> pl.DataFrame:
@@ -262,7 +317,12 @@ class KnownStore:
     def lives(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Where symbols among these bars (as stored, sorted) began anew, as `market.lives.begun_anew` gives it."""
         day = self.day or dt.date.max
-        return begun_anew(bars, self.read("splits"), day, changed_companies(self.versions_of("symbols")))
+        return begun_anew(bars, self.read("splits"), day, self.companies)
+
+    @cached_property
+    def companies(self) -> pl.DataFrame:
+        """When the listing came to name another company, as `market.lives.changed_companies` gives it."""
+        return changed_companies(self.versions_of("symbols"))
 
     @cached_property
     def sessions(self) -> pl.Series:
@@ -328,7 +388,8 @@ class KnownStore:
             return self
         return self.since_day(self.sessions[-sessions])
 
-    def _open(self, table: str) -> StoredTable:
+    def opened(self, table: str) -> StoredTable:
+        """A table at its version."""
         if table not in self._tables:
             version = self.versions.get(table)
             logger.debug("reading %s of %s at version %s, as of %s", table, self.path, version, self.day or "all")

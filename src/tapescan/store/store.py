@@ -107,6 +107,10 @@ class Store:
         """Recorded scans, oldest first: as_of, profile, created_at (UTC), document (JSON text)."""
         return self.known().read("scans").sort("created_at", maintain_order=True)
 
+    def replays(self) -> pl.DataFrame:
+        """Records of replays, oldest first: at (UTC), subject, document (JSON text)."""
+        return self._open("replays").read().sort("at", maintain_order=True)
+
     def trials(self) -> pl.DataFrame:
         """Trainings and replayed screens that were tried, oldest first: at (UTC), learner, horizon, configuration,
         chosen (JSON text)."""
@@ -179,6 +183,10 @@ class Store:
         self._append(
             "scans", {"as_of": as_of, "profile": profile, "created_at": dt.datetime.now(dt.UTC), "document": document}
         )
+
+    def record_replay(self, subject: str, document: str) -> None:
+        """Add the record of a replay; ``subject`` is the digest of what was replayed, ``document`` JSON text."""
+        self._append("replays", {"at": dt.datetime.now(dt.UTC), "subject": subject, "document": document})
 
     def log_trial(self, learner: str, horizon: int, configuration: str, chosen: str) -> None:
         """Add a training or a replay that is about to be tried; ``chosen`` is all that may be chosen for it, as JSON

@@ -20,6 +20,7 @@ from tapescan.core.errors import StoreError
 from tapescan.core.forks import begin_work
 from tapescan.core.logging import logger
 from tapescan.store.files import bad_checkpoints, check_files
+from tapescan.store.following import files_after
 from tapescan.store.log import (
     commit_file,
     local_version,
@@ -95,6 +96,8 @@ class StoredTable:
         self.name = declared.name
         self.schema = declared.schema
         self.path = f"{store.rstrip('/')}/{declared.name}"
+        #: An older version and its files, where these are known.
+        self.follows: tuple[int, pl.DataFrame] | None = None
         #: The Delta version; None when the table is not there.
         self.version: int | None = None
         if not absent:
@@ -160,6 +163,13 @@ class StoredTable:
         with self.delta() as delta:
             return str(delta.metadata().id)
 
+    def follow(self, older: StoredTable) -> None:
+        """Take what is known of the files of an older version, of the very same log."""
+        if "listed" in older.__dict__ and older.version is not None:
+            self.follows = older.version, older.listed
+        else:
+            self.follows = older.follows
+
     @cached_property
     def listed(self) -> pl.DataFrame:
         """As `files`, paths in the table.
@@ -168,6 +178,10 @@ class StoredTable:
         """
         if self.version is None:
             return pl.DataFrame(schema=_FILES)
+        if self.follows is not None and self.is_local:
+            before, self.follows = self.follows, None
+            if (after := files_after(self.path, self.declared.known, before, self.version)) is not None:
+                return after
         with self._opened() as found:
             if found.listed is None:
                 found.listed = self._list(found.delta)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
 from rich.table import Table
 
 from tapescan.interfaces.cli.console import output, progress_line
+
+if TYPE_CHECKING:
+    from tapescan.bench.bench import BenchReport
 
 __all__ = ["bench"]
 
@@ -42,14 +45,22 @@ def bench(
     console.print(table)
     if report.left_out:
         console.print(f"Left out: {report.left_out}", markup=False, soft_wrap=True)
-    stages = ", ".join(f"{name} {ms:.1f}" for name, ms in report.stages.items())
-    console.print(f"Stages of the scan, ms: {stages}")
+    speed = f"{report.reading / 1e9:.1f} GB/s"
+    floor = f"the floor is its inputs and outputs once, at the {speed} that this machine reads"
+    console.print(f"Stages of (d), the models' of (f); {floor}:", soft_wrap=True)
+    console.print(_stages(report))
     dearest = ", ".join(f"{name} {ms:.2f}" for name, ms in report.kernels[:SHOWN_KERNELS])
     console.print(f"Dearest kernels, ms on one thread: {dearest}")
-    limit = report.limit
-    console.print(
-        f"Limit: the features touch {limit['megabytes_touched']:,.0f} MB; reading that at "
-        f"{limit['gigabytes_a_second']:.1f} GB/s would take {limit['floor_ms']:.1f} ms, "
-        f"they take {limit['measured_over_floor']:.1f} times as long"
-    )
     console.print(f"Peak memory: {report.peak_memory:,.0f} MiB")
+
+
+def _stages(report: BenchReport) -> Table:
+    """The stages of the scan beside what reading and writing once would take."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("stage", "ms", "MB", "floor, ms", "times the floor"):
+        table.add_column(heading, justify="left" if heading == "stage" else "right")
+    for one in report.stages:
+        floor, size = (f"{one.floor:.3f}", f"{one.bytes_once / 1e6:.2f}") if one.floor else ("", "")
+        times = "" if one.ratio is None else f"{one.ratio:,.1f}"
+        table.add_row(one.name, f"{one.ms:.2f}", size, floor, times)
+    return table

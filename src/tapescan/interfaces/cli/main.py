@@ -43,6 +43,7 @@ COMMANDS = {
     "scan": ("scan", "scan"),
     "watch": ("watch", "watch"),
     "replay": ("replay", "replay"),
+    "breadth": ("breadth", "breadth"),
     "show": ("show", "show"),
     "columns": ("columns", "columns"),
     "indicators": ("indicators", "indicators"),

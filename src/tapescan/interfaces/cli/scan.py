@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # a shell that completes a name does not wait for what only a
     from tapescan.scan.result import Changes, ScanResult
     from tapescan.store import Store
 
-__all__ = ["LISTED", "chosen_market", "chosen_models", "read_scan", "scan", "show_scan"]
+__all__ = ["LISTED", "check_writable", "chosen_market", "chosen_models", "read_scan", "scan", "show_scan"]
 
 #: Symbols that entered or left are listed up to this many.
 LISTED = 100
@@ -107,7 +107,7 @@ def scan(
     """Rank the whole market and show the few names that deserve attention, why, and what the trade would be."""
     output_format = _format(output_format, output_file)
     if output_file is not None:
-        _check_writable(output_file)
+        check_writable(output_file)
     settings = load_settings()
     trained = chosen_models(models, no_models)
     result = read_scan(
@@ -130,7 +130,7 @@ def scan(
         record_scan(result, store or settings.store, rows=rows or settings.top)
     notes(result.notes)
     if output_format == "table":
-        show_scan(result, rows or settings.top, output_file)
+        show_scan(result, rows or settings.top, output_file, _record(settings, store, result))
     elif output_format == "parquet":
         assert output_file is not None
         content = io.BytesIO()
@@ -236,16 +236,23 @@ def _stale(result: ScanResult) -> str:
     return f"Stale: {parts}"
 
 
-def _check_writable(path: Path) -> None:
+def check_writable(path: Path, option: str = "--output") -> None:
     """Fail before the work, not after it."""
     folder = path.parent
     if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
         what = "is a folder" if path.is_dir() else "cannot be written"
-        raise FileError(f"--output {path} {what}", "name a file in a folder that exists and that you may write to")
+        raise FileError(f"{option} {path} {what}", "name a file in a folder that exists and that you may write to")
 
 
-def show_scan(result: ScanResult, top: int, path: Path | None = None) -> None:
-    """The table with what stands around it, on standard output or in a file."""
+def _record(settings: Settings, store: str, result: ScanResult) -> str:
+    from tapescan.api import find_record
+
+    found = find_record(result, chosen_market(settings, store)[0])
+    return "" if found is None else found.line()
+
+
+def show_scan(result: ScanResult, top: int, path: Path | None = None, record: str = "") -> None:
+    """The table with what stands around it, on standard output or in a file. record : what a replay found of it."""
     console, kept = (output(), None) if path is None else kept_output()
     data = result.provenance["data"]
     market = "SIMULATED market" if "simulated" in data else "market"
@@ -266,6 +273,8 @@ def show_scan(result: ScanResult, top: int, path: Path | None = None) -> None:
     console.print(f"Coverage: {result.coverage}", markup=False, soft_wrap=True)
     if any(result.stale.values()):
         console.print(_stale(result), markup=False, soft_wrap=True)
+    if record:
+        console.print(f"Record: {record}", markup=False, soft_wrap=True)
     scan = {stage: seconds for stage, seconds in result.timings.items() if stage not in {"prepare", "kernels"}}
     stages = ", ".join(f"{stage} {seconds * 1e3:,.0f}" for stage, seconds in scan.items())
     console.print(

@@ -1,0 +1,170 @@
+"""The record of a profile or screen: what a replay found, in a few numbers that stand beside its name from then.
+
+A record is of a subject: the profile, the screens, the condition and the order, by their content. One that was
+changed since has none. A store's own records come before the shipped ones, which `benchmarks/records.py` makes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tapescan.core.errors import StoreError
+from tapescan.core.results import Result
+from tapescan.replay.words import percent
+from tapescan.store import Store
+
+if TYPE_CHECKING:  # a scan that shows a record waits for no replay
+    from tapescan.replay.result import ReplayResult
+
+__all__ = ["Record", "find_record", "keep_record", "record_of", "shipped_records", "subject_of"]
+
+#: Where the shipped ones lie.
+FILE = "records.json"
+
+
+class Record(Result, msgspec.Struct, frozen=True, kw_only=True):
+    """What a replay found.
+
+    subject : digest of what was replayed. title : of it. market : of which, in words; empty for the store's own.
+    first, last : sessions. top, hold, plan, cost : as of `replay.Terms`.
+    sessions : replayed; with_picks : of which anything was picked on; picks : in all.
+    net, eligible, index : compounded a year, shares of one, the picks' after costs. lead : mean a year after costs
+    over all eligible, not compounded; t, p : of that, corrected for overlap (`worth.Worth`). as_good : how often
+    matched random picks do as well before costs. drawdown : of the picks after costs, 0 to -1. bought : mean share
+    that is replaced each time.
+    r, r_t : of its trades by their plans, each session counting alike: net multiples of the planned risk. target,
+    stop, orders : shares of those trades that reached it, and how many trades. NaN and 0 where plans were not run.
+    kind : of the verdict. sentence : it.
+    """
+
+    subject: str
+    title: str
+    market: str
+    first: str
+    last: str
+    top: int
+    hold: int
+    plan: bool
+    cost: float
+    sessions: int
+    with_picks: int
+    picks: int
+    net: float = math.nan
+    eligible: float = math.nan
+    index: float = math.nan
+    lead: float = math.nan
+    t: float = math.nan
+    p: float = math.nan
+    as_good: float = math.nan
+    drawdown: float = math.nan
+    bought: float = math.nan
+    r: float = math.nan
+    r_t: float = math.nan
+    target: float = math.nan
+    stop: float = math.nan
+    trades: int
+    kind: str
+    sentence: str
+
+    def text(self) -> str:
+        """As JSON, without what is unknown."""
+        known = {name: one for name, one in self.to_dict().items() if one is not None}
+        return msgspec.json.format(msgspec.json.encode(known), indent=1).decode()
+
+    def line(self) -> str:
+        """As one line for a reader."""
+        where = self.market or "this store"
+        if self.kind == "unknown" or math.isnan(self.lead):
+            return f"too few picks to judge ({self.picks:,} on {self.with_picks:,} sessions; {where})"
+        way = "led" if self.lead >= 0.0 else "lagged"
+        chance = "" if math.isnan(self.t) else f", t {self.t:+.1f}"
+        return (
+            f"its best {self.top}, held {self.hold} sessions, {way} all they were picked from by "
+            f"{percent(abs(self.lead))} a year after costs{chance} ({where}, {self.first} to {self.last})"
+        )
+
+
+def subject_of(provenance: Mapping[str, Any]) -> str:
+    """The digest of what was scanned or replayed, of either's provenance."""
+    what = {
+        "profile": provenance["profile"]["digest"],
+        "screens": sorted(one["digest"] for one in provenance.get("screens", ())),
+        "screen": provenance.get("screen"),
+        "rank_by": provenance.get("rank_by"),
+        "columns": provenance.get("columns"),
+    }
+    return hashlib.sha256(msgspec.json.encode(what, order="sorted")).hexdigest()[:16]
+
+
+def record_of(result: ReplayResult, market: str = "") -> Record:
+    """market : in words, for a record that is to be shown elsewhere."""
+    found, trades = result.statistics, result.trades
+    held, growth, plan = found.held, found.growth, bool(result.provenance["plan"])
+    entered = trades.fills.get("filled", 0)
+    return Record(
+        subject=subject_of(result.provenance),
+        title=result.title,
+        market=market,
+        first=str(result.first),
+        last=str(result.last),
+        top=int(result.provenance["top"]),
+        hold=found.hold,
+        plan=plan,
+        cost=found.cost,
+        sessions=found.sessions,
+        with_picks=found.with_picks,
+        picks=found.picked,
+        net=growth["net"].annual,
+        eligible=growth["eligible"].annual,
+        index=growth["index"].annual,
+        lead=found.lead,
+        t=held.net_over_eligible.t,
+        p=held.net_over_eligible.p,
+        as_good=held.as_good,
+        drawdown=growth["net"].drawdown,
+        bought=held.replaced,
+        r=trades.r.mean if plan else math.nan,
+        r_t=trades.r.t if plan else math.nan,
+        target=trades.exits.get("target", 0) / entered if plan and entered else math.nan,
+        stop=trades.exits.get("stop", 0) / entered if plan and entered else math.nan,
+        trades=entered if plan else 0,
+        kind=result.verdict.kind,
+        sentence=result.verdict.sentence,
+    )
+
+
+def keep_record(store: Store, record: Record) -> str:
+    """Write it down in the store that was replayed; why that could not be done, a line, or nothing."""
+    try:
+        store.record_replay(record.subject, record.text())
+    except StoreError as error:
+        return f"the record of this replay was not kept: {error}"
+    return ""
+
+
+@lru_cache(maxsize=1)
+def shipped_records() -> Mapping[str, Record]:
+    """By subject."""
+    file = resources.files("tapescan.replay") / FILE
+    found = msgspec.json.decode(file.read_bytes(), type=list[Record]) if file.is_file() else []
+    return {one.subject: one for one in found}
+
+
+def find_record(provenance: Mapping[str, Any], store: Store | None = None) -> Record | None:
+    """The record of what was scanned: the newest of the store, else the shipped one; None for neither."""
+    subject = subject_of(provenance)
+    own = [] if store is None else _own(store, subject)
+    return own[-1] if own else shipped_records().get(subject)
+
+
+def _own(store: Store, subject: str) -> list[Record]:
+    rows = store.replays()
+    documents: Iterable[str] = rows.filter(rows["subject"] == subject)["document"]
+    return [msgspec.json.decode(text, type=Record) for text in documents]
