@@ -79,3 +79,12 @@ def test_small_groups_share_one_mean() -> None:
     values = np.array([1.0, 3.0, 10.0, 20.0, 30.0, 40.0, 50.0])
     group = np.array([0, 1, 2, 2, 2, 2, 2])
     assert neutralise(values, group)[:2].tolist() == [-1.0, 1.0]
+
+
+def test_groups_without_a_member_change_no_bit() -> None:
+    """Of a market of another day there are more groups, of which nobody takes part."""
+    random = np.random.default_rng(3)
+    values, group = random.normal(size=(2, 36)), np.repeat(np.arange(12), 3)
+    found = neutralise(values, group)
+    for more in range(1, 9):
+        np.testing.assert_array_equal(neutralise(values, group + more * (group >= 5)), found)

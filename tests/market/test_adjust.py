@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapescan.core.settings import Adjustment
-from tapescan.market.adjust import adjust_bars
+from tapescan.market.adjust import adjust_bars, closes_before
 
 DAYS = [dt.date(2024, 1, 1) + dt.timedelta(days=i) for i in range(40)]
 SPLITS = {"symbol": pl.String, "ex_date": pl.Date, "ratio": pl.Float64}
@@ -231,3 +231,46 @@ def test_adjusting_in_two_steps_is_adjusting_once(seed: int, day: int, first: in
     twice = adjust_bars(vendor, it["splits"], it["dividends"], DAYS[day])
     once = adjust_bars(raw, it["splits"], it["dividends"], DAYS[day])
     assert twice["close"].to_numpy() == pytest.approx(once["close"].to_numpy(), rel=1e-12)
+
+
+# --- the close before -----------------------------------------------------------------------------------------
+
+
+def stamped(rows: list[tuple[str, int, float, int]]) -> pl.DataFrame:
+    """symbol, day of January, close, the day to which it was adjusted."""
+    first = dt.date(2025, 1, 1)
+    names, days, closes, stamps = zip(*rows, strict=True)
+    return pl.DataFrame(
+        {
+            "symbol": names,
+            "session": [first + dt.timedelta(days=day - 1) for day in days],
+            "close": closes,
+            "adjusted_to": [first + dt.timedelta(days=day - 1) for day in stamps],
+        }
+    )
+
+
+def january(*days: tuple[str, int, float]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "symbol": [symbol for symbol, _, _ in days],
+            "ex_date": [dt.date(2025, 1, day) for _, day, _ in days],
+            "ratio": [ratio for _, _, ratio in days],
+        }
+    )
+
+
+def test_the_close_before_is_in_the_share_basis_of_the_bar() -> None:
+    bars = stamped([("A", 6, 10.0, 6), ("B", 6, 90.0, 6), ("B", 7, 31.0, 7), ("B", 8, 32.0, 8), ("B", 10, 2.0, 10)])
+    splits = january(("B", 7, 3.0), ("B", 9, 4.0), ("B", 10, 5.0), ("B", 20, 7.0), ("C", 7, 9.0))
+    # Three for one, then four for one and five for one over a weekend; what comes later is not known.
+    assert closes_before(bars, splits)[2:].tolist() == [90.0 * (1.0 / 3.0), 31.0, 32.0 * (1.0 / 20.0)]
+    assert closes_before(bars, splits.clear())[2:].tolist() == [90.0, 31.0, 32.0]
+
+
+def test_later_splits_change_no_close_before_unless_they_lie_in_the_prices() -> None:
+    splits = january(("A", 8, 2.0))
+    # Both in one file that was adjusted to the tenth; then one that was and one that was not, either way.
+    assert closes_before(stamped([("A", 6, 5.0, 10), ("A", 7, 6.0, 10)]), splits)[1] == 5.0
+    assert closes_before(stamped([("A", 6, 10.0, 6), ("A", 7, 6.0, 10)]), splits)[1] == 5.0
+    assert closes_before(stamped([("A", 6, 5.0, 10), ("A", 7, 12.0, 7)]), splits)[1] == 10.0

@@ -109,15 +109,19 @@ def made() -> tuple[World, dict[str, list[dt.date]]]:
     found = world(symbols=100, sessions=300, seed=4).with_splits(4, many=30).with_holes(5)
     bars, taken, listings = found.bars, {}, [found.listing.with_columns(as_of=found.days[0], identifier=None)]
     for number, symbol in enumerate(found.whole[14:18]):
-        mine, day, back = pl.col("symbol") == symbol, pl.col("session"), found.days[180 + 10 * number]
+        mine, day, back = (
+            pl.col("symbol") == symbol,
+            pl.col("session"),
+            found.days[180 + 10 * number if number else 293],
+        )
         pause = 70 if number else 1
-        gone = mine & day.is_between(found.days[180 + 10 * number - pause], back, closed="left")
+        gone = mine & day.is_between(found.days[found.days.index(back) - pause], back, closed="left")
         later = mine & (day >= back)
         bars = bars.filter(~gone)
         bars = bars.with_columns(pl.when(later).then(pl.col(one) * 4.0).otherwise(one).alias(one) for one in PRICES)
         taken[symbol] = [back]
-        if not number:  # told by the listing, ten sessions later
-            for when, name in ((100, "0000000001"), (190, "0000000002")):
+        if not number:  # told by the listing, some sessions later
+            for when, name in ((100, "0000000001"), (297, "0000000002")):
                 listings.append(
                     found.listing.filter(symbol=symbol).with_columns(
                         as_of=pl.lit(found.days[when]), identifier=pl.lit(name)
@@ -128,7 +132,7 @@ def made() -> tuple[World, dict[str, list[dt.date]]]:
     more = pl.DataFrame(  # on days of splits, and on one that is no session
         {
             "symbol": [found.whole[0], found.whole[1], found.whole[14], found.whole[15]],
-            "ex_date": [*found.splits["ex_date"][:2], found.days[185], found.days[150]],
+            "ex_date": [*found.splits["ex_date"][:2], found.days[295], found.days[150]],
             "amount": [1.0, 0.5, 0.25, 0.3],
         }
     )
@@ -181,7 +185,7 @@ def test_returns_after_every_session(made: tuple[World, dict[str, list[dt.date]]
     (frames, taken), (source, past) = made, read
     plain = Plain.of(frames, taken)
     walk = walk_of(source.data)
-    days = past.sessions[[60, 150, 178, 179, 180, 181, 199, 200, 230, 288, 289, 298]]
+    days = past.sessions[[60, 150, 189, 190, 199, 200, 230, 286, 288, 289, 292, 293, 298]]
     for seen in walk.sections(days):
         day = seen.section.as_of
         for row, horizon in enumerate(walk.horizons):

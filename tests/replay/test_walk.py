@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import tapescan
 from tapescan.core.errors import OptionError
 from tapescan.fundamentals.ratios import RATIOS
 from tapescan.scan.named import load_screen, screen_files
+from tapescan.scan.result import ScanResult
 from tapescan.simulation.market import simulate
 from tapescan.store import Store
 from tapescan.store.fetched import Step
@@ -105,7 +107,7 @@ def test_suspect_bars_that_were_accepted(tmp_path: Path) -> None:
 
 
 def test_a_suspect_bar_counts_from_the_day_on_on_which_a_scan_knows_it(tmp_path: Path) -> None:
-    """Every session around each kind of fault."""
+    """Every session around faults, and those with which they are so far back that no column reads them any more."""
     made = world(symbols=60, sessions=330).with_faults(1, many=10)
     store = made.stored(tmp_path / "s")
     walk = walk_of(store)
@@ -116,22 +118,47 @@ def test_a_suspect_bar_counts_from_the_day_on_on_which_a_scan_knows_it(tmp_path:
     holds(store, walk, walk.past.sessions[days].tolist())
 
 
-def test_a_ticker_that_was_taken_over_while_a_scan_does_not_reach_so_far_back(tmp_path: Path) -> None:
-    """Whose bars count as a symbol's history hangs on what is read of them."""
-    made = world(symbols=50, sessions=1400, seed=8)
-    bars = made.bars
-    for symbol in made.whole[20:24]:
-        mine, day = pl.col("symbol") == symbol, pl.col("session")
-        bars = bars.filter(~(mine & day.is_between(made.days[200], made.days[1150])))
-        later = mine & (day > made.days[1150])
-        names = ("open", "high", "low", "close")
-        bars = bars.with_columns(pl.when(later).then(pl.col(one) * 5.0).otherwise(one).alias(one) for one in names)
-    store = replace(made, bars=bars).with_spy().stored(tmp_path / "s")
+def resumed(bars: pl.DataFrame, symbol: str, last: dt.date, first: dt.date, times: float) -> pl.DataFrame:
+    """Bars without those of a symbol between two of its sessions; at the second it opens at so many times its last
+    close."""
+    mine, day = pl.col("symbol") == symbol, pl.col("session")
+    close = bars.filter(mine, day == last)["close"][0]
+    factor = times * close / bars.filter(mine, day == first)["open"][0]
+    later = mine & (day >= first)
+    return bars.filter(~(mine & (day > last) & (day < first))).with_columns(
+        pl.when(later).then(pl.col(one) * factor).otherwise(one).alias(one)
+        for one in ("open", "high", "low", "close")
+    )
+
+
+def test_what_lies_further_back_than_a_scan_reads(tmp_path: Path) -> None:
+    """Bars of another company count as a symbol's where it is not read that it was one; SPY's that are not read count
+    for nothing; and a suspect bar counts as long as a column reads it."""
+    made = world(symbols=30, sessions=1900, seed=8).with_spy()
+    bars, taken = made.bars, made.whole[4:8]
+    for symbol in taken:
+        bars = resumed(bars, symbol, made.days[200], made.days[1700], 4.0)
+    bars = resumed(bars, "SPY", made.days[300], made.days[1600], 1.0)
+    wrong = (pl.col("symbol") == made.whole[0]) & (pl.col("session") == made.days[400])
+    bars = bars.with_columns(high=pl.when(wrong).then(pl.col("high") * 9.0).otherwise("high"))
+    store = replace(made, bars=bars).stored(tmp_path / "s")
     walk = walk_of(store)
-    days = walk.past.sessions[[150, 199, 210, 1155, 1200, 1250, 1290, 1399]].tolist()
-    found = holds(store, walk, days)
-    ranked = [{*one.ranked["symbol"]} & {*made.whole[20:24]} for one in found]
-    assert ranked[5]  # of 100 bars of its own, where 126 are asked for
+    assert {*walk.past.lives["symbol"]} == {*taken}
+    days = walk.past.sessions[[150, 199, 260, 1599, 1605, 1705, 1790, 1830, 1840, 1860, 1899]].tolist()
+    found = dict(zip(days, holds(store, walk, days), strict=True))
+    reached = 400 + walk.request.plan.rows
+    days_of_it = walk.past.sessions[[399, 400, 401, reached - 1, reached]].tolist()
+    reasons = [_dropped(one, made.whole[0]) for one in holds(store, walk, days_of_it)]
+    assert [reason == "suspect" for reason in reasons] == [False, True, True, True, False]
+    late = found[days[6]]
+    # A taken one has 91 bars, where 126 are asked for; and SPY had 253 long ago.
+    assert {*late.ranked["symbol"]} & {*taken}
+    assert late.provenance["market_index"] == "equal-weighted"
+    assert found[days[2]].provenance["market_index"] == found[days[9]].provenance["market_index"] == "SPY"
+
+
+def _dropped(result: ScanResult, symbol: str) -> str:
+    return str(result.frame.filter(symbol=symbol)["dropped"][0])
 
 
 # --- share bases ----------------------------------------------------------------------------------------------
@@ -176,8 +203,12 @@ SPIES: dict[str, Callable[[World], World]] = {
 
 @pytest.mark.parametrize("name", SPIES)
 def test_the_symbol_that_stands_for_the_market(tmp_path: Path, name: str) -> None:
-    made = SPIES[name](eventful(8, sessions=620).with_spy())
-    replayed(made.stored(tmp_path / "s"), count=8, **EVERYTHING)
+    store = SPIES[name](eventful(8, sessions=620).with_spy()).stored(tmp_path / "s")
+    replayed(store, count=5, **EVERYTHING)
+    # And those between which the index is another.
+    walk = walk_of(store, **EVERYTHING)
+    edges = np.flatnonzero(np.diff(walk.measured_by_own(walk.past.sessions)))[:4]
+    holds(store, walk, walk.past.sessions[np.unique([edges, edges + 1])].tolist(), **EVERYTHING)
 
 
 # --- what is asked --------------------------------------------------------------------------------------------
