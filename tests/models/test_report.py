@@ -7,7 +7,6 @@ import datetime as dt
 import json
 import math
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import msgspec
@@ -29,6 +28,7 @@ from tapescan.models.registry.record import (
     save_record,
 )
 from tapescan.models.report.page import table, write_html
+from tests.markup import Page, points
 from tests.models import records
 
 BASELINES = ("momentum", "reversal", "ridge")
@@ -85,49 +85,11 @@ def changed(path: Path, *keys: str | int, value: object) -> None:
     path.write_text(json.dumps(content))
 
 
-class Page(HTMLParser):
-    """Checks that all elements are closed in order, and keeps what a reader sees."""
-
-    EMPTY = frozenset({"meta"})
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.seen: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-        if tag not in self.EMPTY:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.seen.append(data)
-
-
 def page(tmp_path: Path, *shown: Record) -> tuple[str, Page]:
     path = tmp_path / "report.html"
     write_html(shown, path)
     text = path.read_text(encoding="utf-8")
     return text, Page(text)
-
-
-def points(text: str) -> list[list[tuple[float, float]]]:
-    """The lines of a plot, one list of places a line."""
-    found = re.findall(r'<polyline [^>]*points="([^"]*)"', text)
-    return [[(float(x), float(y)) for x, y in (one.split(",") for one in line.split())] for line in found]
 
 
 def test_a_record_survives_the_disk(tmp_path: Path) -> None:

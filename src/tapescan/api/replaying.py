@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +10,7 @@ import msgspec
 
 from tapescan.api.places import Data, Day
 from tapescan.api.scans import opened
+from tapescan.core.errors import OptionError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.settings import Device
 from tapescan.store import Store
@@ -44,6 +45,7 @@ def replay_market(
     models: Models | str | Path | Literal[False] | None = None,
     device: Device | None = None,
     verify: int = 0,
+    compare: Sequence[str | NamedScreen | Profile] | str = (),
     progress: Progress = silent,
 ) -> ReplayResult:
     """Say what a scan would have shown on every session of the past, and what came of it.
@@ -59,6 +61,9 @@ def replay_market(
         every: Replay each so many sessions.
         borrow: Percent a year that a short pays.
         verify: Scan so many sessions anew, drawn at random, and compare.
+        compare: Further screens or profiles, by name, file or as they are loaded, that are replayed over the same
+            sessions and stand beside it in `comparison`. Each as it is, without `where` and `rank_by`; a screen
+            ranked by `profile`, where that is given.
         progress: Told how far it is.
 
     Returns:
@@ -66,8 +71,9 @@ def replay_market(
     """
     from tapescan.core.dates import parse_date
     from tapescan.features.warm import warm_up
+    from tapescan.replay.comparing import beside
     from tapescan.replay.records import keep_record, record_of
-    from tapescan.replay.replay import Terms, replay_source
+    from tapescan.replay.replay import Terms, replay_requests
     from tapescan.replay.source import source_of
     from tapescan.scan.named import chosen_screens
     from tapescan.scan.opening import chosen_models
@@ -85,21 +91,25 @@ def replay_market(
         verify=verify,
     )
     given = opened(data)
+    trained = chosen_models(given, models, device)
     named, ranked_by, _ = chosen_screens(screens, profile)
-    request = prepare(
-        ranked_by, where=where, rank_by=rank_by, models=chosen_models(given, models, device), screens=named
-    )
-    source = source_of(given, terms.end)
-    for one in request.plans:
-        warm_up(one, progress, replayed=True)
-    parts = [*(one.name for one in named), *([where] if where else [])]
-    title = " or ".join(parts[: len(named)]) if named else ""
+    request = prepare(ranked_by, where=where, rank_by=rank_by, models=trained, screens=named)
+    title = " or ".join(one.name for one in named)
     title = " and ".join(part for part in (title, where or "") if part) or f"profile {ranked_by.name}"
-    found = replay_source(source, request, terms, title, progress)
-    if source.store is None or found.partial:
-        return found
-    said = keep_record(source.store, record_of(found))
-    return msgspec.structs.replace(found, notes=(*found.notes, said)) if said else found
+    requests = {title: request}
+    for name, further in _further(compare, profile):
+        if name in requests:
+            raise OptionError(f"{name} is replayed twice", "name it once", field="compare")
+        requests[name] = prepare(further[1], models=trained, screens=further[0])
+    source = source_of(given, terms.end)
+    for plan_of_features in (one for request in requests.values() for one in request.plans):
+        warm_up(plan_of_features, progress, replayed=True)
+    found = replay_requests(source, requests, terms, progress, together=True)
+    result = beside(found) if compare else found[0]
+    if source.store is None or result.partial:
+        return result
+    said = (keep_record(source.store, record_of(one)) for one in found)
+    return msgspec.structs.replace(result, notes=(*result.notes, *dict.fromkeys(line for line in said if line)))
 
 
 def find_record(result: ScanResult, data: Data = None) -> Record | None:
@@ -147,3 +157,38 @@ def breadth_market(
     for one in request.plans:
         warm_up(one, progress, replayed=True)
     return measure_breadth(source, request, first, last, progress)
+
+
+def _further(
+    compare: Sequence[str | NamedScreen | Profile] | str, profile: str | Profile | None
+) -> Iterator[tuple[str, tuple[tuple[NamedScreen, ...], Profile]]]:
+    """What is compared, by its title: the screens and the profile that rank it. A name that both have is the
+    screen's."""
+    from tapescan.core.errors import nearest
+    from tapescan.scan.named import NamedScreen, chosen_screens, load_screen, screen_files
+    from tapescan.scan.profile import Profile, load_profile, profile_names
+
+    for one in [compare] if isinstance(compare, str) and compare else compare:
+        found = one
+        if isinstance(one, str):
+            path, screens, profiles = one.endswith(".toml") or "/" in one, screen_files(), profile_names()
+            if not path and one not in screens and one not in profiles:
+                hint = nearest(one, (*screens, *profiles)) or "`tapescan screens` and `tapescan profiles` list them"
+                raise OptionError(f"unknown screen or profile {one!r}", hint, field="compare")
+            found = load_screen(one) if one in screens or (path and _is_screen(one)) else load_profile(one)
+        if isinstance(found, Profile):
+            yield f"profile {found.name}", ((), found)
+        else:
+            assert isinstance(found, NamedScreen)
+            named, ranked_by, _ = chosen_screens((found,), profile)
+            yield found.name, (named, ranked_by)
+
+
+def _is_screen(path: str) -> bool:
+    """Whether a file is a screen's: it has a condition, as no profile has."""
+    from tapescan.core.toml import read_toml
+
+    try:
+        return "where" in read_toml(Path(path))
+    except (OSError, ValueError):  # who reads it as a profile says what is wrong with it
+        return False

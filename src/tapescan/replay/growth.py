@@ -17,7 +17,7 @@ from tapescan.models.judging.judgement import overlap
 from tapescan.models.judging.metrics import SESSIONS_A_YEAR, check_cost
 from tapescan.replay.returns import SessionReturns
 
-__all__ = ["Growth", "cohorts_a_year", "measure_growth", "replaced", "trading_costs"]
+__all__ = ["Growth", "cohorts_a_year", "measure_growth", "replaced", "split_account", "trading_costs"]
 
 #: A standard deviation below this is that of equal values.
 ROUNDING = 1e-12
@@ -95,7 +95,7 @@ def measure_growth(values: Floats, horizon: int, every: int) -> Growth:
     differs = deviation > ROUNDING
     centred = known - mean
     gains, losses = float(known[known > 0.0].sum()), float(-known[known < 0.0].sum())
-    account = _account(known, overlap(horizon, every))
+    account = split_account(known, overlap(horizon, every))
     drawdown, longest = _drawdown(account)
     return Growth(
         annual=float(np.prod(np.maximum(1.0 + known, 0.0))) ** (yearly / count) - 1.0,
@@ -110,8 +110,9 @@ def measure_growth(values: Floats, horizon: int, every: int) -> Growth:
     )
 
 
-def _account(known: Floats, parts: int) -> Floats:
-    """The account, 1 at first, after each cohort's end."""
+def split_account(known: Floats, parts: int) -> Floats:
+    """The account, 1 at first, after each cohort's end: ``(cohorts + 1,)``. parts : how many cohorts are held at a
+    time."""
     rows = -(-len(known) // parts)
     steps = np.concatenate((1.0 + known, np.ones(rows * parts - len(known)))).reshape(rows, parts)
     worth = np.cumprod(np.concatenate((np.ones((1, parts)), np.maximum(steps, 0.0))), axis=0)

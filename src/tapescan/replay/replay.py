@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,6 +22,7 @@ from tapescan.models.registry.trials import Trial
 from tapescan.replay.accounts import Account, Orders, run_account
 from tapescan.replay.ahead import GONE, bars_ahead
 from tapescan.replay.cohorts import Cohorts, annual_return, find_capacity, run_cohorts, volume_needed
+from tapescan.replay.curves import net_over_eligible, trace_accounts
 from tapescan.replay.past import Past, past_of
 from tapescan.replay.picking import Picked, pick
 from tapescan.replay.result import AccountRecord, ReplayResult, TradeRecord, Verified
@@ -28,7 +30,7 @@ from tapescan.replay.returns import HORIZONS
 from tapescan.replay.source import Source, sessions_between
 from tapescan.replay.statistics import measure_replay
 from tapescan.replay.trades import Ahead, Rules, Trades, run_holds, run_plans
-from tapescan.replay.trials import Tried, log_screen, screen_trial
+from tapescan.replay.trials import Tried, log_screens, screen_trial
 from tapescan.replay.verdict import judge_replay
 from tapescan.replay.walk import Walk
 from tapescan.replay.warnings import Facts
@@ -87,14 +89,22 @@ def replay_source(
 
 
 def replay_requests(
-    source: Source, requests: Mapping[str, Request], terms: Terms, progress: Progress = silent
+    source: Source,
+    requests: Mapping[str, Request],
+    terms: Terms,
+    progress: Progress = silent,
+    *,
+    together: bool = False,
 ) -> list[ReplayResult]:
-    """As `replay_source`, of several requests by their titles, in one pass."""
+    """As `replay_source`, of several requests by their titles, in one pass.
+
+    together : whether each is judged as one of all of them, whatever the order; else of those before it.
+    """
     for one in requests.values():
         _check(source, one)
     past = past_of(source.history, progress)
     sessions = sessions_between(past.sessions, terms.start, terms.end, terms.every)
-    tried = [log_screen(source.store, _trial(one, terms)) for one in requests.values()]
+    tried = log_screens(source.store, [_trial(one, terms) for one in requests.values()], together=together)
     horizons = tuple(sorted({*HORIZONS, terms.hold}))
     first, *others = requests.values()
     walk = Walk(source, past, first, horizons, tuple(others))
@@ -151,6 +161,7 @@ def _result(
     capacity = find_capacity(
         number - begin, ahead, trades, rules, count, picked.traded, volume, ACCOUNTS, every=terms.every
     )
+    held: dict[str, Any] = {"hold": terms.hold, "every": terms.every, "cost": terms.cost, "short": picked.short}
     return ReplayResult(
         title=title,
         first=date_of(int(picked.sessions[0])),
@@ -161,7 +172,8 @@ def _result(
         account=_account_record(account, request.profile.risk.account),
         capacity={f"{one:.0f}": float(value) for one, value in zip(capacity.account, capacity.annual, strict=True)},
         picks=_with_outcomes(picked, trades, horizons),
-        daily=_daily(past, picked, cohorts, account, begin),
+        daily=_daily(past, picked, cohorts, account, begin, net_over_eligible(picked.returns, **held)),
+        curves=trace_accounts(picked.returns, past.sessions, **held),
         notes=_notes(past, picked),
         provenance=_provenance(source, request, terms, tried.screens),
         partial=picked.stopped,
@@ -287,7 +299,7 @@ def _with_outcomes(picked: Picked, trades: Trades, horizons: tuple[int, ...]) ->
     )
 
 
-def _daily(past: Past, picked: Picked, cohorts: Cohorts, account: Account, begin: int) -> pl.DataFrame:
+def _daily(past: Past, picked: Picked, cohorts: Cohorts, account: Account, begin: int, ahead: Floats) -> pl.DataFrame:
     sessions = past.sessions[begin:]
     at = np.searchsorted(sessions, picked.sessions)
 
@@ -311,6 +323,7 @@ def _daily(past: Past, picked: Picked, cohorts: Cohorts, account: Account, begin
             "eligible_1": placed(returns.eligible_mean[1]),
             "index_1": placed(returns.index[1]),
             "picks_1": placed(returns.picks[1]),
+            "net_over_eligible": placed(ahead),
         }
     )
 

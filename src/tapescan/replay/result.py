@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import polars as pl
 
-from tapescan.core.results import Result
+from tapescan.core.files import write_at_once
+from tapescan.core.results import Result, plain
 from tapescan.replay.statistics import Statistics
 from tapescan.replay.verdict import Verdict
 from tapescan.replay.worth import Worth
 
-__all__ = ["AccountRecord", "ReplayResult", "TradeRecord", "Verified"]
+__all__ = ["AccountRecord", "Compared", "Comparison", "ReplayResult", "TradeRecord", "Verified"]
 
 
 class TradeRecord(Result, msgspec.Struct, frozen=True):
@@ -55,6 +57,43 @@ class Verified(Result, msgspec.Struct, frozen=True):
     differing: tuple[dt.date, ...]
 
 
+class Compared(Result, msgspec.Struct, frozen=True):
+    """One of several that were replayed over the same sessions; shares of one, NaN where not known.
+
+    name : of a screen or profile. picks : how many. annual : net, compounded, a year. over_eligible : net, a year, as
+    `Statistics.lead`; t, p : its own, and q : the share of false finds, at most, among those that are as good as it.
+    over_index : net, a year. over_matched : before costs, a year; chance : how often a player of matched random picks
+    does as well. drawdown : of the net account, 0 to -1. turnover : dollars bought and sold a year, of the capital.
+    verdict, sure, sentence : as of `Verdict`.
+    """
+
+    name: str
+    picks: int
+    annual: float
+    over_eligible: float
+    t: float
+    p: float
+    q: float
+    over_index: float
+    over_matched: float
+    chance: float
+    drawdown: float
+    turnover: float
+    verdict: str
+    sure: bool
+    sentence: str
+
+
+class Comparison(Result, msgspec.Struct, frozen=True):
+    """Several screens or profiles beside each other, in the order asked. first, last : sessions. trials : how many
+    screens were tried, these included."""
+
+    first: dt.date
+    last: dt.date
+    trials: int
+    rows: tuple[Compared, ...]
+
+
 class ReplayResult(Result, msgspec.Struct, frozen=True, eq=False):
     """A replay.
 
@@ -62,8 +101,11 @@ class ReplayResult(Result, msgspec.Struct, frozen=True, eq=False):
     trades, account : of the picks as trades. capacity : annual net return by dollars of account.
     picks : a row a pick: session, rank, symbol ..., with what came of its trade and its returns over each horizon.
     daily : a row a session: eligible, ranked, picked, the cohorts' gross and net return from close to close, and
-    those of all eligible and of the index from open to open.
-    first, last : sessions. partial : whether it was broken off. verified : None where that was not asked for.
+    those of all eligible and of the index from open to open; `net_over_eligible` is that of the session's own picks,
+    over the hold.
+    curves : a row a session on which a cohort ends (`curves.trace_accounts`).
+    first, last : sessions. partial : whether it was broken off. verified, comparison : None where that was not asked
+    for.
     """
 
     title: str
@@ -76,15 +118,23 @@ class ReplayResult(Result, msgspec.Struct, frozen=True, eq=False):
     capacity: dict[str, float]
     picks: pl.DataFrame
     daily: pl.DataFrame
+    curves: pl.DataFrame
     notes: tuple[str, ...]
     provenance: Mapping[str, Any]
     partial: bool = False
     verified: Verified | None = None
+    comparison: Comparison | None = None
 
     def __repr__(self) -> str:
         return f"<ReplayResult of {self.title}, {self.first} to {self.last}: {self.verdict.sentence}>"
 
     def to_json(self) -> str:
         """As indented JSON text, without the picks."""
-        found = {name: one for name, one in self.to_dict().items() if name != "picks"}
+        found = plain({name: getattr(self, name) for name in self.__struct_fields__ if name != "picks"})
         return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+
+    def write_html(self, path: Path | str) -> None:
+        """Write a page of it, which needs nothing else. Raises FileError when the file cannot be written."""
+        from tapescan.replay.report.page import replay_page
+
+        write_at_once(Path(path), replay_page(self).encode())

@@ -106,7 +106,9 @@ def compute(lanes: Sequence[Lanes], more: Sequence[Lanes], days: Days, wanted: W
     terms: list[dict[Earlier, Array]] = []
     for look in wanted.looks:
         rows = {term: values[:, at + place] for place, term in enumerate(look.terms)}
-        terms.append({term: row.astype(np.int8) if term.kind == "condition" else row for term, row in rows.items()})
+        # Without a bar a condition is false; what NaN is as a whole number hangs on the processor.
+        flags = {term: np.nan_to_num(row).astype(np.int8) for term, row in rows.items() if term.kind == "condition"}
+        terms.append(rows | flags)
         at += len(look.terms)
     return Stretch(days, values[:, :features], tuple(terms), forward, bars, newest)
 

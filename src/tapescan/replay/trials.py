@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tapescan.core.errors import StoreError
@@ -15,7 +15,7 @@ from tapescan.screen.lists import lists_digest
 from tapescan.screen.nodes import names_in
 from tapescan.store import Store
 
-__all__ = ["Tried", "log_screen", "screen_trial"]
+__all__ = ["Tried", "log_screen", "log_screens", "screen_trial"]
 
 
 @dataclass(frozen=True)
@@ -104,3 +104,16 @@ def log_screen(store: Store | None, trial: Trial) -> Tried:
     except StoreError as error:
         return Tried(1, 0, f"how many screens were tried is not known, and counts as one: {error}")
     return Tried(screens + own, models, note or broken)
+
+
+def log_screens(store: Store | None, trials: Sequence[Trial], *, together: bool) -> list[Tried]:
+    """As `log_screen`, of several that are replayed in one pass: all are written down before it begins.
+
+    together : whether each counts as one of all of them; else as one of those before it.
+    """
+    tried = [log_screen(store, one) for one in trials]
+    if not together or len(tried) == 1:
+        return tried
+    screens = max(len(tried), *(one.screens for one in tried))
+    note = f"without a store no trials are kept: these {len(tried)} count as the first" if store is None else ""
+    return [replace(one, screens=screens, note=note or one.note) for one in tried]

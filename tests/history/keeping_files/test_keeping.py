@@ -42,11 +42,11 @@ def test_what_is_kept_is_what_is_read(store: Store, reads: list[int | None], adj
 
 
 def test_a_longer_span_serves_shorter_ones_to_the_bit(store: Store, reads: list[int | None]) -> None:
-    for span in (128, 384):
+    for span in (128, 560):
         kept_market(store, span=span)
     kept_market(store, span=128)
     kept_market(store)
-    assert reads == [128, 384, None], "a longer one takes the place of a shorter one"
+    assert reads == [128, 560, None], "a longer one takes the place of a shorter one"
     del reads[:]
     for features in ((), ("rsi_14",), ("sma_20", "dividend_12m", "revenue_growth"), "all"):
         assert_same_scan(store, features=features)

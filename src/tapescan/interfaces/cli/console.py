@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from rich import progress as rich_progress
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from tapescan.core.progress import Progress
 from tapescan.core.text import shown_lines
 
-__all__ = ["PLAIN_WIDTH", "errors", "heed_sizes", "kept_output", "notes", "output", "progress_line"]
+__all__ = ["PLAIN_WIDTH", "Pace", "errors", "heed_sizes", "kept_output", "notes", "output", "progress_line"]
 
 
 #: Columns of a text that goes to a file or a pipe, unless COLUMNS says otherwise.
 PLAIN_WIDTH = 160
+
+#: Seconds of a stage before it is told how long it takes.
+SETTLED = 1.0
 
 
 class _Clean(Console):
@@ -56,6 +69,37 @@ class _Count(MofNCompleteColumn):
         return super().render(task) if task.total else Text("")
 
 
+class _Left(ProgressColumn):
+    """The time that a stage still takes, by what it has taken so far, where its end is known."""
+
+    def render(self, task: Task) -> Text:
+        ends = task.fields.get("ends")
+        if ends is None:
+            return Text("")
+        left = max(round(ends - time.monotonic()), 0)
+        return Text(f"{dt.timedelta(seconds=left)} left", style="progress.remaining")
+
+
+class Pace:
+    """When a stage is going to end. clock : seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._stage = clock, ""
+        self._begin, self._first, self._last = 0.0, 0, 0
+
+    def ends(self, done: int, total: int, what: str) -> float | None:
+        """By the clock; None while nobody can say. A stage begins with another text, or with less done."""
+        now = self._clock()
+        if what != self._stage or done < self._last:
+            self._stage, self._begin, self._first = what, now, done
+        self._last = done
+        # What was done when it began may have been done before.
+        ahead, taken = done - self._first, now - self._begin
+        if not total or ahead <= 0 or taken < SETTLED:
+            return None
+        return now + (total - done) * taken / ahead
+
+
 def errors() -> Console:
     """Progress and notes go to standard error, so that a pipe holds only results."""
     return _Clean(stderr=True, highlight=False)
@@ -83,8 +127,8 @@ def notes(lines: tuple[str, ...]) -> None:
 
 @contextmanager
 def progress_line() -> Iterator[Progress]:
-    """A line that shows how far it is while the block runs and leaves nothing behind. When standard error
-    is no terminal, each new stage is one plain line."""
+    """A line that shows how far it is, and how long it still takes, while the block runs and leaves nothing behind.
+    When standard error is no terminal, each new stage is one plain line."""
     console = errors()
     if not console.is_terminal:
         said: set[str] = set()
@@ -97,11 +141,13 @@ def progress_line() -> Iterator[Progress]:
 
         yield say
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), _Bar(), _Count(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), _Bar(), _Count(), TimeElapsedColumn(), _Left())
+    pace = Pace()
     with rich_progress.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting", total=None)
 
         def update(done: int, total: int, what: str) -> None:
-            bar.update(task, description=what, completed=done, total=total or None)
+            ends = pace.ends(done, total, what)
+            bar.update(task, description=what, completed=done, total=total or None, ends=ends)
 
         yield update

@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import io
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from tapescan.core.errors import OptionError
 from tapescan.core.files import write_at_once
 from tapescan.core.settings import load_settings
-from tapescan.core.text import ascii_json, printable
+from tapescan.core.text import ascii_json
 from tapescan.interfaces.cli.complete import column_names, screen_names
-from tapescan.interfaces.cli.console import notes, output, progress_line
+from tapescan.interfaces.cli.console import errors, notes, output, progress_line
 from tapescan.interfaces.cli.scan import (
     ModelsOption,
     NoModelsOption,
     ProfileOption,
     StoreOption,
+    check_writable,
     chosen_market,
     chosen_models,
 )
 
 if TYPE_CHECKING:
     import polars as pl
+    from rich.console import Console
 
     from tapescan.replay.result import ReplayResult
-    from tapescan.replay.statistics import AtHorizon
-    from tapescan.replay.worth import Worth
 
-__all__ = ["replay"]
+__all__ = ["replay", "show_replay"]
+
+#: Headings that make room where the window is narrow.
+LEAST = ("turnover times a year", "drawdown %", "picks")
+
+#: Bars of a plot, at most.
+BARS = 24
 
 
 def replay(
@@ -75,14 +79,29 @@ def replay(
     daily_file: Annotated[
         Path | None, typer.Option("--daily", metavar="FILE", help="Write each session's returns there.")
     ] = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=screen_names,
+            help="A further screen or profile over the same sessions, beside it in a table; again for another one.",
+        ),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with plots there.")] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Plot it here too, as text.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Everything but the picks as JSON.")] = False,
 ) -> None:
     """Replay a screen over every session of the past, and say whether it was worth anything."""
     from tapescan.api import replay_market
 
-    for file in (picks_file, daily_file):
-        if file is not None and file.suffix not in {".parquet", ".csv"}:
-            raise OptionError(f"{file.name}", "give a name that ends in .parquet or .csv", field="output")
+    if plot and as_json:
+        raise OptionError("--plot and --json are both given", "give one of them")
+    for option, file in (("--output", picks_file), ("--daily", daily_file), ("--html", html)):
+        if file is None:
+            continue
+        if file is not html and file.suffix not in {".parquet", ".csv"}:
+            raise OptionError(f"{option} {file.name}", "give a name that ends in .parquet or .csv")
+        check_writable(file, option)
     market, said = chosen_market(load_settings(), store)
     with progress_line() as progress:
         result = replay_market(
@@ -101,16 +120,22 @@ def replay(
             borrow=borrow,
             models=chosen_models(models, no_models),
             verify=verify,
+            compare=compare or (),
             progress=progress,
         )
     for file, rows in ((picks_file, result.picks), (daily_file, result.daily)):
         if file is not None:
             _write(file, rows)
+    if html is not None:
+        result.write_html(html)
     notes((*said, *result.notes))
     if as_json:
         typer.echo(ascii_json(result.to_json()))
     else:
-        show_replay(result)
+        show_replay(result, plot=plot)
+    for file in (picks_file, daily_file, html):
+        if file is not None:
+            errors().print(f"written to {file}", markup=False, soft_wrap=True)
     if result.verified is not None and result.verified.differing:
         raise typer.Exit(1)
 
@@ -124,73 +149,47 @@ def _write(file: Path, rows: pl.DataFrame) -> None:
     write_at_once(file, content.getvalue())
 
 
-def show_replay(result: ReplayResult) -> None:
+def show_replay(result: ReplayResult, *, plot: bool = False) -> None:
     """The verdict, the tables, and what to hold against them."""
-    console, found = output(), result.statistics
-    line = f"{result.title}: {found.sessions:,} sessions from {result.first} to {result.last}"
-    held = f"stop, target or {found.hold} sessions" if result.provenance["plan"] else f"{found.hold} sessions"
-    each = "every session" if found.every == 1 else f"each {found.every} sessions"
-    line += f", the best {result.provenance['top']} of {each}, held for {held}, {found.cost:g} bp a side"
-    partial = " (PARTIAL: broken off)" if result.partial else ""
-    console.print(printable(line) + partial, markup=False, soft_wrap=True)
+    from tapescan.interfaces.cli.table import fitted
+    from tapescan.replay.report import tables
+    from tapescan.replay.report.page import headline, verified
+
+    console = output()
+    console.print(headline(result), markup=False, soft_wrap=True)
     console.print(result.verdict.sentence, style="bold", markup=False, soft_wrap=True)
     for one in result.verdict.further:
         console.print(one, markup=False, soft_wrap=True)
-    console.print(_horizons(result))
-    console.print(_years(result))
-    console.print(_trades(result), markup=False, soft_wrap=True)
+    if plot:
+        _plot(console, result)
+    found, hidden = result.statistics, list[str]()
+    shown = [tables.horizons(found), tables.compounded(found), *tables.parts(found, "by_year", "by_regime")]
+    shown += [tables.trades(result), tables.capacity(result)]
+    if result.comparison is not None:
+        shown.append(tables.comparison(result.comparison))
+    for table in shown:
+        drawn, left_out = fitted(table, console.width, LEAST)
+        console.print()
+        console.print(drawn)
+        hidden += [name for name in left_out if name not in hidden]
+    console.print()
+    if hidden:
+        console.print(f"No room for {', '.join(hidden)}: widen the window, or --json.", style="dim")
     for one in result.verdict.warnings:
         console.print(f"! {one}", style="yellow", markup=False, soft_wrap=True)
-    if result.verified is not None:
-        same = len(result.verified.sessions) - len(result.verified.differing)
-        days = ", ".join(str(day) for day in result.verified.differing)
-        text = f"verified: {same} of {len(result.verified.sessions)} sessions scanned anew gave the same bytes"
-        console.print(text + (f"; not {days}" if days else ""), markup=False, soft_wrap=True)
+    if text := verified(result):
+        console.print(text, markup=False, soft_wrap=True)
 
 
-def _horizons(result: ReplayResult) -> Table:
-    table = Table(title="Mean return a cohort, %, with its t", title_justify="left")
-    table.add_column("held", justify="right")
-    for name in ("picks", "net", "over eligible, net", "over the index, net", "over matched", "chance as good"):
-        table.add_column(name, justify="right")
-    for horizon, one in result.statistics.horizons.items():
-        mark = "*" if horizon == result.statistics.hold else ""
-        table.add_row(f"{horizon}{mark}", *_cells(one))
-    return table
+def _plot(console: Console, result: ReplayResult) -> None:
+    """What became of the money, and how many were picked."""
+    from tapescan.interfaces.cli import plots
+    from tapescan.replay.report.figures import gains, per_period
 
-
-def _cells(one: AtHorizon) -> tuple[str, ...]:
-    chance = "" if math.isnan(one.as_good) else f"{one.as_good:.2f}"
-    worths = (one.picks, one.net, one.net_over_eligible, one.net_over_index, one.over_matched)
-    return (*(_worth(worth) for worth in worths), chance)
-
-
-def _worth(one: Worth) -> str:
-    if math.isnan(one.mean):
-        return "-"
-    t = "" if math.isnan(one.t) else f" ({one.t:+.1f})"
-    return f"{one.mean * 100:+.2f}{t}"
-
-
-def _years(result: ReplayResult) -> Table:
-    table = Table(title="By year: mean a cohort over all eligible after costs, %", title_justify="left")
-    for name in result.statistics.by_year:
-        table.add_column(name, justify="right")
-    table.add_row(*(_worth(part.net_over_eligible) for part in result.statistics.by_year.values()))
-    return table
-
-
-def _trades(result: ReplayResult) -> str:
-    found, account = result.trades, result.account
-    fills = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in found.fills.items())
-    exits = ", ".join(f"{name} {count:,}" for name, count in found.exits.items())
-    parts = [f"trades: {fills}; exits: {exits}", f"{found.positive:.0%} gained after costs"]
-    if not math.isnan(found.r.mean):
-        best = "" if math.isnan(found.r_best) else f", at best {found.r_best:+.3f}"
-        parts.append(f"{found.r.mean:+.3f} R a trade (t {found.r.t:+.1f}{best})")
-    parts.append(
-        f"an account of ${account.dollars:,.0f} made {account.annual * 100:+.1f} % a year (drawdown "
-        f"{account.drawdown * 100:.0f} %), {account.taken:,} picks taken"
-    )
-    sizes = ", ".join(f"${float(size):,.0f} {annual * 100:+.1f} %" for size, annual in result.capacity.items())
-    return "; ".join(parts) + f"\ncapacity, net a year by size of account: {sizes}"
+    gained = [plots.Line(one.name, one.days, one.percent) for one in gains(result)]
+    periods = per_period(result.daily, "picked", BARS)
+    for text in (
+        *plots.lines("Gain since the first purchase, %", gained, "%", console),
+        *plots.bars("Picks a session, mean of each period", periods, console),
+    ):
+        console.print(text, no_wrap=True, overflow="crop", crop=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # a shell that completes a name does not wait for what only a
     from tapescan.scan.result import Changes, ScanResult
     from tapescan.store import Store
 
-__all__ = ["LISTED", "chosen_market", "chosen_models", "read_scan", "scan", "show_scan"]
+__all__ = ["LISTED", "check_writable", "chosen_market", "chosen_models", "read_scan", "scan", "show_scan"]
 
 #: Symbols that entered or left are listed up to this many.
 LISTED = 100
@@ -107,7 +107,7 @@ def scan(
     """Rank the whole market and show the few names that deserve attention, why, and what the trade would be."""
     output_format = _format(output_format, output_file)
     if output_file is not None:
-        _check_writable(output_file)
+        check_writable(output_file)
     settings = load_settings()
     trained = chosen_models(models, no_models)
     result = read_scan(
@@ -236,12 +236,12 @@ def _stale(result: ScanResult) -> str:
     return f"Stale: {parts}"
 
 
-def _check_writable(path: Path) -> None:
+def check_writable(path: Path, option: str = "--output") -> None:
     """Fail before the work, not after it."""
     folder = path.parent
     if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
         what = "is a folder" if path.is_dir() else "cannot be written"
-        raise FileError(f"--output {path} {what}", "name a file in a folder that exists and that you may write to")
+        raise FileError(f"{option} {path} {what}", "name a file in a folder that exists and that you may write to")
 
 
 def _record(settings: Settings, store: str, result: ScanResult) -> str:

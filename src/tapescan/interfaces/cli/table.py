@@ -1,4 +1,4 @@
-"""The ranked list as a table that fits the terminal: whole columns or none, and never a cut-off number."""
+"""Tables that fit the terminal: whole columns or none, and never a cut-off number."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from tapescan.core import pages
 from tapescan.core.text import printable
 from tapescan.scan.cells import cell, fixed
 
 if TYPE_CHECKING:
     from tapescan.scan.result import ScanResult
 
-__all__ = ["result_table"]
+__all__ = ["fitted", "result_table"]
 
-#: Between two columns.
+#: Between two columns; of a table of numbers.
 GAP = 3
+NARROW = 2
 
 NAME_WIDTH = 24
 
@@ -63,6 +65,51 @@ def result_table(result: ScanResult, top: int, width: int) -> tuple[Table, tuple
     for cells in zip(*(one.cells for one in chosen), strict=True):
         table.add_row(*(escape(cell) for cell in cells))
     return table, tuple(hidden)
+
+
+def fitted(one: pages.Table, width: int, least: Sequence[str] = ()) -> tuple[Table, tuple[str, ...]]:
+    """Ready texts as a table, and the headings of the columns that have no room at this width.
+
+    least : headings of those that go first, before those at the right. Words are folded, numbers stay whole.
+    """
+    heads = [head.replace("\n", " ") for head in one.head]
+    columns = [[one.head[place], *(row[place] for row in one.rows)] for place in range(len(heads))]
+    wide = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
+    words = one.left == len(heads)
+    shown = [*range(len(heads))]
+    leaving = [*(heads.index(name) for name in least if name in heads), *range(len(heads) - 1, 0, -1)]
+
+    def room() -> int:
+        """What is left for the first column."""
+        others: int = sum(wide[place] + NARROW for place in shown[1:])
+        return width - others
+
+    while not words and leaving and room() < min(wide[0], NAME_WIDTH):
+        place = leaving.pop(0)
+        shown = [other for other in shown if other != place]
+    table = Table(
+        title=escape(one.title),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        show_header=any(heads),
+    )
+    for place in shown:
+        left = place < one.left
+        most = None if words or place or not left else max(room(), 1)
+        table.add_column(
+            escape(one.head[place]),
+            justify="left" if left else "right",
+            no_wrap=not left or (place == 0 and words),
+            overflow="fold",
+            max_width=most,
+        )
+    for row in one.rows:
+        table.add_row(*(escape(row[place]) for place in shown))
+    return table, tuple(name for place, name in enumerate(heads) if place not in shown)
 
 
 def _candidates(result: ScanResult, rows: Sequence[dict[str, Any]]) -> list[_Column | tuple[_Column, ...]]:
