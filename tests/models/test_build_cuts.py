@@ -14,8 +14,8 @@ import pytest
 
 from tapescan.core.errors import InputError, StoreError
 from tapescan.history.history import history_of, market_index
+from tapescan.history.stored import market_of_store
 from tapescan.market import calendar
-from tapescan.market.panel import build_panel
 from tapescan.models.samples import build, runs
 from tapescan.models.samples.block import block_samples
 from tapescan.models.samples.build import build_samples
@@ -88,9 +88,9 @@ def test_a_frame_of_bars_is_as_good_as_a_store(whole: Store) -> None:
 # --- the market index -----------------------------------------------------------------------------------------
 
 
-def test_the_equal_weighted_index_is_that_of_all_bars_at_once(whole: Store) -> None:
+def test_the_equal_weighted_index_is_that_of_a_scan(whole: Store) -> None:
     data = history_of(whole, None)
-    expected = build_panel(whole.known().bars()).index
+    expected = market_of_store(whole).panel.index
     for chunk in (7, 1000):
         found = market_index(data, chunk)
         assert found.name == expected.name == "equal-weighted"

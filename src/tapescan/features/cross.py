@@ -71,7 +71,8 @@ def neutralise(values: Floats, group: Ints) -> Floats:
         count = np.bincount(mine, minlength=groups)
         total = np.bincount(mine, weights=values_of, minlength=groups)
         small = count < SMALLEST_GROUP
-        count_small, total_small = count[small].sum(), total[small].sum()
+        # One after the other: groups that have no member, which others may know of, change no bit.
+        count_small, total_small = count[small].sum(), sum(total[small].tolist())
         mean = np.divide(total, count, out=np.zeros(groups), where=count > 0)
         mean[small] = total_small / count_small if count_small else 0.0
         np.subtract(row, mean[group], out=target)

@@ -20,9 +20,10 @@ import polars as pl
 from tapescan.core.dates import day_number
 from tapescan.core.errors import InputError, OptionError, StoreError
 from tapescan.core.typing import Days
+from tapescan.history.equal_weighted import add_to
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.index import EQUAL_WEIGHTED, MARKET_SYMBOL, IndexOfAll, MarketIndex, own_index
-from tapescan.market.lives import of_their_life
+from tapescan.market.lives import changed_companies, of_their_life
 from tapescan.market.quality import BAR_COLUMNS, check_bars, sort_bars
 from tapescan.market.suspect import find_suspects
 from tapescan.market.tape import session_ranges
@@ -62,7 +63,10 @@ class History:
     suspects(bars, splits) : the suspect ones among bars of some symbols in one share basis, as
         `market.suspect.SUSPECTS`, judged by the range of the whole market on their day and by these splits, or by all
         up to the end where they are None. unaccepted(suspects) : without those that were accepted.
-    stamped(symbols) : bars as stored, with adjusted_to and total_to, sorted by symbol and session.
+    stamped(symbols) : bars as stored, with adjusted_to and total_to, sorted by symbol and session; of the newest life
+        of each symbol. whole(symbols) : likewise, with those of earlier lives.
+    inside : splits of any day, as they may lie in prices that were adjusted beyond their session.
+    companies : when the listing came to name another company, as `market.lives.changed_companies` gives it.
     """
 
     symbols: pl.DataFrame
@@ -75,6 +79,9 @@ class History:
     suspects: Callable[[pl.DataFrame, pl.DataFrame | None], pl.DataFrame]
     unaccepted: Callable[[pl.DataFrame], pl.DataFrame]
     stamped: Callable[[Sequence[str]], pl.DataFrame]
+    whole: Callable[[Sequence[str]], pl.DataFrame]
+    inside: pl.DataFrame
+    companies: pl.DataFrame
 
     def bars(self, symbols: Sequence[str]) -> pl.DataFrame:
         """Bars in the share basis of the end."""
@@ -171,8 +178,11 @@ def _of_store(store: Store, end: dt.date | None) -> History:
     dated = known.newest()
     first, newest = _range(dated, end)
 
+    def whole(symbols: Sequence[str]) -> pl.DataFrame:
+        return sort_bars(known.stamped_bars(symbols=symbols).select(*BAR_COLUMNS, "adjusted_to", "total_to"))
+
     def stamped(symbols: Sequence[str]) -> pl.DataFrame:
-        bars = sort_bars(known.stamped_bars(symbols=symbols).select(*BAR_COLUMNS, "adjusted_to", "total_to"))
+        bars = whole(symbols)
         return of_their_life(bars, known.lives(bars))
 
     @cache
@@ -188,9 +198,21 @@ def _of_store(store: Store, end: dt.date | None) -> History:
         return without_accepted(known, found)
 
     versions = {table.name: known.versions[table.name] for table in stored_tables() if table.name in known}
-    about = {"store": versions, "end": str(newest)}
-    settled = _settled(dated)
-    return History(dated, first, newest, settled, splits, listing, about, suspects, unaccepted, stamped)
+    return History(
+        symbols=dated,
+        first=first,
+        end=newest,
+        settled=_settled(dated),
+        splits=splits,
+        listing=listing,
+        provenance={"store": versions, "end": str(newest)},
+        suspects=suspects,
+        unaccepted=unaccepted,
+        stamped=stamped,
+        whole=whole,
+        inside=known.splits_of_any_day(),
+        companies=changed_companies(known.versions_of("symbols")),
+    )
 
 
 def _of_frame(bars: pl.DataFrame, splits: pl.DataFrame, listing: pl.DataFrame | None, end: dt.date | None) -> History:
@@ -207,16 +229,29 @@ def _of_frame(bars: pl.DataFrame, splits: pl.DataFrame, listing: pl.DataFrame | 
         some = bars.filter(pl.col("symbol").is_in(list(symbols)))
         return some.with_columns(adjusted_to="session", total_to=pl.lit(None, pl.Date))
 
-    ranges, splits = session_ranges(bars.lazy()), splits.filter(pl.col("ex_date") <= newest)
+    ranges, known_splits = session_ranges(bars.lazy()), splits.filter(pl.col("ex_date") <= newest)
 
     def suspects(some: pl.DataFrame, by: pl.DataFrame | None) -> pl.DataFrame:
-        return find_suspects(some, splits if by is None else by, ranges)
+        return find_suspects(some, known_splits if by is None else by, ranges)
 
     def unaccepted(found: pl.DataFrame) -> pl.DataFrame:
         return found
 
-    about, settled = {"end": str(newest)}, _settled(known)
-    return History(known, first, newest, settled, splits, listing, about, suspects, unaccepted, stamped)
+    return History(
+        symbols=known,
+        first=first,
+        end=newest,
+        settled=_settled(known),
+        splits=known_splits,
+        listing=listing,
+        provenance={"end": str(newest)},
+        suspects=suspects,
+        unaccepted=unaccepted,
+        stamped=stamped,
+        whole=stamped,
+        inside=splits,
+        companies=changed_companies(find_table("symbols").empty()),
+    )
 
 
 def _range(known: pl.DataFrame, end: dt.date | None) -> tuple[dt.date, dt.date]:
@@ -258,9 +293,7 @@ def market_index(history: History, chunk: int, wanted: str | None = None) -> Mar
     every = IndexOfAll(days(history.first), days(history.end))
     symbols = history.symbols["symbol"].to_list()
     for at in range(0, len(symbols), chunk):
-        some = history.bars(symbols[at : at + chunk])
-        begin = np.flatnonzero((some["symbol"] != some["symbol"].shift()).fill_null(value=True).to_numpy())
-        every.add(_day_numbers(some), some["close"].to_numpy(), begin)
+        add_to(every, history.whole(symbols[at : at + chunk]), history.inside)
     return every.index()
 
 

@@ -15,13 +15,14 @@ from tapescan.core.dates import date_of
 from tapescan.core.errors import OptionError
 from tapescan.core.settings import Adjustment
 from tapescan.core.typing import Ints
+from tapescan.history.equal_weighted import CLOSES, index_of_bars
 from tapescan.history.listed import Listed, absent_symbols, listed
 from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.dividends import dividend_rows
 from tapescan.market.eligibility import likely_ranked
 from tapescan.market.panel import Panel, build_panel, order_of
-from tapescan.market.quality import check_bars
+from tapescan.market.quality import check_bars, sort_bars
 from tapescan.market.suspect import SUSPECTS, find_suspects
 from tapescan.simulation.market import SimulatedMarket, simulate
 from tapescan.store import Store
@@ -146,14 +147,16 @@ def market_of_simulated(
         )
     good, refused, _ = check_bars(bars)
     newest: dt.date = good["session"].max()  # type: ignore[assignment]
+    good = good.with_columns(adjusted_to="session", total_to=pl.lit(None, pl.Date))
+    index = index_of_bars(sort_bars(good.select(CLOSES)), simulated.splits) if adjust == "splits" else None
     good = adjust_bars(
-        good.with_columns(adjusted_to="session", total_to=pl.lit(None, pl.Date)),
+        good,
         simulated.splits,
         simulated.dividends.with_columns(adjusted_to="ex_date"),
         newest,
         adjust,
     )
-    panel = build_panel(good, likely=likely_ranked(good, simulated.listing, newest))
+    panel = build_panel(good, index=index, likely=likely_ranked(good, simulated.listing, newest))
     about = {"symbols": len(simulated.listing), "sessions": simulated.sessions, "seed": simulated.seed}
     note = (
         f"this is a SIMULATED market: {about['symbols']:,} invented companies, no real prices. "

@@ -10,7 +10,10 @@ one that reads everything.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -19,10 +22,11 @@ from tapescan.core.dates import date_of, day_number
 from tapescan.core.errors import StoreError
 from tapescan.core.typing import Bools, Ints
 from tapescan.features.carried import CARRIED, carried_on, kept_of
+from tapescan.history.equal_weighted import index_of_store
 from tapescan.history.market import Market
 from tapescan.history.stored import Held, index_among, market_of, market_of_store, scanned_of
 from tapescan.market.growing import grow
-from tapescan.market.index import MARKET_SYMBOL
+from tapescan.market.index import INDEX_GAP, MARKET_SYMBOL, MarketIndex
 from tapescan.market.lives import BREAK
 from tapescan.market.panel import Block, Panel, places_of
 from tapescan.market.panel_bars import bars_of_panel, ranges_of
@@ -108,7 +112,8 @@ def brought_forward(held: Held, asked: KnownStore) -> Held | None:
     mine = pl.col("symbol").is_in(list(again))
     lives = pl.concat([held.lives.filter(~mine), lives]).sort("symbol", "begin")
     days = _touched(came, day, held.lives, lives, mine)
-    panel = _grown(held.panel, stepping, redone, gone)
+    every = cache(lambda: _index_of_all(held, before, known, came)) if held.adjust == "splits" else None
+    panel = _grown(held.panel, stepping, redone, gone, every)
     judged = _judged(held.judged, known, panel, stepping, redone, again, days)
     return replace(
         held,
@@ -139,8 +144,36 @@ def _touched(came: pl.DataFrame, day: int, old: pl.DataFrame, new: pl.DataFrame,
     return came.filter(pl.col("session").to_physical() <= day)["session"].unique()
 
 
-def _grown(panel: Panel, stepping: pl.DataFrame, redone: pl.DataFrame, gone: set[str]) -> Panel:
-    """The panel session by session, and with it what was computed of it."""
+def _index_of_all(held: Held, before: KnownStore, known: KnownStore, came: pl.DataFrame) -> MarketIndex:
+    """The equal-weighted index of the store as it is now, each return in the share basis of its day."""
+    old, day = held.panel.index, date_of(held.panel.as_of)
+    splits = [one.splits_of_any_day().filter(pl.col("ex_date") <= day) for one in (before, known)]
+    later = came.filter(pl.col("session") > day)["session"]
+    if old.close is not None or len(later) < len(came) or not splits[0].equals(splits[1]):
+        return index_of_store(known, None if held.span is None else date_of(int(_begin(held.panel))))
+    if later.is_empty():
+        return old
+    # Nothing of before changed: what came is measured from at most a week before.
+    new = index_of_store(known, day - dt.timedelta(days=INDEX_GAP))
+    own = new.session > held.panel.as_of
+    session, change = (np.concatenate([getattr(old, one), getattr(new, one)[own]]) for one in ("session", "change"))
+    return replace(old, session=session, change=change)
+
+
+def _begin(panel: Panel) -> int:
+    """The first session that any symbol has, as a number."""
+    return min(int(block.session[block.first, np.arange(block.lanes)].min()) for block in panel.blocks)
+
+
+def _grown(
+    panel: Panel,
+    stepping: pl.DataFrame,
+    redone: pl.DataFrame,
+    gone: set[str],
+    every: Callable[[], MarketIndex] | None,
+) -> Panel:
+    """The panel session by session, and with it what was computed of it. every : gives the equal-weighted index of
+    all sessions; None where it is made of the panel."""
     carried = kept_of(panel)
     panel.kept[_USED] = True
     days = stepping["session"].unique().sort().to_list() or [None]
@@ -149,7 +182,10 @@ def _grown(panel: Panel, stepping: pl.DataFrame, redone: pl.DataFrame, gone: set
         rows = stepping.filter(pl.col("session") == day) if day else stepping
         whole = redone if last else redone.clear()
         newest = date_of(panel.as_of)
-        index = index_among(_index_bars(panel, rows, whole), max(day or newest, newest))
+        upto = max(day or newest, newest)
+        index = index_among(_index_bars(panel, rows, whole), upto)
+        if index is None and every is not None:
+            index = every().until(day_number(upto))
         growth = grow(panel, rows, whole, gone if last else (), index)
         carried = {names: carried_on(one, growth) for names, one in carried.items()}
         panel = growth.panel
@@ -247,8 +283,8 @@ def _bars_of(known: KnownStore, held: Held, symbols: list[str]) -> tuple[pl.Data
     if not symbols:
         return bars_of_panel(held.panel, ()), held.lives.clear()
     bars, lives = known.bars_and_lives(adjust=held.adjust, symbols=symbols)
-    begin = min(int(block.session[block.first, np.arange(block.lanes)].min()) for block in held.panel.blocks)
-    return (bars if held.span is None else bars.filter(pl.col("session").to_physical() >= begin)), lives
+    begin = pl.col("session").to_physical() >= _begin(held.panel)
+    return (bars if held.span is None else bars.filter(begin)), lives
 
 
 def _dated(

@@ -11,6 +11,7 @@ import polars as pl
 from tapescan.core.dates import date_of, day_number
 from tapescan.core.errors import StoreError
 from tapescan.core.settings import Adjustment
+from tapescan.history.equal_weighted import index_of_store
 from tapescan.history.fitting import Fitting, fitting
 from tapescan.history.listed import Listed
 from tapescan.history.market import Market, join_listing, models_folder
@@ -93,10 +94,14 @@ def held_of_store(store: Store, asked: KnownStore, *, span: int | None = None, a
     commits = commits_of(store.path, scanned_of(asked.versions))  # before anything is read
     known = asked.at_newest_session()
     newest = known.newest_session
-    bars, lives, stamped = known.read_bars(adjust=adjust, sessions=sessions_for(known, span))
+    sessions = sessions_for(known, span)
+    bars, lives, stamped = known.read_bars(adjust=adjust, sessions=sessions)
     likely = likely_ranked(bars, known.read("symbols"), newest)
+    index = index_among(bars, newest)
+    if index is None and adjust == "splits":
+        index = index_of_store(known, known.sessions[-sessions] if sessions else None)
     judged = find_suspects(bars, known.read("splits"))
-    panel = build_panel(bars, index=index_among(bars, newest), likely=likely, use_up=True)
+    panel = build_panel(bars, index=index, likely=likely, use_up=True)
     # All that have a bar by then, also those whose newest one is too old to have been read.
     dated = known.newest().select("symbol", "newest", "bars")
     return Held(store, asked.day, span, adjust, asked, known, commits, panel, dated, lives, judged, stamped)

@@ -21,9 +21,9 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.settings import Adjustment
-from tapescan.core.typing import Floats, Ints
+from tapescan.core.typing import Days, Floats, Ints
 
-__all__ = ["adjust_bars"]
+__all__ = ["adjust_bars", "closes_before"]
 
 
 _PRICES = ("open", "high", "low", "close")
@@ -64,6 +64,30 @@ def adjust_bars(
     if mode == "total":
         bars = _apply_dividends(bars, splits, dividends, as_of)
     return bars
+
+
+def closes_before(bars: pl.DataFrame, splits: pl.DataFrame) -> Floats:
+    """The close of the bar before each bar, in that bar's own share basis: of its session, or of the later day to
+    which its price was adjusted. What stands at the first bar of a symbol is of another one.
+
+    bars : symbol, session, close, adjusted_to, as stored, sorted by symbol and session. splits : all that are
+    recorded; those that lie in no price yet change no bit.
+    """
+    close = bars["close"].to_numpy().astype(np.float64, copy=False)
+    was = np.roll(close, 1)
+    codes = _codes(splits)
+    rows, part = _rows_of(bars, codes, ["session", "adjusted_to"])
+    if part.is_empty():
+        return was
+    steps = _Steps.of(splits, codes)
+    basis = np.maximum(*(part[name].to_physical().to_numpy() for name in ("session", "adjusted_to")))
+    before = np.roll(part["adjusted_to"].to_physical().to_numpy(), 1)
+    code = part["code"].cast(pl.Int64).to_numpy()
+    own, other = (np.searchsorted(steps.key, _key(code, day), side="right") for day in (basis, before))
+    for at in np.flatnonzero((np.diff(code, prepend=-1) == 0) & (own != other)):
+        ratio = np.multiply.reduce(steps.ratio[min(own[at], other[at]) : max(own[at], other[at])])
+        was[rows[at]] *= 1.0 / ratio if own[at] > other[at] else ratio
+    return was
 
 
 def _apply_splits(bars: pl.DataFrame, splits: pl.DataFrame, use_up: bool) -> pl.DataFrame:
@@ -159,10 +183,11 @@ class _Steps:
     """Per-symbol factors by ex-date, laid out for one binary search.
 
     key : int64, ascending, symbol code and ex-date in one integer.
-    product : the product of the ratios of this step and all later ones of its symbol.
+    ratio : of each step. product : the product of the ratios of this step and all later ones of its symbol.
     """
 
     key: Ints
+    ratio: Floats
     product: Floats
 
     @classmethod
@@ -174,8 +199,8 @@ class _Steps:
     def at(cls, actions: pl.DataFrame) -> _Steps:
         """From code, ex_date and ratio."""
         steps = actions.sort("code", "ex_date")
-        ratio = pl.col("ratio").cum_prod(reverse=True).over("code")
-        return cls(_keys(steps["code"], steps["ex_date"]), steps.select(ratio)["ratio"].to_numpy())
+        product = steps.select(pl.col("ratio").cum_prod(reverse=True).over("code"))["ratio"]
+        return cls(_keys(steps["code"], steps["ex_date"]), steps["ratio"].to_numpy(), product.to_numpy())
 
     def product_after(self, code: pl.Series, day: pl.Series) -> Floats:
         """For each row, the product of its symbol's ratios with an ex-date after ``day``; 1.0 if there is none."""
@@ -189,6 +214,9 @@ class _Steps:
 
 
 def _keys(code: pl.Series, day: pl.Series) -> Ints:
-    days = day.to_physical().cast(pl.Int64).to_numpy() + _DAY_ZERO
-    keys: Ints = (code.cast(pl.Int64).to_numpy() << _DAY_BITS) + days
+    return _key(code.cast(pl.Int64).to_numpy(), day.to_physical().cast(pl.Int64).to_numpy())
+
+
+def _key(code: Ints, day: Ints | Days) -> Ints:
+    keys: Ints = (code << _DAY_BITS) + day + _DAY_ZERO
     return keys

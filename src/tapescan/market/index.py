@@ -10,6 +10,7 @@ from tapescan.core.typing import Days, Floats, Ints
 
 __all__ = [
     "EQUAL_WEIGHTED",
+    "INDEX_GAP",
     "MARKET_SESSIONS",
     "MARKET_SYMBOL",
     "IndexOfAll",
@@ -61,6 +62,12 @@ class MarketIndex:
         growth[:1] = 100.0
         return np.asarray(np.cumprod(growth), np.float64)
 
+    def until(self, day: int) -> MarketIndex:
+        """Its sessions up to a day."""
+        end = int(np.searchsorted(self.session, day, side="right"))
+        close = None if self.close is None else self.close[:end]
+        return MarketIndex(self.name, self.session[:end], self.change[:end], close)
+
     def between(self, earlier: Days, later: Days) -> Floats:
         """Its returns from the closes of some days to those of later ones; NaN where it has no level by then."""
         begin = np.searchsorted(self.session, earlier, side="right") - 1
@@ -90,11 +97,11 @@ class IndexOfAll:
         self._total: Floats = np.zeros(0)
         self._bars, self._returns = np.zeros((2, last - first + 1), np.int64)
 
-    def add(self, session: Days, close: Floats, begin: Ints) -> None:
-        """Add the bars of some symbols, sorted by symbol and session. begin : the place of each symbol's first
-        bar."""
+    def add(self, session: Days, close: Floats, begin: Ints, was: Floats | None = None) -> None:
+        """Add the bars of some symbols, sorted by symbol and session. begin : the place of each symbol's first bar.
+        was : the close before each bar, in the share basis of its day; None where all are in one basis."""
         change = np.zeros_like(close)
-        change[1:] = close[1:] / close[:-1] - 1.0
+        change[1:] = close[1:] / (close[:-1] if was is None else was[1:]) - 1.0
         near = np.zeros(len(close), dtype=bool)
         near[1:] = session[1:] - session[:-1] <= INDEX_GAP
         near[begin] = False

@@ -14,7 +14,7 @@ import polars as pl
 
 from tapescan.market.adjust import adjust_bars
 
-__all__ = ["BREAK", "JUMP", "begun_anew", "changed_companies", "of_their_life"]
+__all__ = ["BREAK", "JUMP", "begun_anew", "changed_companies", "lives_of", "of_their_life"]
 
 #: Days without a bar that a ticker needs to change its company, and the change of price that tells it: to this
 #: multiple, or to its inverse.
@@ -41,11 +41,18 @@ def begun_anew(
     bars : as stored, with ``adjusted_to``, sorted by symbol and session. splits : those known on the day ``as_of``.
     identified : symbol, after, until; the company changed after the first and not later than the second day.
     """
+    lives = lives_of(bars, splits, as_of, identified)
+    return lives.sort("symbol", "begin").unique("symbol", keep="last", maintain_order=True)
+
+
+def lives_of(
+    bars: pl.DataFrame, splits: pl.DataFrame, as_of: dt.date, identified: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """As `begun_anew`, of all lives but a symbol's first one."""
     found = [_by_break(bars, splits, as_of)]
     if identified is not None and len(identified):
         found.append(_by_identifier(bars, splits, as_of, identified))
-    lives = pl.concat(found)
-    return lives.sort("symbol", "begin").unique("symbol", keep="last", maintain_order=True)
+    return pl.concat(found)
 
 
 def changed_companies(listing: pl.DataFrame) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
@@ -28,10 +29,9 @@ def bars_ahead(
     settled = int(np.searchsorted(past.sessions, day_number(past.history.settled), side="right"))
     prices = {name: np.full((len(place), columns), np.nan) for name in ("open", "high", "low", "close", "volume")}
     factor, last = np.ones(len(place)), np.zeros(len(place), np.int64)
-    for one in past.lanes:
-        mine = np.flatnonzero((place >= one.place[0]) & (place <= one.place[-1]))
+    former = np.zeros(len(place), dtype=bool)
+    for one, lane, mine in _owned(past, place, session):
         if len(mine):
-            lane = place[mine] - one.place[0]
             row, there = _rows(one, lane, number[mine], columns)
             for name, values in prices.items():
                 values[mine] = np.where(
@@ -41,6 +41,7 @@ def bars_ahead(
             factor[mine] = close[mine] / one.close[own, lane]
             newest = one.sessions[one.until[lane] - 1, lane]
             last[mine] = np.searchsorted(past.sessions, newest)
+            former[mine] = one not in past.laid.newest
     # A close that was split since is a multiple of what it is now; of others the quotient is 1 to the last bit.
     prices = {
         name: values * (1.0 / factor if name == "volume" else factor)[:, None] for name, values in prices.items()
@@ -49,11 +50,26 @@ def bars_ahead(
     over = np.arange(columns) >= known[:, None]
     for values in prices.values():
         values[over] = np.nan
-    gone = np.where(last < settled - GONE, np.clip(last - number, 0, columns), columns)
+    # Of what another company's bars follow, none will come either.
+    gone = np.where((last < settled - GONE) | former, np.clip(last - number, 0, columns), columns)
     paid = np.zeros((len(place), columns))
     if dividends is not None and len(dividends):
         _pay(paid, past, place, number, factor, dividends)
+        paid[former[:, None] & (np.arange(columns) >= gone[:, None])] = 0.0
     return Ahead(**prices, paid=paid, gone=gone, known=known)
+
+
+def _owned(past: Past, place: Ints, session: Days) -> Iterator[tuple[Lanes, Ints, Ints]]:
+    """Lanes with which of theirs some picks have, and which picks these are: each that of the company of its day."""
+    rest = np.ones(len(place), dtype=bool)
+    for one in past.laid.lives:
+        for lane, (own, (since, until)) in enumerate(zip(one.place, one.within, strict=True)):
+            mine = np.flatnonzero((place == own) & (session >= since) & (session < until))
+            rest[mine] = False
+            yield one, np.full(len(mine), lane), mine
+    for one in past.laid.newest:
+        mine = np.flatnonzero(rest & (place >= one.place[0]) & (place <= one.place[-1]))
+        yield one, place[mine] - one.place[0], mine
 
 
 def _rows(lanes: Lanes, lane: Ints, number: Ints, columns: int) -> tuple[Ints, Bools]:
@@ -91,6 +107,6 @@ def _pay(paid: Floats, past: Past, place: Ints, number: Ints, factor: Floats, di
     known = pl.DataFrame({"place": rows["place"], "ex": ex, "amount": rows["amount"]})
     picks = pl.DataFrame({"place": place, "number": number, "pick": np.arange(len(place))})
     met = picks.join(known, on="place").with_columns(column=pl.col("ex") - pl.col("number") - 1)
-    met = met.filter(pl.col("column") >= 0, pl.col("column") < paid.shape[1])
+    met = met.filter(pl.col("column") >= 0, pl.col("column") < paid.shape[1], pl.col("ex") < len(past.sessions))
     at, column = met["pick"].to_numpy(), met["column"].to_numpy()
     np.add.at(paid, (at, column), met["amount"].to_numpy() * factor[at])

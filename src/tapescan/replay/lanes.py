@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,7 @@ from tapescan.core.typing import Array, Bools, Days, Floats, Ints
 from tapescan.market.index import MarketIndex
 from tapescan.market.panel import Block, market_moves
 
-__all__ = ["Lanes", "lay_out"]
+__all__ = ["Laid", "Lanes", "lay_out"]
 
 #: Lanes of a block, as of a panel's.
 LANES = 256
@@ -100,12 +100,33 @@ class Lanes:
         prices: dict[str, Any] = {name: getattr(self, name)[begin:end] for name in _PRICES}
         return Block(**prices, session=session, market=market, first=first, offset=0)
 
-    def mine(self, begin: int, end: int) -> Bools:
-        """Which of some rows are bars on sessions for which their lane speaks."""
-        row, session = np.arange(begin, end)[:, None], self.sessions[begin:end]
+    def bars(self, begin: int, end: int) -> Bools:
+        """Which of some rows are bars."""
+        row = np.arange(begin, end)[:, None]
         found: Bools = (row >= self.first) & (row < self.until)
-        found &= (session >= self.within[:, 0]) & (session < self.within[:, 1])
         return found
+
+    def speaks(self, days: Days) -> Bools:
+        """For which of some days each lane speaks, ``(days, lanes)``."""
+        found: Bools = (days[:, None] >= self.within[:, 0]) & (days[:, None] < self.within[:, 1])
+        return found
+
+
+class Laid(NamedTuple):
+    """All lanes of a market.
+
+    newest : one for each symbol, in their order: its newest life, in the share basis of the end. They speak for the
+        sessions since its last split, and since it was known that it began anew.
+    bases : for other sessions, in the share basis of these.
+    spells : what was known of a symbol before it was known that it began anew, in the share basis of the end; they
+        speak for those sessions, of which bars are counted by them.
+    lives : the lives before the newest one, in the share basis of the end; what comes after a bar comes in its life.
+    """
+
+    newest: tuple[Lanes, ...]
+    bases: tuple[Lanes, ...]
+    spells: tuple[Lanes, ...]
+    lives: tuple[Lanes, ...]
 
 
 def lay_out(bars: pl.DataFrame, within: Days, sessions: Days) -> Iterator[Lanes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,6 +16,7 @@ from tapescan.market import calendar
 from tapescan.market.funds import FUND_SESSIONS, QUIET_SESSIONS, funds_among, judged_through
 from tapescan.market.index import MARKET_SYMBOL
 from tapescan.market.universe import build_universe, listing_numbers
+from tapescan.replay.past import Past
 from tapescan.scan.listing import Listing
 from tapescan.store import KnownStore
 from tapescan.store.versions import version_of
@@ -31,8 +31,7 @@ class Listings:
 
     symbols : in the order of the sections; order : their places in that of their names. known : all that the store
     knows; None for a market of none. listing : where there are no versions. sessions : of the market.
-    bars_of(symbols, begin, end) : symbol, session, close, volume from one session to another, sorted; of all symbols
-    for None.
+    past : whose bars tell funds.
     """
 
     symbols: tuple[str, ...]
@@ -40,7 +39,7 @@ class Listings:
     known: KnownStore | None
     listing: pl.DataFrame | None
     sessions: pl.Series
-    bars_of: Callable[[list[str] | None, dt.date, dt.date], pl.DataFrame]
+    past: Past
     _kept: dict[object, Listing] = field(default_factory=dict)
     _gone: Days = field(default_factory=lambda: np.zeros(0, np.int32))
 
@@ -84,7 +83,8 @@ class Listings:
 
     def _base(self, date: dt.date) -> Listing:
         """The universe as far as it does not change from day to day."""
-        version = int(np.searchsorted(self._versions, day_number(date), side="right"))
+        day = day_number(date)
+        version = (int(np.searchsorted(self._versions, day, side="right")), self.past.changes(day))
         quarter = (date.year, (date.month - 1) // 3)
         if (version, quarter) in self._kept:
             return self._kept[version, quarter]
@@ -101,7 +101,7 @@ class Listings:
         universe = universe.hstack(listing_numbers(listing, universe["symbol"]))
         unknown = universe["symbol"].filter(universe["type"] == "unknown")
         if self.known is not None and not unknown.is_empty():
-            fund = universe["symbol"].is_in(self._funds(unknown, through).implode())
+            fund = universe["symbol"].is_in(self._funds(unknown, through, date).implode())
             universe = universe.with_columns(
                 pl.when((pl.col("type") == "unknown") & fund).then(pl.lit("fund")).otherwise("type").alias("type")
             )
@@ -110,12 +110,12 @@ class Listings:
         self._gone = gone.fill_null(np.iinfo(np.int32).max).to_numpy()
         return Listing(universe.with_columns(absent=pl.lit(None, pl.String)), self.symbols, self.order)
 
-    def _funds(self, unknown: pl.Series, through: pl.Series) -> pl.Series:
-        bars = self.bars_of(None, through.tail(FUND_SESSIONS)[0], through[-1])
+    def _funds(self, unknown: pl.Series, through: pl.Series, date: dt.date) -> pl.Series:
+        bars = self.past.bars(None, through.tail(FUND_SESSIONS)[0], through[-1], date)
         index = bars.filter(pl.col("symbol") == MARKET_SYMBOL).select("session", "close")
 
         def longer(some: list[str]) -> pl.DataFrame:
-            return self.bars_of(some, through.tail(QUIET_SESSIONS)[0], through[-1])
+            return self.past.bars(some, through.tail(QUIET_SESSIONS)[0], through[-1], date)
 
         return unknown.filter(funds_among(unknown, bars, through, index if len(index) else None, longer))
 

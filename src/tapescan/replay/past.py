@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import polars as pl
 
 from tapescan.core.progress import Progress, silent
-from tapescan.core.typing import Bools, Days, Floats, Ints
+from tapescan.core.typing import Days, Floats, Ints
 from tapescan.history.history import History, days, market_index
-from tapescan.market.index import EQUAL_WEIGHTED, MARKET_SESSIONS, MARKET_SYMBOL, MarketIndex
-from tapescan.replay.lanes import Lanes, lay_out
-from tapescan.replay.suspects import Suspects, judge
+from tapescan.market.index import EQUAL_WEIGHTED, MARKET_SESSIONS, MARKET_SYMBOL, MarketIndex, own_index
+from tapescan.replay.lanes import Laid, Lanes, lay_out
+from tapescan.replay.spells import ALWAYS, NEVER, SPELLS, apart, owner_of, spells_of
+from tapescan.replay.suspects import KNOWN, Suspects, judge, within_days
 
 __all__ = ["Past", "past_of"]
 
@@ -27,20 +28,23 @@ CHUNK = 3000
 class Past:
     """Everything that a replay reads of a market's bars.
 
-    symbols : in the order of the lanes. lanes : one for each symbol, in the share basis of the end; they speak for
-    the sessions since its last split. more : of the bases of before. sessions : all that have a bar, ascending.
-    own : the index that is a symbol; None without one. every : the equal-weighted one. suspects : the suspect bars.
+    symbols : in the order of the lanes. laid : the lanes. sessions : all that have a bar, ascending.
+    own : the index that is a symbol, in each of its share bases, with the day from which on it has that; empty
+    without one. every : the equal-weighted one. suspects : the suspect bars.
+    spells : of symbols that another company had before, `spells.SPELLS` with place, and earlier: how many bars the
+    ones before had. lives : SPELLS of theirs.
     factors : symbol, session, factor of bars whose prices have splits of later days inside them.
     """
 
     history: History
     symbols: tuple[str, ...]
-    lanes: tuple[Lanes, ...]
-    more: tuple[Lanes, ...]
+    laid: Laid
     sessions: Days
-    own: MarketIndex | None
+    own: tuple[tuple[int, MarketIndex], ...]
     every: MarketIndex
     suspects: Suspects
+    spells: pl.DataFrame
+    lives: pl.DataFrame
     factors: pl.DataFrame
 
     @cached_property
@@ -55,24 +59,43 @@ class Past:
         pieces: Sequence[Ints] = np.split(np.arange(len(session)), np.flatnonzero(np.diff(session)) + 1)
         return {int(session[one[0]]): (place[one], value[one]) for one in pieces}
 
-    def measured_by_own(self, sessions: Days) -> Bools:
-        """On which sessions a scan takes the index that is a symbol: it has a bar of them, and reaches back far
-        enough."""
-        if self.own is None:
-            return np.zeros(len(sessions), dtype=bool)
-        upto = np.searchsorted(self.own.session, sessions, side="right")
-        found: Bools = (upto >= MARKET_SESSIONS) & (self.own.session[np.maximum(upto - 1, 0)] == sessions)
+    def own_index(self, day: int, since: int) -> MarketIndex | None:
+        """The index that is a symbol, where a scan of a day takes it: it has a bar of the day, and enough of them
+        since the oldest session that is read. since : that session."""
+        found = next((index for begin, index in reversed(self.own) if begin <= day), None)
+        if found is None:
+            return None
+        begin, end = np.searchsorted(found.session, (since, day + 1))
+        enough = end - begin >= MARKET_SESSIONS and found.session[end - 1] == day
+        return found if enough else None
+
+    def changes(self, day: int) -> int:
+        """How often it came to be known up to a day that another company has a ticker."""
+        since = self.spells["since"].to_numpy()
+        return int(((since > ALWAYS) & (since <= day)).sum())
+
+    def earlier(self, day: int, since: int) -> Ints:
+        """How many bars of other companies a scan of a day counts as each symbol's: where the change is further back
+        than what it reads, it is not told. since : the oldest session that is read."""
+        found = np.zeros(len(self.symbols), np.int64)
+        now = self.spells.filter(pl.col("since") <= day, pl.col("until") > day, pl.col("ended") < since)
+        found[now["place"].to_numpy()] = now["earlier"].to_numpy()
         return found
 
-    def bars(self, symbols: Sequence[str] | None, begin: dt.date, end: dt.date) -> pl.DataFrame:
-        """symbol, session, close, volume of some symbols or all, from one session to another, sorted."""
+    def bars(self, symbols: Sequence[str] | None, begin: dt.date, end: dt.date, day: dt.date) -> pl.DataFrame:
+        """symbol, session, close, volume of some symbols or all, from one session to another, sorted; of the lives
+        that were the newest as far as was known on a day."""
         wanted = None if symbols is None else {*symbols}
         since, until = (int(one) for one in np.searchsorted(self.sessions, (days(begin), days(end) + 1)))
+        former = [(one, one.speaks(np.array([days(day)]))[0]) for one in self.laid.spells]
+        others = np.zeros(len(self.symbols), dtype=bool)
+        for one, spoken in former:
+            others[one.place[spoken]] = True
         names: list[str] = []
         many, session, close, volume = [], [], [], []
-        for one in self.lanes:
-            own = self.symbols[int(one.place[0]) : int(one.place[-1]) + 1]
-            chosen = np.arange(len(own)) if wanted is None else np.flatnonzero([name in wanted for name in own])
+        for one, spoken in [*((one, ~others[one.place]) for one in self.laid.newest), *former]:
+            own = [self.symbols[place] for place in one.place]
+            chosen = np.flatnonzero(spoken if wanted is None else spoken & [name in wanted for name in own])
             lo, hi = one.stretch(since, until)
             if lo == hi or not len(chosen):
                 continue
@@ -102,51 +125,167 @@ class Past:
 def past_of(history: History, progress: Progress = silent) -> Past:
     """Read it. progress : told of the symbols done and their number."""
     names = history.symbols["symbol"].to_list()
-    own = market_index(history, CHUNK)
-    every = own if own.name == EQUAL_WEIGHTED else market_index(history, CHUNK, EQUAL_WEIGHTED)
-    sessions = every.session
-    lanes: list[Lanes] = []
-    older: list[tuple[list[str], Lanes]] = []
-    symbols: list[str] = []
-    judged: list[pl.DataFrame] = []
-    factors: list[pl.DataFrame] = []
+    every = market_index(history, CHUNK, EQUAL_WEIGHTED)
+    found = _Read(history, every.session)
     progress(0, len(names), "reading all bars")
     for at in range(0, len(names), CHUNK):
-        raw = history.stamped(names[at : at + CHUNK])
-        factors.append(_factors(raw, history.splits))
-        for number, basis in enumerate(history.bases_of(raw)):
-            within = basis.sessions
-            bars = basis.bars if number == 0 else _before_the_end(basis.bars, within)
-            if bars.is_empty():
-                continue
-            run = bars["symbol"].rle().struct.field("value").to_list()
-            if number == 0:
-                judged.append(history.unaccepted(judge(bars, history.splits, history.suspects)))
-            spoken = np.clip([within.get(symbol, (0, 0)) for symbol in run], 0, np.iinfo(np.int32).max)
-            for one in lay_out(bars, spoken.astype(np.int32), sessions):
-                if number:
-                    older.append(([run[place] for place in one.place], one))
-                    continue
-                lanes.append(replace(one, place=np.arange(len(one.place)) + len(symbols)))
-                symbols += [run[place] for place in one.place]
+        found.add(names[at : at + CHUNK])
         progress(min(at + CHUNK, len(names)), len(names), "reading all bars")
-    places = {symbol: place for place, symbol in enumerate(symbols)}
-    more = tuple(replace(one, place=_places(some, places)) for some, one in older)
+    places = {symbol: place for place, symbol in enumerate(found.symbols)}
+
+    def placed(some: list[tuple[list[str], Lanes]]) -> tuple[Lanes, ...]:
+        return tuple(
+            replace(one, place=np.array([places[symbol] for symbol in own], dtype=np.int64)) for own, one in some
+        )
+
+    spells = pl.concat([pl.DataFrame(schema={**SPELLS, "earlier": pl.Int64()}), *found.told])
     return Past(
         history=history,
-        symbols=tuple(symbols),
-        lanes=tuple(lanes),
-        more=more,
-        sessions=sessions,
-        own=None if own.name != MARKET_SYMBOL else own,
+        symbols=tuple(found.symbols),
+        laid=Laid(tuple(found.newest), placed(found.bases), placed(found.spells), placed(found.lives)),
+        sessions=every.session,
+        own=_own_indices(history),
         every=every,
-        suspects=Suspects.of(judged, places),
-        factors=pl.concat(factors),
+        suspects=Suspects.of(found.judged, places),
+        spells=spells.with_columns(place=pl.col("symbol").replace_strict(places, return_dtype=pl.Int64)),
+        lives=pl.concat([pl.DataFrame(schema=SPELLS), *found.lived]),
+        factors=pl.concat(found.factors),
     )
 
 
-def _places(symbols: Sequence[str], places: dict[str, int]) -> Ints:
-    return np.array([places[symbol] for symbol in symbols], dtype=np.int64)
+def _own_indices(history: History) -> tuple[tuple[int, MarketIndex], ...]:
+    """The symbol that stands for the market in each of its share bases, and from which day on it has that."""
+    found = []
+    for basis in history.bases([MARKET_SYMBOL]):
+        begin, end = basis.sessions.get(MARKET_SYMBOL, (0, 0))
+        bars = basis.bars.filter(pl.col("symbol") == MARKET_SYMBOL, pl.col("session").to_physical() < end)
+        index = own_index(MARKET_SYMBOL, bars["session"].to_physical().to_numpy(), bars["close"].to_numpy(), ALWAYS)
+        if index is not None:
+            found.append((begin, index))
+    return tuple(reversed(found))
+
+
+@dataclass
+class _Read:
+    """What was read of the symbols so far. newest, bases, spells, lives : as in `Laid`; of all but the newest with
+    the symbol of each lane. told, lived : what there is to say of the last two."""
+
+    history: History
+    sessions: Days
+    symbols: list[str] = field(default_factory=list)
+    newest: list[Lanes] = field(default_factory=list)
+    bases: list[tuple[list[str], Lanes]] = field(default_factory=list)
+    spells: list[tuple[list[str], Lanes]] = field(default_factory=list)
+    lives: list[tuple[list[str], Lanes]] = field(default_factory=list)
+    judged: list[pl.DataFrame] = field(default_factory=list)
+    told: list[pl.DataFrame] = field(default_factory=list)
+    lived: list[pl.DataFrame] = field(default_factory=list)
+    factors: list[pl.DataFrame] = field(default_factory=list)
+
+    def add(self, names: Sequence[str]) -> None:
+        """Read some symbols."""
+        history = self.history
+        raw = history.whole(names)
+        self.factors.append(_factors(raw, history.inside))
+        lived = spells_of(raw, history.splits, history.companies)
+        last = lived.spells.filter(pl.col("until") == NEVER)
+        since = dict(last.select("symbol", "since").iter_rows())
+        self._add_newest(_from(raw, last), since)
+        if lived.spells.is_empty():
+            return
+        counted = raw.join(lived.spells.select("symbol", "begin").unique(), on="symbol")
+        before = counted.filter(pl.col("session").to_physical() < pl.col("begin"))
+        earlier = before.group_by("symbol", "begin").agg(earlier=pl.len().cast(pl.Int64))
+        told = lived.spells.join(earlier, on=["symbol", "begin"], how="left", maintain_order="left")
+        self.told.append(told.with_columns(pl.col("earlier").fill_null(0)))
+        self.lived.append(lived.lives)
+        self._add_spells(raw, lived.spells.filter(pl.col("until") < NEVER).with_row_index("piece"))
+        lives = lived.lives.filter(pl.col("until") < NEVER).with_row_index("piece")
+        if len(lives):
+            basis = next(iter(self._apart(lives, "ex_date").bases_of(apart(raw, lives, "begin"))))
+            self.lives += self._laid_out(basis.bars, lives, {})
+
+    def _add_newest(self, raw: pl.DataFrame, since: Mapping[str, int]) -> None:
+        """The newest lives. since : when each was known to be one, of those that had others."""
+        history = self.history
+        for number, basis in enumerate(history.bases_of(raw)):
+            within = {
+                symbol: (max(begin, since.get(symbol, begin)), end) for symbol, (begin, end) in basis.sessions.items()
+            }
+            bars = basis.bars if number == 0 else _before_the_end(basis.bars, within)
+            if bars.is_empty():
+                continue
+            if number == 0:
+                found = history.unaccepted(judge(bars, history.splits, history.suspects))
+                known = pl.col("symbol").replace_strict(since, default=ALWAYS, return_dtype=pl.Int64)
+                self.judged.append(within_days(found, known, pl.lit(NEVER)))
+            run = bars["symbol"].rle().struct.field("value").to_list()
+            for one in lay_out(bars, _spoken(run, within), self.sessions):
+                own = [run[place] for place in one.place]
+                if number:
+                    self.bases.append((own, one))
+                    continue
+                self.newest.append(replace(one, place=np.arange(len(own)) + len(self.symbols)))
+                self.symbols += own
+
+    def _add_spells(self, raw: pl.DataFrame, spells: pl.DataFrame) -> None:
+        """What was known before it was known that another company has a ticker."""
+        history = self._apart(spells, "ex_date")
+        for number, basis in enumerate(history.bases_of(apart(raw, spells, "begin"))):
+            if basis.bars.is_empty():
+                continue
+            self.bases += self._laid_out(basis.bars, spells, basis.sessions)
+            if number == 0:
+                self.spells += self._laid_out(basis.bars, spells, {})
+                found = judge(basis.bars, history.splits, history.suspects)
+                found = found.with_columns(piece=owner_of(found["symbol"])).drop("symbol")
+                found = found.join(
+                    spells.select("piece", "symbol", "since", "until"), on="piece", maintain_order="left"
+                )
+                known = within_days(found, pl.col("since"), pl.col("until"))
+                self.judged.append(history.unaccepted(known.select(KNOWN.keys())))
+
+    def _apart(self, pieces: pl.DataFrame, day: str) -> History:
+        """With the splits of pieces of symbols, as they are called there."""
+        splits = apart(
+            self.history.splits, pieces.with_columns(until=pl.lit(NEVER, pl.Int64), first=ALWAYS), "first", day
+        )
+
+        def suspects(bars: pl.DataFrame, by: pl.DataFrame | None) -> pl.DataFrame:
+            return self.history.suspects(bars, splits if by is None else by)
+
+        return replace(self.history, splits=splits, suspects=suspects)
+
+    def _laid_out(
+        self, bars: pl.DataFrame, pieces: pl.DataFrame, sessions: Mapping[str, tuple[int, int]]
+    ) -> list[tuple[list[str], Lanes]]:
+        """Pieces as lanes that speak for their days, and for no others than these sessions, where they are said."""
+        run = bars["symbol"].rle().struct.field("value")
+        own = pieces[owner_of(run)]
+        within = {
+            name: (
+                max(since, sessions.get(name, (since, until))[0]),
+                min(until, sessions.get(name, (since, until))[1]),
+            )
+            for name, since, until in zip(run, own["since"], own["until"], strict=True)
+        }
+        symbols = own["symbol"].to_list()
+        laid = lay_out(bars, _spoken(run.to_list(), within), self.sessions)
+        return [([symbols[place] for place in one.place], one) for one in laid]
+
+
+def _from(raw: pl.DataFrame, last: pl.DataFrame) -> pl.DataFrame:
+    """The bars of the newest lives."""
+    if last.is_empty():
+        return raw
+    begin = raw.select("symbol").join(last.select("symbol", "begin"), on="symbol", how="left", maintain_order="left")
+    return raw.filter(raw["session"].to_physical() >= begin["begin"].fill_null(ALWAYS))
+
+
+def _spoken(run: Sequence[str], within: Mapping[str, tuple[int, int]]) -> Days:
+    """From which day on, and before which, each of some lanes speaks."""
+    found: Days = np.clip([within.get(name, (0, 0)) for name in run], 0, NEVER).astype(np.int32)
+    return found
 
 
 def _before_the_end(bars: pl.DataFrame, within: Mapping[str, tuple[int, int]]) -> pl.DataFrame:

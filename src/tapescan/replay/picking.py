@@ -78,7 +78,7 @@ class Picked:
 
 @dataclass
 class _Collected:
-    """One entry a session."""
+    """One entry a session. days : the last that is written down of each."""
 
     frames: list[pl.DataFrame] = field(default_factory=list)
     places: list[Ints] = field(default_factory=list)

@@ -5,35 +5,34 @@ source -> past -> walk: a cross-section a session -> rank -> picks -> returns, t
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from tapescan.core.dates import date_of, day_number
+from tapescan.core.dates import date_of
 from tapescan.core.errors import OptionError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.typing import Days, Floats, Ints
 from tapescan.models.judging.judgement import overlap
 from tapescan.models.registry.trials import Trial
 from tapescan.replay.accounts import Account, Orders, run_account
-from tapescan.replay.ahead import GONE, bars_ahead
-from tapescan.replay.cohorts import Cohorts, annual_return, find_capacity, run_cohorts, volume_needed
+from tapescan.replay.ahead import bars_ahead
+from tapescan.replay.caveats import facts_of, notes_of
+from tapescan.replay.cohorts import Cohorts, annual_return, find_capacity, run_cohorts
 from tapescan.replay.curves import net_over_eligible, trace_accounts
 from tapescan.replay.past import Past, past_of
 from tapescan.replay.picking import Picked, pick
 from tapescan.replay.result import AccountRecord, ReplayResult, TradeRecord, Verified
 from tapescan.replay.returns import HORIZONS
-from tapescan.replay.source import Source, sessions_between
+from tapescan.replay.source import Source, no_session, sessions_between
 from tapescan.replay.statistics import measure_replay
+from tapescan.replay.terms import Terms
 from tapescan.replay.trades import Ahead, Rules, Trades, run_holds, run_plans
 from tapescan.replay.trials import Tried, log_screens, screen_trial
 from tapescan.replay.verdict import judge_replay
 from tapescan.replay.walk import Walk
-from tapescan.replay.warnings import Facts
 from tapescan.replay.worth import measure_worth
 from tapescan.scan.pipeline import run
 from tapescan.scan.request import Request
@@ -50,41 +49,11 @@ LATE = 10
 SEED = 14
 
 
-@dataclass(frozen=True)
-class Terms:
-    """How picks are made and traded.
-
-    top : how many a session. hold : sessions until a trade leaves at the latest. plan : by the plan's stop and
-    target; else the picks are held for `hold` sessions. cost : basis points a side. every : each how many sessions.
-    borrow : percent a year that a short pays. start, end : days; None for all there is. verify : sessions scanned
-    anew.
-    Raises OptionError for what makes no sense.
-    """
-
-    top: int = 10
-    hold: int = 5
-    plan: bool = False
-    cost: float = 10.0
-    every: int = 1
-    borrow: float = 3.0
-    start: dt.date | None = None
-    end: dt.date | None = None
-    verify: int = 0
-
-    def __post_init__(self) -> None:
-        for field, least, most in (("top", 1, 1000), ("hold", 1, 252), ("every", 1, 252), ("verify", 0, 10_000)):
-            given = getattr(self, field)
-            if not least <= given <= most:
-                raise OptionError(f"{field} is {given}", f"give {least} to {most}", field=field)
-        for field in ("cost", "borrow"):
-            if not 0.0 <= getattr(self, field) <= 1000.0:
-                raise OptionError(f"{field} is {getattr(self, field)}", "give 0 to 1000", field=field)
-
-
 def replay_source(
     source: Source, request: Request, terms: Terms, title: str, progress: Progress = silent
 ) -> ReplayResult:
-    """Replay what is asked over a source's past. Raises OptionError for what cannot be replayed."""
+    """Replay what is asked over a source's past. Raises OptionError for what cannot be replayed, and for what picks
+    nothing on any session."""
     return replay_requests(source, {title: request}, terms, progress)[0]
 
 
@@ -101,17 +70,22 @@ def replay_requests(
     together : whether each is judged as one of all of them, whatever the order; else of those before it.
     """
     for one in requests.values():
-        _check(source, one)
+        _check(source, one, terms)
     past = past_of(source.history, progress)
     sessions = sessions_between(past.sessions, terms.start, terms.end, terms.every)
-    tried = log_screens(source.store, [_trial(one, terms) for one in requests.values()], together=together)
     horizons = tuple(sorted({*HORIZONS, terms.hold}))
     first, *others = requests.values()
     walk = Walk(source, past, first, horizons, tuple(others))
     verified = _drawn(sessions, terms.verify)
     found = pick(walk, sessions, terms.top, terms.hold, terms.every, shown=verified, progress=progress)
+    if all(one.picks.is_empty() for one in found):
+        if found[0].stopped:  # there is nothing to show yet
+            raise KeyboardInterrupt
+        raise _nothing(first, found[0])
+    # Before anything is said of it: who has seen a result has tried.
+    tried = log_screens(source.store, [_trial(one, terms) for one in requests.values()], together=together)
     return [
-        _result(source, past, request, picked, terms, title, one, progress)
+        _result(source, walk, request, picked, terms, title, one, progress)
         for (title, request), picked, one in zip(requests.items(), found, tried, strict=True)
     ]
 
@@ -130,7 +104,7 @@ def _trial(request: Request, terms: Terms) -> Trial:
 
 def _result(
     source: Source,
-    past: Past,
+    walk: Walk,
     request: Request,
     picked: Picked,
     terms: Terms,
@@ -138,7 +112,7 @@ def _result(
     tried: Tried,
     progress: Progress,
 ) -> ReplayResult:
-    horizons = tuple(sorted(picked.returns.picks))
+    past, horizons = walk.past, tuple(sorted(picked.returns.picks))
     rules = Rules(terms.hold, terms.cost, terms.borrow)
     ahead, trades = _traded(source, past, picked, terms, rules)
     statistics = measure_replay(
@@ -151,7 +125,7 @@ def _result(
         regime=picked.regime,
         picks=picked.single,
     )
-    facts = _facts(source, past, request, picked, trades, terms, (tried.note,) if tried.note else ())
+    facts = facts_of(source, walk, request, picked, trades, terms, (tried.note,) if tried.note else ())
     number = np.searchsorted(past.sessions, picked.sessions)[picked.number] if len(picked.number) else picked.number
     begin = int(np.searchsorted(past.sessions, picked.sessions[0]))
     count = len(past.sessions) - begin
@@ -174,19 +148,32 @@ def _result(
         picks=_with_outcomes(picked, trades, horizons),
         daily=_daily(past, picked, cohorts, account, begin, net_over_eligible(picked.returns, **held)),
         curves=trace_accounts(picked.returns, past.sessions, **held),
-        notes=_notes(past, picked),
+        notes=notes_of(walk, picked),
         provenance=_provenance(source, request, terms, tried.screens),
         partial=picked.stopped,
         verified=_verify(source, request, picked, terms.top, progress) if terms.verify else None,
     )
 
 
-def _check(source: Source, request: Request) -> None:
+def _check(source: Source, request: Request, terms: Terms) -> None:
     source.refuse_renames()
+    first, last = source.history.first, source.history.end
+    if terms.start is not None and terms.start > last:
+        raise no_session(terms.start, terms.end, first, last)
     if any(look.frame for look in request.looks):
         raise OptionError(
             "weekly and monthly bars cannot be replayed yet", "write the screen in bars of a session", field="where"
         )
+
+
+def _nothing(request: Request, picked: Picked) -> OptionError:
+    some = f"{len(picked.sessions):,} session{'s' * (len(picked.sessions) > 1)}"
+    if request.where is None and not request.screens:
+        what = f"nobody satisfies the filters of profile {request.profile.name} on any of {some}"
+        return OptionError(what, "`tapescan scan` says why each symbol is not ranked", field="profile")
+    field = "where" if request.where is not None else "screen"
+    what = f"nobody satisfies it on any of {some}"
+    return OptionError(what, "try it with `tapescan scan`", field=field)
 
 
 def _traded(source: Source, past: Past, picked: Picked, terms: Terms, rules: Rules) -> tuple[Ahead, Trades]:
@@ -326,62 +313,6 @@ def _daily(past: Past, picked: Picked, cohorts: Cohorts, account: Account, begin
             "net_over_eligible": placed(ahead),
         }
     )
-
-
-def _facts(
-    source: Source,
-    past: Past,
-    request: Request,
-    picked: Picked,
-    trades: Trades,
-    terms: Terms,
-    notes: tuple[str, ...],
-) -> Facts:
-    settled = int(np.searchsorted(past.sessions, day_number(past.history.settled), side="right"))
-    oldest = past.sessions[max(settled - 1 - GONE, 0)]
-    newest = np.concatenate([one.sessions[one.until - 1, np.arange(len(one.first))] for one in past.lanes])
-    account, many = request.profile.risk.account, int(trades.traded.sum())
-    needed = volume_needed(picked.number, trades, Rules(terms.hold), picked.traded, account, terms.every)
-    paid = picked.paid
-    fills = trades.fill.counts()
-    orders = len(trades) - fills.get("awaited", 0) - fills.get("no_plan", 0)
-    unfilled = sum(fills.get(name, 0) for name in ("no_bar", "beyond_stop", "beyond_target"))
-    by_own = past.measured_by_own(picked.sessions)
-    return Facts(
-        symbols=len(past.symbols),
-        ended=int((newest < oldest).sum()),
-        years=max((int(picked.sessions[-1]) - int(picked.sessions[0])) / 365.25, 1e-9),
-        today=None if source.known is None else bool(past.history.listing is not None and len(past.history.listing)),
-        dividends=False,
-        trades=many,
-        account=account,
-        cheap=float((paid < 5.0).mean()) if len(paid) else None,
-        heavy=float((needed[trades.traded] > 0.01).mean()) if many else None,
-        ambiguous=float(trades.ambiguous.sum() / many) if many and terms.plan else None,
-        beyond=float((trades.gap & trades.reason.among(("stop",))).sum() / many) if many and terms.plan else None,
-        unfilled=unfilled / orders if orders else None,
-        simulated=source.known is None,
-        equal_weighted=not by_own.any(),
-        notes=notes,
-    )
-
-
-def _notes(past: Past, picked: Picked) -> tuple[str, ...]:
-    notes = []
-    if picked.stopped:
-        notes.append(
-            f"broken off: {len(picked.sessions):,} sessions are done, up to {date_of(int(picked.sessions[-1]))}"
-        )
-    few = int((picked.returns.picked == 0).sum())
-    if few:
-        notes.append(f"nothing was picked on {few:,} of {len(picked.sessions):,} sessions")
-    by_own = past.measured_by_own(picked.sessions)
-    if by_own.any() and not by_own.all():
-        until = date_of(int(picked.sessions[np.flatnonzero(by_own)[0]]))
-        notes.append(
-            f"before {until} the index of a scan was the equal-weighted one: SPY did not reach back far enough"
-        )
-    return tuple(notes)
 
 
 def _provenance(source: Source, request: Request, terms: Terms, trials: int) -> dict[str, object]:

@@ -21,7 +21,7 @@ from tapescan.simulation.market import SimulatedMarket, simulate
 from tapescan.store import KnownStore, Store
 from tapescan.tables.registry import find_table
 
-__all__ = ["ADJUSTED", "Source", "sessions_between", "source_of"]
+__all__ = ["ADJUSTED", "Source", "no_session", "sessions_between", "source_of"]
 
 ADJUSTED: Adjustment = "splits"
 
@@ -141,6 +141,11 @@ def sessions_between(sessions: Days, start: dt.date | None, end: dt.date | None,
         raise OptionError(f"{start or first} lies after {end or last}", "give the earlier day first", field="start")
     found = sessions[(sessions >= lo) & (sessions <= hi)][::every]
     if not len(found):
-        what = f"there is no session from {start or first} to {end or last}: the bars are of {first} to {last}"
-        raise OptionError(what, "choose other days", field="start" if start else "end")
+        raise no_session(start or first, end, first, last)
     return found
+
+
+def no_session(start: dt.date, end: dt.date | None, first: dt.date, last: dt.date) -> OptionError:
+    """What to say of days among which the market, from its first to its last one, has no session."""
+    what = f"there is no session from {start} {f'to {end}' if end else 'on'}: the bars are of {first} to {last}"
+    return OptionError(what, "choose other days", field="start")

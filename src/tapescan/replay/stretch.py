@@ -20,9 +20,10 @@ from tapescan.market.anchor import anchor, anchors
 from tapescan.market.index import MarketIndex
 from tapescan.market.panel import Block
 from tapescan.models.samples.labels import forward_returns, reach
-from tapescan.replay.lanes import Lanes
+from tapescan.replay.lanes import Laid, Lanes
 from tapescan.screen.earlier import Look, terms_of
 from tapescan.screen.nodes import Earlier
+from tapescan.screen.values import UNKNOWN
 
 __all__ = ["Stretch", "Wanted", "compute"]
 
@@ -79,49 +80,57 @@ class _Piece(NamedTuple):
         return self.lanes.stretch(int(self.numbers[0]), int(self.numbers[-1]) + 1)
 
 
-def compute(lanes: Sequence[Lanes], more: Sequence[Lanes], days: Days, wanted: Wanted, index: MarketIndex) -> Stretch:
-    """The values of a stretch.
-
-    lanes : one for each symbol, in their order. more : of bases of before, of some symbols. days : the sessions,
-    ascending. index : that features are measured against.
-    """
+def compute(laid: Laid, days: Days, wanted: Wanted, index: MarketIndex) -> Stretch:
+    """The values of a stretch. days : the sessions, ascending. index : that features are measured against."""
+    lanes = laid.newest
     symbols = sum(len(one.first) for one in lanes)
     height = len(wanted.plan.names) + sum(len(look.terms) for look in wanted.looks)
     # One row of all that hangs on the basis: features, then terms.
-    values = np.empty((len(days), height, symbols))
     numbers = np.searchsorted(wanted.sessions, days)
-    own = [_Piece(one, numbers, wanted, index) for one in lanes]
-    into = [values[:, :, int(one.place[0]) : int(one.place[-1]) + 1] for one in lanes]
-    due = [one for one in more if (one.within[:, 0] <= days[-1]).any() and (one.within[:, 1] > days[0]).any()]
-    pieces = own + [_Piece(one, numbers, wanted, index) for one in due]
-    apart = [np.empty((len(days), height, len(one.first))) for one in due]
-    Threads().fill(_values, pieces, [*into, *apart])
-    for one, found in zip(due, apart, strict=True):
-        day, lane = np.nonzero((days[:, None] >= one.within[:, 0]) & (days[:, None] < one.within[:, 1]))
-        values[day, :, one.place[lane]] = found[day, :, lane]
+    values = np.empty((len(days), height, symbols))
     forward = np.empty((len(days), len(wanted.horizons), symbols))
-    Threads().fill(_forward, own, [forward[:, :, int(one.place[0]) : int(one.place[-1]) + 1] for one in lanes])
-    bars, newest = _counted(lanes, numbers)
+    for fill, out, others in ((_values, values, laid.bases), (_forward, forward, laid.lives)):
+        own = [_Piece(one, numbers, wanted, index) for one in lanes]
+        into = [out[:, :, int(one.place[0]) : int(one.place[-1]) + 1] for one in lanes]
+        due = _due(others, days)
+        apart = [np.empty((len(days), out.shape[1], len(one.first))) for one in due]
+        Threads().fill(fill, own + [_Piece(one, numbers, wanted, index) for one in due], [*into, *apart])
+        for one, found in zip(due, apart, strict=True):
+            day, lane = np.nonzero(one.speaks(days))
+            out[day, :, one.place[lane]] = found[day, :, lane]
+    bars, newest = (
+        np.concatenate(parts, axis=1) for parts in zip(*(_counted(one, numbers) for one in lanes), strict=True)
+    )
+    for one in _due(laid.spells, days):
+        day, lane = np.nonzero(one.speaks(days))
+        many, last = _counted(one, numbers)
+        bars[day, one.place[lane]] = many[day, lane]
+        newest[day, one.place[lane]] = last[day, lane]
     features = at = len(wanted.plan.names)
     terms: list[dict[Earlier, Array]] = []
     for look in wanted.looks:
         rows = {term: values[:, at + place] for place, term in enumerate(look.terms)}
-        # Without a bar a condition is false; what NaN is as a whole number hangs on the processor.
-        flags = {term: np.nan_to_num(row).astype(np.int8) for term, row in rows.items() if term.kind == "condition"}
-        terms.append(rows | flags)
+        terms.append({term: _condition(row) if term.kind == "condition" else row for term, row in rows.items()})
         at += len(look.terms)
     return Stretch(days, values[:, :features], tuple(terms), forward, bars, newest)
 
 
-def _counted(lanes: Sequence[Lanes], numbers: Ints) -> tuple[Ints, Days]:
-    bars, newest = [], []
-    for one in lanes:
-        upto = np.clip(one.before(numbers + 1), one.first, one.until)
-        bars.append(upto - one.first)
-        at = np.maximum(upto - 1, 0)
-        session = one.sessions[at, np.arange(len(one.first))]
-        newest.append(np.where(upto > one.first, session, 0))
-    return np.concatenate(bars, axis=1), np.concatenate(newest, axis=1).astype(np.int32)
+def _condition(values: Floats) -> Array:
+    """The codes of a condition; unknown where there is no bar."""
+    found: Array = np.where(np.isnan(values), UNKNOWN, values).astype(np.int8)
+    return found
+
+
+def _due(lanes: Sequence[Lanes], days: Days) -> list[Lanes]:
+    """Those of which any speaks for some days."""
+    return [one for one in lanes if (one.within[:, 0] <= days[-1]).any() and (one.within[:, 1] > days[0]).any()]
+
+
+def _counted(lanes: Lanes, numbers: Ints) -> tuple[Ints, Days]:
+    """How many bars each lane has up to each session, and the newest one's session, ``(numbers, lanes)``."""
+    upto = np.clip(lanes.before(numbers + 1), lanes.first, lanes.until)
+    session = lanes.sessions[np.maximum(upto - 1, 0), np.arange(len(lanes.first))]
+    return upto - lanes.first, np.where(upto > lanes.first, session, 0).astype(np.int32)
 
 
 def _values(piece: _Piece, out: Floats) -> None:
@@ -141,7 +150,7 @@ def _values(piece: _Piece, out: Floats) -> None:
     for look in wanted.looks:
         _look(look, piece, out[:, count : count + len(look.terms)])
         count += len(look.terms)
-    out.transpose(0, 2, 1)[~there] = np.nan
+    out.transpose(0, 2, 1)[~(there & lanes.speaks(piece.days))] = np.nan
 
 
 def _index(piece: _Piece, plan: Plan, span: int) -> MarketIndex | None:
@@ -156,8 +165,8 @@ def _number(wanted: Wanted, day: int) -> int:
 
 def _rows(piece: _Piece, begin: int, end: int) -> tuple[Ints, Bools]:
     """Where each session stands among the rows from one to another: ``(days,)``, or ``(days, lanes)`` where that
-    differs; and whether a lane has a bar on it for which it speaks, ``(days, lanes)``."""
-    lanes, mine = piece.lanes, piece.lanes.mine(begin, end)
+    differs; and whether a lane has a bar on it, ``(days, lanes)``."""
+    lanes, mine = piece.lanes, piece.lanes.bars(begin, end)
     before, upto = lanes.before(piece.numbers), lanes.before(piece.numbers + 1)
     row = np.clip(before - begin, 0, end - begin - 1)
     there = mine[row, np.arange(row.shape[1])] & (upto > before)

@@ -19,7 +19,7 @@ from tapescan.core.typing import Ints
 from tapescan.market.suspect import BEFORE, FROZEN, SETTLED, SUSPECTS
 from tapescan.market.unsettled import may_be_suspect
 
-__all__ = ["Judge", "Suspects", "judge"]
+__all__ = ["KNOWN", "Judge", "Suspects", "judge", "within_days"]
 
 #: The suspect ones among bars, by the splits that are given, or by all where there are none (`History.suspects`).
 Judge: TypeAlias = Callable[[pl.DataFrame, pl.DataFrame | None], pl.DataFrame]
@@ -31,7 +31,7 @@ NEEDED = SETTLED + 3 * BEFORE
 _MARK = "\x00"
 
 #: A suspect bar; how many bars its symbol has up to it; and on which days it was known as one, both included.
-_KNOWN: dict[str, pl.DataType] = {**SUSPECTS, "number": pl.Int64(), "from": pl.Date(), "through": pl.Date()}
+KNOWN: dict[str, pl.DataType] = {**SUSPECTS, "number": pl.Int64(), "from": pl.Date(), "through": pl.Date()}
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Suspects:
 
     @classmethod
     def of(cls, parts: Sequence[pl.DataFrame], places: Mapping[str, int]) -> Suspects:
-        rows = pl.concat([pl.DataFrame(schema=_KNOWN), *parts])
+        rows = pl.concat([pl.DataFrame(schema=KNOWN), *parts])
         return cls(rows, np.array([places[symbol] for symbol in rows["symbol"]], dtype=np.int64))
 
     def on(self, day: int, bars: Ints, since: int, newest: int) -> pl.DataFrame:
@@ -78,7 +78,7 @@ def judge(bars: pl.DataFrame, splits: pl.DataFrame, suspects: Judge) -> pl.DataF
     bars : all of theirs, in one share basis, sorted by symbol and session. splits : symbol, ex_date, ratio.
     """
     if bars.is_empty():
-        return pl.DataFrame(schema=_KNOWN)
+        return pl.DataFrame(schema=KNOWN)
     run = bars["symbol"].rle_id().to_numpy().astype(np.int64)
     begin = np.flatnonzero(np.diff(run, prepend=-1))
     end = np.append(begin[1:], len(bars))
@@ -90,10 +90,20 @@ def judge(bars: pl.DataFrame, splits: pl.DataFrame, suspects: Judge) -> pl.DataF
         _unsettled(bars, run, begin, end, splits, suspects),
     ]
     known = [
-        part.join(numbered.drop("row"), on=["symbol", "session"], maintain_order="left").select(_KNOWN.keys())
+        part.join(numbered.drop("row"), on=["symbol", "session"], maintain_order="left").select(KNOWN.keys())
         for part in parts
     ]
     return pl.concat(known)
+
+
+def within_days(rows: pl.DataFrame, since: pl.Expr, until: pl.Expr) -> pl.DataFrame:
+    """The verdicts of `judge` that were of some days: from one on and before another, as numbers."""
+    begin, end = (pl.col(name).to_physical().cast(pl.Int64) for name in ("from", "through"))
+    kept = rows.with_columns(
+        pl.max_horizontal(begin, since).alias("from"), pl.min_horizontal(end, until - 1).alias("through")
+    )
+    kept = kept.filter(pl.col("from") <= pl.col("through"))
+    return kept.with_columns(pl.col("from", "through").cast(pl.Int32).cast(pl.Date))
 
 
 def _settled(bars: pl.DataFrame, found: pl.DataFrame, numbered: pl.DataFrame, end: Ints) -> pl.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.typing import Days, Floats, Ints
-from tapescan.replay.lanes import Lanes
+from tapescan.replay.lanes import Laid, Lanes
 from tapescan.replay.listings import Listings
 from tapescan.replay.past import Past
 from tapescan.store import KnownStore
@@ -31,13 +31,21 @@ class View:
     @classmethod
     def of(cls, past: Past, sessions: Days, known: KnownStore | None) -> View:
         """Of some sessions."""
-        since, until = np.searchsorted(past.sessions, (sessions[0], sessions[-1] + 1))
-        seen = [at for at, one in enumerate(past.lanes) if one.stretch(int(since), int(until)) != (0, 0)]
+        since, until = (int(one) for one in np.searchsorted(past.sessions, (sessions[0], sessions[-1] + 1)))
+        # Of a symbol whose newest life is a later one, an earlier one may be seen.
+        others = np.zeros(len(past.symbols), dtype=bool)
+        for one in past.laid.spells:
+            others[one.place[one.speaks(sessions).any(axis=0)]] = True
+        seen = [
+            at
+            for at, one in enumerate(past.laid.newest)
+            if one.stretch(since, until) != (0, 0) or others[one.place].any()
+        ]
         return cls(past, tuple(seen), known)
 
     @cached_property
     def places(self) -> Ints:
-        own = [self.past.lanes[at].place for at in self.blocks]
+        own = [self.past.laid.newest[at].place for at in self.blocks]
         return np.concatenate([np.zeros(0, np.int64), *own])
 
     @cached_property
@@ -52,14 +60,13 @@ class View:
         return found
 
     @cached_property
-    def lanes(self) -> tuple[Lanes, ...]:
-        """One for each symbol, in their order."""
-        return tuple(self._here(self.past.lanes[at]) for at in self.blocks)
+    def laid(self) -> Laid:
+        """Their lanes. One of a symbol that is not seen speaks for no session seen."""
+        newest = tuple(self._here(self.past.laid.newest[at]) for at in self.blocks)
+        return Laid(newest, *(self._seen(some) for some in self.past.laid[1:]))
 
-    @cached_property
-    def more(self) -> tuple[Lanes, ...]:
-        """Of bases of before. One of a symbol that is not seen speaks for no session seen."""
-        return tuple(self._here(one) for one in self.past.more if (self._local[one.place] >= 0).any())
+    def _seen(self, lanes: tuple[Lanes, ...]) -> tuple[Lanes, ...]:
+        return tuple(self._here(one) for one in lanes if (self._local[one.place] >= 0).any())
 
     def _here(self, lanes: Lanes) -> Lanes:
         place = self._local[lanes.place]
@@ -74,7 +81,7 @@ class View:
     @cached_property
     def listings(self) -> Listings:
         past, sessions = self.past, pl.Series("session", self.past.sessions).cast(pl.Date)
-        return Listings(self.symbols, self.order, self.known, past.history.listing, sessions, past.bars)
+        return Listings(self.symbols, self.order, self.known, past.history.listing, sessions, past)
 
     def of_all(self, values: Ints) -> Ints:
         """Values of the symbols seen as those of all; 0 for the others."""

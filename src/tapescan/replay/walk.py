@@ -132,17 +132,18 @@ class Walk:
             if factor is not None:
                 paid = paid.copy() if paid is features["close"] else paid
                 paid[at] *= factor
+        bars = np.stack([self._counted(found, at) for at in range(len(values.days))])
         out = np.empty(values.bars.shape, dtype=bool)
         edges = [at for at in range(1, len(listings)) if listings[at] is not listings[at - 1]]
         for lo, hi in pairwise([0, *edges, len(listings)]):
             days = slice(lo, hi)
             traits = Traits(
-                index=listings[lo].among([self._index(values.days).name]),
+                index=listings[lo].among([self._index(int(values.days[lo])).name]),
                 stale=stale(values.newest[days], values.days[days, None]),
                 delisted=delisted[days],
                 types=listings[lo].types,
                 sectors=listings[lo].sectors,
-                bars=values.bars[days],
+                bars=bars[days],
                 suspect=suspect[days],
                 without_trade=features[WITHOUT_TRADE][days],
                 paid=paid[days],
@@ -151,19 +152,13 @@ class Walk:
             out[days] = exclude(traits, filters).codes == 0
         return out
 
-    def _index(self, sessions: Days) -> MarketIndex:
-        """That of a stretch."""
-        index = self.past.own if self.past.measured_by_own(sessions[:1])[0] else self.past.every
-        assert index is not None
-        return index
-
     def _stretches(self, sessions: Days) -> list[Days]:
         """The sessions in pieces that fit the memory, of one index each."""
         height = len(self.plan.names) + sum(len(look.terms) for look in self.looks)
-        by_own = self.past.measured_by_own(sessions)
+        by = [id(self._index(int(day))) for day in sessions]
         # A stretch ends where the longest history begins anew: its recursions are computed once.
         begins = anchors(sessions, self.plan.span)
-        edges = np.flatnonzero(np.diff(by_own) | (np.diff(begins) != 0)) + 1
+        edges = np.flatnonzero((np.diff(by) != 0) | (np.diff(begins) != 0)) + 1
         pieces = np.split(sessions, edges)
         found = []
         for one in pieces:
@@ -180,7 +175,7 @@ class Walk:
         view = View.of(past, sessions, self.source.known)
         # What was worked out for the same symbols is kept from stretch to stretch.
         view = self._views.setdefault(view.blocks, view)
-        return Computed(view, compute(view.lanes, view.more, sessions, wanted, self._index(sessions)))
+        return Computed(view, compute(view.laid, sessions, wanted, self._index(int(sessions[0]))))
 
     @cached_property
     def _views(self) -> dict[tuple[int, ...], View]:
@@ -199,6 +194,13 @@ class Walk:
         mine = [terms for look, terms in zip(self.looks, found.values.terms, strict=True) if look in request.looks]
         return {term: values[at] for terms in mine for term, values in terms.items()}
 
+    def _counted(self, found: Computed, at: int) -> Ints:
+        """How many bars a scan of a session counts as each symbol's."""
+        day = int(found.values.days[at])
+        earlier = self.past.earlier(day, self._read_since(day, self.request.span))
+        counted: Ints = found.values.bars[at] + earlier[found.view.places]
+        return counted
+
     def _suspects(self, found: Computed, at: int, request: Request) -> pl.DataFrame:
         """The suspect bars that a request's columns are made of."""
         return self.past.suspects.on(*self._suspected(found, at, request))
@@ -210,8 +212,8 @@ class Walk:
 
     def _section(self, found: Computed, at: int) -> CrossSection:
         view, values, day = found.view, found.values, int(found.values.days[at])
-        index = self._index(values.days)
-        listing = view.listings.on(day, values.newest[at], values.bars[at], view.factor(day))
+        index = self._index(day)
+        listing = view.listings.on(day, values.newest[at], self._counted(found, at), view.factor(day))
         features = Features(self.plan.names, values.features[at])
         return CrossSection(
             as_of=date_of(day),
@@ -231,6 +233,14 @@ class Walk:
             notes=(),
             timings={},
         )
+
+    def measured_by_own(self, sessions: Days) -> Bools:
+        """On which sessions a scan takes the index that is a symbol."""
+        return np.array([self._index(int(day)) is not self.past.every for day in sessions], dtype=np.bool_)
+
+    def _index(self, day: int) -> MarketIndex:
+        """What a scan of a day measures by."""
+        return self.past.own_index(day, self._read_since(day, self.plan.span)) or self.past.every
 
     def _facts(self, day: int, listing: Listing, close: Floats, current: Bools) -> dict[str, pl.DataFrame]:
         """What companies reported and paid, as far as somebody asks."""

@@ -289,6 +289,10 @@ class KnownStore:
         with store_errors(self.path, "read bars of"):
             return self.scan(table, symbols).collect()
 
+    def splits_of_any_day(self) -> pl.DataFrame:
+        """Also those of later days: prices that were adjusted beyond their session have them inside."""
+        return self.read("splits") if self.day is None else KnownStore(self.path, self.versions, None).read("splits")
+
     def splits_inside(self) -> tuple[pl.DataFrame, dt.date | None]:
         """symbol, factor of those whose stored prices of the newest session have recorded splits of later days inside
         them: times the factor they are what was paid. And the day through which any prices are adjusted beyond the

@@ -1,0 +1,52 @@
+"""The index of all symbols, each return in the share basis of its own day.
+
+A scan as of some day divides prices by the splits known then, which changes the last bits of earlier returns. Here a
+day's return is from the close before as it was quoted on that day, so it hangs on dates alone: on any later day, and
+in a replay, it has the same bytes. All bars of a ticker count, also those that another company had before: which
+company it was may become known later.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+
+from tapescan.core.dates import day_number
+from tapescan.market.adjust import closes_before
+from tapescan.market.index import IndexOfAll, MarketIndex
+from tapescan.market.quality import sort_bars
+from tapescan.store import KnownStore
+from tapescan.store.table import store_errors
+
+__all__ = ["CLOSES", "add_to", "index_of_bars", "index_of_store"]
+
+#: What is read of each bar, as it is stored.
+CLOSES = ("symbol", "session", "close", "adjusted_to")
+
+
+def add_to(index: IndexOfAll, bars: pl.DataFrame, splits: pl.DataFrame) -> None:
+    """Add bars of some symbols: CLOSES, as stored, sorted by symbol and session. splits : symbol, ex_date, ratio, of
+    any day: those that lie inside prices which were adjusted beyond their session."""
+    begin = np.flatnonzero((bars["symbol"] != bars["symbol"].shift()).fill_null(value=True).to_numpy())
+    session = bars["session"].to_physical().to_numpy().astype(np.int32)
+    close = bars["close"].to_numpy().astype(np.float64, copy=False)
+    index.add(session, close, begin, closes_before(bars, splits))
+
+
+def index_of_bars(bars: pl.DataFrame, splits: pl.DataFrame) -> MarketIndex:
+    """Of all bars at once. Arguments as of `add_to`."""
+    first: dt.date = bars["session"].min()  # type: ignore[assignment]
+    last: dt.date = bars["session"].max()  # type: ignore[assignment]
+    found = IndexOfAll(day_number(first), day_number(last))
+    add_to(found, bars, splits)
+    return found.index()
+
+
+def index_of_store(known: KnownStore, since: dt.date | None = None) -> MarketIndex:
+    """Of the bars of a session or later; of all for None."""
+    source = known if since is None else known.since_day(since)
+    with store_errors(known.path, "read bars of"):
+        bars = sort_bars(source.scan("bars").select(CLOSES).collect(), use_up=True)
+    return index_of_bars(bars, known.splits_of_any_day())

@@ -1,0 +1,262 @@
+"""A replay's sessions are scans: of every session the ranked rows are, byte for byte, those of a scan as of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+
+import tapescan
+from tapescan.core.errors import OptionError
+from tapescan.fundamentals.ratios import RATIOS
+from tapescan.scan.named import load_screen, screen_files
+from tapescan.simulation.market import simulate
+from tapescan.store import Store
+from tapescan.store.fetched import Step
+from tests.replay.worlds import World, drawn, holds, request_of, sessions_of, walk_of, world
+from tests.scan.statements import facts_of
+
+EVERYTHING: dict[str, Any] = {"features": "all"}
+
+
+def replayed(store: Any, count: int = 8, seed: int = 1, **asked: Any) -> list[str]:
+    """Hold random sessions against scans; which index each was measured by."""
+    walk = walk_of(store, **asked)
+    found = holds(store, walk, sessions_of(walk, count, seed), **asked)
+    assert sum(one.coverage.ranked for one in found) > 20 or "screens" in asked
+    return [str(one.provenance["market_index"]) for one in found]
+
+
+def eventful(seed: int, sessions: int = 420, symbols: int = 110) -> World:
+    """Splits in numbers, faults of all kinds, holes."""
+    return world(symbols, sessions, seed).with_splits(seed).with_faults(seed + 1).with_holes(seed + 2)
+
+
+# --- what happens to a market ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_all_at_once_measured_by_all_symbols(tmp_path: Path, seed: int) -> None:
+    made = eventful(seed).with_taken_tickers(seed).with_listings(seed)
+    assert {*replayed(made.stored(tmp_path / "s"), seed=seed, **EVERYTHING)} == {"equal-weighted"}
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_all_at_once_measured_by_spy(tmp_path: Path, seed: int) -> None:
+    made = eventful(seed, sessions=620).with_spy().with_taken_tickers(seed).with_listings(seed)
+    assert {*replayed(made.stored(tmp_path / "s"), seed=seed, **EVERYTHING)} == {"equal-weighted", "SPY"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(10, 20))
+def test_much_at_once(tmp_path: Path, seed: int) -> None:
+    made = eventful(seed, sessions=700).with_taken_tickers(seed).with_listings(seed)
+    made = made.with_spy() if seed % 2 else made
+    replayed(made.stored(tmp_path / "s", listing=seed % 3 > 0), count=60, seed=seed, **EVERYTHING)
+
+
+def test_a_market_that_no_listing_names(tmp_path: Path) -> None:
+    """Funds are told by their bars, once a quarter; one of them was a company's ticker before, and one after."""
+    made = eventful(5, sessions=420).with_spy().with_taken_tickers(5)
+    # What moves with the market at twice its pace is a fund; it begins, and ends, as something else.
+    spy = made.bars.filter(symbol="SPY").sort("session")
+    change = 1.0 + 2.0 * spy["close"].pct_change().fill_null(0.0)
+    level = 40.0 * change.cum_prod()
+    twice = spy.with_columns(
+        open=level, high=level * 1.01, low=level * 0.99, close=level, volume=pl.lit(2e6), symbol=pl.lit("TWIX")
+    )
+    late, early = (
+        twice.filter(pl.col("session") > made.days[200]),
+        twice.filter(pl.col("session") <= made.days[200]),
+    )
+    other = made.bars.filter(symbol=made.whole[40])
+    before = other.filter(pl.col("session") <= made.days[130]).with_columns(symbol=pl.lit("TWIX"))
+    after = other.filter(pl.col("session") > made.days[330]).with_columns(symbol=pl.lit("XIWT"))
+    early = early.with_columns(symbol=pl.lit("XIWT"))
+    bars = pl.concat([made.bars, *(one.select(made.bars.columns) for one in (late, early, before, after))])
+    store = replace(made, bars=bars).stored(tmp_path / "s", listing=False)
+    walk = walk_of(store, **EVERYTHING)
+    found = holds(store, walk, sessions_of(walk, 14, 5), **EVERYTHING)
+    types = [one.frame.filter(pl.col("symbol").is_in(["TWIX", "XIWT"]))["type"].to_list() for one in found]
+    assert {"fund", "unknown"} <= {kind for one in types for kind in one}
+
+
+def test_bars_that_an_import_refuses(tmp_path: Path) -> None:
+    market = simulate(symbols=300, sessions=330, seed=4)
+    made = replace(world(sessions=330), bars=market.bars, splits=market.splits, listing=market.listing)
+    replayed(made.stored(tmp_path / "s"), **EVERYTHING)
+
+
+def test_a_simulated_market_that_is_in_no_store() -> None:
+    replayed(drawn(150, 330, 4), count=6, **EVERYTHING)
+
+
+def test_suspect_bars_that_were_accepted(tmp_path: Path) -> None:
+    store = eventful(8).stored(tmp_path / "s")
+    suspects = tapescan.load_market(store).suspects
+    tapescan.accept_bars(suspects.select("symbol", "session").rows()[::2], store)
+    replayed(store, count=8, **EVERYTHING)
+
+
+def test_a_suspect_bar_counts_from_the_day_on_on_which_a_scan_knows_it(tmp_path: Path) -> None:
+    """Every session around each kind of fault."""
+    made = world(symbols=60, sessions=330).with_faults(1, many=10)
+    store = made.stored(tmp_path / "s")
+    walk = walk_of(store)
+    faults = walk.past.suspects.rows["session"].unique().sort()
+    assert walk.past.suspects.rows["reason"].n_unique() > 2
+    at = np.searchsorted(walk.past.sessions, faults.gather_every(4).to_physical().to_numpy())[:6]
+    days = np.unique(np.clip(at[:, None] + np.arange(-1, 6), 0, len(walk.past.sessions) - 1))
+    holds(store, walk, walk.past.sessions[days].tolist())
+
+
+def test_a_ticker_that_was_taken_over_while_a_scan_does_not_reach_so_far_back(tmp_path: Path) -> None:
+    """Whose bars count as a symbol's history hangs on what is read of them."""
+    made = world(symbols=50, sessions=1400, seed=8)
+    bars = made.bars
+    for symbol in made.whole[20:24]:
+        mine, day = pl.col("symbol") == symbol, pl.col("session")
+        bars = bars.filter(~(mine & day.is_between(made.days[200], made.days[1150])))
+        later = mine & (day > made.days[1150])
+        names = ("open", "high", "low", "close")
+        bars = bars.with_columns(pl.when(later).then(pl.col(one) * 5.0).otherwise(one).alias(one) for one in names)
+    store = replace(made, bars=bars).with_spy().stored(tmp_path / "s")
+    walk = walk_of(store)
+    days = walk.past.sessions[[150, 199, 210, 1155, 1200, 1250, 1290, 1399]].tolist()
+    found = holds(store, walk, days)
+    ranked = [{*one.ranked["symbol"]} & {*made.whole[20:24]} for one in found]
+    assert ranked[5]  # of 100 bars of its own, where 126 are asked for
+
+
+# --- share bases ----------------------------------------------------------------------------------------------
+
+
+def test_prices_that_were_adjusted_before_they_came_in(tmp_path: Path) -> None:
+    made = eventful(8)
+    raw = made.stored(tmp_path / "raw").known()
+    cut = pl.col("session") <= made.days[250]
+    whole = replace(made, bars=raw.bars()).stored(tmp_path / "whole", adjusted="splits")
+    replayed(whole, count=4, **EVERYTHING)
+    upto = made.stored(tmp_path / "again").known(made.days[250]).bars()
+    first = Store(tmp_path / "first")
+    tapescan.import_bars(upto, store=first, adjusted="splits")
+    tapescan.import_bars(made.bars.filter(~cut), made.splits, made.listing, store=first)
+    replayed(first, count=5, **EVERYTHING)
+    then = Store(tmp_path / "then")
+    tapescan.import_bars(made.bars.filter(cut), made.splits, made.listing, store=then)
+    tapescan.import_bars(raw.bars().filter(~cut), store=then, adjusted="splits")
+    replayed(then, count=5, **EVERYTHING)
+
+
+def spy_splits(made: World) -> World:
+    since = (pl.col("symbol") == "SPY") & (pl.col("session") >= made.days[500])
+    names = ("open", "high", "low", "close")
+    split = pl.DataFrame({"symbol": ["SPY"], "ex_date": [made.days[500]], "ratio": [3.0]})
+    bars = made.bars.with_columns(pl.when(since).then(pl.col(one) / 3.0).otherwise(one).alias(one) for one in names)
+    return replace(made, bars=bars, splits=pl.concat([made.splits, split]).sort("symbol", "ex_date"))
+
+
+def spy_of(made: World, which: Callable[[World], pl.Expr]) -> World:
+    return replace(made, bars=made.bars.filter((pl.col("symbol") != "SPY") | which(made)))
+
+
+SPIES: dict[str, Callable[[World], World]] = {
+    "splits": spy_splits,
+    "comes late": lambda made: spy_of(made, lambda one: pl.col("session") >= one.days[150]),
+    "ends": lambda made: spy_of(made, lambda one: pl.col("session") <= one.days[560]),
+    "has few bars": lambda made: spy_of(made, lambda _: pl.col("session").to_physical() % 9 < 5),
+}
+
+
+@pytest.mark.parametrize("name", SPIES)
+def test_the_symbol_that_stands_for_the_market(tmp_path: Path, name: str) -> None:
+    made = SPIES[name](eventful(8, sessions=620).with_spy())
+    replayed(made.stored(tmp_path / "s"), count=8, **EVERYTHING)
+
+
+# --- what is asked --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def asked_of(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return eventful(8).with_spy().with_taken_tickers(8).stored(tmp_path_factory.mktemp("asked") / "s")
+
+
+SCREENS = sorted(screen_files())
+LONGER = [name for name in SCREENS if any(look.frame for look in request_of(screens=[name]).looks)]
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_every_shipped_screen(asked_of: Store, name: str) -> None:
+    if name in LONGER:
+        with pytest.raises(OptionError, match="weekly and monthly bars cannot be replayed yet"):
+            tapescan.replay_market(asked_of, screens=[name])
+        return
+    replayed(asked_of, count=1, seed=len(name), screens=[name])
+
+
+def test_there_are_screens_of_both_kinds() -> None:
+    assert 0 < len(LONGER) < len(SCREENS) - 20
+    assert {load_screen(name).side for name in {*SCREENS} - {*LONGER}} >= {"long", "short"}
+
+
+@pytest.mark.parametrize("name", ["position", "short_swing", "fundamental", "swing_aggressive"])
+def test_profiles_of_all_sides(asked_of: Store, name: str) -> None:
+    replayed(asked_of, count=4, profile=name)
+
+
+def test_a_profile_for_both_sides(asked_of: Store) -> None:
+    both = msgspec.structs.replace(tapescan.load_profile("swing"), side="both")
+    replayed(asked_of, count=4, profile=both)
+
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "bars before": {"where": "close[1] > sma_20[1] AND rsi_2[3] < 60", "rank_by": "rsi_2 asc"},
+    "crosses": {"where": "within(5, crosses_above(close, sma_20))"},
+    "extremes": {
+        "where": "close > lowest(20, low)[1]",
+        "rank_by": "(close - sma_50) / atr_14",
+        "features": ["mine = mean(5, volume) / volume", "strong = rank(rsi_14)"],
+    },
+    "several": {"screens": ["breakdown-short", "high-52-weeks-on-volume", "nr7"]},
+    "dividends": {"where": "dividend_yield > 0", "features": ["dividend_12m", "dividend_yield"]},
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_screens_and_orders(asked_of: Store, name: str) -> None:
+    replayed(asked_of, count=5, seed=2, **LOOKS[name])
+
+
+def test_statements(tmp_path: Path) -> None:
+    made = eventful(8).with_listings(3)
+    store = made.stored(tmp_path / "s")
+    symbols = list(made.whole[::2])
+    companies = pl.DataFrame({"symbol": symbols, "company": [f"{number:010d}" for number in range(len(symbols))]})
+    facts = facts_of(companies["company"].to_list(), years=5)
+    again = facts.filter(pl.col("known_at") <= made.days[250]).with_columns(
+        pl.col("value") * 1.3, filed=pl.lit(made.days[249]), known_at=pl.lit(made.days[250])
+    )
+    store.add({"companies": companies, "facts": pl.concat([facts, again])}, "test", step=Step("a", 1))
+    replayed(store, count=5, features=list(RATIOS), profile="fundamental")
+    replayed(store, count=1)
+
+
+def test_sessions_are_the_same_whatever_is_replayed_beside_them(asked_of: Store) -> None:
+    """One pass over all, every third, and one alone."""
+    walk = walk_of(asked_of, where="close[2] < close")
+    sessions = walk.past.sessions[300:330]
+    every = {seen.section.as_of: seen for seen in walk.sections(sessions)}
+    for some in (sessions[::3], sessions[7:8]):
+        for seen in walk.sections(some):
+            other = every[seen.section.as_of]
+            np.testing.assert_array_equal(seen.section.features.values, other.section.features.values)
+            np.testing.assert_array_equal(seen.forward, other.forward)
+            for term, values in seen.section.terms.items():
+                np.testing.assert_array_equal(values, other.section.terms[term])
