@@ -7,6 +7,7 @@ which was a blank-check company.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 
 import numpy as np
@@ -82,7 +83,7 @@ def funds_among(
     found = symbols.is_in(list(KNOWN_FUNDS))
     if len(sessions) <= _LEAST:
         return found
-    bars = bars.filter(pl.col("session") >= sessions.tail(QUIET_SESSIONS)[0])
+    bars = _since(bars, sessions.tail(QUIET_SESSIONS)[0])
     sessions = sessions.tail(FUND_SESSIONS)
     names, returns, dollars = _returns(bars, sessions)
     asked = np.flatnonzero(pl.Series(names).is_in(symbols.implode()).to_numpy())
@@ -101,10 +102,16 @@ def funds_among(
     return found | symbols.is_in(pl.Series(names)[asked].filter(pl.Series(like_one)).implode())
 
 
+def _since(bars: pl.DataFrame, day: dt.date) -> pl.DataFrame:
+    """The bars of a day and later ones. What has no others is not copied."""
+    earlier = bars["session"] < day
+    return bars.filter(~earlier) if earlier.any() else bars
+
+
 def _returns(bars: pl.DataFrame, sessions: pl.Series) -> tuple[list[str], Floats, Floats]:
     """Symbols that traded on nearly all of these sessions, their log returns (0 where a bar is missing), and mean
     dollars a session."""
-    late = bars.filter(pl.col("session") >= sessions[0])
+    late = _since(bars, sessions[0])
     place = sessions.search_sorted(late["session"]).to_numpy()
     run = late["symbol"].rle_id().to_numpy()
     names = late["symbol"].rle().struct.field("value")
@@ -150,10 +157,10 @@ def _follows(z: Floats, deviation: Floats, dollars: Floats, asked: Ints) -> Bool
     for at in range(0, len(asked), 512):  # products of all with all would take hundreds of megabytes
         some = asked[at : at + 512]
         together = z[some] @ z.T
+        # Few pairs are that close.
+        one, other = np.nonzero((together > _OTHER) | (together < -_OTHER))
         with np.errstate(divide="ignore", invalid="ignore"):
-            slope = together * deviation[some][:, None] / deviation[None, :]
-        larger = dollars[None, :] > dollars[some][:, None]
-        found[at : at + 512] = ((np.abs(together) > _OTHER) & larger & ((slope > _TIMES) | (slope < _AGAINST))).any(
-            axis=1
-        )
+            slope = together[one, other] * deviation[some][one] / deviation[other]
+        larger = dollars[other] > dollars[some][one]
+        found[at + one[larger & ((slope > _TIMES) | (slope < _AGAINST))]] = True
     return found

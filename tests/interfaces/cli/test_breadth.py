@@ -26,7 +26,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_table_and_where_today_stands(store: Path, tmp_path: Path) -> None:
     page, rows = tmp_path / "page.html", tmp_path / "rows.csv"
-    done = tapescan("breadth", "--store", str(store), "--html", str(page), "--output", str(rows))
+    done = tapescan("breadth", "--store", str(store), "--html", str(page), "--output", str(rows), width=160)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].startswith("Breadth: eligible of profile swing, 300 sessions from ")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from tapescan.replay.result import ReplayResult
 
-__all__ = ["replay", "show_replay"]
+__all__ = ["replay", "show_replay", "write_rows"]
 
 #: Headings that make room where the window is narrow.
 LEAST = ("turnover times a year", "drawdown %", "picks")
@@ -125,7 +125,7 @@ def replay(
         )
     for file, rows in ((picks_file, result.picks), (daily_file, result.daily)):
         if file is not None:
-            _write(file, rows)
+            write_rows(file, rows)
     if html is not None:
         result.write_html(html)
     notes((*said, *result.notes))
@@ -140,7 +140,8 @@ def replay(
         raise typer.Exit(1)
 
 
-def _write(file: Path, rows: pl.DataFrame) -> None:
+def write_rows(file: Path, rows: pl.DataFrame) -> None:
+    """As the file's name ends: .csv, else Parquet."""
     content = io.BytesIO()
     if file.suffix == ".csv":
         rows.write_csv(content)
