@@ -13,12 +13,13 @@ import msgspec
 import polars as pl
 import pytest
 
+import tapescan
 from tapescan.core.errors import FileError
 from tapescan.replay.parts import Part
 from tapescan.replay.report.page import replay_page
 from tapescan.replay.result import Compared, Comparison, ReplayResult, Verified
 from tests.markup import Page, points, reaches_out
-from tests.replay.replays import replayed
+from tests.replay.replays import HOW, market, replayed
 
 HOSTILE = "<script>alert('x')</script>\"&amp; \x1b[31m\u202e </title><img src=http://x.example/>"
 
@@ -149,7 +150,8 @@ def test_what_was_compared_stands_on_the_page() -> None:
 
 
 def test_nothing_picked_breaks_no_page() -> None:
-    result = replayed(where="close < 0")
+    """Beside one that picks somebody: alone it is refused."""
+    result = tapescan.replay_market(market(), where="close < 0", compare=["swing"], **HOW)  # type: ignore[arg-type]
     assert result.statistics.picked == 0
     text, page = read(result)
     assert result.verdict.sentence in page.seen
