@@ -40,6 +40,12 @@ def breadth() -> str:
     return reference_page()
 
 
+def records() -> str:
+    from tapescan.replay.records import reference_page
+
+    return reference_page()
+
+
 def vendors() -> str:
     from tests.vendors import cards
 
@@ -161,6 +167,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "screen-language.md": of_module("tapescan.screen.reference"),
     "python.md": python,
     "breadth.md": breadth,
+    "records.md": records,
 }
 # Written as soon as the code is there.
 for own, package in {"columns.md": "tapescan.columns", "tables.md": "tapescan.tables"}.items():

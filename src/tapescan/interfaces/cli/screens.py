@@ -41,8 +41,10 @@ def screens(
         for heading in ("screen", "title", "side", "source"):
             table.add_column(heading, overflow="fold")
         for row in found:
-            title = f"cannot be used: {row['error']}" if row["error"] else row["title"]
-            table.add_row(*(escape(one) for one in (row["name"], title, row["side"], row["source"])))
+            title = escape(f"cannot be used: {row['error']}" if row["error"] else row["title"])
+            if row.get("record"):
+                title += f"\n[dim]{escape(row['record'])}[/dim]"
+            table.add_row(escape(row["name"]), title, row["side"], escape(row["source"]))
         output().print(table)
     if check and broken:
         names = ", ".join(row["name"] for row in broken)
@@ -51,6 +53,7 @@ def screens(
 
 def _row(name: str, file: str, *, checked: bool) -> dict[str, Any]:
     from tapescan.core.errors import TapescanError
+    from tapescan.replay.records import named_record
     from tapescan.scan.named import chosen_screens
     from tapescan.scan.request import prepare
 
@@ -61,7 +64,9 @@ def _row(name: str, file: str, *, checked: bool) -> dict[str, Any]:
             prepare(profile, screens=[one])
     except TapescanError as error:  # one that is broken hides no other
         return row | {"error": str(error)}
-    return row | {"title": one.title, "side": one.side, "source": one.source}
+    record = named_record(profile, one)
+    facts = {"title": one.title, "side": one.side, "source": one.source}
+    return row | facts | {"record": "" if record is None else record.line()}
 
 
 def _show(screen: Any, as_json: bool) -> None:
