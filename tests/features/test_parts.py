@@ -76,7 +76,8 @@ def test_a_window_that_its_history_does_not_hold_has_no_value(bars: pl.DataFrame
 def test_the_late_rows_alone_are_the_same(bars: pl.DataFrame, start: int) -> None:
     panel = build_panel(bars, lanes=16)
     for (_, whole), (_, late) in zip(replay(panel, PLAN), replay(panel, PLAN, start), strict=True):
-        np.testing.assert_array_equal(late, whole[:, start:])
+        # Of a block with fewer rows, the newest.
+        np.testing.assert_array_equal(late, whole[:, min(start, whole.shape[1] - 1) :])
 
 
 def test_memory_that_is_used_again_holds_the_same_values(bars: pl.DataFrame) -> None:
