@@ -48,11 +48,12 @@ def test_a_replay_leaves_its_record_with_the_store(store: Store) -> None:
     assert tapescan.find_record(tapescan.scan_market(store, where="rsi_2 < 20", models=False)) is None
 
 
-def test_the_newest_record_counts(store: Store) -> None:
+def test_the_newest_of_the_longest_records_counts(store: Store) -> None:
     scanned = tapescan.scan_market(store, models=False)
     older = record_of(tapescan.replay_market(store, **HOW))  # type: ignore[arg-type]
     newer = msgspec.structs.replace(older, lead=0.5, t=math.nan)
     assert not keep_record(store, newer)
+    assert not keep_record(store, msgspec.structs.replace(older, sessions=older.sessions - 1))
     found = find_record(scanned.provenance, store)
     assert found is not None
     assert (found.lead, math.isnan(found.t)) == (0.5, True)

@@ -113,7 +113,7 @@ def replay_market(
 
 
 def find_record(result: ScanResult, data: Data = None) -> Record | None:
-    """What a replay found of what was scanned: the newest record of the store that was scanned, else the shipped one;
+    """What a replay found of what was scanned: the longest record of the store that was scanned, else the shipped one;
     None for what nobody replayed."""
     from tapescan.replay.records import find_record as find
 

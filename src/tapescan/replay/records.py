@@ -169,10 +169,11 @@ def shipped_records() -> Mapping[str, Record]:
 
 
 def find_record(provenance: Mapping[str, Any], store: Store | None = None) -> Record | None:
-    """The record of what was scanned: the newest of the store, else the shipped one; None for neither."""
+    """The record of what was scanned: the longest of the store, else the shipped one; None for neither."""
     subject = subject_of(provenance)
     own = [] if store is None else _own(store, subject)
-    return own[-1] if own else shipped_records().get(subject)
+    # The longest, and of equals the newest: a look at one spring is no record.
+    return max(reversed(own), key=lambda one: one.sessions) if own else shipped_records().get(subject)
 
 
 def _own(store: Store, subject: str) -> list[Record]:
