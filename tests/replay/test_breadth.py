@@ -183,7 +183,7 @@ def with_wild_bars(market: SimulatedMarket) -> SimulatedMarket:
     )
 
 
-@pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.parametrize("seed", [3, pytest.param(4, marks=pytest.mark.long)])
 def test_who_is_eligible_is_whom_a_scan_of_the_day_would_rank(seed: int, tmp_path: Path) -> None:
     store = stored(with_wild_bars(simulate(150, 260, seed=seed)), tmp_path / "store")
     profile, source = load_profile("swing"), source_of(store, None)
@@ -204,7 +204,7 @@ def test_who_is_eligible_is_whom_a_scan_of_the_day_would_rank(seed: int, tmp_pat
     assert suspect > 100
 
 
-@pytest.mark.parametrize("at", [35, 250, 300])
+@pytest.mark.parametrize("at", [35, pytest.param(250, marks=pytest.mark.long), 300])
 def test_a_store_that_ends_on_a_day_has_the_same_values(at: int, tmp_path: Path) -> None:
     market = simulate(SYMBOLS, SESSIONS, seed=8)
     # Sums of such volumes hang on the order of adding, and how symbols lie hangs on where a store ends.

@@ -57,7 +57,7 @@ def cut_of(made: World, day: Any, folder: Path) -> Store:
     return store
 
 
-@pytest.mark.parametrize(("at", "plan"), [(300, False), (330, True)])
+@pytest.mark.parametrize(("at", "plan"), [pytest.param(300, False, marks=pytest.mark.long), (330, True)])
 def test_a_replay_up_to_a_day_is_one_of_a_store_that_ends_there(
     made: World, tmp_path: Path, at: int, plan: bool
 ) -> None:
@@ -73,7 +73,7 @@ def test_a_replay_up_to_a_day_is_one_of_a_store_that_ends_there(
     assert ours == theirs
 
 
-@pytest.mark.parametrize("at", [250, 330])
+@pytest.mark.parametrize("at", [pytest.param(250, marks=pytest.mark.long), 330])
 def test_later_sessions_change_no_pick_and_no_return_that_was_known(
     made: World, whole: ReplayResult, tmp_path: Path, at: int
 ) -> None:

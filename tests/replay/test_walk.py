@@ -43,13 +43,13 @@ def eventful(seed: int, sessions: int = 420, symbols: int = 110) -> World:
 # --- what happens to a market ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_all_at_once_measured_by_all_symbols(tmp_path: Path, seed: int) -> None:
     made = eventful(seed).with_taken_tickers(seed).with_listings(seed)
     assert {*replayed(made.stored(tmp_path / "s"), seed=seed, **EVERYTHING)} == {"equal-weighted"}
 
 
-@pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.parametrize("seed", [3, pytest.param(4, marks=pytest.mark.long)])
 def test_all_at_once_measured_by_spy(tmp_path: Path, seed: int) -> None:
     made = eventful(seed, sessions=620).with_spy().with_taken_tickers(seed).with_listings(seed)
     assert {*replayed(made.stored(tmp_path / "s"), seed=seed, **EVERYTHING)} == {"equal-weighted", "SPY"}
