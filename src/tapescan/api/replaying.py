@@ -113,8 +113,8 @@ def replay_market(
 
 
 def find_record(result: ScanResult, data: Data = None) -> Record | None:
-    """What a replay found of what was scanned: the longest record of the store that was scanned, else the shipped one;
-    None for what nobody replayed."""
+    """What a replay found of what was scanned: the longest record of the store, else the shipped one; None for what
+    nobody replayed."""
     from tapescan.replay.records import find_record as find
 
     given = opened(data)
