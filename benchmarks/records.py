@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+from tapescan.columns.factors import FACTORS
 from tapescan.columns.registry import sources_of
 from tapescan.core.errors import TapescanError
 from tapescan.core.progress import silent
@@ -43,8 +44,14 @@ def say(text: str) -> None:
 def shipped(store: Store) -> dict[str, Request]:
     """What is replayed, by its title."""
     known, found = store.known(None), {}
+    of_statements = {factor.name for factor in FACTORS if factor.of_statements}
     for name in profile_files():
-        found[f"profile {name}"] = prepare(load_profile(name), models=Models(()))
+        profile = load_profile(name)
+        weighed = {factor for factor, weight in profile.weights.factors().items() if weight > 0.0}
+        if weighed & of_statements and NEEDED["statements"] not in known:
+            say(f"{name}: the store has no facts")
+        else:
+            found[f"profile {name}"] = prepare(profile, models=Models(()))
     for name in screen_files():
         (screen,), profile, _ = chosen_screens(name, None)
         request = prepare(profile, screens=[screen], models=Models(()))
