@@ -62,7 +62,9 @@ def test_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
         "side": "short",
         "file": str(tmp_path / "mine.toml"),
         "error": "",
+        "record": "",
     }
+    assert "after costs" in found["position"]["record"]
     assert found["swing"]["file"] == str(tmp_path / "swing.toml")
     assert found["position"]["title"] == "Position, 1 to 6 months"
     assert "Invalid value" in found["bad"]["error"]

@@ -27,7 +27,9 @@ def profiles(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] =
         try:
             one = load_profile(name)
         except ProfileError as error:  # one that is broken hides no other
-            found.append({"name": name, "title": "", "side": "", "file": str(path), "error": str(error)})
+            found.append(
+                {"name": name, "title": "", "side": "", "file": str(path), "error": str(error), "record": ""}
+            )
         else:
             record = named_record(one)
             facts = {"name": name, "title": one.title, "side": one.side, "file": str(path), "error": ""}

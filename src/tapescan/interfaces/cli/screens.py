@@ -57,7 +57,7 @@ def _row(name: str, file: str, *, checked: bool) -> dict[str, Any]:
     from tapescan.scan.named import chosen_screens
     from tapescan.scan.request import prepare
 
-    row = {"name": name, "title": "", "side": "", "source": "", "file": file, "error": ""}
+    row = {"name": name, "title": "", "side": "", "source": "", "file": file, "error": "", "record": ""}
     try:
         (one,), profile, _ = chosen_screens(name, None)
         if checked:
