@@ -118,7 +118,7 @@ class Kernel:
     def _dispatcher(self) -> Any:
         from tapescan.core.compiling import dispatcher
 
-        return dispatcher(self._function)
+        return dispatcher(self._function, self._signature)
 
     @property
     def _numba_type_(self) -> Any:
