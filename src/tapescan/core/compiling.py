@@ -30,8 +30,8 @@ _WORD, _STATUS = ir.IntType(64), ir.IntType(32)
 
 
 def dispatcher(function: Callable[..., None], signature: Signature | None = None) -> Any:
-    """The function as numba's own, which keeps nothing. It is compiled for a signature once, however many kernels call
-    it; without one at the first call, and again for arguments of other types."""
+    """The function as numba's own, which keeps nothing. It is compiled for a signature once, however many kernels
+    call it; without one at the first call, and again for arguments of other types."""
     made = numba.njit(**OPTIONS)(function)
     if signature is not None:
         made.compile(tuple(_numba_type(one) for one in signature))
