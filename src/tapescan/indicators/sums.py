@@ -23,8 +23,8 @@ __all__ = ["deviations", "powers", "products", "returns_beside", "totals"]
 #: Up to so many rows, each window is summed by itself.
 FEW = 4
 
-#: Types of what is read, ``(rows, lanes)``; of what is written: a row, ``(rows, lanes)`` or several of those; and of a
-#: number. Whether a caller may write what it gives to be read is no other type, so each is compiled once.
+#: Types of what is read, ``(rows, lanes)``; of what is written: a row, ``(rows, lanes)`` or several of those; and of
+#: a number. Whether a caller may write what it gives to be read is no other type, so each is compiled once.
 ROWS, LANES, OWN, CUBE, N = (
     "readonly float64[:, ::1]",
     "float64[::1]",

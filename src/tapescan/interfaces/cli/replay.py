@@ -12,13 +12,16 @@ from tapescan.core.errors import OptionError
 from tapescan.core.files import write_at_once
 from tapescan.core.settings import load_settings
 from tapescan.core.text import ascii_json
-from tapescan.interfaces.cli.complete import column_names, screen_names
+from tapescan.interfaces.cli.complete import screen_names
 from tapescan.interfaces.cli.console import errors, notes, output, progress_line
 from tapescan.interfaces.cli.scan import (
     ModelsOption,
     NoModelsOption,
     ProfileOption,
+    RankByOption,
+    ScreenOption,
     StoreOption,
+    WhereOption,
     check_writable,
     chosen_market,
     chosen_models,
@@ -42,19 +45,9 @@ BARS = 24
 def replay(
     store: StoreOption = "",
     profile: ProfileOption = "",
-    screen: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            autocompletion=screen_names,
-            help="A named screen (`tapescan screens`), or its file; again for another one.",
-        ),
-    ] = None,
-    where: Annotated[str, typer.Option(metavar="CONDITION", help='Screen: "close > sma_200 AND rsi_2 < 10".')] = "",
-    rank_by: Annotated[
-        str,
-        typer.Option(metavar="EXPRESSION", autocompletion=column_names, help='Order: "score", "rsi_2 asc".'),
-    ] = "",
+    screen: ScreenOption = None,
+    where: WhereOption = "",
+    rank_by: RankByOption = "",
     top: Annotated[int, typer.Option(min=1, max=1000, help="Picks a session: the best so many.")] = 10,
     start: Annotated[str, typer.Option("--from", metavar="DATE", help="The first session to replay.")] = "",
     end: Annotated[str, typer.Option("--to", metavar="DATE", help="The last one; nothing later is read.")] = "",

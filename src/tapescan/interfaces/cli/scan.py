@@ -42,6 +42,24 @@ AsOfOption = Annotated[str, typer.Option(metavar="DATE", help="Use only what was
 ProfileOption = Annotated[
     str, typer.Option(autocompletion=profile_names, help="Name of a profile (`tapescan profiles`), or a TOML file.")
 ]
+ScreenOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        autocompletion=screen_names,
+        help="A named screen (`tapescan screens`), or its file; again for another one.",
+    ),
+]
+WhereOption = Annotated[
+    str,
+    typer.Option(metavar="CONDITION", help='Screen: "close > sma_200 AND rsi_2 < 10 AND within(5, rsi_14[1] > 50)".'),
+]
+RankByOption = Annotated[
+    str,
+    typer.Option(
+        metavar="EXPRESSION", autocompletion=column_names, help='Order: "score", "rsi_2 asc", "close / sma_50".'
+    ),
+]
 ModelsOption = Annotated[
     str, typer.Option(metavar="DIR", help="Folder of trained models. [default: models in the store's folder]")
 ]
@@ -52,26 +70,9 @@ def scan(
     store: StoreOption = "",
     as_of: AsOfOption = "",
     profile: ProfileOption = "",
-    screen: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            autocompletion=screen_names,
-            help="A named screen (`tapescan screens`), or its file; again for another one.",
-        ),
-    ] = None,
-    where: Annotated[
-        str,
-        typer.Option(
-            metavar="CONDITION", help='Screen: "close > sma_200 AND rsi_2 < 10 AND within(5, rsi_14[1] > 50)".'
-        ),
-    ] = "",
-    rank_by: Annotated[
-        str,
-        typer.Option(
-            metavar="EXPRESSION", autocompletion=column_names, help='Order: "score", "rsi_2 asc", "close / sma_50".'
-        ),
-    ] = "",
+    screen: ScreenOption = None,
+    where: WhereOption = "",
+    rank_by: RankByOption = "",
     top: Annotated[
         int | None,
         typer.Option(

@@ -10,13 +10,16 @@ import typer
 from tapescan.core.results import plain
 from tapescan.core.settings import load_settings
 from tapescan.core.text import ascii_json, printable
-from tapescan.interfaces.cli.complete import column_lists, column_names, screen_names
+from tapescan.interfaces.cli.complete import column_lists
 from tapescan.interfaces.cli.console import notes, output, progress_line
 from tapescan.interfaces.cli.scan import (
     LISTED,
     ModelsOption,
     NoModelsOption,
     ProfileOption,
+    RankByOption,
+    ScreenOption,
+    WhereOption,
     chosen_models,
     show_scan,
 )
@@ -34,19 +37,9 @@ TOLD = ("symbol", "rank", "score", "side", "close")
 def watch(
     store: Annotated[str, typer.Option(help="Folder or URL of the store.")] = "",
     profile: ProfileOption = "",
-    screen: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            autocompletion=screen_names,
-            help="A named screen (`tapescan screens`), or its file; again for another one.",
-        ),
-    ] = None,
-    where: Annotated[str, typer.Option(metavar="CONDITION", help='Screen: "close > sma_200 AND rsi_2 < 10".')] = "",
-    rank_by: Annotated[
-        str,
-        typer.Option(metavar="EXPRESSION", autocompletion=column_names, help='Order: "score", "rsi_2 asc".'),
-    ] = "",
+    screen: ScreenOption = None,
+    where: WhereOption = "",
+    rank_by: RankByOption = "",
     features: Annotated[
         str,
         typer.Option(metavar="LIST|all", autocompletion=column_lists, help="Columns to add to the table, or all."),
