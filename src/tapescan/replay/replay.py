@@ -112,7 +112,7 @@ def _result(
     tried: Tried,
     progress: Progress,
 ) -> ReplayResult:
-    past, horizons = walk.past, tuple(sorted(picked.returns.picks))
+    past = walk.past
     rules = Rules(terms.hold, terms.cost, terms.borrow)
     ahead, trades = _traded(source, past, picked, terms, rules)
     statistics = measure_replay(
@@ -130,7 +130,7 @@ def _result(
     begin = int(np.searchsorted(past.sessions, picked.sessions[0]))
     count = len(past.sessions) - begin
     cohorts = run_cohorts(number - begin, ahead, trades, rules, count, every=terms.every)
-    account = _account(past, request, picked, ahead, trades, rules, number - begin, count)
+    account = _account(request, picked, ahead, trades, rules, number - begin, count)
     volume = request.profile.risk.max_volume
     capacity = find_capacity(
         number - begin, ahead, trades, rules, count, picked.traded, volume, ACCOUNTS, every=terms.every
@@ -145,7 +145,7 @@ def _result(
         trades=_trade_record(picked, trades, terms),
         account=_account_record(account, request.profile.risk.account),
         capacity={f"{one:.0f}": float(value) for one, value in zip(capacity.account, capacity.annual, strict=True)},
-        picks=_with_outcomes(picked, trades, horizons),
+        picks=_with_outcomes(picked, trades),
         daily=_daily(past, picked, cohorts, account, begin, net_over_eligible(picked.returns, **held)),
         curves=trace_accounts(picked.returns, past.sessions, **held),
         notes=notes_of(walk, picked),
@@ -234,7 +234,6 @@ def _trade_record(picked: Picked, trades: Trades, terms: Terms) -> TradeRecord:
 
 
 def _account(
-    past: Past,
     request: Request,
     picked: Picked,
     ahead: Ahead,
@@ -243,7 +242,6 @@ def _account(
     number: Ints,
     count: int,
 ) -> Account:
-    del past
     picks = picked.picks
     entry, stop = (picks[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in ("close", "stop"))
     orders = Orders(
@@ -271,8 +269,7 @@ def _account_record(account: Account, dollars: float) -> AccountRecord:
     )
 
 
-def _with_outcomes(picked: Picked, trades: Trades, horizons: tuple[int, ...]) -> pl.DataFrame:
-    del horizons
+def _with_outcomes(picked: Picked, trades: Trades) -> pl.DataFrame:
     return picked.picks.with_columns(
         pl.Series("fill", trades.fill.values.tolist(), pl.String),
         pl.Series("exit_reason", trades.reason.values.tolist(), pl.String),

@@ -99,7 +99,7 @@ class ReplayResult(Result, msgspec.Struct, frozen=True, eq=False):
 
     verdict : in one sentence, with what belongs beside it and the warnings. statistics : by session.
     trades, account : of the picks as trades. capacity : annual net return by dollars of account.
-    picks : a row a pick: session, rank, symbol ..., with what came of its trade and its returns over each horizon.
+    picks : a row a pick: session, rank, symbol ..., with what came of its trade and its return (forward).
     daily : a row a session: eligible, ranked, picked, the cohorts' gross and net return from close to close, and
     those of all eligible and of the index from open to open; `net_over_eligible` is that of the session's own picks,
     over the hold.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
@@ -52,7 +53,7 @@ class Source:
             return market_of_store(self.data, day, span=span, adjust=ADJUSTED)
         return market_of_simulated(self.data, day, adjust=ADJUSTED)
 
-    @property
+    @cached_property
     def dividends(self) -> pl.DataFrame | None:
         """symbol, ex_date, amount, adjusted_to of all that are known; None where nobody told of any."""
         if isinstance(self.data, SimulatedMarket):
@@ -91,14 +92,10 @@ class Source:
         splits = self.history.splits.filter(pl.col("ex_date") <= day)
         return rows_of_shares(rows, day, facts, self.known.read("companies"), splits)
 
-    @property
+    @cached_property
     def _facts(self) -> pl.DataFrame:
         assert self.known is not None
-        kept = self.__dict__.get("kept facts")
-        if kept is None:
-            kept = self.__dict__["kept facts"] = self.known.scan("facts").collect()
-        found: pl.DataFrame = kept
-        return found
+        return self.known.scan("facts").collect()
 
     def refuse_renames(self) -> None:
         """Raises OptionError for a store whose symbols were renamed: on a day of before they had other names."""
