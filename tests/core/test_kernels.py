@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ import pytest
 
 import tapescan
 from tapescan.core.calls import Given, Row, Table
-from tapescan.core.compiling import compile_object, dispatcher
+from tapescan.core.compiling import _undefined, compile_object, dispatcher
 from tapescan.core.jit import Kernel, compile_kernel
 from tapescan.core.typing import Floats, Ints
 from tapescan.features.compute import latest, replay
@@ -200,6 +201,53 @@ def test_a_work_array_without_room_is_an_error(scaled: Kernel) -> None:
     wide = np.lib.stride_tricks.as_strided(np.zeros(1), (0, 1 << 58), (8, 8))
     with pytest.raises(MemoryError):
         scaled(np.ascontiguousarray(wide), np.zeros(1, np.int64), 0, np.empty((0, 0)), 1.0)
+
+
+@partial(compile_kernel, signature=("readonly float64[::1]", "bool", "float64", "float64[::1]"))
+def raised(values: Floats, twice: bool, by: float, out: Floats) -> None:
+    for i in range(len(out)):
+        out[i] = (values[i] + by) * (2.0 if twice else 1.0)
+
+
+@partial(compile_kernel, signature=("int64", BLOCK))
+def roomy(size: int, out: Floats) -> None:
+    work = np.empty(size)
+    work[:1] = 1.0
+    out[0, 0] = work[0]
+
+
+@partial(compile_kernel, signature=(READ, "int64", BLOCK))
+def calling(values: Floats, size: int, out: Floats) -> None:
+    for t in range(len(out)):
+        raised(values[t], t % 2 == 0, 0.5 * t, out[t])
+    if size:
+        roomy(size, out)
+
+
+def test_a_kernel_calls_others_that_are_compiled_by_themselves() -> None:
+    assert calling.called == (raised, roomy)
+    assert calling.address
+    values, out = np.arange(6.0).reshape(3, 2), np.zeros((3, 2))
+    calling(values, 0, out)
+    assert out.tolist() == [[0.0, 2.0], [2.5, 3.5], [10.0, 12.0]]
+    calling(values, 5, out)
+    assert out[0, 0] == 1.0
+    # Its own code holds none of theirs, but asks for them by name.
+    code = compile_object(
+        calling._function, calling.signature, "calling", ("test_kernels.raised", "test_kernels.roomy")
+    )
+    assert code is not None
+    assert {"test_kernels.raised", "test_kernels.roomy"} <= set(_undefined(code))
+    assert compile_object(calling._function, calling.signature, "calling") is None
+    # Nor is it otherwise in a kernel that numba runs itself.
+    out[:] = 0.0
+    dispatcher(calling._function, calling.signature)(values, 0, out)
+    assert out.tolist() == [[0.0, 2.0], [2.5, 3.5], [10.0, 12.0]]
+
+
+def test_what_a_called_kernel_ends_with_reaches_who_called() -> None:
+    with pytest.raises(MemoryError):
+        calling(np.ones((3, 2)), 1 << 58, np.zeros((3, 2)))
 
 
 HEAVY = ("numba", "scipy", "xgboost", "pandas", "exchange_calendars", "sqlglot", "aiohttp")

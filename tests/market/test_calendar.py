@@ -13,6 +13,8 @@ from tapescan.market import calendar
 
 D = dt.date
 
+SHIPPED = calendar.SHIPPED
+
 #: Days the exchange was closed though no rule of the calendar says so.
 AD_HOC = [
     *(D(2001, 9, day) for day in (11, 12, 13, 14)),
@@ -39,6 +41,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     folder = tmp_path_factory.getbasetemp() / "calendar"
     monkeypatch.setenv("TAPESCAN_CACHE", str(folder))
     monkeypatch.setattr(calendar, "_known", [])
+    monkeypatch.setattr(calendar, "SHIPPED", folder / "nothing is shipped")
     return folder
 
 
@@ -50,6 +53,36 @@ def test_equals_exchange_calendars_over_the_whole_range() -> None:
     days = calendar.sessions(D(1990, 1, 1), D(2028, 12, 31))
     assert days.dtype == np.int32
     assert (days.astype("datetime64[D]") == expected.to_numpy().astype("datetime64[D]")).all()
+
+
+@pytest.mark.filterwarnings("ignore")  # of the library, about its own use of pandas
+def test_what_is_shipped_is_what_the_library_says(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file,) = SHIPPED.glob("xnys-*.npy")
+    first, last, *days = np.load(file).tolist()
+    assert first <= D(1950, 1, 3).toordinal() - calendar.EPOCH.toordinal()
+    assert last >= D(2028, 12, 31).toordinal() - calendar.EPOCH.toordinal()
+    if file.name == calendar._file():
+        assert calendar._compute(first, last).days.tolist() == days
+    # Of another release it is not even looked at.
+    monkeypatch.setenv("TAPESCAN_CACHE", str(tmp_path))
+    monkeypatch.setattr(calendar, "SHIPPED", SHIPPED)
+    monkeypatch.setattr(calendar, "_file", lambda: "xnys-0.0.1.npy")
+    assert calendar.is_session(D(2024, 1, 2))
+    assert [one.name for one in tmp_path.iterdir()] == ["xnys-0.0.1.npy"]
+    assert SHIPPED.joinpath(file.name).exists()
+
+
+def test_what_is_shipped_costs_no_import_of_the_library(tmp_path: Path) -> None:
+    if not (SHIPPED / calendar._file()).exists():
+        pytest.skip("the sessions that are shipped are of another release of exchange_calendars")
+    code = "import datetime, sys; from tapescan.market import calendar as c; c.is_session(datetime.date(2026, 1, 2))"
+    code += "; print('exchange_calendars' in sys.modules)"
+    environment = {"TAPESCAN_CACHE": str(tmp_path), "PATH": "", "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("day", AD_HOC)
@@ -135,8 +168,9 @@ def test_an_unwritable_cache_costs_only_time(monkeypatch: pytest.MonkeyPatch, tm
 
 def test_a_second_process_does_not_import_the_library(cache: Path, tmp_path: Path) -> None:
     code = """
-import datetime, sys
+import datetime, pathlib, sys
 from tapescan.market import calendar
+calendar.SHIPPED = pathlib.Path("nothing is shipped")
 assert calendar.is_session(datetime.date(2024, 1, 2))
 print("exchange_calendars" in sys.modules, "pandas" in sys.modules)
 """

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import inspect
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numba
 from llvmlite import binding, ir
 from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import make_intrinsic_template
 
 from tapescan.core.linking import MEMORY
 from tapescan.core.logging import logger
 from tapescan.core.signatures import Signature, Type, kind_of
 
-__all__ = ["compile_object", "dispatcher"]
+__all__ = ["compile_object", "declared", "dispatcher"]
 
 #: Fused multiply-add (contract) is the only liberty taken with floating point: it rounds once instead of twice, while
 #: full fastmath would break checks for NaN.
@@ -30,8 +33,8 @@ _WORD, _STATUS = ir.IntType(64), ir.IntType(32)
 
 
 def dispatcher(function: Callable[..., None], signature: Signature | None = None) -> Any:
-    """The function as numba's own, which keeps nothing. It is compiled for a signature once, however many kernels
-    call it; without one at the first call, and again for arguments of other types."""
+    """The function as numba's own, which keeps nothing. It is compiled for a signature at once; without one at the
+    first call, and again for arguments of other types."""
     made = numba.njit(**OPTIONS)(function)
     if signature is not None:
         made.compile(tuple(_numba_type(one) for one in signature))
@@ -39,9 +42,45 @@ def dispatcher(function: Callable[..., None], signature: Signature | None = None
     return made
 
 
-def compile_object(function: Callable[..., None], signature: Signature, symbol: str) -> bytes | None:
+def declared(symbol: str, signature: Signature, address: int) -> Any:
+    """The type of what stands in a kernel's code for another one that was compiled by itself: a call of the symbol,
+    which takes its arguments in slots as from Python, and raises MemoryError where that does not end well.
+
+    address : where it lies in this process, for numba's own dispatchers.
+    """
+    binding.add_symbol(symbol, address)
+    taken = tuple(_numba_type(one) for one in signature)
+
+    def called(_typing: Any, *_arguments: Any) -> Any:
+        return types.none(*taken), lower
+
+    def lower(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        words = [
+            word
+            for wanted, argument in zip(taken, arguments, strict=True)
+            for word in _words(context, builder, wanted, argument)
+        ]
+        slots = cgutils.alloca_once(builder, _WORD, size=len(words))
+        for place, word in enumerate(words):
+            builder.store(word, builder.gep(slots, [_WORD(place)]))
+        entry = ir.FunctionType(_STATUS, [_WORD.as_pointer()])
+        status = builder.call(cgutils.get_or_insert_function(builder.module, entry, symbol), [slots])
+        with cgutils.if_unlikely(builder, cgutils.is_not_null(builder, status)):
+            context.call_conv.return_user_exc(builder, MemoryError, (f"no room in {symbol}",))
+        return context.get_dummy_value()
+
+    kind = inspect.Parameter.POSITIONAL_ONLY
+    parameters = [inspect.Parameter(f"_{place}", kind) for place in range(len(taken) + 1)]
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return types.Function(make_intrinsic_template(symbol, called, symbol))
+
+
+def compile_object(
+    function: Callable[..., None], signature: Signature, symbol: str, others: Collection[str] = ()
+) -> bytes | None:
     """An object file with a function of the symbol's name, ``int32 (slots)``: 0 when all went well.
 
+    others : symbols of kernels that it may call.
     None for a kernel that runs by numba alone: it needs more of numba at run time than memory, or this numba is not
     one that we know.
     """
@@ -52,7 +91,7 @@ def compile_object(function: Callable[..., None], signature: Signature, symbol: 
         # What we use of numba's inside may be otherwise in its next release. A kernel's own mistakes are NumbaErrors.
         logger.debug("this numba is not as we know it (%s): its own dispatchers run", error)
         return None
-    if code is None or (unknown := [name for name in _undefined(code) if not _is_found(name)]):
+    if code is None or (unknown := [name for name in _undefined(code) if name not in others and not _is_found(name)]):
         logger.debug("%s needs %s: numba's dispatcher runs", symbol, unknown if code else "addresses of this process")
         return None
     return code
@@ -132,6 +171,23 @@ def _argument(context: Any, builder: Any, slots: Iterator[Any], wanted: Any) -> 
     if isinstance(wanted, types.Boolean):
         return builder.icmp_unsigned("!=", next(slots), _WORD(0))
     return next(slots)
+
+
+def _words(context: Any, builder: Any, given: Any, value: Any) -> Iterator[Any]:
+    """A value of numba's code as the slots that `_argument` makes it of again."""
+    if isinstance(given, types.BaseTuple):
+        for place, one in enumerate(given.types):
+            yield from _words(context, builder, one, builder.extract_value(value, place))
+    elif isinstance(given, types.Array):
+        array = context.make_array(given)(context, builder, value)
+        yield builder.ptrtoint(array.data, _WORD)
+        yield from cgutils.unpack_tuple(builder, array.shape)
+    elif isinstance(given, types.Float):
+        yield builder.bitcast(value, _WORD)
+    elif isinstance(given, types.Boolean):
+        yield builder.zext(value, _WORD)
+    else:
+        yield value
 
 
 def _undefined(code: bytes) -> list[str]:

@@ -3,6 +3,9 @@
 Importing numba costs more than a scan, so a process whose kernels are all on disk never does: `kept` reads them,
 `linking` puts them into the process. `compiling` makes what is not there; a kernel whose code does not stand alone
 runs as numba's dispatcher, in a process that has compiled it.
+
+A kernel may call others. Those of a declared signature are compiled once, by themselves, and linked to who calls
+them.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ def compile_kernel(function: Callable[..., None], signature: Signature | None = 
 
 
 class Kernel:
-    """A compiled function without a result. Kernels of numba's code may call it."""
+    """A compiled function without a result, which other kernels may call."""
 
     def __init__(self, function: Callable[..., None], signature: Signature | None) -> None:
         functools.update_wrapper(self, function)
@@ -72,6 +75,17 @@ class Kernel:
         loaded = self._loaded.get(signature) or self._load(signature)
         return None if loaded is None else loaded.address
 
+    @cached_property
+    def called(self) -> tuple[Kernel, ...]:
+        """The kernels of a declared signature that its code calls, by their names in its module."""
+        known = (self._function.__globals__.get(name) for name in self._function.__code__.co_names)
+        return tuple(one for one in known if isinstance(one, Kernel) and one._signature is not None)
+
+    @property
+    def size(self) -> int:
+        """How much code there is to compile, in bytes of Python's."""
+        return len(self._function.__code__.co_code)
+
     @property
     def signature(self) -> Signature:
         return self._declared
@@ -101,14 +115,16 @@ class Kernel:
         with _one_at_a_time:
             if signature in self._loaded:
                 return self._loaded[signature]
+            found = {one._name: one.address for one in self.called}
+            others = {name: address for name, address in found.items() if address is not None}
             file = self._file(signature)
             code = kept(self._folder, file)
-            loaded = None if code is None else load(code, self._name)
+            loaded = None if code is None else load(code, self._name, others)
             if loaded is None:
                 from tapescan.core.compiling import compile_object
 
-                code = compile_object(self._function, signature, self._name)
-                loaded = None if code is None else load(code, self._name)
+                code = compile_object(self._function, signature, self._name, others)
+                loaded = None if code is None else load(code, self._name, others)
                 if code is not None and loaded is not None:
                     keep(self._folder, file, code)
             self._loaded[signature] = loaded
@@ -123,4 +139,8 @@ class Kernel:
     @property
     def _numba_type_(self) -> Any:
         """What numba takes it for, in the code of another kernel that calls it."""
-        return self._dispatcher._numba_type_
+        if self._signature is None or (address := self.address) is None:
+            return self._dispatcher._numba_type_
+        from tapescan.core.compiling import declared
+
+        return declared(self._name, self._signature, address)

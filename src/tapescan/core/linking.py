@@ -9,9 +9,10 @@ import ctypes
 import hashlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from llvmlite import binding
@@ -112,11 +113,16 @@ class _Jit:
         self._memory = self.link(_runtime(), "runtime", (*MEMORY, _RUN))
         self.run: int = self._memory.pop(_RUN)
 
-    def link(self, code: bytes, name: str, symbols: tuple[str, ...]) -> dict[str, int]:
-        """The symbols' addresses. Raises RuntimeError when it cannot be linked."""
+    def link(
+        self, code: bytes, name: str, symbols: tuple[str, ...], others: Mapping[str, int] = MappingProxyType({})
+    ) -> dict[str, int]:
+        """The symbols' addresses. others : addresses of what it may call, by symbol.
+
+        Raises RuntimeError when it cannot be linked.
+        """
         library = binding.JITLibraryBuilder().add_object_img(code).add_current_process()
-        for memory, address in self._memory.items():
-            library.import_symbol(memory, address)
+        for other, address in (*self._memory.items(), *others.items()):
+            library.import_symbol(other, address)
         for symbol in symbols:
             library.export_symbol(symbol)
         held = library.link(self._linker, f"{name} {len(self._held)}")
@@ -129,11 +135,14 @@ def _jit() -> _Jit:
     return _Jit()
 
 
-def load(code: bytes, symbol: str) -> Loaded | None:
-    """The function of an object file; None, with the reason in the log, for what cannot be linked here."""
+def load(code: bytes, symbol: str, others: Mapping[str, int] = MappingProxyType({})) -> Loaded | None:
+    """The function of an object file; None, with the reason in the log, for what cannot be linked here.
+
+    others : addresses of the kernels that it may call, by symbol.
+    """
     with _one_at_a_time:
         try:
-            address = _jit().link(code, symbol, (symbol,))[symbol]
+            address = _jit().link(code, symbol, (symbol,), others)[symbol]
         except RuntimeError as error:
             logger.debug("%s cannot be linked: %s", symbol, error)
             return None

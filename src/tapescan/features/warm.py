@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -52,10 +52,11 @@ def make_ready(names: Iterable[str], progress: Progress | None = None) -> int:
     processes = 1
     if keeps_kernels(Path(indicators.__file__).parent):
         processes = max(min(threads(), MOST_PROCESSES, len(missing) // WORTH_A_PROCESS), 1)
+    shares = _shares(missing, processes)
     with ExitStack() as helpers:
         for number in range(1, processes):
-            helpers.enter_context(_helper(_turn(missing, number, processes)))
-        for name in _turn(missing, 0, processes):
+            helpers.enter_context(_helper(_turn(shares, number)))
+        for name in _turn(shares, 0):
             if progress:
                 progress(sum(_is_kept(_source(one)) for one in missing), len(missing), COMPILING)
             _compile(_source(name))
@@ -67,11 +68,38 @@ def make_ready(names: Iterable[str], progress: Progress | None = None) -> int:
     return len(missing)
 
 
-def _turn(names: list[str], number: int, processes: int) -> list[str]:
+def _shares(names: Sequence[str], processes: int) -> list[list[str]]:
+    """Each process's share, with about as much code to compile, the longest first. Those that call the same kernels
+    lie in one share as far as can be: who calls first compiles them."""
+    called = {name: tuple(_calls(_source(name))) for name in names}
+    new: dict[str, int] = {}
+    known: set[Kernel] = set()
+    for name in sorted(names, key=lambda one: sorted(kernel.size for kernel in called[one])):
+        new[name] = sum(kernel.size for kernel in called[name] if kernel not in known)
+        known.update(called[name][1:])
+    shares: list[list[str]] = [[] for _ in range(processes)]
+    done, whole = 0, max(sum(new.values()), 1)
+    for name, size in new.items():
+        shares[min(int((done + size / 2) * processes / whole), processes - 1)].append(name)
+        done += size
+    for share in shares:
+        share.sort(key=lambda name: -new[name])
+    return shares
+
+
+def _calls(one: Indicator | Fusion) -> Iterator[Kernel]:
+    """Its kernel, and all that are linked to it."""
+    found = [one.kernel] if isinstance(one.kernel, Kernel) else []
+    for kernel in found:
+        yield kernel
+        found += [other for other in kernel.called if other not in found]
+
+
+def _turn(shares: list[list[str]], number: int) -> list[str]:
     """The order in which one of the processes goes through all names: its own share, then the others' from their
     ends, of which it finds on disk what they have compiled. So none is idle, and two meet at most once a share."""
-    shares = [names[(number + by) % processes :: processes] for by in range(processes)]
-    return [*shares[0], *(name for share in shares[1:] for name in reversed(share))]
+    others = shares[number + 1 :] + shares[:number]
+    return [*shares[number], *(name for share in others for name in reversed(share))]
 
 
 @contextmanager

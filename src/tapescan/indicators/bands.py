@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
-from tapescan.indicators import sums
 from tapescan.indicators.definition import Output, Parameter, Period, exponential, indicator, wilder
+from tapescan.indicators.sums import deviations as sum_deviations
 
 BANDS = (Output("upper", "price"), Output("middle", "price"), Output("lower", "price"))
 
@@ -31,7 +31,7 @@ BANDS = (Output("upper", "price"), Output("middle", "price"), Output("lower", "p
 def bbands(close, first, start, out_upper, out_middle, out_lower, out_percent_b, out_bandwidth, period, deviations):
     rows, lanes = close.shape
     total, squares = np.empty((rows - start, lanes)), np.empty((rows - start, lanes))
-    sums.deviations(close, period, total, squares)
+    sum_deviations(close, period, total, squares)
     for t in range(start, rows):
         for j in range(lanes):
             valued = t - first[j] >= period - 1

@@ -1,9 +1,9 @@
 """Sessions: the trading days of the New York exchanges (calendar XNYS).
 
 The rules come from ``exchange_calendars``. Importing it costs more than a whole scan, so its answer for a
-wide range of dates is kept as one small file in the user's cache folder, and the library is imported only
-when that file is missing or does not reach far enough. The file is named after the library's version: an
-upgrade renews it. A cache that cannot be read or written costs time, never an answer.
+wide range of dates comes with the package (`ship` writes it), and for other releases of the library is kept as
+one small file in the user's cache folder: the library is imported only when there is no file of its version that
+reaches far enough. A cache that cannot be read or written costs time, never an answer.
 
 A day is a ``datetime.date``, or int32 days since 1970-01-01 in arrays.
 """
@@ -24,8 +24,7 @@ from tapescan.core.errors import OptionError
 from tapescan.core.files import user_cache
 from tapescan.core.typing import Days
 
-__all__ = ["EPOCH", "is_session", "next_session", "previous_session", "session_count", "sessions"]
-
+__all__ = ["EPOCH", "is_session", "next_session", "previous_session", "session_count", "sessions", "ship"]
 
 #: Dates outside this range are refused: before it the exchange's own records are thin, after it nobody
 #: has fixed a holiday.
@@ -37,6 +36,9 @@ KEPT_FROM = EARLIEST
 
 #: No two sessions since 1950 lie further apart than this, so a neighbour is always within reach.
 REACH = dt.timedelta(days=14)
+
+#: Where the answer of one release of the library lies.
+SHIPPED = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -103,20 +105,30 @@ def _covering(first: int, last: int) -> _Known:
     for known in _known:
         if covers(known):
             return known
-    path = _path()
-    on_disk = _read(path)
-    if on_disk is not None and covers(on_disk):
-        _known[:] = [on_disk]
-        return on_disk
-    until = dt.date(dt.date.today().year + 2, 12, 31)
-    bounds = [known for known in (*_known, on_disk) if known is not None]
-    computed = _compute(
-        min(first, day_number(KEPT_FROM), *(known.first for known in bounds)),
-        max(last, day_number(min(until, LATEST)), *(known.last for known in bounds)),
-    )
+    path = user_cache() / _file()
+    on_disk = [one for file in (SHIPPED / path.name, path) if (one := _read(file)) is not None]
+    for kept in on_disk:
+        if covers(kept):
+            _known[:] = [kept]
+            return kept
+    bounds = [*_known, *on_disk, _Known(first, last, np.empty(0, np.int32))]
+    computed = _widest(min(known.first for known in bounds), max(known.last for known in bounds))
     _write(path, computed)
     _known[:] = [computed]
     return computed
+
+
+def ship() -> None:
+    """Write the answer of the library that is installed into the package, in the place of that of another."""
+    for file in SHIPPED.glob("xnys-*.npy"):
+        file.unlink()
+    _write(SHIPPED / _file(), _widest(day_number(KEPT_FROM), day_number(KEPT_FROM)))
+
+
+def _widest(first: int, last: int) -> _Known:
+    """Computed for at least the range that is kept."""
+    until = dt.date(dt.date.today().year + 2, 12, 31)
+    return _compute(min(first, day_number(KEPT_FROM)), max(last, day_number(min(until, LATEST))))
 
 
 def _compute(first: int, last: int) -> _Known:
@@ -131,9 +143,9 @@ def _compute(first: int, last: int) -> _Known:
     return _Known(first, last, days)
 
 
-def _path() -> Path:
-    """The file of this version of the library, in TAPESCAN_CACHE or the user's cache folder."""
-    return user_cache() / f"xnys-{metadata.version('exchange_calendars')}.npy"
+def _file() -> str:
+    """The name of the file of this version of the library."""
+    return f"xnys-{metadata.version('exchange_calendars')}.npy"
 
 
 def _read(path: Path) -> _Known | None:
