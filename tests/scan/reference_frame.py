@@ -58,7 +58,78 @@ def reference_frame(found: ScanResult, request: Request) -> tuple[pl.DataFrame, 
     scale = found.provenance["risk_scale"]
     trades = dict(vars(plan_trades(section.features, long, eligible, profile.risk, scale)))
     own = {"side": np.where(long, "long", "short"), **columns, **trades, "limit": trades["limit"].values}
-    return _assembled(section, request, own, dropped, matched)
+    frame, counts = _assembled(section, request, own, dropped, matched)
+    account = pl.DataFrame(
+        reference_account(frame, section, request),
+        schema={"account_shares": pl.Int64, "account_limit": pl.String},
+        orient="row",
+    )
+    frame = frame.with_columns(account)
+    first = ("rank", *LEADING, "account_shares", "account_limit")
+    return frame.select(*first, pl.all().exclude("dropped", *first), "dropped"), counts
+
+
+def reference_account(
+    frame: pl.DataFrame, section: CrossSection, request: Request
+) -> list[tuple[int | None, str | None]]:
+    """Of each row the shares that one account takes, and what limits them: all sums made anew for each row."""
+    limits, account = request.profile.portfolio, request.profile.risk.account
+    rows = frame.to_dicts()
+    betas, places = section.values()["beta_252"], {symbol: at for at, symbol in enumerate(section.symbols)}
+    turn = [row for row in rows if row["rank"] is not None and (row["shares"] or 0) >= 1]
+    stay = {row["symbol"] for row in turn if row["symbol"] in request.held and row["rank"] <= limits.keep}
+    turn.sort(key=lambda row: row["symbol"] not in stay)
+    taken: list[dict[str, Any]] = []
+    for row in turn:
+        way, beta = 1.0 if row["side"] == "long" else -1.0, betas[places[row["symbol"]]]
+        row["pull"] = 0.0 if np.isnan(beta) else way * beta * row["entry"]
+        lost = row["risk"] / row["shares"]
+        heat = limits.max_heat * account - sum(one["took"] * one["risk"] / one["shares"] for one in taken)
+        gross = limits.max_gross * account - sum(one["took"] * one["entry"] for one in taken)
+        own = [one["took"] * one["entry"] for one in taken if one["sector"] == row["sector"]]
+        moves = sum(one["took"] * one["pull"] for one in taken) * np.sign(row["pull"])
+        if heat < 0.01 * limits.max_heat * account or gross < 0.01 * limits.max_gross * account:
+            row["took"], row["why"] = 0, "heat" if heat < 0.01 * limits.max_heat * account else "gross"
+            continue
+        rooms = {
+            "heat": heat / lost,
+            "gross": gross / row["entry"],
+            "sector": (limits.max_sector * account - sum(own)) / row["entry"] if row["sector"] else np.inf,
+            "beta": (limits.max_beta * account - moves) / abs(row["pull"]) if row["pull"] else np.inf,
+        }
+        least = min(rooms, key=rooms.__getitem__)
+        most = int(max(rooms[least], 0.0) + 1e-9)
+        row["took"], row["why"] = min(row["shares"], most), "" if most >= row["shares"] else least
+        if row["took"] < max(0.5 * row["shares"], 1.0):
+            row["took"] = 0
+        elif limits.max_correlation < 1.0 and _moves_alike(row, taken, section, places, limits.max_correlation):
+            row["took"], row["why"] = 0, "alike"
+        else:
+            taken.append(row)
+    found: list[tuple[int | None, str | None]] = []
+    for row in rows:
+        planned = row["rank"] is not None and row["shares"] is not None
+        said = "" if row["close"] is not None else None
+        found.append((row.get("took", 0) if planned else None, row.get("why", said)))
+    return found
+
+
+def _moves_alike(
+    row: dict[str, Any], taken: list[dict[str, Any]], section: CrossSection, places: Mapping[str, int], most: float
+) -> bool:
+    assert section.recent is not None
+
+    def returns(one: Mapping[str, Any]) -> pl.Series:
+        assert section.recent is not None
+        return pl.Series(section.recent(np.array([places[one["symbol"]]]), 64)[:, 0]).pct_change().fill_nan(None)
+
+    for one in taken:
+        if one["side"] == row["side"]:
+            both = pl.DataFrame({"a": returns(row), "b": returns(one)}).drop_nulls()
+            found = both.select(pl.corr("a", "b")).item() if len(both) >= 40 else None
+            if found is not None and found > most:
+                return True
+    return False
 
 
 def _assembled(
@@ -127,7 +198,7 @@ def _ranked(frame: pl.DataFrame, ranking: Ranking) -> pl.DataFrame:
         nulls_last=True,
     )
     rank = pl.when(eligible).then(pl.int_range(1, pl.len() + 1, dtype=pl.UInt32))
-    return ordered.select(rank.alias("rank"), *LEADING, pl.all().exclude("dropped", *LEADING), "dropped")
+    return ordered.select(rank.alias("rank"), pl.all())
 
 
 def _excluded(section: CrossSection, filters: Filters) -> Texts:

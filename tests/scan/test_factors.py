@@ -15,7 +15,7 @@ from tapescan.scan.profile import load_profile
 #: Factor -> its terms' columns, and which way each is better.
 BETTER = {
     "momentum": {"momentum_252_21": "more", "momentum_126_21": "more"},
-    "reversal": {"ret_5": "less", "rsi_2": "less", "zscore_20": "less"},
+    "reversal": {"ret_1": "less", "ret_5": "less", "rsi_2": "less", "zscore_20": "less"},
     "volatility": {"realised_volatility_63": "less", "natr_14": "less", "beta_252": "less"},
     "liquidity": {"dollar_volume_63": "more", "amihud_21": "less", "zero_volume_days_21": "less"},
     "breakout": {

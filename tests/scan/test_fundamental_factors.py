@@ -146,7 +146,7 @@ def test_a_market_without_statements_ranks_by_the_other_factors(inputs: Market) 
     assert sum(found.provenance["weights"].values()) == pytest.approx(1.0)
     new = [note for note in found.notes if note not in inputs.notes]
     assert len(new) == 1
-    assert "value, quality, growth" in new[0]
+    assert "value, quality: unknown" in new[0]
     assert "\n" not in new[0]
     assert plain.notes == inputs.notes
     assert (found.ranked["unknown_factors"] == "").all()

@@ -29,7 +29,7 @@ def test_a_regime_shifts_the_weights() -> None:
     calm = weight_shares(load_profile("swing"), CALM)
     down = weight_shares(load_profile("swing"), Regime("down", "stressed", 0.5, "SPY"))
     assert down["momentum"] < calm["momentum"]
-    assert down["volatility"] > calm["volatility"]
+    assert down["reversal"] > calm["reversal"]
     assert sum(down.values()) == pytest.approx(1.0)
 
 

@@ -114,3 +114,16 @@ def test_a_plan_never_flatters(close: float, atr: float, low: float, high: float
     assert plan.risk[0] <= RISK.risk_per_trade * RISK.account + 1e-6
     assert plan.dollars[0] <= min(RISK.max_position * RISK.account, RISK.max_volume * traded) + 1e-6
     assert plan.shares[0] == int(plan.shares[0])
+
+
+def test_there_is_no_plan_where_costs_take_too_much_of_the_risk() -> None:
+    # 10 bp each way of $50 are 10 cents: a fifth of a stop that is 50 cents away, a quarter of one that is 40.
+    assert plan_one(atr_14=0.25, swing_low_10=49.9).shares[0] > 0
+    pinned = plan_one(atr_14=0.2, swing_low_10=49.9)
+    assert np.isnan(pinned.shares[0])
+    assert np.isnan([pinned.entry[0], pinned.stop[0], pinned.target[0]]).all()
+    assert pinned.limit.values[0] == "cost"
+    assert plan_one(atr_14=0.2, swing_low_10=49.9, risk=Risk(cost=5.0)).limit.values[0] != "cost"
+    # A short pays for borrowing too: 3 % a year for 10 nights are 6 cents.
+    assert plan_one(long=False, atr_14=0.25, swing_high_10=50.1).limit.values[0] == "cost"
+    assert plan_one(long=False, atr_14=0.25, swing_high_10=50.1, risk=Risk(borrow=0.0)).limit.values[0] != "cost"

@@ -37,6 +37,7 @@ def scan_market(
     adjust: Adjustment | None = None,
     models: Models | str | Path | Literal[False] | None = None,
     device: Device | None = None,
+    held: Sequence[str] | str = (),
     changes: bool = False,
     since: Day = None,
     progress: Progress = silent,
@@ -55,6 +56,8 @@ def scan_market(
         models: Folder of trained models, or what `models.forecast.load_models` made of it; False for none; None for
             the folder that the settings name, else the store's own.
         device: ``cuda`` lets a GPU make the forecasts of models from a folder, where there is one.
+        held: Symbols that your account holds (``"AAPL, MSFT"``, ``"list:NAME"``, or a list): they come first in
+            `account_shares` while they rank among the profile's ``portfolio.keep``; a note says which are to leave.
         changes: Say who is new and who is gone since the last recorded scan that asked the same.
         since: Or since this earlier day. Not with a loaded market.
         progress: Told how far it is.
@@ -71,7 +74,9 @@ def scan_market(
     given = opened(data)
     named, ranked_by, said = chosen_screens(screens, profile)
     shown, trained = shown_columns(features), chosen_models(given, models, device)
-    request = prepare(ranked_by, where=where, rank_by=rank_by, features=shown, models=trained, screens=named)
+    request = prepare(
+        ranked_by, where=where, rank_by=rank_by, features=shown, models=trained, screens=named, held=held
+    )
     begin = time.perf_counter()
     market = ready(given, as_of, request, adjust, progress)
     prepared = time.perf_counter() - begin

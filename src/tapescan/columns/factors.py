@@ -149,6 +149,7 @@ FACTORS: tuple[Factor, ...] = (
         "reversal",
         "fallen in the last days, beside its sector",
         (
+            _plain("ret_1", "return of the last session", "{:+.1%}", -1.0),
             _plain("ret_5", "return over 5 sessions", "{:+.1%}", -1.0),
             _plain("rsi_2", "RSI(2)", "{:.0f}", -1.0),
             _plain("zscore_20", "deviations from its 20-session mean", "{:+.1f}", -1.0),

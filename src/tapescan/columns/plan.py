@@ -59,7 +59,21 @@ SOURCE = Source(
         ),
         _column("dollars", "size in dollars", "dollars", "shares times entry", low=0.0),
         _column("risk", "dollars at risk", "dollars", "what is lost at the stop", low=0.0),
-        _column("limit", "what limits the size", "", "risk, position or volume", kind="String"),
+        _column(
+            "limit", "what limits the size", "",
+            "risk, position or volume; cost where costs would take too much of the risk, so that there is no plan",
+            kind="String",
+        ),
+        _column(
+            "account_shares", "size in one account", "shares",
+            "whole shares that one account still has room for when it takes the rows in their order",
+            kind="Int64", low=0.0, late=True,
+        ),
+        _column(
+            "account_limit", "what limits it there", "",
+            "heat, gross, sector, beta or alike, where the account has less room than the plan's shares",
+            kind="String", late=True,
+        ),
         _column(
             "dropped", "why it is not ranked", "", "the reason in one word; empty for those that are ranked",
             group="rank", kind="String", late=True,

@@ -10,7 +10,7 @@ traded less than others, and do not count.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -164,6 +164,17 @@ class Panel:
         if day not in self._cuts:
             self._cuts[day] = replace(self, blocks=tuple(block.since(day) for block in self.blocks))
         return self._cuts[day]
+
+    def recent(self, places: Ints, bars: int) -> Floats:
+        """Closes of the newest bars of some symbols, ``(bars, symbols)``, newest last; NaN where there is none."""
+        found = np.full((bars, len(places)), np.nan)
+        offsets = [block.offset for block in self.blocks]
+        for at, place in enumerate(places.tolist()):
+            block = self.blocks[bisect_right(offsets, place) - 1]
+            lane = place - block.offset
+            own = block.close[max(int(block.first[lane]), block.rows - bars) :, lane]
+            found[bars - len(own) :, at] = own
+        return found
 
     @cached_property
     def _cuts(self) -> dict[int, Panel]:

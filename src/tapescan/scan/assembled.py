@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -13,12 +13,30 @@ import polars as pl
 from tapescan.core.labels import Labels
 from tapescan.core.typing import Array, Bools, Floats, Ints
 
-__all__ = ["Assembled", "Values"]
+__all__ = ["Assembled", "Late", "Values"]
 
 #: A column's values: numbers of the panel's symbols with NaN where unknown, texts, or what is neither.
 Values: TypeAlias = Floats | Labels | pl.Series
 
 RANK = "rank"
+
+
+@dataclass(eq=False)
+class Late:
+    """A column that is made when somebody asks for it."""
+
+    make: Callable[[], Values]
+
+    @cached_property
+    def values(self) -> Values:
+        return self.make()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _made, (self.values,)
+
+
+def _made(values: Values) -> Late:
+    return Late(lambda: values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +49,7 @@ class Assembled:
     unseen : bool ``(symbols of the panel,)``, on whom the columns of `silent` say nothing, whatever stands there.
     """
 
-    columns: Mapping[str, Values]
+    columns: Mapping[str, Values | Late]
     order: Ints
     ranked: int
     unseen: Bools
@@ -54,7 +72,8 @@ class Assembled:
             if name == RANK:
                 made.append(_ranks(min(self.ranked, len(at)), len(at)))
                 continue
-            values = self.columns[name]
+            found = self.columns[name]
+            values = found.values if isinstance(found, Late) else found
             there = seen if name in self.silent else own if len(values) == panel else whole
             made.append(there.taken(name, values))
         return pl.DataFrame(made)

@@ -32,6 +32,7 @@ from tapescan.market.index import market_return
 from tapescan.market.panel import Panel
 from tapescan.market.regime import Regime, market_regime
 from tapescan.market.suspect import in_words
+from tapescan.scan.account import Recent
 from tapescan.scan.clock import Clock
 from tapescan.scan.listing import Listing, listing_of
 from tapescan.scan.profile import Filters
@@ -97,7 +98,8 @@ class CrossSection:
     order : the places of the panel's symbols in the order of their names, in which sums over the market are taken.
     adjust : what prices are adjusted for. provenance, notes : the market's.
     timings : seconds a stage. complete : which symbols have all features; None for all of them. The others have those
-        that everybody is shown. source : where the rest can be had from.
+        that everybody is shown. source : where the rest can be had from. recent : closes of the newest bars; None
+        where they are not at hand.
     """
 
     as_of: dt.date
@@ -118,6 +120,7 @@ class CrossSection:
     timings: Mapping[str, float]
     complete: Bools | None = None
     source: Source | None = None
+    recent: Recent | None = None
 
     def __repr__(self) -> str:
         return f"<cross-section of {len(self.symbols):,} symbols on {self.as_of}>"
@@ -247,6 +250,12 @@ class Source:
     def __reduce__(self) -> tuple[object, ...]:
         return Source, (None, self.plan, self.looks)
 
+    def recent(self, places: Ints, bars: int) -> Floats:
+        """Closes of the newest bars of some symbols, ``(bars, symbols)``; NaN where there is none."""
+        if self.market is None:
+            return np.full((bars, len(places)), np.nan)
+        return self.market.panel.recent(places, bars)
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -289,6 +298,7 @@ def observe(
     suspects = market.suspects_within(max(plan.rows, *(look.rows for look in looks), 0))
     facts = {"statements": market.fundamentals, "dividends": market.dividends}
     regime = clock.time("regime", lambda: market_regime(panel.index, panel.as_of))
+    source = Source(market, plan, tuple(looks))
     section = CrossSection(
         as_of=EPOCH + dt.timedelta(days=panel.as_of),
         symbols=panel.symbols,
@@ -310,10 +320,11 @@ def observe(
             *_index_notes(panel.index.name, suspects),
         ),
         timings=clock.seconds,
+        recent=source.recent,
     )
     if wanted is None or room is None:
         return section
-    section = replace(section, source=Source(market, plan, tuple(looks)))
+    section = replace(section, source=source)
     return clock.time("features", lambda: _completed(section, panel, plan, wanted, engine, room))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import compress
 from typing import Any
 
@@ -15,7 +16,8 @@ from tapescan.columns.factors import FACTORS, points_column, value_column
 from tapescan.columns.registry import all_columns, find_column
 from tapescan.core.labels import Labels
 from tapescan.core.typing import Bools, Floats, Ints
-from tapescan.scan.assembled import Assembled, Values
+from tapescan.scan.account import Fitted, Rows, fit_account
+from tapescan.scan.assembled import Assembled, Late, Values
 from tapescan.scan.cross_section import ColumnValues, CrossSection
 from tapescan.scan.listing import Listing
 from tapescan.scan.request import MATCHED, ORDER, Ranking, Request
@@ -79,8 +81,32 @@ def assemble(section: CrossSection, request: Request, ranks: Ranks) -> tuple[Ass
     listed = {name for name in request.shown if _is_listed(find_column(name))}
     leading = {name: columns[name] for name in LEADING}
     unseen, unknown = _unseen(section)
-    silent = frozenset(own).difference(listed, unknown)
-    return Assembled(leading | columns | {"dropped": why}, *ranked, unseen, silent), _coverage(why)
+    account = _account(section, request, ranks, ranked[0][: ranked[1]])
+    silent = frozenset((*own, *account)).difference(listed, unknown)
+    return Assembled(leading | account | columns | {"dropped": why}, *ranked, unseen, silent), _coverage(why)
+
+
+def _account(section: CrossSection, request: Request, ranks: Ranks, order: Ints) -> dict[str, Late]:
+    """What one account has room for, when somebody asks."""
+
+    @cache
+    def fitted() -> Fitted:
+        sectors = section.listing.sectors
+        rows = Rows(
+            order=order,
+            long=ranks.long,
+            sector=sectors.codes,
+            beta=section.values()["beta_252"],
+            recent=section.recent,
+            unknown_sector=sectors.texts.index("") if "" in sectors.texts else -1,
+        )
+        held = [place for one in request.held if (place := section.listing.places.get(one)) is not None]
+        return fit_account(rows, ranks.trades, request.profile.portfolio, request.profile.risk, held)
+
+    def shares() -> Values:
+        return pl.Series("account_shares", fitted().shares, nan_to_null=True).cast(pl.Int64)
+
+    return {"account_shares": Late(shares), "account_limit": Late(lambda: fitted().limit)}
 
 
 def _unseen(section: CrossSection) -> tuple[Bools, Collection[str]]:

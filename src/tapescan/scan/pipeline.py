@@ -20,6 +20,7 @@ from tapescan.core.labels import Labels
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.engine.seam import Engine
 from tapescan.history.market import Market
+from tapescan.scan.assembled import Assembled
 from tapescan.scan.clock import Clock
 from tapescan.scan.cross_section import CrossSection, observe
 from tapescan.scan.factors import factor_values
@@ -98,6 +99,7 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
             *_unknown_notes(section, request, unknown, shares),
             *model_notes(request.models, forecasts),
             *_screen_notes(request, matched),
+            *_held_notes(section, request, assembled),
             *_unlisted_notes(section, assembled.order[: coverage.ranked]),
         ),
         section=section,
@@ -177,6 +179,29 @@ def _screen_notes(request: Request, matched: Mapping[str, Bools]) -> tuple[str, 
     return (f"satisfied: {counts}",)
 
 
+def _held_notes(section: CrossSection, request: Request, assembled: Assembled) -> tuple[str, ...]:
+    """Which of the held still rank well enough to stay, and which are to leave and why."""
+    if not request.held:
+        return ()
+    keep, places = request.profile.portfolio.keep, section.listing.places
+    rank = {place: number for number, place in enumerate(assembled.order[: assembled.ranked].tolist(), start=1)}
+    dropped = assembled.columns["dropped"]
+    assert isinstance(dropped, Labels)
+    stay: list[str] = []
+    leave: list[str] = []
+    for symbol in request.held:
+        place = places.get(symbol)
+        if place is None:
+            leave.append(f"{symbol} (not in this market)")
+        elif place not in rank:
+            leave.append(f"{symbol} ({dropped.texts[dropped.codes[place]].replace('_', ' ')})")
+        else:
+            (stay if rank[place] <= keep else leave).append(f"{symbol} (rank {rank[place]:,})")
+    said = [f"stay, among the best {keep}: {', '.join(stay)}"] if stay else []
+    said += [f"leave: {', '.join(leave)}"] if leave else []
+    return (f"of what is held {'; '.join(said)}",)
+
+
 def _provenance(
     section: CrossSection, request: Request, forecasts: Sequence[Forecast], shares: Mapping[str, float], scale: float
 ) -> dict[str, Any]:
@@ -197,4 +222,5 @@ def _provenance(
         **({"columns": columns} if columns else {}),
         **({"lists": lists} if lists else {}),
         "rank_by": request.ranking.text,
+        **({"held": list(request.held)} if request.held else {}),
     }

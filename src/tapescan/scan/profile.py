@@ -24,6 +24,7 @@ from tapescan.core.toml import read_toml
 __all__ = [
     "DEFAULT_PROFILE",
     "Filters",
+    "Portfolio",
     "Profile",
     "Risk",
     "Weights",
@@ -107,6 +108,9 @@ class Risk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     account in one position. max_volume : share of the 20-session mean dollar volume. stop_atr : the stop's least
     distance in average true ranges; max_stop_atr : its greatest. swing_bars : bars searched for the swing low or
     high, 10 or 20. reward_to_risk : the target's distance in multiples of the stop's.
+    cost : basis points of each purchase or sale. borrow : percent a year that a short pays. hold : sessions after
+    which a trade is given up, whatever it is worth. max_cost : the largest share of the risk that costs may take;
+    there is no plan where they take more.
     """
 
     account: Positive = 100_000.0
@@ -117,6 +121,27 @@ class Risk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_stop_atr: Multiple = 4.0
     swing_bars: Literal[10, 20] = 10
     reward_to_risk: Multiple = 2.0
+    cost: Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)] = 10.0
+    borrow: Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)] = 3.0
+    hold: Annotated[int, msgspec.Meta(ge=1, le=252)] = 10
+    max_cost: Share = 0.2
+
+
+class Portfolio(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one account takes of a ranked list, row after row.
+
+    keep : who is held stays while it ranks among so many. Shares of the account: max_heat, lost if every stop is
+    hit; max_gross, invested, longs and shorts together; max_sector, in one sector. max_beta : dollars times beta,
+    shorts against longs, a multiple of the account. max_correlation : of 63 daily returns with a row taken before it
+    on the same side; 1 for no limit.
+    """
+
+    keep: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 30
+    max_heat: Share = 0.06
+    max_gross: Annotated[float, msgspec.Meta(gt=0.0, le=10.0)] = 1.0
+    max_sector: Annotated[float, msgspec.Meta(gt=0.0, le=10.0)] = 0.3
+    max_beta: Annotated[float, msgspec.Meta(gt=0.0, le=100.0)] = 1.5
+    max_correlation: Share = 0.8
 
 
 class Regime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -137,6 +162,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     side: Literal["long", "short", "both"] = "long"
     filters: Filters = Filters()
     risk: Risk = Risk()
+    portfolio: Portfolio = Portfolio()
     regime: Regime = Regime()
     name: str = ""
 
@@ -149,6 +175,12 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             del content["weights"]["alpha"]
         if not self.filters.where:
             del content["filters"]["where"]
+        # Nor has what is done with its rows, where nothing is said of it.
+        if self.portfolio == Portfolio():
+            del content["portfolio"]
+        for name in ("cost", "borrow", "hold", "max_cost"):
+            if getattr(self.risk, name) == getattr(Risk(), name):
+                del content["risk"][name]
         return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:16]
 
 

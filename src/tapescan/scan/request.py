@@ -25,7 +25,7 @@ from tapescan.scan.tradeplan import plan_features_needed
 from tapescan.screen.checking import Expression, Scope, check
 from tapescan.screen.earlier import Look, looks
 from tapescan.screen.functions import FUNCTIONS
-from tapescan.screen.lists import read_list
+from tapescan.screen.lists import given_symbols, read_list
 from tapescan.screen.nodes import Name
 
 __all__ = ["Ranking", "Request", "Screen", "prepare", "shown_columns", "split_features"]
@@ -83,6 +83,7 @@ class Request:
         see, every result's own among them as far as they were asked for. plan : all features that are needed.
     looks : what is needed of earlier bars.
     models : those whose forecasts are columns, and take part in the score as far as they may.
+    held : symbols that the account holds, which come first while they rank well.
     """
 
     profile: Profile
@@ -96,6 +97,7 @@ class Request:
     plan: Plan
     looks: tuple[Look, ...]
     models: Models
+    held: tuple[str, ...] = ()
 
     @property
     def span(self) -> int:
@@ -144,6 +146,7 @@ def prepare(
     features: Sequence[str] = (),
     models: Models | None = None,
     screens: Sequence[NamedScreen] = (),
+    held: str | Iterable[str] = (),
 ) -> Request:
     """Parse and check everything a scan is asked for, so that bad input fails before any work.
 
@@ -152,7 +155,8 @@ def prepare(
     furthest from 50 for both.
     features : further columns to show, each a name or ``name = expression``. models : trained ones, none for None.
     screens : named ones; who satisfies one of them is ranked, if it satisfies `where` as well.
-    Raises ScreenError, OptionError and ProfileError.
+    held : symbols that the account holds, or ``list:NAME``.
+    Raises ScreenError, OptionError, FileError and ProfileError.
     """
     models = usable(models or Models(()))
     columns = _Columns(models)
@@ -190,6 +194,7 @@ def prepare(
         plan=_plan(profile, needed, models),
         looks=looks(terms),
         models=models,
+        held=given_symbols(held, "held") if held else (),
     )
 
 

@@ -5,6 +5,8 @@ lowest low of the last ``swing_bars``, less a tenth of an average true range), b
 ``max_stop_atr`` of them; the target lies ``reward_to_risk`` times the stop's distance above the entry. The size
 is the number of whole shares at which the stop costs ``risk_per_trade`` of the account, capped by
 ``max_position`` of the account and by ``max_volume`` of the 20-session mean dollar volume. Shorts mirror it all.
+There is no plan where buying and selling, and what a short pays for borrowing, would cost more than ``max_cost`` of
+the risk: of a share that a takeover pins to its price the stop is so near that only the broker earns.
 """
 
 from __future__ import annotations
@@ -19,14 +21,16 @@ from tapescan.core.typing import Bools, Floats
 from tapescan.features.compute import Features
 from tapescan.scan.profile import Risk
 
-__all__ = ["TradePlan", "plan_features_needed", "plan_trades", "share_caps"]
-
+__all__ = ["TradePlan", "plan_features_needed", "plan_trades", "share_caps", "trade_cost"]
 
 #: The swing stop stands this many average true ranges beyond the swing itself.
 SWING_MARGIN = 0.1
 
-#: What may limit the size, after nothing, in the order of the caps.
-LIMITS = ("", "risk", "position", "volume")
+#: What may limit the size, after nothing, in the order of the caps; then what leaves no plan.
+LIMITS = ("", "risk", "position", "volume", "cost")
+
+#: Sessions of a year, over which borrowing is paid.
+SESSIONS_A_YEAR = 252.0
 
 
 @dataclass(frozen=True)
@@ -83,12 +87,14 @@ def plan_trades(
     # whose target is rounded to where it gains nothing.
     gains = way * (target - entry) > 0.0
     possible = (atr > 0.0) & (distance > 0.0) & gains & (stop > 0.0) & (target > 0.0)
+    dear = possible & (trade_cost(entry, long, risk) > risk.max_cost * distance)
+    possible &= ~dear
 
     caps = share_caps(entry, np.where(possible, distance, np.nan), of("dollar_volume_20"), risk, risk.account, scale)
     smallest = np.where(np.isnan(caps), np.inf, caps).argmin(axis=0)
     shares = np.where(possible, np.floor(caps.min(axis=0)), np.nan)
     limit = np.zeros(eligible.shape, dtype=np.int64)
-    limit[at] = np.where(np.isnan(shares), 0, smallest + 1)
+    limit[at] = np.where(np.isnan(shares), np.where(dear, LIMITS.index("cost"), 0), smallest + 1)
 
     def placed(values: Floats) -> Floats:
         out = np.full(eligible.shape, np.nan)
@@ -104,6 +110,13 @@ def plan_trades(
         risk=placed(shares * distance),
         limit=Labels(LIMITS, limit),
     )
+
+
+def trade_cost(entry: Floats, long: Bools, risk: Risk) -> Floats:
+    """What a share costs to buy, to hold as long as planned, and to sell: dollars."""
+    borrowed = np.where(long, 0.0, risk.borrow / 100.0 * risk.hold / SESSIONS_A_YEAR)
+    found: Floats = entry * (2.0 * risk.cost / 1e4 + borrowed)
+    return found
 
 
 def share_caps(

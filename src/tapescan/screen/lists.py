@@ -19,7 +19,16 @@ from tapescan.core.files import write_at_once
 from tapescan.core.settings import setting
 from tapescan.market.spelling import normal_spelling
 
-__all__ = ["delete_list", "list_files", "list_folder", "list_symbols", "lists_digest", "read_list", "write_list"]
+__all__ = [
+    "delete_list",
+    "given_symbols",
+    "list_files",
+    "list_folder",
+    "list_symbols",
+    "lists_digest",
+    "read_list",
+    "write_list",
+]
 
 #: The ending of a list's file, and what its name may be.
 ENDING = ".txt"
@@ -97,6 +106,16 @@ def list_symbols(text: str, where: str) -> tuple[str, ...]:
     # A lower-case p before a preferred's series is a spelling of its own; all else is capitals.
     words = [word if re.fullmatch(r"[A-Z]+p[A-Z]*", word) else word.upper() for word in found]
     return tuple(dict.fromkeys(normal_spelling(pl.Series(words, dtype=pl.String)).to_list()))
+
+
+def given_symbols(given: str | Iterable[str], where: str) -> tuple[str, ...]:
+    """Symbols as a person names them, in our spelling: ``"AAPL, BRK-B"``, ``"list:NAME"``, or one by one.
+
+    Raises as `read_list` and `list_symbols`. where : what they are given for.
+    """
+    if isinstance(given, str) and given.strip().lower().startswith("list:"):
+        return read_list(given.strip()[len("list:") :])
+    return list_symbols(given if isinstance(given, str) else "\n".join(given), where)
 
 
 def write_list(name: str, symbols: Iterable[str]) -> Path:

@@ -95,6 +95,13 @@ def scan(
     ] = None,
     models: ModelsOption = "",
     no_models: NoModelsOption = False,
+    held: Annotated[
+        str,
+        typer.Option(
+            metavar="SYMBOLS",
+            help='What your account holds: "AAPL, MSFT" or list:NAME. Says what stays and what leaves.',
+        ),
+    ] = "",
     record: Annotated[
         bool, typer.Option("--record", help="Keep the scan, with the rows shown, in the store's scan history.")
     ] = False,
@@ -121,6 +128,7 @@ def scan(
         rank_by=rank_by,
         features=features,
         models=trained,
+        held=held,
         changes=changes,
         since=since,
     )
@@ -184,6 +192,7 @@ def read_scan(settings: Settings, store: str, as_of: str, profile: str, **asked:
             adjust=settings.adjust,
             models=asked.get("models"),
             device=settings.device,
+            held=asked.get("held") or (),
             changes=bool(asked.get("changes")),
             since=asked.get("since") or None,
             progress=progress,

@@ -27,6 +27,15 @@ if TYPE_CHECKING:  # imported, it would load all kernels before the command line
 
 __all__ = ["show"]
 
+#: What limits an account, in words.
+LIMITS = {
+    "heat": "what all stops may lose together",
+    "gross": "what may be invested",
+    "sector": "what may be in one sector",
+    "beta": "how much of the market's moves it may have",
+    "alike": "a row before it that moves like it",
+}
+
 #: Suspect bars of one symbol that are shown.
 MOST_SUSPECTS = 5
 
@@ -83,6 +92,8 @@ def show(
     console.print(f"Trend votes: {up} up, {down} down" + (f" (not {against})" if up >= down and against else ""))
     if row["shares"] == 0:
         console.print(f"No plan: not one share fits the limit by {row['limit']}")
+    elif row["limit"] == "cost":
+        console.print("No plan: to buy and to sell would cost more than the profile's share of what is risked")
     elif row["shares"] is None and not found.dropped:
         console.print("No plan: there is no average true range, or the stop or target would not be above zero")
     elif row["shares"]:
@@ -92,6 +103,11 @@ def show(
             f"stop {_price(row['stop'])} (risk ${row['risk']:,.0f}), target {_price(row['target'])} "
             f"({abs(row['target'] - row['entry']) / risk:.1f} times the risk); size limited by {row['limit']}"
         )
+        if row["account_limit"]:
+            console.print(
+                f"In one account with the rows ranked before it: {row['account_shares']:,} shares, limited by "
+                f"{LIMITS[row['account_limit']]}"
+            )
 
 
 def _suspects(console: Console, found: Explanation) -> None:

@@ -130,7 +130,7 @@ def _candidates(result: ScanResult, rows: Sequence[dict[str, Any]]) -> list[_Col
         numbers("stop", "stop", 2),
         numbers("target", "target", 2),
         *(_asked(name, rows) for name in result.features if name not in SHOWN),
-        numbers("shares", "shares", 0),
+        _Column("shares", "shares", tuple(_shares(row) for row in rows)),
     ]
     if len({row["side"] for row in rows}) > 1 or rows[0]["side"] != "long":
         wanted.insert(3, texts("side", "side"))
@@ -144,6 +144,14 @@ def _candidates(result: ScanResult, rows: Sequence[dict[str, Any]]) -> list[_Col
     wanted.append(texts("name", "name", NAME_WIDTH))
     wanted.append(texts("sector", "sector"))
     return wanted
+
+
+def _shares(row: dict[str, Any]) -> str:
+    """What one account has room for; where it is not all of the plan, what limits it."""
+    if row["shares"] is None:
+        return f"no plan: {row['limit']}" if row["limit"] else "-"
+    reason = row["account_limit"]
+    return f"{reason + ' ' if reason else ''}{row['account_shares']:,}"
 
 
 def _why(row: dict[str, Any], shares: dict[str, float], terms: int) -> str:
