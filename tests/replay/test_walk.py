@@ -225,10 +225,6 @@ LONGER = [name for name in SCREENS if any(look.frame for look in request_of(scre
 
 @pytest.mark.parametrize("name", SCREENS)
 def test_every_shipped_screen(asked_of: Store, name: str) -> None:
-    if name in LONGER:
-        with pytest.raises(OptionError, match="weekly and monthly bars cannot be replayed yet"):
-            tapescan.replay_market(asked_of, screens=[name])
-        return
     replayed(asked_of, count=1, seed=len(name), screens=[name])
 
 

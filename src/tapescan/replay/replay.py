@@ -160,10 +160,6 @@ def _check(source: Source, request: Request, terms: Terms) -> None:
     first, last = source.history.first, source.history.end
     if terms.start is not None and terms.start > last:
         raise no_session(terms.start, terms.end, first, last)
-    if any(look.frame for look in request.looks):
-        raise OptionError(
-            "weekly and monthly bars cannot be replayed yet", "write the screen in bars of a session", field="where"
-        )
 
 
 def _nothing(request: Request, picked: Picked) -> OptionError:

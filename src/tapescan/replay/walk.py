@@ -92,6 +92,11 @@ class Walk:
         return plan_features(name for one in self.requests for name in one.plan.names)
 
     @cached_property
+    def span(self) -> int:
+        """Sessions of history that any of them reads."""
+        return max(one.span for one in self.requests)
+
+    @cached_property
     def looks(self) -> tuple[Look, ...]:
         """What any of them sees of earlier bars; each look has histories of its own."""
         return tuple(dict.fromkeys(look for one in self.requests for look in one.looks))
@@ -240,7 +245,7 @@ class Walk:
 
     def _index(self, day: int) -> MarketIndex:
         """What a scan of a day measures by."""
-        return self.past.own_index(day, self._read_since(day, self.plan.span)) or self.past.every
+        return self.past.own_index(day, self._read_since(day, self.span)) or self.past.every
 
     def _facts(self, day: int, listing: Listing, close: Floats, current: Bools) -> dict[str, pl.DataFrame]:
         """What companies reported and paid, as far as somebody asks."""
