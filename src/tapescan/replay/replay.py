@@ -15,6 +15,7 @@ from tapescan.core.dates import date_of
 from tapescan.core.errors import OptionError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.typing import Days, Floats, Ints
+from tapescan.market.index import MARKET_SYMBOL
 from tapescan.models.judging.judgement import overlap
 from tapescan.models.registry.trials import Trial
 from tapescan.replay.accounts import Account, Orders, run_account
@@ -76,6 +77,7 @@ def replay_requests(
     horizons = tuple(sorted({*HORIZONS, terms.hold}))
     first, *others = requests.values()
     walk = Walk(source, past, first, horizons, tuple(others))
+    _check_index(walk, sessions)
     verified = _drawn(sessions, terms.verify)
     found = pick(walk, sessions, terms.top, terms.hold, terms.every, shown=verified, progress=progress)
     if all(one.picks.is_empty() for one in found):
@@ -160,6 +162,17 @@ def _check(source: Source, request: Request, terms: Terms) -> None:
     first, last = source.history.first, source.history.end
     if terms.start is not None and terms.start > last:
         raise no_session(terms.start, terms.end, first, last)
+
+
+def _check_index(walk: Walk, sessions: Days) -> None:
+    """Raises OptionError where scans of one session would measure by two indices, as one reads more than the other."""
+    spans = {one.span for one in walk.requests}
+    if len(spans) > 1 and len({walk.measured_by_own(sessions, one).tobytes() for one in spans}) > 1:
+        raise OptionError(
+            f"{MARKET_SYMBOL} has too few bars to be the market index of all that is compared",
+            "replay them one by one",
+            field="compare",
+        )
 
 
 def _nothing(request: Request, picked: Picked) -> OptionError:
