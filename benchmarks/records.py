@@ -3,8 +3,8 @@
 python benchmarks/records.py STORE --market "US shares, 2016 to 2025" [--hold 5] [--every 1] [--write]
 
 `--write` puts them where scans, `tapescan profiles` and `tapescan screens` find them; `docs/generate.py` then makes
-docs/reference/records.md of them. What cannot be replayed (statements that the store does not have) has no record, and
-is named. Every one counts as a trial of the store.
+docs/reference/records.md of them. What cannot be replayed (statements that the store does not have) has no record,
+and is named. Every one counts as a trial of the store.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _BARS = ("open", "high", "low", "close", "volume", "session")
 def look_longer(look: Look, lanes: Lanes, numbers: Ints, sessions: Days, index: MarketIndex, out: Floats) -> None:
     """A look's terms: ``(numbers, terms, lanes)``; of use where a lane has a bar of the session.
 
-    numbers : of the sessions, ascending, with which lanes have a bar. sessions : all that the market has. index : that
+    numbers : of the sessions, ascending; lanes have a bar of one. sessions : all that the market has. index : that
     features are measured against.
     """
     period = look.frame

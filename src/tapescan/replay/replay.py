@@ -70,8 +70,7 @@ def replay_requests(
 
     together : whether each is judged as one of all of them, whatever the order; else of those before it.
     """
-    for one in requests.values():
-        _check(source, one, terms)
+    _check(source, terms)
     past = past_of(source.history, progress)
     sessions = sessions_between(past.sessions, terms.start, terms.end, terms.every)
     horizons = tuple(sorted({*HORIZONS, terms.hold}))
@@ -157,7 +156,7 @@ def _result(
     )
 
 
-def _check(source: Source, request: Request, terms: Terms) -> None:
+def _check(source: Source, terms: Terms) -> None:
     source.refuse_renames()
     first, last = source.history.first, source.history.end
     if terms.start is not None and terms.start > last:
@@ -165,7 +164,7 @@ def _check(source: Source, request: Request, terms: Terms) -> None:
 
 
 def _check_index(walk: Walk, sessions: Days) -> None:
-    """Raises OptionError where scans of one session would measure by two indices, as one reads more than the other."""
+    """Raises OptionError where scans of a session would measure by two indices, as one reads more than the other."""
     spans = {one.span for one in walk.requests}
     if len(spans) > 1 and len({walk.measured_by_own(sessions, one).tobytes() for one in spans}) > 1:
         raise OptionError(

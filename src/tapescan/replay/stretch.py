@@ -198,8 +198,8 @@ def _since(lanes: Lanes, number: int, end: int, index: MarketIndex | None) -> Bl
 
 
 def _look(look: Look, piece: _Piece, out: Floats) -> None:
-    """A look's terms at bars of a session: ``(days, terms, lanes)``. All that a term is made of is of the history of its own session, so
-    sessions are taken together as long as no history begins anew."""
+    """A look's terms at bars of a session: ``(days, terms, lanes)``. All that a term is made of is of the history of
+    its own session, so sessions are taken together as long as no history begins anew."""
     lanes, wanted, days = piece.lanes, piece.wanted, piece.days
     spans = sorted({span for _, plan in look.plans for span in plan.spans})
     histories = np.array([anchors(days, span) for span in spans]).reshape(len(spans), len(days))
