@@ -210,6 +210,27 @@ def _dropped(result: ScanResult, symbol: str) -> str:
     return str(result.frame.filter(symbol=symbol)["dropped"][0])
 
 
+@pytest.mark.parametrize("spy", [False, True])
+def test_sessions_since_the_newest_rename(tmp_path: Path, spy: bool) -> None:
+    """Companies are called what they are called at the end; before it they are not, and that is refused."""
+    made = eventful(9, sessions=620).with_splits(3, many=30).with_listings(9)
+    made, renames = (made.with_spy() if spy else made).with_renames()
+    store = made.stored(tmp_path / "s", renames)
+    newest = max(renames["ex_date"].to_list())
+    walk, begin = walk_of(store, **EVERYTHING), made.days.index(newest)
+    days = walk.past.sessions[[begin, begin + 1, begin + 25, begin + 60, -1]].tolist()
+    found = holds(store, walk, days, **EVERYTHING)
+    assert {"NEWB", "NEWC", "NEWD"} <= {symbol for one in found for symbol in one.frame["symbol"]}
+    replayed = tapescan.replay_market(store, start=newest, verify=3, models=False, top=3)
+    assert replayed.verified is not None
+    assert replayed.verified.differing == ()
+    for start in (None, made.days[made.days.index(newest) - 1]):
+        with pytest.raises(OptionError, match=f"symbols were renamed up to {newest}.*replay from {newest} on"):
+            tapescan.replay_market(store, start=start, models=False)
+    with pytest.raises(OptionError, match=f"symbols were renamed up to {newest}.*count a store without them"):
+        tapescan.breadth_market(store, start=newest)
+
+
 # --- share bases ----------------------------------------------------------------------------------------------
 
 

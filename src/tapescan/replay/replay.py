@@ -157,7 +157,7 @@ def _result(
 
 
 def _check(source: Source, terms: Terms) -> None:
-    source.refuse_renames()
+    source.refuse_renames(terms.start, "replay from {day} on", "start")
     first, last = source.history.first, source.history.end
     if terms.start is not None and terms.start > last:
         raise no_session(terms.start, terms.end, first, last)
