@@ -331,6 +331,7 @@ LOOKS: dict[str, dict[str, Any]] = {
         "where": "weekly.close[1] > monthly.low AND close > sma_20[1]",
         "rank_by": "weekly.rsi_14",
     },
+    "constants": {"where": "within(3, 2 > 1)", "features": ["one = mean(3, 1.5)"]},
     "several": {"screens": ["breakdown-short", "high-52-weeks-on-volume", "nr7"]},
     "dividends": {"where": "dividend_yield > 0", "features": ["dividend_12m", "dividend_yield"]},
 }

@@ -219,7 +219,9 @@ def _look(look: Look, piece: _Piece, out: Floats) -> None:
             values[np.isinf(values)] = np.nan  # unknown to expressions
         row, _ = _rows(some, begin, end)
         found = terms_of(look, features, rows)
-        _spread(np.array([found[term] for term in look.terms], dtype=np.float64), row, out[lo:hi])
+        values = np.array([found[term] for term in look.terms], dtype=np.float64)
+        # Of constants alone a term is the same in all lanes.
+        _spread(np.broadcast_to(values, (*values.shape[:2], out.shape[2])), row, out[lo:hi])
 
 
 def _forward(piece: _Piece, out: Floats) -> None:
