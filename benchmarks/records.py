@@ -3,8 +3,8 @@
 python benchmarks/records.py STORE --market "US shares, 2016 to 2025" [--hold 5] [--every 1] [--write]
 
 `--write` puts them where scans, `tapescan profiles` and `tapescan screens` find them; `docs/generate.py` then makes
-docs/reference/records.md of them. What cannot be replayed (weekly bars, statements that the store does not have) has
-no record, and is named. Every one counts as a trial of the store.
+docs/reference/records.md of them. What cannot be replayed (statements that the store does not have) has no record,
+and is named. Every one counts as a trial of the store.
 """
 
 from __future__ import annotations
@@ -57,9 +57,7 @@ def shipped(store: Store) -> dict[str, Request]:
         request = prepare(profile, screens=[screen], models=Models(()))
         sources = {source for name in request.asked for source in sources_of(name)}
         lacking = [table for source, table in NEEDED.items() if source in sources and table not in known]
-        if any(look.frame for look in request.looks):
-            say(f"{name}: weekly or monthly bars are not replayed")
-        elif lacking:
+        if lacking:
             say(f"{name}: the store has no {', '.join(lacking)}")
         else:
             found[name] = request

@@ -71,6 +71,22 @@ def test_periods_begin_with_the_first_whole_one_of_a_history(panel: Panel) -> No
             assert found[symbol].drop("volume").equals(wanted.drop("volume"), null_equal=True), (symbol, span)
 
 
+@pytest.mark.parametrize("period", ["weekly", "monthly"])
+def test_a_volume_does_not_hang_on_the_lanes_beside_it(panel: Panel, period: Period) -> None:
+    """Of lanes whose first bar lies within a period, too: sums of numbers that are no whole ones have an order."""
+    bars = pl.concat(
+        rows.with_columns(pl.col("session").cast(pl.Date), pl.col("volume") * 0.1, symbol=pl.lit(symbol))[late:]
+        for late, (symbol, rows) in enumerate(rows_of(panel).items())
+    )
+    odd = bars.filter((pl.col("symbol") != "") & (pl.int_range(pl.len()).over("symbol") != 300))
+    longest = bars.group_by("symbol").len().sort("len", "symbol")["symbol"][-1]
+    # Beside a lane that lacks a session, all others are odd ones.
+    beside = pl.concat([bars.filter(pl.col("symbol") != longest), odd.filter(pl.col("symbol") == longest)])
+    found = [rows_of(gather(build_panel(one), period, EVERY, Threads()).panel) for one in (bars, beside)]
+    for symbol in {*bars["symbol"]} - {longest}:
+        assert found[0][symbol]["volume"].equals(found[1][symbol]["volume"]), symbol
+
+
 def test_gathered_once() -> None:
     days = pl.date_range(dt.date(2024, 1, 1), dt.date(2024, 2, 9), "1d", eager=True)
     bars = pl.DataFrame({"symbol": "A", "session": days, "volume": 1.0})

@@ -61,11 +61,17 @@ def test_each_is_what_it_is_alone_and_the_past_is_read_once(monkeypatch: pytest.
     assert "these 4 count as the first" in result.verdict.warnings[-1]
 
 
-def test_a_screen_of_earlier_bars_is_compared_without_a_warning() -> None:
+def test_screens_of_earlier_and_of_longer_bars_are_compared_without_a_warning() -> None:
     earlier = NamedScreen("Earlier", "within(5, rsi_14 < 50) AND close > close[1]", name="earlier")
-    found = compare(earlier).comparison
+    weekly = NamedScreen("Weekly", "weekly.rsi_2 > 50", name="weekly")
+    found = compare(earlier, weekly).comparison
     assert found is not None
-    assert found.rows[1].picks > 0
+    assert all(one.picks > 0 for one in found.rows)
+    alone = tapescan.replay_market(market(), screens=[weekly], **HOW)  # type: ignore[arg-type]
+    assert (found.rows[2].picks, found.rows[2].t) == (
+        alone.statistics.picked,
+        alone.statistics.held.net_over_eligible.t,
+    )
 
 
 def test_false_finds_are_counted_among_those_compared() -> None:
@@ -98,13 +104,11 @@ def test_all_are_written_down_before_the_first_is_judged(store: Store) -> None:
 
 def test_what_cannot_be_compared_is_refused_before_anything_is_tried(store: Store) -> None:
     before = StoreTrials(store).count_screens()
-    weekly = NamedScreen("Weekly", "weekly.rsi_14 > 50", name="weekly")
     for names, message in (
         ((LOW, LOW), "low is replayed twice"),
         (("profile swing",), "unknown screen or profile 'profile swing'"),
         (("swng",), "did you mean"),
         (("swing",), "profile swing is replayed twice"),
-        ((LOW, weekly), "weekly and monthly bars"),
     ):
         with pytest.raises(OptionError, match=message):
             compare(*names, data=store)

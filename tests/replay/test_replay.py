@@ -128,14 +128,14 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     ),
     "an end before the beginning": (["--from", "2025-06-02", "--to", "2025-06-01"], "--from: 2025-06-02 lies after"),
     "what is no date": (["--from", "June"], "--from: 'June' is no date"),
-    "a screen in weeks": (["--screen", "weinstein-stage-2"], "weekly and monthly bars cannot be replayed yet"),
-    "months": (["--where", "monthly.close > 3"], "weekly and monthly bars cannot be replayed yet"),
+    "months that never match": (["--where", "monthly.close < 0"], "--where: nobody satisfies it on any of 400"),
     "a profile that is not there": (["--profile", "swwing"], "unknown profile 'swwing'"),
     "a screen that is not there": (["--screen", "turtles"], "unknown screen 'turtles'"),
     "a column that is not there": (["--where", "clos > 3"], "--where: unknown name 'clos'"),
     "an order that is not there": (["--rank-by", "clos"], "--rank-by: unknown name 'clos'"),
     "a file of another kind": (["--output", "picks.json"], "--output picks.json; give a name that ends in .parquet"),
     "another file of another kind": (["--daily", "daily.txt"], "--daily daily.txt; give a name that ends in"),
+    "trades in a file of another kind": (["--trades", "t.txt"], "--trades t.txt; give a name that ends in .parquet"),
     "no picks": (["--top", "0"], "'--top'"),
     "no sessions": (["--hold", "0"], "'--hold'"),
     "a reward for trading": (["--cost", "-1"], "'--cost'"),
@@ -170,6 +170,38 @@ def test_a_store_that_is_not_there_or_has_one_session(made: World, tmp_path: Pat
 def test_numbers_that_make_no_sense(store: Store, asked: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=f"{next(iter(asked))} is"):
         tapescan.replay_market(store, **{**ASKED, **asked})
+
+
+# --- trades ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("plan", [False, True])
+def test_every_trade_has_its_days_and_prices(made: World, store: Store, plan: bool) -> None:
+    """Those of the bars: entered at the next session's open, left when and where the bars say."""
+    found = tapescan.replay_market(store, **ASKED, plan=plan, start=made.days[250])
+    rows, picks = found.traded, found.picks
+    assert len(rows) == picks["fill"].is_in(["filled", "unfinished"]).sum() > 200
+    days = dict(zip(made.days, made.days[1:], strict=False))
+    assert rows["entry_day"].to_list() == [days[day] for day in rows["session"]]
+    number = {day: at for at, day in enumerate(made.days)}
+    held = [number[left] - number[entered] + 1 for entered, left in rows.select("entry_day", "exit_day").rows()]
+    assert rows["held"].to_list() == held
+    # Of symbols that were never split a bar's prices are those that it was given with.
+    bars = made.bars.filter(~pl.col("symbol").is_in(made.splits["symbol"].implode()))
+    entered = rows.join(bars, left_on=["symbol", "entry_day"], right_on=["symbol", "session"])
+    assert len(entered) > 60
+    assert entered["fill_price"].to_list() == entered["open"].to_list()
+    left = rows.join(bars, left_on=["symbol", "exit_day"], right_on=["symbol", "session"])
+    by_time = left.filter(exit_reason="time", held=found.statistics.hold)
+    assert by_time["exit_price"].to_list() == by_time["close"].to_list()
+    assert left.filter((pl.col("exit_price") > pl.col("high")) | (pl.col("exit_price") < pl.col("low"))).is_empty()
+    if plan:
+        at_stop = left.filter(pl.col("exit_reason") == "stop", pl.col("open") > pl.col("stop"), side="long")
+        assert len(at_stop) > 10
+        assert at_stop["exit_price"].to_list() == at_stop["stop"].to_list()
+    else:
+        assert rows.select("stop", "target", "r").null_count().row(0) == (len(rows),) * 3
+        assert {*rows["exit_reason"]} <= {"time", "delisted", ""}
 
 
 # --- interrupted ----------------------------------------------------------------------------------------------

@@ -16,12 +16,15 @@ import pytest
 import tapescan
 from tapescan.core.errors import OptionError
 from tapescan.fundamentals.ratios import RATIOS
+from tapescan.replay.replay import Terms, replay_requests
+from tapescan.replay.source import source_of
 from tapescan.scan.named import load_screen, screen_files
+from tapescan.scan.pipeline import rank
 from tapescan.scan.result import ScanResult
 from tapescan.simulation.market import simulate
 from tapescan.store import Store
 from tapescan.store.fetched import Step
-from tests.replay.worlds import World, drawn, holds, request_of, sessions_of, walk_of, world
+from tests.replay.worlds import World, drawn, holds, request_of, same, sessions_of, walk_of, world
 from tests.scan.statements import facts_of
 
 EVERYTHING: dict[str, Any] = {"features": "all"}
@@ -95,6 +98,46 @@ def test_bars_that_an_import_refuses(tmp_path: Path) -> None:
     replayed(made.stored(tmp_path / "s"), **EVERYTHING)
 
 
+def test_weeks_and_months_of_lanes_of_all_kinds(tmp_path: Path) -> None:
+    """Lanes that lack days, weeks and months, begin and end within one, were split, and are another company's."""
+    made = eventful(6, sessions=900, symbols=80).with_spy().with_taken_tickers(6).with_listings(6).with_holes(7, 0.2)
+    bars = made.bars
+    for number, symbol in enumerate(made.whole[2:8]):
+        since, until = made.days[500 + 9 * number], made.days[530 + 17 * number]
+        gone = (pl.col("symbol") == symbol) & pl.col("session").is_between(since, until)
+        bars = bars.filter(~gone)
+    for number, symbol in enumerate(made.whole[32:38]):  # one began, or ended, on each day of a week
+        began = pl.col("session") >= made.days[480 + number]
+        bars = bars.filter((pl.col("symbol") != symbol) | (began if number % 2 else ~began))
+    store = replace(made, bars=bars).stored(tmp_path / "s")
+    replayed(store, count=12, seed=6, where="close > 0", features=[*WEEKS, *MONTHS])
+
+
+def test_requests_of_other_spans_beside_each_other(tmp_path: Path) -> None:
+    """Each counts the bars of what its own scan reads, and no suspect bar that its columns do not."""
+    made, store = long_ago(tmp_path / "s")
+    asked: list[dict[str, Any]] = [{}, {"where": "weekly.close[200] > 0 OR close > 0"}, {"where": "close[5] > 0"}]
+    requests = [request_of(**one) for one in asked]
+    assert len({one.span for one in requests}) == 2
+    walk = replace(walk_of(store), request=requests[0], others=tuple(requests[1:]))
+    counted = set()
+    for seen in walk.sections(walk.past.sessions[[199, 450, 1599, 1899]]):
+        for section, request, one in zip(seen.sections, requests, asked, strict=True):
+            ours = rank(section, request)
+            same(ours, tapescan.scan_market(store, as_of=section.as_of, models=False, **one))
+            counted.add((section.as_of, ours.frame.filter(symbol=made.whole[4])["bars"][0]))
+    assert len(counted) > 4
+
+
+def test_what_is_compared_is_measured_by_one_index(tmp_path: Path) -> None:
+    """SPY has too few bars for a screen, and enough for one of weeks that reads more of them."""
+    made, store = long_ago(tmp_path / "s")
+    asked = {"one": request_of(), "other": request_of(where="weekly.close[200] > 0 OR close > 0")}
+    terms = Terms(top=3, hold=5, start=made.days[1700], end=made.days[1705])
+    with pytest.raises(OptionError, match="SPY has too few bars to be the market index of all that is compared"):
+        replay_requests(source_of(store, None), asked, terms)
+
+
 def test_a_simulated_market_that_is_in_no_store() -> None:
     replayed(drawn(150, 330, 4), count=6, **EVERYTHING)
 
@@ -131,17 +174,23 @@ def resumed(bars: pl.DataFrame, symbol: str, last: dt.date, first: dt.date, time
     )
 
 
-def test_what_lies_further_back_than_a_scan_reads(tmp_path: Path) -> None:
-    """Bars of another company count as a symbol's where it is not read that it was one; SPY's that are not read count
-    for nothing; and a suspect bar counts as long as a column reads it."""
+def long_ago(folder: Path) -> tuple[World, Store]:
+    """Four tickers taken long after their companies ended, an SPY that lacks years, and an old suspect bar."""
     made = world(symbols=30, sessions=1900, seed=8).with_spy()
-    bars, taken = made.bars, made.whole[4:8]
-    for symbol in taken:
+    bars = made.bars
+    for symbol in made.whole[4:8]:
         bars = resumed(bars, symbol, made.days[200], made.days[1700], 4.0)
     bars = resumed(bars, "SPY", made.days[300], made.days[1600], 1.0)
     wrong = (pl.col("symbol") == made.whole[0]) & (pl.col("session") == made.days[400])
     bars = bars.with_columns(high=pl.when(wrong).then(pl.col("high") * 9.0).otherwise("high"))
-    store = replace(made, bars=bars).stored(tmp_path / "s")
+    return made, replace(made, bars=bars).stored(folder)
+
+
+def test_what_lies_further_back_than_a_scan_reads(tmp_path: Path) -> None:
+    """Bars of another company count as a symbol's where it is not read that it was one; SPY's that are not read count
+    for nothing; and a suspect bar counts as long as a column reads it."""
+    made, store = long_ago(tmp_path / "s")
+    taken = made.whole[4:8]
     walk = walk_of(store)
     assert {*walk.past.lives["symbol"]} == {*taken}
     days = walk.past.sessions[[150, 199, 260, 1599, 1605, 1705, 1790, 1830, 1840, 1860, 1899]].tolist()
@@ -159,6 +208,27 @@ def test_what_lies_further_back_than_a_scan_reads(tmp_path: Path) -> None:
 
 def _dropped(result: ScanResult, symbol: str) -> str:
     return str(result.frame.filter(symbol=symbol)["dropped"][0])
+
+
+@pytest.mark.parametrize("spy", [False, True])
+def test_sessions_since_the_newest_rename(tmp_path: Path, spy: bool) -> None:
+    """Companies are called what they are called at the end; before it they are not, and that is refused."""
+    made = eventful(9, sessions=620).with_splits(3, many=30).with_listings(9)
+    made, renames = (made.with_spy() if spy else made).with_renames()
+    store = made.stored(tmp_path / "s", renames)
+    newest = max(renames["ex_date"].to_list())
+    walk, begin = walk_of(store, **EVERYTHING), made.days.index(newest)
+    days = walk.past.sessions[[begin, begin + 1, begin + 25, begin + 60, -1]].tolist()
+    found = holds(store, walk, days, **EVERYTHING)
+    assert {"NEWB", "NEWC", "NEWD"} <= {symbol for one in found for symbol in one.frame["symbol"]}
+    replayed = tapescan.replay_market(store, start=newest, verify=3, models=False, top=3)
+    assert replayed.verified is not None
+    assert replayed.verified.differing == ()
+    for start in (None, made.days[made.days.index(newest) - 1]):
+        with pytest.raises(OptionError, match=f"symbols were renamed up to {newest}.*replay from {newest} on"):
+            tapescan.replay_market(store, start=start, models=False)
+    with pytest.raises(OptionError, match=f"symbols were renamed up to {newest}.*count a store without them"):
+        tapescan.breadth_market(store, start=newest)
 
 
 # --- share bases ----------------------------------------------------------------------------------------------
@@ -220,21 +290,17 @@ def asked_of(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 SCREENS = sorted(screen_files())
-LONGER = [name for name in SCREENS if any(look.frame for look in request_of(screens=[name]).looks)]
 
 
 @pytest.mark.parametrize("name", SCREENS)
 def test_every_shipped_screen(asked_of: Store, name: str) -> None:
-    if name in LONGER:
-        with pytest.raises(OptionError, match="weekly and monthly bars cannot be replayed yet"):
-            tapescan.replay_market(asked_of, screens=[name])
-        return
     replayed(asked_of, count=1, seed=len(name), screens=[name])
 
 
-def test_there_are_screens_of_both_kinds() -> None:
-    assert 0 < len(LONGER) < len(SCREENS) - 20
-    assert {load_screen(name).side for name in {*SCREENS} - {*LONGER}} >= {"long", "short"}
+def test_there_are_screens_of_all_kinds() -> None:
+    assert {load_screen(name).side for name in SCREENS} >= {"long", "short"}
+    looks = [look.frame for name in SCREENS for look in request_of(screens=[name]).looks]
+    assert {*looks} >= {"", "weekly"}
 
 
 @pytest.mark.parametrize("name", ["position", "short_swing", "fundamental", "swing_aggressive"])
@@ -247,6 +313,10 @@ def test_a_profile_for_both_sides(asked_of: Store) -> None:
     replayed(asked_of, count=4, profile=both)
 
 
+#: What has a window, what remembers all before it, what is measured against the market.
+WEEKS = ["weekly.sma_10", "weekly.ema_8", "weekly.beta_20", "volume_then = weekly.volume[3]", "weekly.atr_14"]
+MONTHS = ["monthly.rsi_2", "monthly.volume", "monthly.close", "high_then = monthly.high[2]"]
+
 LOOKS: dict[str, dict[str, Any]] = {
     "bars before": {"where": "close[1] > sma_20[1] AND rsi_2[3] < 60", "rank_by": "rsi_2 asc"},
     "crosses": {"where": "within(5, crosses_above(close, sma_20))"},
@@ -255,6 +325,13 @@ LOOKS: dict[str, dict[str, Any]] = {
         "rank_by": "(close - sma_50) / atr_14",
         "features": ["mine = mean(5, volume) / volume", "strong = rank(rsi_14)"],
     },
+    "weeks": {"where": "within(4, weekly.close > weekly.sma_4)", "features": WEEKS},
+    "months": {"where": "monthly.close[1] > 1", "rank_by": "monthly.volume[1] asc", "features": MONTHS},
+    "bars of all lengths": {
+        "where": "weekly.close[1] > monthly.low AND close > sma_20[1]",
+        "rank_by": "weekly.rsi_14",
+    },
+    "constants": {"where": "within(3, 2 > 1)", "features": ["one = mean(3, 1.5)"]},
     "several": {"screens": ["breakdown-short", "high-52-weeks-on-volume", "nr7"]},
     "dividends": {"where": "dividend_yield > 0", "features": ["dividend_12m", "dividend_yield"]},
 }
@@ -281,7 +358,7 @@ def test_statements(tmp_path: Path) -> None:
 
 def test_sessions_are_the_same_whatever_is_replayed_beside_them(asked_of: Store) -> None:
     """One pass over all, every third, and one alone."""
-    walk = walk_of(asked_of, where="close[2] < close")
+    walk = walk_of(asked_of, where="close[2] < close AND weekly.ema_8 > 0 AND monthly.close[1] > 0")
     sessions = walk.past.sessions[300:330]
     every = {seen.section.as_of: seen for seen in walk.sections(sessions)}
     for some in (sessions[::3], sessions[7:8]):

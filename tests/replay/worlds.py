@@ -169,6 +169,38 @@ class World:
         delisted = pl.col("symbol").replace_strict(ends, default=None, return_dtype=pl.Date)
         return replace(self, bars=bars, listing=found.with_columns(delisted=delisted))
 
+    def with_renames(self) -> tuple[World, pl.DataFrame]:
+        """And the renames: one after the other (one company twice, one whose ticker another then took, one that was
+        given whole under its new symbol), and on one day where two swap tickers."""
+        a, b, c, d, e, f = self.whole[33:39]
+        at = [self.days[len(self.days) - back] for back in (200, 170, 140, 120, 100, 90)]
+        told = [
+            ("NEWA", at[0], a),
+            ("NEWB", at[1], "NEWA"),
+            ("NEWC", at[2], b),
+            (b, at[3], c),  # its ticker is another's now
+            ("NEWD", at[4], d),
+            (f, at[5], e),
+            (e, at[5], f),
+        ]
+        renames = pl.DataFrame(told, schema=["symbol", "ex_date", "former"], orient="row")
+
+        def under(rows: pl.DataFrame, day: str) -> pl.DataFrame:
+            name, now = pl.col("symbol"), pl.col(day)
+            return rows.with_columns(
+                pl.when(name == a, now >= at[1]).then(pl.lit("NEWB"))
+                .when(name == a, now >= at[0]).then(pl.lit("NEWA"))
+                .when(name == b, now >= at[2]).then(pl.lit("NEWC"))
+                .when(name == c, now >= at[3]).then(pl.lit(b))
+                .when(name == d).then(pl.lit("NEWD"))
+                .when(name == e, now >= at[5]).then(pl.lit(f))
+                .when(name == f, now >= at[5]).then(pl.lit(e))
+                .otherwise("symbol").alias("symbol")
+            )  # fmt: skip
+
+        paid, split = under(self.dividends, "ex_date"), under(self.splits, "ex_date")
+        return replace(self, bars=under(self.bars, "session"), splits=split, dividends=paid), renames
+
     def _split(self, symbol: str, day: dt.date, ratio: float) -> pl.DataFrame:
         return pl.DataFrame({"symbol": [symbol], "ex_date": [day], "ratio": [ratio]})
 

@@ -14,13 +14,23 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from tapescan.core.dates import date_of
-from tapescan.core.typing import Array, Bools, Days, Ints
+from tapescan.core.typing import Array, Bools, Days, Floats, Ints
 from tapescan.engine.seam import Engine
 from tapescan.market import calendar
 from tapescan.market.index import MarketIndex
 from tapescan.market.panel import COLUMNS, WEEK, Block, Panel, market_moves
 
-__all__ = ["MOST_SESSIONS", "Gathered", "Period", "gather", "periods_note", "unfinished"]
+__all__ = [
+    "MOST_SESSIONS",
+    "Gathered",
+    "Period",
+    "gather",
+    "gathered_block",
+    "number_of",
+    "periods_note",
+    "unfinished",
+    "volume_of",
+]
 
 Period: TypeAlias = Literal["weekly", "monthly"]
 
@@ -60,7 +70,7 @@ def unfinished(day: dt.date, period: Period) -> bool:
 
 
 def _gather(panel: Panel, period: Period, engine: Engine) -> Gathered:
-    gathered = engine.map(_gathered_block, [(block, period) for block in panel.blocks])
+    gathered = engine.map(gathered_block, [(block, period) for block in panel.blocks])
     gathered = [(_measured(block, panel.index), order) for block, order in gathered]
     places = np.concatenate([block.offset + order for block, order in gathered])
     bars = np.concatenate([block.rows - block.first for block, _ in gathered])
@@ -80,14 +90,14 @@ def _measured(block: Block, index: MarketIndex) -> Block:
     return replace(block, market=market_moves(index, block.session, block.first))
 
 
-def _number(session: Days, period: Period) -> Ints:
+def number_of(session: Days | Ints, period: Period) -> Ints:
     """The week (from Monday on) or month of each session, as a number that grows."""
     if period == "weekly":
         return (session.astype(np.int64) + 3) // 7
     return session.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
 
 
-def _gathered_block(piece: tuple[Block, Period]) -> tuple[Block, Ints]:
+def gathered_block(piece: tuple[Block, Period]) -> tuple[Block, Ints]:
     """A block's bars gathered, and which of its lanes each lane is: the longest first."""
     block, period = piece
     # Most lanes have the sessions of the longest one, from their first bar on.
@@ -117,7 +127,7 @@ def _gathered_block(piece: tuple[Block, Period]) -> tuple[Block, Ints]:
 
 def _usual(block: Block, own: Bools, period: Period, lanes: Ints, session: Days) -> Block:
     """The lanes with these sessions."""
-    number = _number(session, period)
+    number = number_of(session, period)
     begins = np.flatnonzero(np.r_[True, number[1:] != number[:-1]])
     ends = np.r_[begins[1:], len(number)] - 1
     first = np.searchsorted(begins, block.first[lanes], side="right") - 1
@@ -142,11 +152,28 @@ def _usual(block: Block, own: Bools, period: Period, lanes: Ints, session: Days)
         high=kept(np.maximum.reduceat(np.where(mine, taken(block.high), 0.0), begins, axis=0)),
         low=kept(low),
         close=kept(taken(block.close)[ends]),
-        volume=kept(np.add.reduceat(np.where(mine, taken(block.volume), 0.0), begins, axis=0)),
+        volume=kept(_volumes(taken(block.volume), mine, begins, block.first[lanes], first)),
         session=kept(taken(block.session)[ends]),
         market=kept(taken(block.market)[ends], np.nan),
         first=first,
     )
+
+
+def volume_of(bars: Floats) -> Floats:
+    """What bars of one period add up to, ``(bars, lanes)`` to ``(lanes,)``. The order of a sum is that of so many
+    bars, so a period that begins with a lane's first bar may have no zeros before it."""
+    found: Floats = np.add.reduceat(bars, [0], axis=0)[0]
+    return found
+
+
+def _volumes(volume: Floats, mine: Bools, begins: Ints, first: Ints, period: Ints) -> Floats:
+    """Each period's volume. first, period : of each lane, the row of its first bar and the period of that."""
+    found: Floats = np.add.reduceat(np.where(mine, volume, 0.0), begins, axis=0)
+    ends = np.r_[begins[1:], len(volume)]
+    for lane in np.flatnonzero((first > begins[period]) & (first < len(volume))):
+        own = volume[first[lane] : ends[period[lane]], lane, None]
+        found[period[lane], lane] = volume_of(own)[0]
+    return found
 
 
 def _odd(block: Block, own: Bools, period: Period, lanes: Ints) -> Block:
@@ -159,7 +186,7 @@ def _odd(block: Block, own: Bools, period: Period, lanes: Ints) -> Block:
         return found
 
     session = flat(block.session)
-    number = _number(session, period)
+    number = number_of(session, period)
     begins = np.flatnonzero(np.r_[True, (number[1:] != number[:-1]) | (lane[1:] != lane[:-1])])
     ends = np.r_[begins[1:], len(number)] - 1
     column = lane[begins]

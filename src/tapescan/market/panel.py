@@ -32,6 +32,7 @@ __all__ = [
     "WEEK",
     "Block",
     "Panel",
+    "begin_of",
     "build_panel",
     "empty_columns",
     "market_moves",
@@ -158,9 +159,7 @@ class Panel:
 
         span : of the history, in bars.
         """
-        day = anchor(self.as_of, span * self.period)
-        if self.period == WEEK and day != EVER:
-            day += -(day + 3) % 7  # with the first whole week: 1970-01-01 was a Thursday
+        day = begin_of(self.as_of, span, self.period)
         if day not in self._cuts:
             self._cuts[day] = replace(self, blocks=tuple(block.since(day) for block in self.blocks))
         return self._cuts[day]
@@ -190,6 +189,14 @@ class Panel:
         return sum(
             a.nbytes for b in self.blocks for a in (b.open, b.high, b.low, b.close, b.volume, b.market, b.session)
         )
+
+
+def begin_of(day: int, span: int, period: int) -> int:
+    """The day with which the history of a session begins, of so many bars that hold so many sessions at most."""
+    found = anchor(day, span * period)
+    if period == WEEK and found != EVER:
+        found += -(found + 3) % 7  # with the first whole week: 1970-01-01 was a Thursday
+    return found
 
 
 def build_panel(

@@ -104,7 +104,7 @@ def measure_breadth(
     request : of `breadth_request`. What adds up over time adds up from the source's first session on, so a session's
     values are the same whatever is shown. Raises OptionError where there is no session, or names were changed.
     """
-    source.refuse_renames()
+    source.refuse_renames(None, "count a store without them", "data")
     past = past_of(source.history, progress)
     shown = sessions_between(past.sessions, start, end, 1)
     sessions = past.sessions[past.sessions <= shown[-1]]

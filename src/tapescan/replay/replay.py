@@ -15,6 +15,7 @@ from tapescan.core.dates import date_of
 from tapescan.core.errors import OptionError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.typing import Days, Floats, Ints
+from tapescan.market.index import MARKET_SYMBOL
 from tapescan.models.judging.judgement import overlap
 from tapescan.models.registry.trials import Trial
 from tapescan.replay.accounts import Account, Orders, run_account
@@ -69,13 +70,13 @@ def replay_requests(
 
     together : whether each is judged as one of all of them, whatever the order; else of those before it.
     """
-    for one in requests.values():
-        _check(source, one, terms)
+    _check(source, terms)
     past = past_of(source.history, progress)
     sessions = sessions_between(past.sessions, terms.start, terms.end, terms.every)
     horizons = tuple(sorted({*HORIZONS, terms.hold}))
     first, *others = requests.values()
     walk = Walk(source, past, first, horizons, tuple(others))
+    _check_index(walk, sessions)
     verified = _drawn(sessions, terms.verify)
     found = pick(walk, sessions, terms.top, terms.hold, terms.every, shown=verified, progress=progress)
     if all(one.picks.is_empty() for one in found):
@@ -155,14 +156,21 @@ def _result(
     )
 
 
-def _check(source: Source, request: Request, terms: Terms) -> None:
-    source.refuse_renames()
+def _check(source: Source, terms: Terms) -> None:
+    source.refuse_renames(terms.start, "replay from {day} on", "start")
     first, last = source.history.first, source.history.end
     if terms.start is not None and terms.start > last:
         raise no_session(terms.start, terms.end, first, last)
-    if any(look.frame for look in request.looks):
+
+
+def _check_index(walk: Walk, sessions: Days) -> None:
+    """Raises OptionError where scans of a session would measure by two indices, as one reads more than the other."""
+    spans = {one.span for one in walk.requests}
+    if len(spans) > 1 and len({walk.measured_by_own(sessions, one).tobytes() for one in spans}) > 1:
         raise OptionError(
-            "weekly and monthly bars cannot be replayed yet", "write the screen in bars of a session", field="where"
+            f"{MARKET_SYMBOL} has too few bars to be the market index of all that is compared",
+            "replay them one by one",
+            field="compare",
         )
 
 

@@ -16,7 +16,27 @@ from tapescan.replay.statistics import Statistics
 from tapescan.replay.verdict import Verdict
 from tapescan.replay.worth import Worth
 
-__all__ = ["AccountRecord", "Compared", "Comparison", "ReplayResult", "TradeRecord", "Verified"]
+__all__ = ["TRADED", "AccountRecord", "Compared", "Comparison", "ReplayResult", "TradeRecord", "Verified"]
+
+#: The levels of a plan.
+_LEVELS = ("stop", "target")
+
+#: What is said of a trade.
+TRADED = (
+    "session",
+    "rank",
+    "symbol",
+    "side",
+    "entry_day",
+    "fill_price",
+    *_LEVELS,
+    "exit_day",
+    "exit_price",
+    "exit_reason",
+    "r",
+    "net",
+    "held",
+)
 
 
 class TradeRecord(Result, msgspec.Struct, frozen=True):
@@ -127,6 +147,25 @@ class ReplayResult(Result, msgspec.Struct, frozen=True, eq=False):
 
     def __repr__(self) -> str:
         return f"<ReplayResult of {self.title}, {self.first} to {self.last}: {self.verdict.sentence}>"
+
+    @property
+    def traded(self) -> pl.DataFrame:
+        """A row a pick that was entered, in the order of the picks.
+
+        session, rank, symbol, side : of the pick. entry_day, fill_price : the next session, and its open. stop,
+        target : as planned; null for holdings and where there is none. exit_day, exit_price, exit_reason (of
+        `trades.REASONS`) : of a trade that is not over its newest close, and no reason. r, net, held : as of the
+        picks. Prices are dollars in the share basis of the pick's session.
+        """
+        # Every session from the first pick on has a row, whether it was replayed or not.
+        days = self.daily["session"]
+        rows = self.picks.filter(pl.col("held").is_not_null())
+        begun = pl.Series(days.search_sorted(rows["session"]))
+        levels = () if self.provenance["plan"] else (pl.lit(None, pl.Float64).alias(name) for name in _LEVELS)
+        rows = rows.with_columns(
+            *levels, entry_day=days.gather(begun + 1), exit_day=days.gather(begun + rows["held"])
+        )
+        return rows.select(TRADED)
 
     def to_json(self) -> str:
         """As indented JSON text, without the picks."""

@@ -20,7 +20,6 @@ from tapescan.market.dividends import dividend_rows
 from tapescan.scan.opening import Opened
 from tapescan.simulation.market import SimulatedMarket, simulate
 from tapescan.store import KnownStore, Store
-from tapescan.tables.registry import find_table
 
 __all__ = ["ADJUSTED", "Source", "no_session", "sessions_between", "source_of"]
 
@@ -97,17 +96,25 @@ class Source:
         assert self.known is not None
         return self.known.scan("facts").collect()
 
-    def refuse_renames(self) -> None:
-        """Raises OptionError for a store whose symbols were renamed: on a day of before they had other names."""
+    @cached_property
+    def renamed(self) -> dt.date | None:
+        """The newest day on which a company's symbol became another; None for none. On every session from it on scans
+        call companies what they are called at the end."""
         if self.known is None or "renames" not in self.known:
+            return None
+        newest: dt.date | None = self.known.read("renames")["ex_date"].max()  # type: ignore[assignment]
+        return newest
+
+    def refuse_renames(self, first: dt.date | None, hint: str, field: str) -> None:
+        """Raises OptionError where symbols were renamed after the first day; None is that of the market. hint : what
+        to do, where it says the day from which on nobody was renamed. field : the argument that it is about."""
+        if self.renamed is None or self.renamed <= (first or self.history.first):
             return
-        table = find_table("renames")
-        if len(self.known.read(table.name)):
-            raise OptionError(
-                "the store knows of renamed symbols, and a replay cannot yet call a company what it was called then",
-                "replay a store without them",
-                field="data",
-            )
+        raise OptionError(
+            f"symbols were renamed up to {self.renamed}, and a company is not yet called what it was called before",
+            hint.format(day=self.renamed),
+            field=field,
+        )
 
 
 def source_of(data: Opened, end: dt.date | None) -> Source:

@@ -21,6 +21,7 @@ from tapescan.market.index import MarketIndex
 from tapescan.market.panel import Block
 from tapescan.models.samples.labels import forward_returns, reach
 from tapescan.replay.lanes import Laid, Lanes
+from tapescan.replay.longer import look_longer
 from tapescan.screen.earlier import Look, terms_of
 from tapescan.screen.nodes import Earlier
 from tapescan.screen.values import UNKNOWN
@@ -31,8 +32,8 @@ __all__ = ["Stretch", "Wanted", "compute"]
 class Wanted(NamedTuple):
     """What is computed of each session.
 
-    sessions : all that the market has, ascending; a session's number is its place among them. looks : at bars of a
-    session. horizons : of forward returns. exchange : the exchange's sessions. settled : the newest session of
+    sessions : all that the market has, ascending; a session's number is its place among them. looks : at earlier or
+    longer bars. horizons : of forward returns. exchange : the exchange's sessions. settled : the newest session of
     most of the market, with which forward returns end.
     """
 
@@ -148,7 +149,11 @@ def _values(piece: _Piece, out: Floats) -> None:
             cuts[span] = _since(lanes, _number(wanted, anchor(day, span)), end, _index(piece, wanted.plan, span))
         _spread(replayed(wanted.plan, cuts, end - begin), row, out[:, :count])
     for look in wanted.looks:
-        _look(look, piece, out[:, count : count + len(look.terms)])
+        into = out[:, count : count + len(look.terms)]
+        if look.frame:
+            look_longer(look, lanes, piece.numbers, wanted.sessions, piece.against, into)
+        else:
+            _look(look, piece, into)
         count += len(look.terms)
     out.transpose(0, 2, 1)[~(there & lanes.speaks(piece.days))] = np.nan
 
@@ -193,8 +198,8 @@ def _since(lanes: Lanes, number: int, end: int, index: MarketIndex | None) -> Bl
 
 
 def _look(look: Look, piece: _Piece, out: Floats) -> None:
-    """A look's terms: ``(days, terms, lanes)``. All that a term is made of is of the history of its own session, so
-    sessions are taken together as long as no history begins anew."""
+    """A look's terms at bars of a session: ``(days, terms, lanes)``. All that a term is made of is of the history of
+    its own session, so sessions are taken together as long as no history begins anew."""
     lanes, wanted, days = piece.lanes, piece.wanted, piece.days
     spans = sorted({span for _, plan in look.plans for span in plan.spans})
     histories = np.array([anchors(days, span) for span in spans]).reshape(len(spans), len(days))
@@ -214,7 +219,9 @@ def _look(look: Look, piece: _Piece, out: Floats) -> None:
             values[np.isinf(values)] = np.nan  # unknown to expressions
         row, _ = _rows(some, begin, end)
         found = terms_of(look, features, rows)
-        _spread(np.array([found[term] for term in look.terms], dtype=np.float64), row, out[lo:hi])
+        values = np.array([found[term] for term in look.terms], dtype=np.float64)
+        # Of constants alone a term is the same in all lanes.
+        _spread(np.broadcast_to(values, (*values.shape[:2], out.shape[2])), row, out[lo:hi])
 
 
 def _forward(piece: _Piece, out: Floats) -> None:

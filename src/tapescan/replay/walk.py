@@ -92,6 +92,11 @@ class Walk:
         return plan_features(name for one in self.requests for name in one.plan.names)
 
     @cached_property
+    def span(self) -> int:
+        """Sessions of history that any of them reads."""
+        return max(one.span for one in self.requests)
+
+    @cached_property
     def looks(self) -> tuple[Look, ...]:
         """What any of them sees of earlier bars; each look has histories of its own."""
         return tuple(dict.fromkeys(look for one in self.requests for look in one.looks))
@@ -132,7 +137,7 @@ class Walk:
             if factor is not None:
                 paid = paid.copy() if paid is features["close"] else paid
                 paid[at] *= factor
-        bars = np.stack([self._counted(found, at) for at in range(len(values.days))])
+        bars = np.stack([self._counted(found, at, self.request) for at in range(len(values.days))])
         out = np.empty(values.bars.shape, dtype=bool)
         edges = [at for at in range(1, len(listings)) if listings[at] is not listings[at - 1]]
         for lo, hi in pairwise([0, *edges, len(listings)]):
@@ -184,20 +189,31 @@ class Walk:
     def _sections(self, found: Computed, at: int) -> tuple[CrossSection, ...]:
         first = self._section(found, at)
         others = (
-            replace(first, suspects=self._suspects(found, at, one), terms=self._terms(found, at, one))
+            replace(
+                first,
+                # How many bars a scan counts hangs on what it reads.
+                listing=first.listing if one.span == self.request.span else self._listing(found, at, one),
+                suspects=self._suspects(found, at, one),
+                terms=self._terms(found, at, one),
+            )
             for one in self.others
         )
         return (first, *others)
+
+    def _listing(self, found: Computed, at: int, request: Request) -> Listing:
+        """The universe of a session as a request's scan of it has it."""
+        view, newest, day = found.view, found.values.newest[at], int(found.values.days[at])
+        return view.listings.on(day, newest, self._counted(found, at, request), view.factor(day))
 
     def _terms(self, found: Computed, at: int, request: Request) -> dict[Earlier, Array]:
         """The terms of a request's looks."""
         mine = [terms for look, terms in zip(self.looks, found.values.terms, strict=True) if look in request.looks]
         return {term: values[at] for terms in mine for term, values in terms.items()}
 
-    def _counted(self, found: Computed, at: int) -> Ints:
-        """How many bars a scan of a session counts as each symbol's."""
+    def _counted(self, found: Computed, at: int, request: Request) -> Ints:
+        """How many bars a request's scan of a session counts as each symbol's."""
         day = int(found.values.days[at])
-        earlier = self.past.earlier(day, self._read_since(day, self.request.span))
+        earlier = self.past.earlier(day, self._read_since(day, request.span))
         counted: Ints = found.values.bars[at] + earlier[found.view.places]
         return counted
 
@@ -213,7 +229,7 @@ class Walk:
     def _section(self, found: Computed, at: int) -> CrossSection:
         view, values, day = found.view, found.values, int(found.values.days[at])
         index = self._index(day)
-        listing = view.listings.on(day, values.newest[at], self._counted(found, at), view.factor(day))
+        listing = self._listing(found, at, self.request)
         features = Features(self.plan.names, values.features[at])
         return CrossSection(
             as_of=date_of(day),
@@ -234,13 +250,15 @@ class Walk:
             timings={},
         )
 
-    def measured_by_own(self, sessions: Days) -> Bools:
-        """On which sessions a scan takes the index that is a symbol."""
-        return np.array([self._index(int(day)) is not self.past.every for day in sessions], dtype=np.bool_)
+    def measured_by_own(self, sessions: Days, span: int | None = None) -> Bools:
+        """On which sessions a scan takes the index that is a symbol. span : what it reads; the walk's when None."""
+        read = self.span if span is None else span
+        own = (self.past.own_index(int(day), self._read_since(int(day), read)) for day in sessions)
+        return np.array([one is not None for one in own], dtype=np.bool_)
 
     def _index(self, day: int) -> MarketIndex:
         """What a scan of a day measures by."""
-        return self.past.own_index(day, self._read_since(day, self.plan.span)) or self.past.every
+        return self.past.own_index(day, self._read_since(day, self.span)) or self.past.every
 
     def _facts(self, day: int, listing: Listing, close: Floats, current: Bools) -> dict[str, pl.DataFrame]:
         """What companies reported and paid, as far as somebody asks."""

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import polars as pl
 import pytest
 
 from tapescan.interfaces.cli.console import Pace, progress_line
 from tapescan.interfaces.cli.replay import show_replay
-from tapescan.replay.result import Compared, Comparison, ReplayResult
+from tapescan.replay.result import TRADED, Compared, Comparison, ReplayResult
 from tests.commands import one_line, tapescan
 from tests.conftest import random_bars
 from tests.markup import Page
@@ -101,6 +102,37 @@ def test_json_is_complete_and_finite_and_the_page_is_written_too(store: Path, tm
     assert Page(page.read_text(encoding="utf-8")).tags.count("figure") == 8
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_trades_are_written_one_a_row(store: Path, tmp_path: Path, kind: str) -> None:
+    file, picks = tmp_path / f"trades.{kind}", tmp_path / "picks.parquet"
+    words = ("--plan", "--top", "2", "--from", "2022-07-15", "--no-models", "--output", str(picks))
+    done = tapescan("replay", "--store", str(store), *words, "--trades", str(file))
+    assert done.returncode == 0, done.stderr
+    assert f"written to {file}" in done.stderr
+    found = pl.read_csv(file, try_parse_dates=True) if kind == "csv" else pl.read_parquet(file)
+    assert found.columns == [*TRADED]
+    whole = pl.read_parquet(picks).filter(pl.col("fill").is_in(["filled", "unfinished"]))
+    assert len(found) == len(whole) > 10
+    assert found["symbol"].to_list() == whole["symbol"].to_list()
+    assert found["r"].to_list() == pytest.approx(whole["r"].to_list())
+    assert (found["entry_day"] > found["session"]).all()
+    assert (found["exit_day"] >= found["entry_day"]).all()
+    assert {"stop", "target", "time"} <= {*found["exit_reason"]}
+
+
+def test_trades_that_are_none_are_one_line_and_no_file(store: Path, tmp_path: Path) -> None:
+    """The next session, in which the picks would be entered, is not there yet."""
+    trades, picks = tmp_path / "trades.csv", tmp_path / "picks.csv"
+    newest = str(pl.read_parquet(store.parent / "bars.parquet")["session"].max())
+    words = ("--top", "2", "--from", newest, "--no-models", "--output", str(picks), "--trades", str(trades))
+    done = tapescan("replay", "--store", str(store), *words)
+    assert done.returncode == 2
+    said = "--trades: none of 2 picks was entered; the session after them is not in the data yet: replay earlier ones"
+    assert said in one_line(done)
+    assert not trades.exists()
+    assert not picks.exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -108,6 +140,8 @@ def test_json_is_complete_and_finite_and_the_page_is_written_too(store: Path, tm
         (("--compare", "nowhere"), "--compare: unknown screen or profile 'nowhere'"),
         (("--html", "nowhere/page.html"), "--html nowhere/page.html cannot be written"),
         (("--output", "picks.xlsx"), "--output picks.xlsx"),
+        (("--trades", "trades.json"), "--trades trades.json"),
+        (("--trades", "nowhere/trades.csv"), "--trades nowhere/trades.csv cannot be written"),
         (("--daily", "nowhere/daily.csv"), "--daily nowhere/daily.csv cannot be written"),
     ],
 )

@@ -72,6 +72,9 @@ def replay(
     daily_file: Annotated[
         Path | None, typer.Option("--daily", metavar="FILE", help="Write each session's returns there.")
     ] = None,
+    trades_file: Annotated[
+        Path | None, typer.Option("--trades", metavar="FILE", help="Write every trade there, with entry and exit.")
+    ] = None,
     compare: Annotated[
         list[str] | None,
         typer.Option(
@@ -89,12 +92,10 @@ def replay(
 
     if plot and as_json:
         raise OptionError("--plot and --json are both given", "give one of them")
-    for option, file in (("--output", picks_file), ("--daily", daily_file), ("--html", html)):
-        if file is None:
-            continue
-        if file is not html and file.suffix not in {".parquet", ".csv"}:
-            raise OptionError(f"{option} {file.name}", "give a name that ends in .parquet or .csv")
-        check_writable(file, option)
+    files = (("--output", picks_file), ("--daily", daily_file), ("--trades", trades_file), ("--html", html))
+    for option, file in files:
+        if file is not None:
+            _check_file(option, file)
     market, said = chosen_market(load_settings(), store)
     with progress_line() as progress:
         result = replay_market(
@@ -116,7 +117,10 @@ def replay(
             compare=compare or (),
             progress=progress,
         )
-    for file, rows in ((picks_file, result.picks), (daily_file, result.daily)):
+    traded = result.traded
+    if trades_file is not None and traded.is_empty():
+        raise _no_trades(result)
+    for file, rows in ((picks_file, result.picks), (daily_file, result.daily), (trades_file, traded)):
         if file is not None:
             write_rows(file, rows)
     if html is not None:
@@ -126,11 +130,28 @@ def replay(
         typer.echo(ascii_json(result.to_json()))
     else:
         show_replay(result, plot=plot)
-    for file in (picks_file, daily_file, html):
+    for _, file in files:
         if file is not None:
             errors().print(f"written to {file}", markup=False, soft_wrap=True)
     if result.verified is not None and result.verified.differing:
         raise typer.Exit(1)
+
+
+def _check_file(option: str, file: Path) -> None:
+    """Fail before the work, not after it."""
+    if option != "--html" and file.suffix not in {".parquet", ".csv"}:
+        raise OptionError(f"{option} {file.name}", "give a name that ends in .parquet or .csv")
+    check_writable(file, option)
+
+
+def _no_trades(result: ReplayResult) -> OptionError:
+    """What to say where no pick was entered, and as far as that is of all of them, why."""
+    from tapescan.replay.words import counted
+
+    what = f"--trades: none of {counted(len(result.picks), 'pick')} was entered"
+    if result.trades.fills.get("awaited", 0) == len(result.picks):
+        return OptionError(what, "the session after them is not in the data yet: replay earlier ones")
+    return OptionError(what, "`--output` says of each of them why")
 
 
 def write_rows(file: Path, rows: pl.DataFrame) -> None:
