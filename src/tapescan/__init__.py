@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tapescan.api import (
         accept_bars,
         breadth_market,
+        check_profile,
         compute_features,
         examine_store,
         explain_symbol,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from tapescan.scan.named import NamedScreen, load_screen
     from tapescan.scan.profile import Profile, load_profile
     from tapescan.scan.result import ScanResult
+    from tapescan.scan.weighing import ProfileCheck
     from tapescan.screen.lists import read_list, write_list
     from tapescan.simulation.market import simulate
     from tapescan.store import Store
@@ -55,6 +57,7 @@ _WHERE = {
     "Market": "tapescan.history.market",
     "NamedScreen": "tapescan.scan.named",
     "Profile": "tapescan.scan.profile",
+    "ProfileCheck": "tapescan.scan.weighing",
     "ReplayResult": "tapescan.replay.result",
     "ScanResult": "tapescan.scan.result",
     "Settings": "tapescan.core.settings",
@@ -75,6 +78,7 @@ __all__ = [
     "Market",
     "NamedScreen",
     "Profile",
+    "ProfileCheck",
     "ReplayResult",
     "ScanResult",
     "Settings",
@@ -84,6 +88,7 @@ __all__ = [
     "accept_bars",
     "all_columns",
     "breadth_market",
+    "check_profile",
     "compute_features",
     "examine_store",
     "explain_symbol",

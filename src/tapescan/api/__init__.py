@@ -15,7 +15,14 @@ from __future__ import annotations
 
 from tapescan.api.places import Data, Day, Place, open_store
 from tapescan.api.replaying import breadth_market, find_record, replay_market
-from tapescan.api.scans import compute_features, explain_symbol, load_market, record_scan, scan_market
+from tapescan.api.scans import (
+    check_profile,
+    compute_features,
+    explain_symbol,
+    load_market,
+    record_scan,
+    scan_market,
+)
 from tapescan.api.stores import (
     accept_bars,
     examine_store,
@@ -36,6 +43,7 @@ __all__ = [
     "Place",
     "accept_bars",
     "breadth_market",
+    "check_profile",
     "compute_features",
     "examine_store",
     "explain_symbol",

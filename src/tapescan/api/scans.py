@@ -21,8 +21,17 @@ if TYPE_CHECKING:
     from tapescan.scan.named import NamedScreen
     from tapescan.scan.profile import Profile
     from tapescan.scan.result import ScanResult
+    from tapescan.scan.weighing import ProfileCheck
 
-__all__ = ["compute_features", "explain_symbol", "load_market", "opened", "record_scan", "scan_market"]
+__all__ = [
+    "check_profile",
+    "compute_features",
+    "explain_symbol",
+    "load_market",
+    "opened",
+    "record_scan",
+    "scan_market",
+]
 
 
 def scan_market(
@@ -129,6 +138,25 @@ def explain_symbol(
     given = opened(data)
     request = prepare(_profile(profile), models=chosen_models(given, models, device))
     return explain(run(ready(given, as_of, request, adjust, progress), request), symbol)
+
+
+def check_profile(
+    profile: str | Profile | None = None,
+    data: Data = None,
+    *,
+    as_of: Day = None,
+    adjust: Adjustment | None = None,
+    models: Models | str | Path | Literal[False] | None = None,
+    progress: Progress = silent,
+) -> ProfileCheck:
+    """What a profile's weights come to on a market: which factors decide the score, and which say the same.
+
+    Arguments as in `scan_market`.
+    """
+    from tapescan.scan.weighing import weigh_profile
+
+    found = scan_market(data, as_of=as_of, profile=_profile(profile), adjust=adjust, models=models, progress=progress)
+    return weigh_profile(found)
 
 
 def load_market(

@@ -90,6 +90,14 @@ class Record(Result, msgspec.Struct, frozen=True, kw_only=True):
         known = {name: one for name, one in self.to_dict().items() if one is not None}
         return msgspec.json.format(msgspec.json.encode(known), indent=1).decode()
 
+    def titled(self, title: str) -> str:
+        """The title of what it is of, which says where that has not beaten what it picks from."""
+        if self.kind == "unknown" or math.isnan(self.lead):
+            return title
+        if self.lead < 0.0:
+            return f"{title} (has lagged what it picks from)"
+        return title if self.t >= 2.0 else f"{title} (has not beaten what it picks from beyond chance)"
+
     def line(self) -> str:
         """As one line for a reader."""
         where = self.market or "this store"

@@ -26,6 +26,7 @@ __all__ = [
     "Filters",
     "Portfolio",
     "Profile",
+    "Regime",
     "Risk",
     "Weights",
     "load_profile",
