@@ -80,8 +80,11 @@ class _Piece(NamedTuple):
         return self.lanes.stretch(int(self.numbers[0]), int(self.numbers[-1]) + 1)
 
 
-def compute(laid: Laid, days: Days, wanted: Wanted, index: MarketIndex) -> Stretch:
-    """The values of a stretch. days : the sessions, ascending. index : that features are measured against."""
+def compute(
+    laid: Laid, days: Days, wanted: Wanted, index: MarketIndex, counted: tuple[Ints, Days] | None = None
+) -> Stretch:
+    """The values of a stretch. days : the sessions, ascending. index : that features are measured against. counted :
+    bars and newest of the stretch, where the lanes do not have all bars."""
     lanes = laid.newest
     symbols = sum(len(one.first) for one in lanes)
     height = len(wanted.plan.names) + sum(len(look.terms) for look in wanted.looks)
@@ -98,14 +101,7 @@ def compute(laid: Laid, days: Days, wanted: Wanted, index: MarketIndex) -> Stret
         for one, found in zip(due, apart, strict=True):
             day, lane = np.nonzero(one.speaks(days))
             out[day, :, one.place[lane]] = found[day, :, lane]
-    bars, newest = (
-        np.concatenate(parts, axis=1) for parts in zip(*(_counted(one, numbers) for one in lanes), strict=True)
-    )
-    for one in _due(laid.spells, days):
-        day, lane = np.nonzero(one.speaks(days))
-        many, last = _counted(one, numbers)
-        bars[day, one.place[lane]] = many[day, lane]
-        newest[day, one.place[lane]] = last[day, lane]
+    bars, newest = counted or _bars(laid, days, numbers)
     features = at = len(wanted.plan.names)
     terms: list[dict[Earlier, Array]] = []
     for look in wanted.looks:
@@ -113,6 +109,19 @@ def compute(laid: Laid, days: Days, wanted: Wanted, index: MarketIndex) -> Stret
         terms.append({term: _condition(row) if term.kind == "condition" else row for term, row in rows.items()})
         at += len(look.terms)
     return Stretch(days, values[:, :features], tuple(terms), forward, bars, newest)
+
+
+def _bars(laid: Laid, days: Days, numbers: Ints) -> tuple[Ints, Days]:
+    """As `Stretch.bars` and `Stretch.newest`."""
+    bars, newest = (
+        np.concatenate(parts, axis=1) for parts in zip(*(_counted(one, numbers) for one in laid.newest), strict=True)
+    )
+    for one in _due(laid.spells, days):
+        day, lane = np.nonzero(one.speaks(days))
+        many, last = _counted(one, numbers)
+        bars[day, one.place[lane]] = many[day, lane]
+        newest[day, one.place[lane]] = last[day, lane]
+    return bars, newest
 
 
 def _condition(values: Floats) -> Array:
