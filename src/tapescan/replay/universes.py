@@ -61,7 +61,7 @@ class Universes:
             # The next day is of the same quarter and version, or none will be again; the one of before may still be
             # asked for, beside the one that is computed.
             key = (version, date if len(through) == len(sessions) else quarter)
-            self._kept = {**dict(list(self._kept.items())[-1:]), key: found}
+            self._kept = {**dict(list(self._kept.items())[-7:]), key: found}
         return found
 
     @cached_property
