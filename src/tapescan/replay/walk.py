@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from tapescan.columns.factors import RELATIVE_HORIZONS
+from tapescan.columns.factors import FACTORS, RELATIVE_HORIZONS
 from tapescan.columns.registry import sources_of
 from tapescan.core.dates import date_of
 from tapescan.core.typing import Array, Bools, Days, Floats, Ints
@@ -56,6 +56,8 @@ __all__ = ["Computed", "Seen", "Walk"]
 #: Bytes of a stretch's values.
 STRETCH = 250_000_000
 
+_ELIGIBLE = plan_features(ELIGIBILITY)
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -82,24 +84,32 @@ class Computed(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class Walk:
     """What is replayed. past : of the source. horizons : of forward returns, in sessions. others : requests that are
-    replayed beside the first, from the same pass."""
+    replayed beside the first, from the same pass. picking : features of picks, where nothing else is asked of who is
+    not in an expression or in the score; None for all that a scan has."""
 
     source: Source
     past: Past
     request: Request
     horizons: tuple[int, ...]
     others: tuple[Request, ...] = ()
+    picking: tuple[str, ...] | None = None
 
     @property
     def requests(self) -> tuple[Request, ...]:
         return (self.request, *self.others)
 
     @cached_property
+    def ranked(self) -> tuple[Request, ...]:
+        """As `requests`, what a session is ranked by."""
+        picking = self.picking
+        return self.requests if picking is None else tuple(one.bare(picking) for one in self.requests)
+
+    @cached_property
     def plan(self) -> Plan:
         """The features that any of them needs."""
         if not self.others:
-            return self.request.plan
-        return plan_features(name for one in self.requests for name in one.plan.names)
+            return self.ranked[0].plan
+        return plan_features(name for one in self.ranked for name in one.plan.names)
 
     @cached_property
     def looks(self) -> tuple[Look, ...]:
@@ -186,9 +196,9 @@ class Walk:
         view = self._views.setdefault(view.blocks, view)
         index, wanted = self._index(int(sessions[0])), self._wanted(self.plan)
         # What is known of a company may hang on any of its shares.
-        if whole or self.source.has_statements:
+        if whole or self._with_statements:
             return Computed(view, compute(view.laid, sessions, wanted, index))
-        first = wanted._replace(plan=plan_features(ELIGIBILITY), looks=(), horizons=())
+        first = wanted._replace(plan=_ELIGIBLE, looks=(), horizons=())
         every = compute(view.laid, sessions, first, index)
         some = view.narrowed(self._possible(view, every) | np.array([one == index.name for one in view.symbols]))
         laid = some.cut(sessions, *self._reached(sessions))
@@ -213,7 +223,7 @@ class Walk:
         """Who may be ranked on any session of a stretch, and few others: all that `eligible` finds are among them.
 
         every : the features of ELIGIBILITY."""
-        close, traded, without = (every.features[:, place] for place in range(len(ELIGIBILITY)))
+        close, traded, without = (every.features[:, _ELIGIBLE.names.index(name)] for name in ELIGIBILITY)
         current = ~(stale(every.newest, every.days[:, None]) | untraded(without))
         split = np.array([view.factor(int(day)) is not None for day in every.days])[:, None]
         bars = every.bars.max(axis=0) + self.past.most_earlier[view.places]
@@ -295,16 +305,26 @@ class Walk:
 
     def _index(self, day: int) -> MarketIndex:
         """What a scan of a day measures by."""
-        return self.past.own_index(day, self._read_since(day, self.plan.span)) or self.past.every
+        span = max(one.plan.span for one in self.requests)
+        return self.past.own_index(day, self._read_since(day, span)) or self.past.every
 
     def _facts(self, day: int, listing: Listing, close: Floats, current: Bools) -> dict[str, pl.DataFrame]:
         """What companies reported and paid, as far as somebody asks."""
         symbols, date, found = listing.symbols, date_of(day), {}
         if self._asked("dividends"):
             found["dividends"] = self.source.dividends_on(date, symbols)
-        if self._asked("statements") or self.source.has_statements:
+        if self._with_statements:
             found["statements"] = self.source.statements_on(date, symbols, listing.rows["type"], close, current)
         return {name: rows for name, rows in found.items() if rows is not None}
+
+    @cached_property
+    def _with_statements(self) -> bool:
+        """Whether anybody asks for what companies reported."""
+        of_statements = {factor.name for factor in FACTORS if factor.of_statements}
+        known = self.source.has_statements
+        return known and (
+            self._asked("statements") or any(of_statements.intersection(one.factors) for one in self.ranked)
+        )
 
     def _asked(self, source: str) -> bool:
         return any(source in sources_of(name) for one in self.requests for name in one.asked)
