@@ -150,6 +150,9 @@ def _values(piece: _Piece, out: Floats) -> None:
         out.fill(np.nan)
         return
     row, there = _rows(piece, begin, end)
+    if not there.any():
+        out.fill(np.nan)
+        return
     count = len(wanted.plan.names)
     if count:
         day, cuts = int(piece.days[0]), {}
@@ -211,7 +214,8 @@ def _look(look: Look, piece: _Piece, out: Floats) -> None:
     for lo, hi in zip([0, *edges], [*edges, len(days)], strict=True):
         some = piece._replace(numbers=piece.numbers[lo:hi])
         begin, end = some.rows
-        if begin == end:
+        row, there = _rows(some, begin, end) if end > begin else (np.zeros(0, np.int64), np.zeros((0, 0), bool))
+        if not there.any():
             out[lo:hi] = np.nan
             continue
         rows, features = end - begin, dict[str, Floats]()
@@ -221,7 +225,6 @@ def _look(look: Look, piece: _Piece, out: Floats) -> None:
             features |= newest_rows(plan, cuts, rows + newest - 1)
         for values in features.values():
             values[np.isinf(values)] = np.nan  # unknown to expressions
-        row, _ = _rows(some, begin, end)
         found = terms_of(look, features, rows)
         _spread(np.array([found[term] for term in look.terms], dtype=np.float64), row, out[lo:hi])
 
