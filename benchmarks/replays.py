@@ -52,13 +52,17 @@ class Used(NamedTuple):
 def process(*arguments: str) -> Used:
     """A whole Python process."""
     begin = time.perf_counter()
-    with subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, env=dict(os.environ)) as child:
+    with (
+        tempfile.TemporaryFile() as noted,
+        subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, stderr=noted) as child,
+    ):
         assert child.stdout is not None
         said = child.stdout.read().decode()
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"{' '.join(arguments)} failed: {said}")
+        if child.returncode:
+            noted.seek(0)
+            raise SystemExit(f"{' '.join(arguments)} failed: {noted.read().decode()}")
     return Used(used.ru_utime + used.ru_stime, time.perf_counter() - begin, used.ru_maxrss / 1024, said)
 
 

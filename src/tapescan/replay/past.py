@@ -11,8 +11,9 @@ import polars as pl
 
 from tapescan.core.progress import Progress, silent
 from tapescan.core.typing import Bools, Days, Floats, Ints
-from tapescan.history.history import History, market_index
-from tapescan.market.index import EQUAL_WEIGHTED, MARKET_SESSIONS, MARKET_SYMBOL, MarketIndex, own_index
+from tapescan.history.equal_weighted import add_to
+from tapescan.history.history import History
+from tapescan.market.index import MARKET_SESSIONS, MARKET_SYMBOL, IndexOfAll, MarketIndex, own_index
 from tapescan.replay.lanes import Laid, Lanes, lay_out
 from tapescan.replay.spells import ALWAYS, NEVER, SPELLS, apart, owner_of, spells_of
 from tapescan.replay.suspects import KNOWN, Suspects, judge, within_days
@@ -131,8 +132,8 @@ class Past:
 def past_of(history: History, progress: Progress = silent) -> Past:
     """Read it. progress : told of the symbols done and their number."""
     names = history.symbols["symbol"].to_list()
-    every = market_index(history, CHUNK, EQUAL_WEIGHTED)
-    found = _Read(history, every.session)
+    sessions: Days = history.sessions().to_physical().to_numpy().astype(np.int32)
+    found = _Read(history, sessions, IndexOfAll(int(sessions[0]), int(sessions[-1])))
     progress(0, len(names), "reading all bars")
     for at in range(0, len(names), CHUNK):
         found.add(names[at : at + CHUNK])
@@ -149,9 +150,9 @@ def past_of(history: History, progress: Progress = silent) -> Past:
         history=history,
         symbols=tuple(found.symbols),
         laid=Laid(tuple(found.newest), placed(found.bases), placed(found.spells), placed(found.lives)),
-        sessions=every.session,
+        sessions=sessions,
         own=_own_indices(history),
-        every=every,
+        every=found.every.index(),
         suspects=Suspects.of(found.judged, places),
         spells=spells.with_columns(place=pl.col("symbol").replace_strict(places, return_dtype=pl.Int64)),
         lives=pl.concat([pl.DataFrame(schema=SPELLS), *found.lived]),
@@ -173,11 +174,12 @@ def _own_indices(history: History) -> tuple[tuple[int, MarketIndex], ...]:
 
 @dataclass
 class _Read:
-    """What was read of the symbols so far. newest, bases, spells, lives : as in `Laid`; of all but the newest with
-    the symbol of each lane. told, lived : what there is to say of the last two."""
+    """What was read of the symbols so far. every : the index of them. newest, bases, spells, lives : as in `Laid`; of
+    all but the newest with the symbol of each lane. told, lived : what there is to say of the last two."""
 
     history: History
     sessions: Days
+    every: IndexOfAll
     symbols: list[str] = field(default_factory=list)
     newest: list[Lanes] = field(default_factory=list)
     bases: list[tuple[list[str], Lanes]] = field(default_factory=list)
@@ -192,6 +194,7 @@ class _Read:
         """Read some symbols."""
         history = self.history
         raw = history.whole(names)
+        add_to(self.every, raw, history.inside)
         self.factors.append(_factors(raw, history.inside))
         lived = spells_of(raw, history.splits, history.companies)
         last = lived.spells.filter(pl.col("until") == NEVER)
