@@ -6,7 +6,8 @@ how many rows satisfy it. In a process of its own, of a Python that has the libr
 BARS.parquet : symbol, session, open, high, low, close, volume, adjusted for splits, sorted by symbol and session.
 
 rsi_2, sma_200, natr_14 and roc_5. Theirs begin Wilder's averages with the first value, where ours begin with a mean:
-after some hundred bars they are the same. adx_14 is left out, which vectorbt does not have.
+after some bars they are the same. vectorbt's windows have no value over a session that a symbol misses, so that it
+finds fewer rows; of symbols without a gap all find the same. adx_14 is left out, which vectorbt does not have.
 """
 
 from __future__ import annotations
