@@ -15,7 +15,7 @@ import pytest
 
 import tapescan
 from tapescan.core.errors import OptionError
-from tapescan.core.typing import Bools, Floats
+from tapescan.core.typing import Floats
 from tapescan.replay.breadth import BreadthResult, breadth_request, measure_breadth
 from tapescan.replay.measures import MEASURES
 from tapescan.replay.past import past_of
@@ -190,15 +190,18 @@ def test_who_is_eligible_is_whom_a_scan_of_the_day_would_rank(seed: int, tmp_pat
     request = breadth_request(profile)
     walk = Walk(source, past_of(source.history), request, ())
     sessions = walk.past.sessions
-    mine: list[Bools] = [row for found in walk.stretches(sessions) for row in walk.eligible(found)]
+    mine = [
+        {found.view.symbols[place] for place in np.flatnonzero(row)}
+        for found in walk.stretches(sessions)
+        for row in walk.eligible(found)
+    ]
     suspect = 0
-    for at, (seen, row) in enumerate(zip(walk.sections(sessions), mine, strict=True)):
+    for at, (seen, names) in enumerate(zip(walk.sections(sessions), mine, strict=True)):
         section = seen.section
         why = section.excluded(profile.filters)
         suspect += why.among(["suspect"]).sum()
-        assert (row == (why.codes == 0)).all(), section.as_of
+        assert names == {section.symbols[place] for place in np.flatnonzero(why.codes == 0)}, section.as_of
         if at in {140, 200, 259}:
-            names = {section.symbols[place] for place in np.flatnonzero(row)}
             assert names == eligible_of(store, section.as_of, profile)
             assert len(names) > 20
     assert suspect > 100

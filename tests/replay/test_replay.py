@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -14,11 +15,16 @@ from tapescan.core.errors import InputError
 from tapescan.replay import picking
 from tapescan.replay.result import ReplayResult
 from tapescan.scan.pipeline import rank
+from tapescan.scan.profile import Profile, Weights
+from tapescan.scan.request import prepare
 from tapescan.scan.result import ScanResult
 from tapescan.store import Store
 from tests.commands import one_line
 from tests.commands import tapescan as command
 from tests.replay.worlds import World, world
+
+#: From which day on there are sessions with picks.
+START = "2025-09-01"
 
 ASKED: dict[str, Any] = {"where": "close[1] > sma_20[1] OR rsi_2 < 30", "top": 5, "hold": 5}
 
@@ -108,6 +114,39 @@ def test_a_session_that_is_another_is_said(store: Store, monkeypatch: pytest.Mon
     found = tapescan.replay_market(store, **ASKED, verify=3, every=20)
     assert found.verified is not None
     assert found.verified.differing
+
+
+# --- what is not computed -------------------------------------------------------------------------------------
+
+
+def one_factor(name: str) -> Profile:
+    swing = tapescan.load_profile("swing")
+    return msgspec.structs.replace(swing, weights=Weights(**{name: 1.0}), name="one")
+
+
+BARE: dict[str, dict[str, Any]] = {
+    "a profile": {"profile": "swing"},
+    "one factor": {"profile": one_factor("liquidity"), **ASKED, "rank_by": "roc_5 asc"},
+    "a factor of no weight in a screen": {"profile": one_factor("trend"), "where": "factor_momentum > 0"},
+    "and in an order": {"profile": one_factor("trend"), "rank_by": "score_reversal + factor_volatility"},
+}
+
+
+@pytest.mark.parametrize("name", BARE)
+def test_what_nothing_hangs_on_changes_no_pick(store: Store, name: str) -> None:
+    """Who verifies has all columns computed."""
+    every, bare = (tapescan.replay_market(store, **BARE[name], start=START, verify=verify) for verify in (1, 0))
+    assert len(every.picks) > 100
+    assert bare.picks.equals(every.picks, null_equal=True)
+    assert bare.daily.equals(every.daily, null_equal=True)
+
+
+def test_only_the_factors_of_the_score_are_computed() -> None:
+    asked = prepare(one_factor("liquidity"), where="rsi_2 < 10", rank_by="roc_5 asc")
+    bare = asked.bare(picking.PICKING)
+    assert bare.factors == ("liquidity",)
+    assert len(bare.plan.names) * 2 < len(asked.plan.names)
+    assert {"rsi_2", "roc_5", "atr_14", *picking.PICKING} <= {*bare.plan.names}
 
 
 # --- what is refused ------------------------------------------------------------------------------------------

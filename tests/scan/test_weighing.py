@@ -48,7 +48,8 @@ def test_it_is_what_a_plain_reckoning_says(inputs: Market) -> None:
 def test_one_factor_is_worth_one_and_decides_all(inputs: Market) -> None:
     found = tapescan.check_profile(profile(momentum=5), inputs, models=False)
     assert found.effective == pytest.approx(1.0)
-    assert (found.factors[0].name, found.factors[0].decides) == ("momentum", pytest.approx(1.0))
+    assert found.factors[0].name == "momentum"
+    assert found.factors[0].decides == pytest.approx(1.0)
     assert found.factors[0].with_score == pytest.approx(1.0)
     assert found.words == ()
 

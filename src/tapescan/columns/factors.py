@@ -22,6 +22,7 @@ from tapescan.fundamentals.ratios import RATIOS
 __all__ = [
     "AVERAGES",
     "CUT",
+    "EVERY_FACTOR",
     "FACTORS",
     "OSCILLATORS",
     "RELATIVE_HORIZONS",
@@ -233,6 +234,9 @@ FACTORS: tuple[Factor, ...] = (
         neutral=True,
     ),
 )
+
+#: The names of all of them.
+EVERY_FACTOR = tuple(factor.name for factor in FACTORS)
 
 
 def value_column(factor: str) -> str:

@@ -66,6 +66,7 @@ class History:
     stamped(symbols) : bars as stored, with adjusted_to and total_to, sorted by symbol and session; of the newest life
         of each symbol. whole(symbols) : likewise, with those of earlier lives.
     inside : splits of any day, as they may lie in prices that were adjusted beyond their session.
+    sessions() : all that have a bar, ascending.
     companies : when the listing came to name another company, as `market.lives.changed_companies` gives it.
     """
 
@@ -82,6 +83,7 @@ class History:
     whole: Callable[[Sequence[str]], pl.DataFrame]
     inside: pl.DataFrame
     companies: pl.DataFrame
+    sessions: Callable[[], pl.Series]
 
     def bars(self, symbols: Sequence[str]) -> pl.DataFrame:
         """Bars in the share basis of the end."""
@@ -212,6 +214,7 @@ def _of_store(store: Store, end: dt.date | None) -> History:
         whole=whole,
         inside=known.splits_of_any_day(),
         companies=changed_companies(known.versions_of("symbols")),
+        sessions=lambda: known.sessions,
     )
 
 
@@ -251,6 +254,7 @@ def _of_frame(bars: pl.DataFrame, splits: pl.DataFrame, listing: pl.DataFrame | 
         whole=stamped,
         inside=splits,
         companies=changed_companies(find_table("symbols").empty()),
+        sessions=lambda: bars["session"].unique().sort(),
     )
 
 

@@ -9,13 +9,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from tapescan.core.typing import Bools, Floats, Ints
 
-__all__ = ["FUND_SESSIONS", "KNOWN_FUNDS", "QUIET_SESSIONS", "funds_among", "judged_through"]
+__all__ = [
+    "FUND_SESSIONS",
+    "KNOWN_FUNDS",
+    "QUIET_SESSIONS",
+    "Closes",
+    "funds_among",
+    "funds_by_closes",
+    "judged_through",
+]
 
 #: Sessions that are looked at, returns that there must be, and dollars a session below which nothing is told.
 FUND_SESSIONS, _LEAST, _TRADED = 121, 100, 1e6
@@ -65,6 +74,15 @@ def judged_through(sessions: pl.Series) -> pl.Series:
     return before if len(before) > _LEAST else sessions
 
 
+class Closes(NamedTuple):
+    """names : of symbols, ascending. close : float64 ``(names, sessions)``, NaN where a symbol has no bar. dollars :
+    mean dollars a session, ``(names,)``."""
+
+    names: list[str]
+    close: Floats
+    dollars: Floats
+
+
 def funds_among(
     symbols: pl.Series,
     bars: pl.DataFrame,
@@ -80,21 +98,39 @@ def funds_among(
     None leaves that test out. longer : gives such bars of a few symbols, where `bars` are of the newest
     `FUND_SESSIONS` alone.
     """
-    found = symbols.is_in(list(KNOWN_FUNDS))
     if len(sessions) <= _LEAST:
-        return found
+        return symbols.is_in(list(KNOWN_FUNDS))
     bars = _since(bars, sessions.tail(QUIET_SESSIONS)[0])
     sessions = sessions.tail(FUND_SESSIONS)
-    names, returns, dollars = _returns(bars, sessions)
-    asked = np.flatnonzero(pl.Series(names).is_in(symbols.implode()).to_numpy())
+
+    def largest(names: list[str]) -> Floats:
+        return _largest_moves(bars if longer is None else longer(names), names)
+
+    index = None if market is None else _closes_of(market, sessions)
+    return funds_by_closes(symbols, _closes(bars, sessions), index, largest)
+
+
+def funds_by_closes(
+    symbols: pl.Series, closes: Closes, market: Floats | None, largest: Callable[[list[str]], Floats]
+) -> pl.Series:
+    """As `funds_among`.
+
+    closes : of the whole market on its newest `FUND_SESSIONS`. market : closes of an index on these, NaN where it has
+    none. largest : gives the largest move of each of a few symbols from bar to bar of the newest `QUIET_SESSIONS`, as
+    a logarithm without its sign; NaN where there is none.
+    """
+    found = symbols.is_in(list(KNOWN_FUNDS))
+    if closes.close.shape[1] <= _LEAST:
+        return found
+    names, returns, dollars = _returns(closes)
+    asked = np.flatnonzero(pl.Series(names, dtype=pl.String).is_in(symbols.implode()).to_numpy())
     if not len(asked):
         return found
     like_one = returns[asked].std(axis=1) < _QUIET
-    still = [names[one] for one in asked[like_one]]
-    like_one[like_one] = _quiet(bars if longer is None else longer(still), still)
+    like_one[like_one] = largest([names[one] for one in asked[like_one]]) < _JUMP
     z = _standard(returns)
     if market is not None:
-        index = _index_returns(market, sessions)
+        index: Floats = np.diff(np.log(market))
         known = np.isfinite(index)
         if known.sum() >= _LEAST:
             like_one |= _standard(returns[asked][:, known]) @ _standard(index[None, known])[0] > _MARKET
@@ -108,39 +144,44 @@ def _since(bars: pl.DataFrame, day: dt.date) -> pl.DataFrame:
     return bars.filter(~earlier) if earlier.any() else bars
 
 
-def _returns(bars: pl.DataFrame, sessions: pl.Series) -> tuple[list[str], Floats, Floats]:
-    """Symbols that traded on nearly all of these sessions, their log returns (0 where a bar is missing), and mean
-    dollars a session."""
+def _closes(bars: pl.DataFrame, sessions: pl.Series) -> Closes:
+    """Of all bars of these sessions."""
     late = _since(bars, sessions[0])
     place = sessions.search_sorted(late["session"]).to_numpy()
     run = late["symbol"].rle_id().to_numpy()
-    names = late["symbol"].rle().struct.field("value")
-    closes = np.full((len(names), len(sessions)), np.nan)
-    closes[run, place] = np.log(late["close"].to_numpy())
+    names = late["symbol"].rle().struct.field("value").to_list()
+    close = np.full((len(names), len(sessions)), np.nan)
+    close[run, place] = late["close"].to_numpy()
     dollars = np.bincount(run, late["close"].to_numpy() * late["volume"].to_numpy(), len(names)) / len(sessions)
-    returns = np.diff(closes, axis=1)
+    return Closes(names, close, dollars)
+
+
+def _returns(closes: Closes) -> tuple[list[str], Floats, Floats]:
+    """Symbols that traded on nearly all of these sessions, their log returns (0 where a bar is missing), and mean
+    dollars a session."""
+    returns = np.diff(np.log(closes.close), axis=1)
     known = np.isfinite(returns)
-    usable = (known.sum(axis=1) >= _LEAST) & (dollars >= _TRADED)
-    return names.filter(pl.Series(usable)).to_list(), np.where(known, returns, 0.0)[usable], dollars[usable]
+    usable = (known.sum(axis=1) >= _LEAST) & (closes.dollars >= _TRADED)
+    names = [closes.names[one] for one in np.flatnonzero(usable)]
+    return names, np.where(known, returns, 0.0)[usable], closes.dollars[usable]
 
 
-def _index_returns(market: pl.DataFrame, sessions: pl.Series) -> Floats:
-    """Of an index, on all but the first of these sessions; NaN where a close is missing."""
+def _closes_of(market: pl.DataFrame, sessions: pl.Series) -> Floats:
+    """Of an index, on these sessions; NaN where one is missing."""
     on_sessions = pl.DataFrame({"session": sessions}).join(market, on="session", how="left", maintain_order="left")
-    moves: Floats = np.diff(np.log(on_sessions["close"].cast(pl.Float64).to_numpy()))
-    return moves
+    closes: Floats = on_sessions["close"].cast(pl.Float64).to_numpy()
+    return closes
 
 
-def _quiet(bars: pl.DataFrame, names: list[str]) -> Bools:
-    """Symbols without a large move on any day of these bars."""
+def _largest_moves(bars: pl.DataFrame, names: list[str]) -> Floats:
+    """As `funds_by_closes` takes them, of these bars."""
     bars = bars.filter(pl.col("symbol").is_in(names))
     same = (bars["symbol"] == bars["symbol"].shift()).fill_null(value=False)
     move = bars.select(pl.when(same).then((pl.col("close") / pl.col("close").shift()).log().abs()).alias("move"))
     most = bars.select("symbol").hstack(move).group_by("symbol").agg(pl.col("move").max())
     asked = pl.DataFrame({"symbol": names}, schema={"symbol": pl.String})
-    largest = asked.join(most, on="symbol", how="left", maintain_order="left")["move"]
-    quiet: Bools = (largest < _JUMP).fill_null(value=False).to_numpy()
-    return quiet
+    largest: Floats = asked.join(most, on="symbol", how="left", maintain_order="left")["move"].to_numpy()
+    return largest
 
 
 def _standard(returns: Floats) -> Floats:

@@ -28,6 +28,7 @@ from tapescan.market.quality import sort_bars
 __all__ = [
     "COLUMNS",
     "LANES",
+    "RECENT_DAYS",
     "ROOM",
     "WEEK",
     "Block",
@@ -52,6 +53,9 @@ LANES = 256
 
 #: Rows that a block has room for, to grow: a quarter's sessions. Nothing is written there, so it takes no memory.
 ROOM = 66
+
+#: Calendar days in which a bar is a recent one, whatever else a panel reaches back to.
+RECENT_DAYS = 100
 
 #: Bytes of a cache's line, and between columns, whose same rows would else take the same places in a cache.
 _LINE, _APART = 64, 192
@@ -165,14 +169,16 @@ class Panel:
         return self._cuts[day]
 
     def recent(self, places: Ints, bars: int) -> Floats:
-        """Closes of the newest bars of some symbols, ``(bars, symbols)``, newest last; NaN where there is none."""
+        """Closes of the newest bars of some symbols, ``(bars, symbols)``, newest last; NaN where there is none of the
+        last RECENT_DAYS days."""
         found = np.full((bars, len(places)), np.nan)
         offsets = [block.offset for block in self.blocks]
         for at, place in enumerate(places.tolist()):
             block = self.blocks[bisect_right(offsets, place) - 1]
             lane = place - block.offset
-            own = block.close[max(int(block.first[lane]), block.rows - bars) :, lane]
-            found[bars - len(own) :, at] = own
+            begin = max(int(block.first[lane]), block.rows - bars)
+            own, session = block.close[begin:, lane], block.session[begin:, lane]
+            found[bars - len(own) :, at] = np.where(session >= self.as_of - RECENT_DAYS, own, np.nan)
         return found
 
     @cached_property

@@ -18,7 +18,6 @@ factor from the close before them.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -227,10 +226,11 @@ def _level(tape: Tape, rows: Ints) -> Floats:
 
 
 def _middle(values: Floats) -> Floats:
-    """The median of each row's known values."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # none known: nan
-        found: Floats = np.nanmedian(values, axis=1)
+    """The median of each row's known values; NaN where none is."""
+    ordered = np.sort(values, axis=1)  # what is unknown stands last
+    known, row = (~np.isnan(values)).sum(axis=1), np.arange(len(values))
+    # As NumPy's own, which takes ten times as long: of an even number the mean of the two in the middle.
+    found: Floats = (ordered[row, np.maximum(known - 1, 0) // 2] + ordered[row, known // 2]) / 2.0
     return found
 
 

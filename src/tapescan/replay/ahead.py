@@ -14,7 +14,7 @@ from tapescan.replay.lanes import Lanes
 from tapescan.replay.past import Past
 from tapescan.replay.trades import Ahead
 
-__all__ = ["bars_ahead"]
+__all__ = ["bars_ahead", "owned"]
 
 #: A symbol without a bar in so many of the newest sessions has stopped trading for good.
 GONE = 10
@@ -30,7 +30,7 @@ def bars_ahead(
     prices = {name: np.full((len(place), columns), np.nan) for name in ("open", "high", "low", "close", "volume")}
     factor, last = np.ones(len(place)), np.zeros(len(place), np.int64)
     former = np.zeros(len(place), dtype=bool)
-    for one, lane, mine in _owned(past, place, session):
+    for one, lane, mine in owned(past, place, session):
         if len(mine):
             row, there = _rows(one, lane, number[mine], columns)
             for name, values in prices.items():
@@ -59,7 +59,7 @@ def bars_ahead(
     return Ahead(**prices, paid=paid, gone=gone, known=known)
 
 
-def _owned(past: Past, place: Ints, session: Days) -> Iterator[tuple[Lanes, Ints, Ints]]:
+def owned(past: Past, place: Ints, session: Days) -> Iterator[tuple[Lanes, Ints, Ints]]:
     """Lanes with which of theirs some picks have, and which picks these are: each that of the company of its day."""
     rest = np.ones(len(place), dtype=bool)
     for one in past.laid.lives:

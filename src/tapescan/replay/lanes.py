@@ -10,8 +10,8 @@ A session's number is its place among all that the market has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from tapescan.core.typing import Array, Bools, Days, Floats, Ints
 from tapescan.market.index import MarketIndex
 from tapescan.market.panel import Block, market_moves
 
-__all__ = ["Laid", "Lanes", "lay_out"]
+__all__ = ["Laid", "Lanes", "lay_out", "side_by_side"]
 
 #: Lanes of a block, as of a panel's.
 LANES = 256
@@ -78,6 +78,14 @@ class Lanes:
         rows = np.clip(np.asarray(number) - self.begin, 0, self.rows)
         return np.repeat(rows[..., None], len(self.first), axis=-1)
 
+    def at(self, numbers: Ints) -> tuple[Ints, Bools]:
+        """The row of each session in each lane, any where it has no bar, and whether it has one: ``(numbers,
+        lanes)``."""
+        before = self.before(numbers)
+        row = np.minimum(before, self.rows - 1)
+        there: Bools = (self.before(numbers + 1) > before) & (row >= self.first) & (row < self.until)
+        return row, there
+
     def stretch(self, since: int, until: int) -> tuple[int, int]:
         """The rows in which any lane has a session from one number to before another."""
         begin, end = self.before(since), self.before(until)
@@ -110,6 +118,74 @@ class Lanes:
         """For which of some days each lane speaks, ``(days, lanes)``."""
         found: Bools = (days[:, None] >= self.within[:, 0]) & (days[:, None] < self.within[:, 1])
         return found
+
+    def some(self, lanes: Ints, since: int, until: int) -> Lanes:
+        """Some of them, with the rows of sessions from one number to before another; earlier bars do not count."""
+        before, upto = self.before(since)[lanes], self.before(until)[lanes]
+        begin = min(int(before.min()), self.rows - 1)
+        end = max(int(upto.max()), begin + 1)
+        prices: dict[str, Any] = {name: getattr(self, name)[begin:end].take(lanes, axis=1) for name in _PRICES}
+        return replace(
+            self,
+            **prices,
+            first=np.maximum(self.first[lanes] - begin, 0),
+            until=np.clip(self.until[lanes] - begin, 0, end - begin),
+            session=self.session[begin:end] if self.alike else self.session[begin:end].take(lanes, axis=1),
+            begin=self.begin + begin if self.alike else 0,
+            earlier=self.earlier if self.alike else np.clip(self.earlier.take(lanes, axis=1) - begin, 0, end - begin),
+            place=self.place[lanes],
+            within=self.within[lanes],
+        )
+
+
+def side_by_side(some: Sequence[tuple[Lanes, Ints]], since: int, until: int) -> Iterator[Lanes]:
+    """As `Lanes.some`, of several in their order; those that are alike are put together as far as a block holds
+    them. some : lanes, and which of theirs."""
+    waiting: list[tuple[Lanes, Ints]] = []
+    for one, own in some:
+        if not one.alike:
+            yield from _together(waiting, since, until)
+            waiting = []
+            yield one.some(own, since, until)
+            continue
+        room = LANES - sum(len(lanes) for _, lanes in waiting)
+        for piece in np.split(own, range(room, len(own), LANES)):
+            waiting.append((one, piece))
+            if sum(len(lanes) for _, lanes in waiting) == LANES:
+                yield from _together(waiting, since, until)
+                waiting = []
+    yield from _together(waiting, since, until)
+
+
+def _together(some: Sequence[tuple[Lanes, Ints]], since: int, until: int) -> Iterator[Lanes]:
+    """Alike ones as one block; none where there are none."""
+    if not some:
+        return
+    since = max(since, min(one.begin for one, _ in some))
+    until = max(min(until, max(one.begin + one.rows for one, _ in some)), since + 1)
+    shape, at = (until - since, sum(len(own) for _, own in some)), 0
+    prices: dict[str, Any] = {name: np.zeros(shape) for name in _PRICES}
+    session, first, end = np.zeros(shape[0], np.int32), [], []
+    for one, own in some:
+        lo, hi = max(since, one.begin), max(min(until, one.begin + one.rows), since)
+        into = slice(at, at + len(own))
+        for name, values in prices.items():
+            values[lo - since : hi - since, into] = getattr(one, name)[lo - one.begin : hi - one.begin][:, own]
+            values[hi - since :, into] = np.nan
+        session[lo - since : hi - since] = one.session[lo - one.begin : hi - one.begin]
+        first.append(np.maximum(one.first[own] + one.begin - since, 0))
+        end.append(np.clip(one.until[own] + one.begin - since, 0, shape[0]))
+        at += len(own)
+    yield Lanes(
+        **prices,
+        first=np.concatenate(first),
+        until=np.concatenate(end),
+        session=session,
+        begin=since,
+        earlier=some[0][0].earlier,
+        place=np.concatenate([one.place[own] for one, own in some]),
+        within=np.concatenate([one.within[own] for one, own in some]),
+    )
 
 
 class Laid(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,9 +10,10 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.progress import Progress, silent
-from tapescan.core.typing import Days, Floats, Ints
-from tapescan.history.history import History, days, market_index
-from tapescan.market.index import EQUAL_WEIGHTED, MARKET_SESSIONS, MARKET_SYMBOL, MarketIndex, own_index
+from tapescan.core.typing import Bools, Days, Floats, Ints
+from tapescan.history.equal_weighted import add_to
+from tapescan.history.history import History
+from tapescan.market.index import MARKET_SESSIONS, MARKET_SYMBOL, IndexOfAll, MarketIndex, own_index
 from tapescan.replay.lanes import Laid, Lanes, lay_out
 from tapescan.replay.spells import ALWAYS, NEVER, SPELLS, apart, owner_of, spells_of
 from tapescan.replay.suspects import KNOWN, Suspects, judge, within_days
@@ -71,62 +71,69 @@ class Past:
 
     def changes(self, day: int) -> int:
         """How often it came to be known up to a day that another company has a ticker."""
-        since = self.spells["since"].to_numpy()
+        since = self._spelled[0]
         return int(((since > ALWAYS) & (since <= day)).sum())
 
     def earlier(self, day: int, since: int) -> Ints:
         """How many bars of other companies a scan of a day counts as each symbol's: where the change is further back
         than what it reads, it is not told. since : the oldest session that is read."""
         found = np.zeros(len(self.symbols), np.int64)
-        now = self.spells.filter(pl.col("since") <= day, pl.col("until") > day, pl.col("ended") < since)
-        found[now["place"].to_numpy()] = now["earlier"].to_numpy()
+        begin, until, ended, place, earlier = self._spelled
+        now = (begin <= day) & (until > day) & (ended < since)
+        found[place[now]] = earlier[now]
         return found
 
-    def bars(self, symbols: Sequence[str] | None, begin: dt.date, end: dt.date, day: dt.date) -> pl.DataFrame:
-        """symbol, session, close, volume of some symbols or all, from one session to another, sorted; of the lives
-        that were the newest as far as was known on a day."""
-        wanted = None if symbols is None else {*symbols}
-        since, until = (int(one) for one in np.searchsorted(self.sessions, (days(begin), days(end) + 1)))
-        former = [(one, one.speaks(np.array([days(day)]))[0]) for one in self.laid.spells]
+    @cached_property
+    def most_earlier(self) -> Ints:
+        """The most that `earlier` ever finds of each symbol."""
+        found = np.zeros(len(self.symbols), np.int64)
+        np.maximum.at(found, *self._spelled[3:])
+        return found
+
+    @cached_property
+    def _spelled(self) -> tuple[Ints, ...]:
+        """since, until, ended, place, earlier of the spells."""
+        rows = self.spells.select("since", "until", "ended", "place", "earlier")
+        return tuple(column.to_numpy() for column in rows)
+
+    def closes(self, since: int, until: int, day: int, wanted: Bools | None = None) -> tuple[Ints, Floats, Floats]:
+        """The places of those that have bars from one session's number to before another, by their names; their
+        closes, ``(places, sessions)``, NaN where there is no bar; and mean dollars a session. Of the lives that were
+        the newest as far as was known on a day. wanted : bool ``(symbols,)``, of whom; of all for None."""
+        former = [(one, one.speaks(np.array([day]))[0]) for one in self.laid.spells]
         others = np.zeros(len(self.symbols), dtype=bool)
         for one, spoken in former:
             others[one.place[spoken]] = True
-        names: list[str] = []
-        many, session, close, volume = [], [], [], []
+        places, close, dollars = [], [], []
         for one, spoken in [*((one, ~others[one.place]) for one in self.laid.newest), *former]:
-            own = [self.symbols[place] for place in one.place]
-            chosen = np.flatnonzero(spoken if wanted is None else spoken & [name in wanted for name in own])
-            lo, hi = one.stretch(since, until)
-            if lo == hi or not len(chosen):
+            chosen = np.flatnonzero(spoken if wanted is None else spoken & wanted[one.place])
+            row, there = one.at(np.arange(since, until))
+            chosen = chosen[there[:, chosen].any(axis=0)]
+            if not len(chosen):
                 continue
-            row, first = np.arange(lo, hi)[:, None], np.maximum(one.before(since), one.first)
-            mine = ((row >= first) & (row < np.minimum(one.before(until), one.until)))[:, chosen].T
-            names += [own[lane] for lane in chosen]
-            many.append(mine.sum(axis=1))
-            session.append(one.sessions[lo:hi, chosen].T[mine])
-            close.append(one.close[lo:hi, chosen].T[mine])
-            volume.append(one.volume[lo:hi, chosen].T[mine])
-        # In the order of the symbols: the bars of a lane lie together, and only the lanes are to be ordered.
-        order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
-        length = np.concatenate([np.zeros(0, np.int64), *many])
-        start = (np.cumsum(length) - length)[order]
-        length = length[order]
-        at = np.repeat(start - (np.cumsum(length) - length), length) + np.arange(length.sum())
-        return pl.DataFrame(
-            {
-                "symbol": pl.Series(names, dtype=pl.String).gather(np.repeat(order, length)),
-                "session": pl.Series(np.concatenate([np.zeros(0, np.int32), *session])[at]).cast(pl.Date),
-                "close": np.concatenate([np.zeros(0), *close])[at],
-                "volume": np.concatenate([np.zeros(0), *volume])[at],
-            }
-        )
+            row, there = row[:, chosen], there[:, chosen]
+            own = np.where(there, one.close[row, chosen], np.nan)
+            places.append(one.place[chosen])
+            close.append(own.T)
+            dollars.append(np.where(there, own * one.volume[row, chosen], 0.0).sum(axis=0) / (until - since))
+        place = np.concatenate([np.zeros(0, np.int64), *places])
+        order = np.argsort(self._by_name[place])
+        found = np.concatenate([np.zeros((0, until - since)), *close])[order]
+        return place[order], found, np.concatenate([np.zeros(0), *dollars])[order]
+
+    @cached_property
+    def _by_name(self) -> Ints:
+        """Where each symbol stands among all in the order of their names."""
+        found = np.empty(len(self.symbols), np.int64)
+        found[sorted(range(len(self.symbols)), key=self.symbols.__getitem__)] = np.arange(len(self.symbols))
+        return found
 
 
 def past_of(history: History, progress: Progress = silent) -> Past:
     """Read it. progress : told of the symbols done and their number."""
     names = history.symbols["symbol"].to_list()
-    every = market_index(history, CHUNK, EQUAL_WEIGHTED)
-    found = _Read(history, every.session)
+    sessions: Days = history.sessions().to_physical().to_numpy().astype(np.int32)
+    found = _Read(history, sessions, IndexOfAll(int(sessions[0]), int(sessions[-1])))
     progress(0, len(names), "reading all bars")
     for at in range(0, len(names), CHUNK):
         found.add(names[at : at + CHUNK])
@@ -143,9 +150,9 @@ def past_of(history: History, progress: Progress = silent) -> Past:
         history=history,
         symbols=tuple(found.symbols),
         laid=Laid(tuple(found.newest), placed(found.bases), placed(found.spells), placed(found.lives)),
-        sessions=every.session,
+        sessions=sessions,
         own=_own_indices(history),
-        every=every,
+        every=found.every.index(),
         suspects=Suspects.of(found.judged, places),
         spells=spells.with_columns(place=pl.col("symbol").replace_strict(places, return_dtype=pl.Int64)),
         lives=pl.concat([pl.DataFrame(schema=SPELLS), *found.lived]),
@@ -167,11 +174,12 @@ def _own_indices(history: History) -> tuple[tuple[int, MarketIndex], ...]:
 
 @dataclass
 class _Read:
-    """What was read of the symbols so far. newest, bases, spells, lives : as in `Laid`; of all but the newest with
-    the symbol of each lane. told, lived : what there is to say of the last two."""
+    """What was read of the symbols so far. every : the index of them. newest, bases, spells, lives : as in `Laid`; of
+    all but the newest with the symbol of each lane. told, lived : what there is to say of the last two."""
 
     history: History
     sessions: Days
+    every: IndexOfAll
     symbols: list[str] = field(default_factory=list)
     newest: list[Lanes] = field(default_factory=list)
     bases: list[tuple[list[str], Lanes]] = field(default_factory=list)
@@ -186,6 +194,7 @@ class _Read:
         """Read some symbols."""
         history = self.history
         raw = history.whole(names)
+        add_to(self.every, raw, history.inside)
         self.factors.append(_factors(raw, history.inside))
         lived = spells_of(raw, history.splits, history.companies)
         last = lived.spells.filter(pl.col("until") == NEVER)

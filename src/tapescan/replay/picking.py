@@ -24,7 +24,7 @@ from tapescan.scan.cross_section import CrossSection
 from tapescan.scan.pipeline import rank
 from tapescan.scan.result import ScanResult
 
-__all__ = ["PICKED", "Picked", "pick"]
+__all__ = ["PICKED", "PICKING", "Picked", "pick"]
 
 #: What is written down of a pick, beside its session.
 PICKED = (
@@ -44,6 +44,9 @@ PICKED = (
 
 #: The feature by which random picks are matched in volatility.
 VOLATILITY = "realised_volatility_63"
+
+#: The features that are asked of picks, and of those like them.
+PICKING = ("close", TRADED, VOLATILITY)
 
 #: Why a symbol is not picked that could have been.
 _COULD = ("", "screen")
@@ -137,7 +140,7 @@ def pick(
     progress(0, len(sessions), what)
     try:
         for seen in walk.sections(sessions):
-            ranked = [rank(section, one) for section, one in zip(seen.sections, walk.requests, strict=True)]
+            ranked = [rank(section, one) for section, one in zip(seen.sections, walk.ranked, strict=True)]
             # An interruption within leaves all with the sessions before.
             for into, section, result in zip(found, seen.sections, ranked, strict=True):
                 _add(into, section, seen, result, top)

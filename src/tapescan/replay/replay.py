@@ -24,7 +24,7 @@ from tapescan.replay.caveats import facts_of, notes_of
 from tapescan.replay.cohorts import Cohorts, annual_return, find_capacity, run_cohorts
 from tapescan.replay.curves import net_over_eligible, trace_accounts
 from tapescan.replay.past import Past, past_of
-from tapescan.replay.picking import Picked, pick
+from tapescan.replay.picking import PICKING, Picked, pick
 from tapescan.replay.result import AccountRecord, ReplayResult, TradeRecord, Verified
 from tapescan.replay.returns import HORIZONS
 from tapescan.replay.source import Source, no_session, sessions_between
@@ -75,7 +75,8 @@ def replay_requests(
     sessions = sessions_between(past.sessions, terms.start, terms.end, terms.every)
     horizons = tuple(sorted({*HORIZONS, terms.hold}))
     first, *others = requests.values()
-    walk = Walk(source, past, first, horizons, tuple(others))
+    # Whoever verifies compares all columns of a scan.
+    walk = Walk(source, past, first, horizons, tuple(others), None if terms.verify else PICKING)
     _check_index(walk, sessions)
     verified = _drawn(sessions, terms.verify)
     found = pick(walk, sessions, terms.top, terms.hold, terms.every, shown=verified, progress=progress)

@@ -81,8 +81,11 @@ class _Piece(NamedTuple):
         return self.lanes.stretch(int(self.numbers[0]), int(self.numbers[-1]) + 1)
 
 
-def compute(laid: Laid, days: Days, wanted: Wanted, index: MarketIndex) -> Stretch:
-    """The values of a stretch. days : the sessions, ascending. index : that features are measured against."""
+def compute(
+    laid: Laid, days: Days, wanted: Wanted, index: MarketIndex, counted: tuple[Ints, Days] | None = None
+) -> Stretch:
+    """The values of a stretch. days : the sessions, ascending. index : that features are measured against. counted :
+    bars and newest of the stretch, where the lanes do not have all bars."""
     lanes = laid.newest
     symbols = sum(len(one.first) for one in lanes)
     height = len(wanted.plan.names) + sum(len(look.terms) for look in wanted.looks)
@@ -99,14 +102,7 @@ def compute(laid: Laid, days: Days, wanted: Wanted, index: MarketIndex) -> Stret
         for one, found in zip(due, apart, strict=True):
             day, lane = np.nonzero(one.speaks(days))
             out[day, :, one.place[lane]] = found[day, :, lane]
-    bars, newest = (
-        np.concatenate(parts, axis=1) for parts in zip(*(_counted(one, numbers) for one in lanes), strict=True)
-    )
-    for one in _due(laid.spells, days):
-        day, lane = np.nonzero(one.speaks(days))
-        many, last = _counted(one, numbers)
-        bars[day, one.place[lane]] = many[day, lane]
-        newest[day, one.place[lane]] = last[day, lane]
+    bars, newest = counted or _bars(laid, days, numbers)
     features = at = len(wanted.plan.names)
     terms: list[dict[Earlier, Array]] = []
     for look in wanted.looks:
@@ -114,6 +110,19 @@ def compute(laid: Laid, days: Days, wanted: Wanted, index: MarketIndex) -> Stret
         terms.append({term: _condition(row) if term.kind == "condition" else row for term, row in rows.items()})
         at += len(look.terms)
     return Stretch(days, values[:, :features], tuple(terms), forward, bars, newest)
+
+
+def _bars(laid: Laid, days: Days, numbers: Ints) -> tuple[Ints, Days]:
+    """As `Stretch.bars` and `Stretch.newest`."""
+    bars, newest = (
+        np.concatenate(parts, axis=1) for parts in zip(*(_counted(one, numbers) for one in laid.newest), strict=True)
+    )
+    for one in _due(laid.spells, days):
+        day, lane = np.nonzero(one.speaks(days))
+        many, last = _counted(one, numbers)
+        bars[day, one.place[lane]] = many[day, lane]
+        newest[day, one.place[lane]] = last[day, lane]
+    return bars, newest
 
 
 def _condition(values: Floats) -> Array:
@@ -142,6 +151,9 @@ def _values(piece: _Piece, out: Floats) -> None:
         out.fill(np.nan)
         return
     row, there = _rows(piece, begin, end)
+    if not there.any():
+        out.fill(np.nan)
+        return
     count = len(wanted.plan.names)
     if count:
         day, cuts = int(piece.days[0]), {}
@@ -207,7 +219,8 @@ def _look(look: Look, piece: _Piece, out: Floats) -> None:
     for lo, hi in zip([0, *edges], [*edges, len(days)], strict=True):
         some = piece._replace(numbers=piece.numbers[lo:hi])
         begin, end = some.rows
-        if begin == end:
+        row, there = _rows(some, begin, end) if end > begin else (np.zeros(0, np.int64), np.zeros((0, 0), bool))
+        if not there.any():
             out[lo:hi] = np.nan
             continue
         rows, features = end - begin, dict[str, Floats]()
@@ -217,7 +230,6 @@ def _look(look: Look, piece: _Piece, out: Floats) -> None:
             features |= newest_rows(plan, cuts, rows + newest - 1)
         for values in features.values():
             values[np.isinf(values)] = np.nan  # unknown to expressions
-        row, _ = _rows(some, begin, end)
         found = terms_of(look, features, rows)
         values = np.array([found[term] for term in look.terms], dtype=np.float64)
         # Of constants alone a term is the same in all lanes.

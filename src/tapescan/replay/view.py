@@ -6,30 +6,31 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import polars as pl
 
-from tapescan.core.typing import Days, Floats, Ints
-from tapescan.replay.lanes import Laid, Lanes
+from tapescan.core.typing import Bools, Days, Floats, Ints
+from tapescan.replay.lanes import Laid, Lanes, side_by_side
 from tapescan.replay.listings import Listings
 from tapescan.replay.past import Past
-from tapescan.store import KnownStore
+from tapescan.replay.universes import Universes
 
 __all__ = ["View"]
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """blocks : which of the past's lanes are seen. known : all that the store knows; None for a market of none.
+    """blocks : which of the past's lanes are seen. universes : what is known of all symbols. only : of the symbols in
+    these lanes, which are seen; all for None.
 
     A symbol's place is that among the symbols seen; `places` are those among all.
     """
 
     past: Past
     blocks: tuple[int, ...]
-    known: KnownStore | None
+    universes: Universes
+    only: Ints | None = None
 
     @classmethod
-    def of(cls, past: Past, sessions: Days, known: KnownStore | None) -> View:
+    def of(cls, past: Past, sessions: Days, universes: Universes) -> View:
         """Of some sessions."""
         since, until = (int(one) for one in np.searchsorted(past.sessions, (sessions[0], sessions[-1] + 1)))
         # Of a symbol whose newest life is a later one, an earlier one may be seen.
@@ -41,12 +42,13 @@ class View:
             for at, one in enumerate(past.laid.newest)
             if one.stretch(since, until) != (0, 0) or others[one.place].any()
         ]
-        return cls(past, tuple(seen), known)
+        return cls(past, tuple(seen), universes)
 
     @cached_property
     def places(self) -> Ints:
         own = [self.past.laid.newest[at].place for at in self.blocks]
-        return np.concatenate([np.zeros(0, np.int64), *own])
+        every = np.concatenate([np.zeros(0, np.int64), *own])
+        return every if self.only is None else every[self.only]
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
@@ -65,6 +67,27 @@ class View:
         newest = tuple(self._here(self.past.laid.newest[at]) for at in self.blocks)
         return Laid(newest, *(self._seen(some) for some in self.past.laid[1:]))
 
+    def narrowed(self, wanted: Bools) -> View:
+        """Of some of the symbols that are seen."""
+        return replace(self, only=np.flatnonzero(wanted))
+
+    def cut(self, days: Days, since: int, until: int) -> Laid:
+        """As `laid`, of some days: with the rows of sessions from one number to before another, and the lanes that
+        speak then. What bars are counted by is not among them."""
+        own = [self.past.laid.newest[at] for at in self.blocks]
+        some = [(one, np.flatnonzero(self._local[one.place] >= 0)) for one in own]
+        newest = side_by_side([pair for pair in some if len(pair[1])], since, until)
+        laid = self.past.laid
+        bases, lives = (
+            tuple(self._here(one.some(lanes, since, until)) for one in lanes_of if len(lanes := self._due(one, days)))
+            for lanes_of in (laid.bases, laid.lives)
+        )
+        return Laid(tuple(map(self._here, newest)), bases, (), lives)
+
+    def _due(self, lanes: Lanes, days: Days) -> Ints:
+        """Those of symbols that are seen, which speak for any of some days."""
+        return np.flatnonzero((self._local[lanes.place] >= 0) & lanes.speaks(days).any(axis=0))
+
     def _seen(self, lanes: tuple[Lanes, ...]) -> tuple[Lanes, ...]:
         return tuple(self._here(one) for one in lanes if (self._local[one.place] >= 0).any())
 
@@ -80,8 +103,7 @@ class View:
 
     @cached_property
     def listings(self) -> Listings:
-        past, sessions = self.past, pl.Series("session", self.past.sessions).cast(pl.Date)
-        return Listings(self.symbols, self.order, self.known, past.history.listing, sessions, past)
+        return Listings(self.symbols, self.order, self.places, self.universes)
 
     def of_all(self, values: Ints) -> Ints:
         """Values of the symbols seen as those of all; 0 for the others."""

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from tapescan.columns.factors import RELATIVE_HORIZONS
+from tapescan.columns.factors import FACTORS, RELATIVE_HORIZONS
 from tapescan.columns.registry import sources_of
 from tapescan.core.dates import date_of
 from tapescan.core.typing import Array, Bools, Days, Floats, Ints
@@ -26,16 +26,28 @@ from tapescan.features.plan import Plan, plan_features
 from tapescan.history.history import days as day_of
 from tapescan.market import calendar
 from tapescan.market.anchor import LONGEST_QUARTER, anchor, anchors
-from tapescan.market.eligibility import TRADED, WITHOUT_TRADE, stale
+from tapescan.market.eligibility import (
+    TRADED,
+    WITHOUT_TRADE,
+    illiquid,
+    off_price,
+    short_history,
+    stale,
+    untraded,
+)
 from tapescan.market.funds import QUIET_SESSIONS
+from tapescan.market.gather import MOST_SESSIONS
 from tapescan.market.index import MarketIndex, market_return
 from tapescan.market.regime import market_regime
 from tapescan.market.suspect import BEFORE
+from tapescan.models.samples.labels import reach
+from tapescan.replay.behind import closes_behind
 from tapescan.replay.past import Past
 from tapescan.replay.source import ADJUSTED, Source
 from tapescan.replay.stretch import Stretch, Wanted, compute
+from tapescan.replay.universes import Universes
 from tapescan.replay.view import View
-from tapescan.scan.cross_section import CrossSection, Traits, exclude
+from tapescan.scan.cross_section import ELIGIBILITY, CrossSection, Traits, exclude
 from tapescan.scan.listing import Listing
 from tapescan.scan.request import Request
 from tapescan.screen.earlier import Look
@@ -45,6 +57,8 @@ __all__ = ["Computed", "Seen", "Walk"]
 
 #: Bytes of a stretch's values.
 STRETCH = 250_000_000
+
+_ELIGIBLE = plan_features(ELIGIBILITY)
 
 
 @dataclass(frozen=True)
@@ -72,24 +86,32 @@ class Computed(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class Walk:
     """What is replayed. past : of the source. horizons : of forward returns, in sessions. others : requests that are
-    replayed beside the first, from the same pass."""
+    replayed beside the first, from the same pass. picking : features of picks, where nothing else is asked of who is
+    not in an expression or in the score; None for all that a scan has."""
 
     source: Source
     past: Past
     request: Request
     horizons: tuple[int, ...]
     others: tuple[Request, ...] = ()
+    picking: tuple[str, ...] | None = None
 
     @property
     def requests(self) -> tuple[Request, ...]:
         return (self.request, *self.others)
 
     @cached_property
+    def ranked(self) -> tuple[Request, ...]:
+        """As `requests`, what a session is ranked by."""
+        picking = self.picking
+        return self.requests if picking is None else tuple(one.bare(picking) for one in self.requests)
+
+    @cached_property
     def plan(self) -> Plan:
         """The features that any of them needs."""
         if not self.others:
-            return self.request.plan
-        return plan_features(name for one in self.requests for name in one.plan.names)
+            return self.ranked[0].plan
+        return plan_features(name for one in self.ranked for name in one.plan.names)
 
     @cached_property
     def span(self) -> int:
@@ -102,22 +124,24 @@ class Walk:
         return tuple(dict.fromkeys(look for one in self.requests for look in one.looks))
 
     def sections(self, sessions: Days) -> Iterator[Seen]:
-        """The cross-section of each of these sessions, ascending."""
-        for found in self.stretches(sessions):
+        """The cross-section of each of these sessions, ascending: of the symbols that may be ranked on any of the
+        sessions computed with it, and others."""
+        for found in self.stretches(sessions, whole=False):
             for place in range(len(found.values.days)):
                 yield Seen(self._sections(found, place), found.values.forward[place], found.view.places)
 
-    def stretches(self, sessions: Days) -> Iterator[Computed]:
-        """What their cross-sections are made of, some sessions at a time."""
+    def stretches(self, sessions: Days, *, whole: bool = True) -> Iterator[Computed]:
+        """What their cross-sections are made of, some sessions at a time. whole : of all symbols, not only of those
+        that may be ranked."""
         stretches = self._stretches(sessions)
         if not stretches:
             return
         with ThreadPoolExecutor(1) as beside:
-            coming = beside.submit(self._computed, stretches[0])
+            coming = beside.submit(self._computed, stretches[0], whole)
             for at in range(len(stretches)):
                 found = coming.result()
                 if at + 1 < len(stretches):
-                    coming = beside.submit(self._computed, stretches[at + 1])
+                    coming = beside.submit(self._computed, stretches[at + 1], whole)
                 yield found
 
     def eligible(self, found: Computed) -> Bools:
@@ -167,20 +191,68 @@ class Walk:
         pieces = np.split(sessions, edges)
         found = []
         for one in pieces:
-            symbols = len(View.of(self.past, one, None).places) if len(one) else 0
+            symbols = len(View.of(self.past, one, self.universes).places) if len(one) else 0
             many = max(1, STRETCH // (8 * (height + len(self.horizons)) * max(symbols, 1)))
             found += [one[at : at + many] for at in range(0, len(one), many)]
         return found
 
-    def _computed(self, sessions: Days) -> Computed:
+    def _computed(self, sessions: Days, whole: bool) -> Computed:
         past = self.past
-        exchange = calendar.sessions(max(past.history.first, calendar.EARLIEST), past.history.end)
-        settled = day_of(past.history.settled)
-        wanted = Wanted(past.sessions, self.plan, self.looks, self.horizons, exchange, settled)
-        view = View.of(past, sessions, self.source.known)
+        view = View.of(past, sessions, self.universes)
         # What was worked out for the same symbols is kept from stretch to stretch.
         view = self._views.setdefault(view.blocks, view)
-        return Computed(view, compute(view.laid, sessions, wanted, self._index(int(sessions[0]))))
+        index, wanted = self._index(int(sessions[0])), self._wanted(self.plan)
+        # What is known of a company may hang on any of its shares.
+        if whole or self._with_statements:
+            return Computed(view, compute(view.laid, sessions, wanted, index))
+        first = wanted._replace(plan=_ELIGIBLE, looks=(), horizons=())
+        every = compute(view.laid, sessions, first, index)
+        some = view.narrowed(self._possible(view, every) | np.array([one == index.name for one in view.symbols]))
+        laid = some.cut(sessions, *self._reached(sessions))
+        bars, newest = every.bars[:, some.only], every.newest[:, some.only]
+        return Computed(some, compute(laid, sessions, wanted, index, (bars, newest)))
+
+    def _wanted(self, plan: Plan) -> Wanted:
+        history = self.past.history
+        exchange = calendar.sessions(max(history.first, calendar.EARLIEST), history.end)
+        return Wanted(self.past.sessions, plan, self.looks, self.horizons, exchange, day_of(history.settled))
+
+    def _reached(self, sessions: Days) -> tuple[int, int]:
+        """From the number of which session to before that of which the values of some hang on bars."""
+        spans = [*self.plan.spans]
+        for look in self.looks:
+            if look.frame:
+                spans.append(look.span * MOST_SESSIONS[look.frame])
+            else:
+                spans += [span for _, plan in look.plans for span in plan.spans]
+        begins = [anchor(int(sessions[0]), span) for span in spans]
+        since, last = (int(one) for one in np.searchsorted(self.past.sessions, (min(begins), sessions[-1])))
+        # Days that are no sessions of the exchange count for more than those that a market lacks.
+        until = last + 1 + 2 * reach(max(self.horizons, default=0))
+        return since, min(until, len(self.past.sessions))
+
+    def _possible(self, view: View, every: Stretch) -> Bools:
+        """Who may be ranked on any session of a stretch, and few others: all that `eligible` finds are among them.
+
+        every : the features of ELIGIBILITY."""
+        close, traded, without = (every.features[:, _ELIGIBLE.names.index(name)] for name in ELIGIBILITY)
+        current = ~(stale(every.newest, every.days[:, None]) | untraded(without))
+        split = np.array([view.factor(int(day)) is not None for day in every.days])[:, None]
+        bars = every.bars.max(axis=0) + self.past.most_earlier[view.places]
+        listings = {id(one): one for one in (view.listings.lasting_on(int(day))[0] for day in every.days)}
+        out = np.zeros(len(view.places), dtype=bool)
+        for request in self.requests:
+            filters = request.profile.filters
+            fits = current & ~illiquid(traded, filters.min_dollar_volume)
+            fits &= split | ~off_price(close, filters.min_price, filters.max_price)
+            types = np.any([one.types.among(filters.types) for one in listings.values()], axis=0)
+            out |= fits.any(axis=0) & types & ~short_history(bars, filters.min_bars)
+        return out
+
+    @cached_property
+    def universes(self) -> Universes:
+        """What was known of all symbols."""
+        return Universes(self.past, self.source.known)
 
     @cached_property
     def _views(self) -> dict[tuple[int, ...], View]:
@@ -248,6 +320,7 @@ class Walk:
             provenance=self.source.provenance,
             notes=(),
             timings={},
+            recent=lambda places, bars: closes_behind(self.past, view.places[places], day, bars),
         )
 
     def measured_by_own(self, sessions: Days, span: int | None = None) -> Bools:
@@ -265,9 +338,18 @@ class Walk:
         symbols, date, found = listing.symbols, date_of(day), {}
         if self._asked("dividends"):
             found["dividends"] = self.source.dividends_on(date, symbols)
-        if self._asked("statements") or self.source.has_statements:
+        if self._with_statements:
             found["statements"] = self.source.statements_on(date, symbols, listing.rows["type"], close, current)
         return {name: rows for name, rows in found.items() if rows is not None}
+
+    @cached_property
+    def _with_statements(self) -> bool:
+        """Whether anybody asks for what companies reported."""
+        of_statements = {factor.name for factor in FACTORS if factor.of_statements}
+        known = self.source.has_statements
+        return known and (
+            self._asked("statements") or any(of_statements.intersection(one.factors) for one in self.ranked)
+        )
 
     def _asked(self, source: str) -> bool:
         return any(source in sources_of(name) for one in self.requests for name in one.asked)

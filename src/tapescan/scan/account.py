@@ -24,7 +24,7 @@ __all__ = ["REASONS", "Fitted", "Recent", "Rows", "fit_account", "kept"]
 #: Why a row gets fewer shares than its plan has, or none; empty where it gets all, or has no plan.
 REASONS = ("", "heat", "gross", "sector", "beta", "alike")
 
-#: The closes of so many newest bars of some symbols, ``(bars, symbols)``; NaN where there is none.
+#: The closes of so many newest bars of some symbols (`Panel.recent`).
 Recent = Callable[[Ints, int], Floats]
 
 #: Bars over which it is told who moves alike, and the least that both must have.

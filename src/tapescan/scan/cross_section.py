@@ -39,7 +39,7 @@ from tapescan.scan.profile import Filters
 from tapescan.screen.earlier import Look, latest_with, look_back
 from tapescan.screen.nodes import Earlier
 
-__all__ = ["CrossSection", "Traits", "Wanted", "exclude", "history", "observe"]
+__all__ = ["ELIGIBILITY", "CrossSection", "Traits", "Wanted", "exclude", "history", "observe"]
 
 #: The features by which it is told who may be ranked.
 ELIGIBILITY = ("close", eligibility.TRADED, eligibility.WITHOUT_TRADE)

@@ -34,7 +34,7 @@ LEADING = ("symbol", "score", "side", "close", "entry", "stop", "target", "share
 
 def value_columns(factors: Mapping[str, Floats]) -> dict[str, str]:
     """The column of the values of each factor and each forecast, by its name in the score."""
-    own = {factor.name: value_column(factor.name) for factor in FACTORS}
+    own = {factor.name: value_column(factor.name) for factor in FACTORS if factor.name in factors}
     # The factors that every scan has, then the models, whose names are those of their columns.
     return own | {name: name for name in factors if name not in own}
 

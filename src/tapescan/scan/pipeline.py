@@ -63,7 +63,7 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
         raise OptionError(what, "observe it for everybody")
     # In the order of the symbols, so that sums over the market do not depend on how the panel lies.
     members = section.order[eligible[section.order]]
-    factors = clock.time("factors", lambda: factor_values(section, members))
+    factors = clock.time("factors", lambda: factor_values(section, members, request.factors))
     forecasts: tuple[Forecast, ...] = ()
     if request.models.models:
         basis = Basis(section.as_of, section.index, section.adjust)

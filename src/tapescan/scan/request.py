@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
 from tapescan.columns.definition import Column
-from tapescan.columns.factors import points_column
+from tapescan.columns.factors import EVERY_FACTOR, points_column, value_column
 from tapescan.columns.registry import find_column, with_needs
 from tapescan.core.errors import InputError, OptionError, ProfileError, ScreenError, nearest
 from tapescan.features.plan import Plan, default_features, plan_features
@@ -83,6 +83,7 @@ class Request:
         see, every result's own among them as far as they were asked for. plan : all features that are needed.
     looks : what is needed of earlier bars.
     models : those whose forecasts are columns, and take part in the score as far as they may.
+    factors : those that are computed.
     held : symbols that the account holds, which come first while they rank well.
     """
 
@@ -97,6 +98,7 @@ class Request:
     plan: Plan
     looks: tuple[Look, ...]
     models: Models
+    factors: tuple[str, ...] = EVERY_FACTOR
     held: tuple[str, ...] = ()
 
     @property
@@ -131,6 +133,19 @@ class Request:
     def asked(self) -> tuple[str, ...]:
         """The columns that it shows, or that its expressions need."""
         return tuple(dict.fromkeys((*self.shown, *(name for one in self.expressions for name in one.columns))))
+
+    def bare(self, features: Iterable[str]) -> Request:
+        """With those factors alone that the score or an expression hangs on, and features besides: who is ranked, in
+        which order, with which score and trade, stays the same.
+        """
+        weights, named = self.profile.weights.factors(), with_needs(self.asked)
+        factors = tuple(
+            one
+            for one in EVERY_FACTOR
+            if weights[one] > 0.0 or value_column(one) in named or points_column(one) in named
+        )
+        plan = _plan(self.profile, (*self.asked, *features), self.models, factors)
+        return replace(self, factors=factors, plan=plan)
 
     @property
     def lists(self) -> dict[str, frozenset[str]]:
@@ -348,9 +363,9 @@ def _ranking(text: str, columns: _Columns, computed: Mapping[str, Expression]) -
     return Ranking(column, way == "asc", made)
 
 
-def _plan(profile: Profile, names: Iterable[str], models: Models) -> Plan:
-    """All features that these columns are made of, and that a scan needs besides."""
-    needed = (*factor_columns(), *plan_features_needed(profile.risk), TRADED, WITHOUT_TRADE)
+def _plan(profile: Profile, names: Iterable[str], models: Models, factors: tuple[str, ...] = EVERY_FACTOR) -> Plan:
+    """All features that these columns are made of, and that a scan with these factors needs besides."""
+    needed = (*factor_columns(factors), *plan_features_needed(profile.risk), TRADED, WITHOUT_TRADE)
     columns = with_needs((*needed, *names))
     bars = (column.name for column in columns.values() if column.source == "bars")
     return plan_features((*bars, *models.features))
