@@ -170,7 +170,7 @@ def compare(store: str, python: str, folder: str) -> None:
     from benchmarks.others import OTHERS
 
     path = f"{folder}/bars.parquet"
-    write_bars(store, path)
+    process(str(Path(__file__)), "--one", "bars", "--store", store, "--cache", path)
     for name in ("ours", *OTHERS):
         if name == "ours":
             found = process(str(Path(__file__)), "--one", "features", "--store", path)
@@ -192,10 +192,13 @@ def main() -> None:
     parser.add_argument("--cache", default="", help="a folder in which the simulated store is kept")
     parser.add_argument("--from", dest="start", default="", help="the first session to replay")
     parser.add_argument("--others", default="", metavar="PYTHON", help="and compare features with its libraries")
-    parser.add_argument("--one", choices=[*WHAT, "features", "store"], help=argparse.SUPPRESS)
+    parser.add_argument("--one", choices=[*WHAT, "features", "store", "bars"], help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one == "features":
         own_features(asked.store)
+        return
+    if asked.one == "bars":
+        write_bars(asked.store, asked.cache)
         return
     if asked.one == "store":
         make_store(asked.store, asked.symbols, asked.years)
