@@ -158,7 +158,9 @@ def _values(piece: _Piece, out: Floats) -> None:
     if count:
         day, cuts = int(piece.days[0]), {}
         for span in wanted.plan.spans:
-            cuts[span] = _since(lanes, _number(wanted, anchor(day, span)), end, _index(piece, wanted.plan, span))
+            cuts[span] = _since(
+                lanes, _number(wanted, anchor(day, span)), begin, end, _index(piece, wanted.plan, span)
+            )
         _spread(replayed(wanted.plan, cuts, end - begin), row, out[:, :count])
     for look in wanted.looks:
         into = out[:, count : count + len(look.terms)]
@@ -202,10 +204,11 @@ def _spread(values: Floats, row: Ints, out: Floats) -> None:
     out[:] = values[:, row, np.arange(row.shape[1])].transpose(1, 0, 2)
 
 
-def _since(lanes: Lanes, number: int, end: int, index: MarketIndex | None) -> Block:
-    """The rows up to one in which any lane has a bar of a session or later ones. Bars of before do not count."""
+def _since(lanes: Lanes, number: int, own: int, end: int, index: MarketIndex | None) -> Block:
+    """The rows up to one in which any lane has a bar of a session or later ones, and all from the row `own` on: of
+    few lanes none may have a bar in the first of those. Bars of before do not count."""
     first = np.maximum(lanes.before(number), lanes.first)
-    begin = min(int(first.min()), end - 1)
+    begin = min(int(first.min()), own, end - 1)
     return replace(lanes.block(begin, end, index), first=first - begin)
 
 
@@ -226,7 +229,7 @@ def _look(look: Look, piece: _Piece, out: Floats) -> None:
         rows, features = end - begin, dict[str, Floats]()
         for newest, plan in look.plans:
             since = {span: _number(wanted, anchor(int(days[lo]), span)) for span in plan.spans}
-            cuts = tuple(_since(lanes, one, end, _index(piece, plan, span)) for span, one in since.items())
+            cuts = tuple(_since(lanes, one, begin, end, _index(piece, plan, span)) for span, one in since.items())
             features |= newest_rows(plan, cuts, rows + newest - 1)
         for values in features.values():
             values[np.isinf(values)] = np.nan  # unknown to expressions
