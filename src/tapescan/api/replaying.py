@@ -41,6 +41,7 @@ def replay_market(
     plan: bool = False,
     cost: float = 10.0,
     every: int = 1,
+    keep: int = 0,
     borrow: float = 3.0,
     models: Models | str | Path | Literal[False] | None = None,
     device: Device | None = None,
@@ -59,6 +60,8 @@ def replay_market(
         plan: Trade by each pick's stop and target instead.
         cost: Basis points of each purchase or sale.
         every: Replay each so many sessions.
+        keep: What is held stays while it ranks among so many, and only the rest makes room for better ones; 0 for the
+            best alone, every time anew.
         borrow: Percent a year that a short pays.
         verify: Scan so many sessions anew, drawn at random, and compare.
         compare: Further screens or profiles, by name, file or as they are loaded, that are replayed over the same
@@ -85,6 +88,7 @@ def replay_market(
         plan=plan,
         cost=cost,
         every=every,
+        keep=keep,
         borrow=borrow,
         start=parse_date(start, "start"),
         end=parse_date(end, "end"),

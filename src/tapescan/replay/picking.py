@@ -126,24 +126,27 @@ def pick(
     hold: int,
     every: int = 1,
     *,
+    keep: int = 0,
     shown: Collection[int] = (),
     progress: Progress = silent,
 ) -> list[Picked]:
     """Rank each session by each of the walk's requests, and write the best down: of each request.
 
-    top : how many. hold : sessions, one of the walk's horizons. every : from one of the sessions to the next. shown :
-    day numbers whose rows are kept whole.
+    top : how many. hold : sessions, one of the walk's horizons. every : from one of the sessions to the next. keep :
+    what a cohort holds stays in the one that takes its place while it ranks among so many; 0 for none of it.
+    shown : day numbers whose rows are kept whole.
     An interruption ends the pass with the sessions that are done.
     """
     found, what = [_Collected() for _ in walk.requests], "replaying sessions"
-    done, stopped = 0, False
+    done, stopped, step = 0, False, max(hold // every, 1)
     progress(0, len(sessions), what)
     try:
         for seen in walk.sections(sessions):
             ranked = [rank(section, one) for section, one in zip(seen.sections, walk.ranked, strict=True)]
             # An interruption within leaves all with the sessions before.
             for into, section, result in zip(found, seen.sections, ranked, strict=True):
-                _add(into, section, seen, result, top)
+                before = into.places[-step] if keep and len(into.places) >= step else None
+                _add(into, section, seen, result, _chosen(result, seen, top, keep, before))
                 day = day_number(section.as_of)
                 if day in shown:
                     into.shown[day] = result.best(top)
@@ -156,15 +159,31 @@ def pick(
     return [_picked(one, done, walk, hold, every, stopped) for one in found]
 
 
-def _add(found: _Collected, section: CrossSection, seen: Seen, result: ScanResult, top: int) -> None:
+def _chosen(result: ScanResult, seen: Seen, top: int, keep: int, before: Ints | None) -> Ints:
+    """Where the picks stand among the ranked, ascending: what stays of those before, and the best of the others.
+
+    before : places among all symbols.
+    """
+    ranked = result.coverage.ranked
+    if before is None:
+        return np.arange(min(top, ranked))
+    stays = np.isin(seen.places[result.assembled.order[: min(keep, ranked)]], before)
+    stay = np.flatnonzero(stays)[:top]
+    others = np.delete(np.arange(min(2 * top, ranked)), stay[stay < 2 * top])
+    return np.sort(np.concatenate((stay, others[: top - len(stay)])))
+
+
+def _add(found: _Collected, section: CrossSection, seen: Seen, result: ScanResult, chosen: Ints) -> None:
     forward = seen.forward
-    order = result.assembled.order[: min(top, result.coverage.ranked)]
+    order = result.assembled.order[chosen]
     dropped = result.assembled.columns["dropped"]
     assert isinstance(dropped, Labels)
     eligible: Bools = dropped.among(_COULD)[: len(section.symbols)]
     day = day_number(section.as_of)
     own = _own(result.assembled.columns, order)
-    found.frames.append(result.assembled.head(len(order), PICKED).insert_column(0, _dates(section.as_of, len(order))))
+    rows = result.assembled.head(int(chosen[-1]) + 1 if len(chosen) else 0, PICKED)
+    rows = rows if len(rows) == len(chosen) else rows[chosen.tolist()]
+    found.frames.append(rows.insert_column(0, _dates(section.as_of, len(order))))
     found.places.append(seen.places[order])
     found.way.append(own)
     found.forward.append(forward[:, order])

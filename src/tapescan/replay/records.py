@@ -34,6 +34,7 @@ __all__ = [
     "reference_page",
     "shipped_records",
     "subject_of",
+    "with_plans",
 ]
 
 #: Where the shipped ones lie.
@@ -44,7 +45,7 @@ class Record(Result, msgspec.Struct, frozen=True, kw_only=True):
     """What a replay found.
 
     subject : digest of what was replayed. title : of it. market : of which, in words; empty for the store's own.
-    first, last : sessions. top, hold, plan, cost, every : as of `replay.Terms`.
+    first, last : sessions. top, hold, plan, cost, every, keep : as of `replay.Terms`.
     sessions : replayed; with_picks : of which anything was picked on; picks : in all.
     net, eligible, index : compounded a year, shares of one, the picks' after costs. lead : mean a year after costs
     over all eligible, not compounded; t, p : of that, corrected for overlap (`worth.Worth`). as_good : how often
@@ -65,6 +66,7 @@ class Record(Result, msgspec.Struct, frozen=True, kw_only=True):
     plan: bool
     cost: float
     every: int = 1
+    keep: int = 0
     sessions: int
     with_picks: int
     picks: int
@@ -105,9 +107,19 @@ class Record(Result, msgspec.Struct, frozen=True, kw_only=True):
             return f"too few picks to judge ({self.picks:,} on {self.with_picks:,} sessions; {where})"
         way = "led" if self.lead >= 0.0 else "lagged"
         chance = "" if math.isnan(self.t) else f", t {self.t:+.1f}"
+        stay = f", kept while among {self.keep}" if self.keep else ""
         return (
-            f"its best {self.top}, held {self.hold} sessions, {way} all they were picked from by "
+            f"its best {self.top}, held {self.hold} sessions{stay}, {way} all they were picked from by "
             f"{percent(abs(self.lead))} a year after costs{chance} ({where}, {self.first} to {self.last})"
+        )
+
+    def plans(self) -> str:
+        """What came of its plans, as one line; nothing where they were not run."""
+        if not self.trades or math.isnan(self.r):
+            return ""
+        return (
+            f"its plans: {self.target:.0%} reached the target, {self.stop:.0%} the stop in {self.trades:,} trades; "
+            f"{self.r:+.3f} of the risk each after costs"
         )
 
 
@@ -139,6 +151,7 @@ def record_of(result: ReplayResult, market: str = "") -> Record:
         plan=plan,
         cost=found.cost,
         every=found.every,
+        keep=int(result.provenance["keep"]),
         sessions=found.sessions,
         with_picks=found.with_picks,
         picks=found.picked,
@@ -159,6 +172,12 @@ def record_of(result: ReplayResult, market: str = "") -> Record:
         kind=result.verdict.kind,
         sentence=result.verdict.sentence,
     )
+
+
+def with_plans(record: Record, by_plan: Record) -> Record:
+    """With what came of the same picks by their plans."""
+    some = {name: getattr(by_plan, name) for name in ("r", "r_t", "target", "stop", "trades")}
+    return msgspec.structs.replace(record, **some)
 
 
 def keep_record(store: Store, record: Record) -> str:
@@ -217,16 +236,22 @@ def reference_page() -> str:
     one = found[0]
     lines.append(
         f"{one.market}, {one.first} to {one.last}: the best {one.top} of {_each(one.every)} in a scan's order, "
-        f"held {one.hold} sessions from the next open, {one.cost:g} bp a side. The listing is today's, most failed "
-        f"companies are missing, and returns are without dividends: all of that flatters. `lead` is the mean a year "
-        f"after costs over all that could be picked on the same sessions, `t` that of it, corrected for overlap; "
-        f"`chance` how often random picks of the same volatility, size and sector do as well before costs."
+        f"held for `held` sessions from the next open, {one.cost:g} bp a side; what a profile holds stays while it ranks "
+        f"among its `portfolio.keep`. The listing is today's, most failed companies are missing, and returns are "
+        f"without dividends: all of that flatters. `lead` is the mean a year after costs over all that could be picked "
+        f"on the same sessions, `t` that of it, corrected for overlap; `chance` how often random picks of the same "
+        f"volatility, size and sector do as well before costs. `target`, `stop` and `R`: of the same picks traded by "
+        f"their plans, how many reached either, and what each brought after costs in multiples of its risk."
     )
-    head = "| what | picks | days | net a year | all a year | lead | t | chance | drawdown | replaced |"
-    rows = [head, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"]
+    head = (
+        "| what | held | picks | days | net a year | all a year | lead | t | chance | drawdown | replaced "
+        "| target | stop | R |"
+    )
+    rows = [head, f"|---|{'--:|' * 13}"]
     for record in sorted(found, key=lambda each: (not each.title.startswith("profile "), each.title)):
         cells = (
             record.title,
+            str(record.hold),
             f"{record.picks:,}",
             f"{record.with_picks:,}",
             _percent(record.net),
@@ -236,6 +261,9 @@ def reference_page() -> str:
             "-" if math.isnan(record.as_good) else f"{record.as_good:.2f}",
             _percent(record.drawdown),
             "-" if math.isnan(record.bought) else f"{record.bought:.0%}",
+            "-" if math.isnan(record.target) else f"{record.target:.0%}",
+            "-" if math.isnan(record.stop) else f"{record.stop:.0%}",
+            "-" if math.isnan(record.r) else f"{record.r:+.3f}",
         )
         rows.append(f"| {' | '.join(cells)} |")
     t = sorted((record.t for record in found if not math.isnan(record.t)), reverse=True)

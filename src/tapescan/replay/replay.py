@@ -79,7 +79,9 @@ def replay_requests(
     walk = Walk(source, past, first, horizons, tuple(others), None if terms.verify else PICKING)
     _check_index(walk, sessions)
     verified = _drawn(sessions, terms.verify)
-    found = pick(walk, sessions, terms.top, terms.hold, terms.every, shown=verified, progress=progress)
+    found = pick(
+        walk, sessions, terms.top, terms.hold, terms.every, keep=terms.keep, shown=verified, progress=progress
+    )
     if all(one.picks.is_empty() for one in found):
         if found[0].stopped:  # there is nothing to show yet
             raise KeyboardInterrupt
@@ -98,6 +100,7 @@ def _trial(request: Request, terms: Terms) -> Trial:
         hold=terms.hold,
         every=terms.every,
         top=terms.top,
+        keep=terms.keep,
         plan={"stop and target": True} if terms.plan else None,
         start=terms.start,
         end=terms.end,
@@ -333,5 +336,6 @@ def _provenance(source: Source, request: Request, terms: Terms, trials: int) -> 
         "plan": terms.plan,
         "cost": terms.cost,
         "every": terms.every,
+        "keep": terms.keep,
         "trials": trials,
     }

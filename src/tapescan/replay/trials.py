@@ -34,6 +34,7 @@ def screen_trial(
     hold: int,
     every: int,
     top: int | None,
+    keep: int = 0,
     plan: Mapping[str, Any] | None = None,
     start: dt.date | None = None,
     end: dt.date | None = None,
@@ -41,6 +42,7 @@ def screen_trial(
     """All that may be chosen for a replay, for its digest, with the texts as they were written.
 
     hold : sessions that picks are held. every : sessions between replays. top : how many are picked; None for all.
+    keep : as of `Terms`.
     plan : how trades are simulated, plain values. start, end : as they were asked for, None for all there is: the
     same screen on later data is no further trial, and another stretch of the same data is one.
 
@@ -64,7 +66,7 @@ def screen_trial(
         "plan": dict(plan or {}),
         "asked": {"from": start and str(start), "to": end and str(end)},
     }
-    further = {"columns": named, "lists": lists, "models": models}
+    further = {"columns": named, "lists": lists, "models": models, "keep": keep}
     return Trial.of(SCREEN, hold, chosen | {name: one for name, one in further.items() if one})
 
 

@@ -58,6 +58,15 @@ def replay(
     plan: Annotated[bool, typer.Option("--plan", help="Trade by each pick's stop and target.")] = False,
     cost: Annotated[float, typer.Option(min=0.0, max=1000.0, help="Basis points of each purchase or sale.")] = 10.0,
     every: Annotated[int, typer.Option(min=1, max=252, help="Replay each so many sessions.")] = 1,
+    keep: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=10_000,
+            metavar="N",
+            help="What is held stays while it ranks among the best N; 0: the best alone.",
+        ),
+    ] = 0,
     borrow: Annotated[
         float, typer.Option(min=0.0, max=1000.0, help="Percent a year that a short pays in trades and portfolios.")
     ] = 3.0,
@@ -111,6 +120,7 @@ def replay(
             plan=plan,
             cost=cost,
             every=every,
+            keep=keep,
             borrow=borrow,
             models=chosen_models(models, no_models),
             verify=verify,

@@ -258,7 +258,7 @@ def _record(settings: Settings, store: str, result: ScanResult) -> str:
     from tapescan.api import find_record
 
     found = find_record(result, chosen_market(settings, store)[0])
-    return "" if found is None else found.line()
+    return "" if found is None else "; ".join(part for part in (found.line(), found.plans()) if part)
 
 
 def show_scan(result: ScanResult, top: int, path: Path | None = None, record: str = "") -> None:
