@@ -236,12 +236,12 @@ def reference_page() -> str:
     one = found[0]
     lines.append(
         f"{one.market}, {one.first} to {one.last}: the best {one.top} of {_each(one.every)} in a scan's order, "
-        f"held for `held` sessions from the next open, {one.cost:g} bp a side; what a profile holds stays while it ranks "
-        f"among its `portfolio.keep`. The listing is today's, most failed companies are missing, and returns are "
-        f"without dividends: all of that flatters. `lead` is the mean a year after costs over all that could be picked "
-        f"on the same sessions, `t` that of it, corrected for overlap; `chance` how often random picks of the same "
-        f"volatility, size and sector do as well before costs. `target`, `stop` and `R`: of the same picks traded by "
-        f"their plans, how many reached either, and what each brought after costs in multiples of its risk."
+        f"held for `held` sessions from the next open, {one.cost:g} bp a side; what a profile holds stays while it "
+        f"ranks among its `portfolio.keep`. The listing is today's, most failed companies are missing, and returns "
+        f"are without dividends: all of that flatters. `lead` is the mean a year after costs over all that could be "
+        f"picked on the same sessions, `t` that of it, corrected for overlap; `chance` how often random picks of the "
+        f"same volatility, size and sector do as well before costs. `target`, `stop` and `R`: of the same picks "
+        f"traded by their plans, how many reached either, and what each brought after costs in multiples of its risk."
     )
     head = (
         "| what | held | picks | days | net a year | all a year | lead | t | chance | drawdown | replaced "
