@@ -13,6 +13,7 @@ import argparse
 import sys
 import tempfile
 import time
+from typing import Any
 
 import polars as pl
 
@@ -97,7 +98,7 @@ def _cut(store: Store, every: int) -> int:
             tapescan.import_bars(known.read("symbols"), store=cut)
         differing = 0
         for name in PROFILES[:2]:
-            asked = {"profile": name, "end": str(middle), "every": every, "models": False}
+            asked: dict[str, Any] = {"profile": name, "end": str(middle), "every": every, "models": False}
             whole, own = (tapescan.replay_market(one, **asked).picks for one in (store, cut))
             # What came of the last picks lies behind the end of both.
             differing += not whole.equals(own)

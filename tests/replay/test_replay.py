@@ -103,6 +103,27 @@ def test_drawn_sessions_are_scanned_anew(whole: ReplayResult) -> None:
     assert whole.verified.differing == ()
 
 
+def test_what_is_held_stays_while_it_ranks_well(store: Store) -> None:
+    """By the ranks alone: a cohort's picks are those of the one before that rank among 12, and the best others."""
+    asked: dict[str, Any] = {"profile": "swing", "hold": 4, "every": 2, "models": False}
+    ranked = tapescan.replay_market(store, **asked, top=40).picks
+    found = tapescan.replay_market(store, **asked, top=5, keep=12)
+    plain = tapescan.replay_market(store, **asked, top=5)
+    before: list[set[str]] = []
+    for session in ranked["session"].unique(maintain_order=True):
+        order = ranked.filter(session=session)["symbol"].to_list()
+        stay = [one for one in order[:12] if len(before) >= 2 and one in before[-2]][:5]
+        others = [one for one in order if one not in stay]
+        expected = sorted([*stay, *others[: 5 - len(stay)]], key=order.index)
+        own = found.picks.filter(session=session)
+        assert own["symbol"].to_list() == expected
+        assert own["rank"].to_list() == [order.index(one) + 1 for one in expected]
+        before.append(set(expected))
+    assert found.statistics.held.replaced < plain.statistics.held.replaced
+    same = ranked.join(found.picks, on=["session", "symbol"], how="semi")
+    assert same.select(SELECTED).equals(found.picks.select(SELECTED), null_equal=True)
+
+
 def test_a_session_that_is_another_is_said(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The check can fail."""
 
@@ -205,7 +226,9 @@ def test_a_store_that_is_not_there_or_has_one_session(made: World, tmp_path: Pat
     assert files_of(tmp_path) == before
 
 
-@pytest.mark.parametrize("asked", [{"top": 0}, {"hold": 0}, {"every": 0}, {"cost": -1.0}, {"verify": -1}])
+@pytest.mark.parametrize(
+    "asked", [{"top": 0}, {"hold": 0}, {"every": 0}, {"cost": -1.0}, {"verify": -1}, {"keep": 4}]
+)
 def test_numbers_that_make_no_sense(store: Store, asked: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=f"{next(iter(asked))} is"):
         tapescan.replay_market(store, **{**ASKED, **asked})

@@ -56,7 +56,7 @@ def replay_market(
         profile, screens, where, rank_by, models, device: As in `scan_market`.
         top: Picks a session: the best so many.
         start, end: Replay the sessions from one day to another; nothing after `end` is read.
-        hold: Sessions that picks are held; 5, or with a plan 21, after which it ends, when None.
+        hold: Sessions that picks are held; when None 5, or with a plan what the profile's `risk.hold` says.
         plan: Trade by each pick's stop and target instead.
         cost: Basis points of each purchase or sale.
         every: Replay each so many sessions.
@@ -82,9 +82,10 @@ def replay_market(
     from tapescan.scan.opening import chosen_models
     from tapescan.scan.request import prepare
 
+    named, ranked_by, _ = chosen_screens(screens, profile)
     terms = Terms(
         top=top,
-        hold=hold if hold is not None else 21 if plan else 5,
+        hold=hold if hold is not None else ranked_by.risk.hold if plan else 5,
         plan=plan,
         cost=cost,
         every=every,
@@ -96,7 +97,6 @@ def replay_market(
     )
     given = opened(data)
     trained = chosen_models(given, models, device)
-    named, ranked_by, _ = chosen_screens(screens, profile)
     request = prepare(ranked_by, where=where, rank_by=rank_by, models=trained, screens=named)
     title = " or ".join(one.name for one in named)
     title = " and ".join(part for part in (title, where or "") if part) or f"profile {ranked_by.name}"

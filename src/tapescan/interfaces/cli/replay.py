@@ -53,7 +53,9 @@ def replay(
     end: Annotated[str, typer.Option("--to", metavar="DATE", help="The last one; nothing later is read.")] = "",
     hold: Annotated[
         int | None,
-        typer.Option(min=1, max=252, help="Sessions that picks are held at most. [default: 5, or 21 with --plan]"),
+        typer.Option(
+            min=1, max=252, help="Sessions that picks are held at most. [default: 5; with --plan the profile's]"
+        ),
     ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Trade by each pick's stop and target.")] = False,
     cost: Annotated[float, typer.Option(min=0.0, max=1000.0, help="Basis points of each purchase or sale.")] = 10.0,
