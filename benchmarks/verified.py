@@ -75,7 +75,7 @@ def main() -> None:
     for one in replay_requests(source_of(store, end), requests, terms, silent):
         assert one.verified is not None
         wrong += len(one.verified.differing)
-        say(f"{one.title}: {len(one.verified.days)} sessions, {len(one.verified.differing)} differ")
+        say(f"{one.title}: {len(one.verified.sessions)} sessions, {len(one.verified.differing)} differ")
     say(f"{wrong} differ, {time.perf_counter() - begin:,.0f} s, {time.process_time() - cpu:,.0f} s of CPU")
     wrong += _cut(store, asked.every)
     sys.exit(min(wrong, 1))
@@ -84,7 +84,7 @@ def main() -> None:
 def _cut(store: Store, every: int) -> int:
     """How many of some replays to the middle differ from those of a store that ends there."""
     known = store.known(None)
-    sessions = known.sessions()
+    sessions = known.sessions
     middle = sessions[len(sessions) * 2 // 3]
     with tempfile.TemporaryDirectory() as folder:
         bars = known.read("bars").filter(pl.col("session") <= middle)

@@ -49,7 +49,7 @@ def show(
     no_models: NoModelsOption = False,
 ) -> None:
     """Explain one symbol: rank, every factor's points and terms, trained models' forecasts, votes, and the plan."""
-    from tapescan.api import explain_symbol
+    from tapescan.api import explain_symbol, find_record
 
     settings, trained = load_settings(), chosen_models(models, no_models)
     with progress_line() as progress:
@@ -103,6 +103,9 @@ def show(
             f"stop {_price(row['stop'])} (risk ${row['risk']:,.0f}), target {_price(row['target'])} "
             f"({abs(row['target'] - row['entry']) / risk:.1f} times the risk); size limited by {row['limit']}"
         )
+        record = find_record(found.scan, data)
+        if record is not None and record.plans():
+            console.print(f"Record: {record.plans()} ({record.market or 'this store'})", markup=False, soft_wrap=True)
         if row["account_limit"]:
             console.print(
                 f"In one account with the rows ranked before it: {row['account_shares']:,} shares, limited by "
