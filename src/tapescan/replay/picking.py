@@ -169,7 +169,7 @@ def _chosen(result: ScanResult, seen: Seen, top: int, keep: int, before: Ints | 
         return np.arange(min(top, ranked))
     stays = np.isin(seen.places[result.assembled.order[: min(keep, ranked)]], before)
     stay = np.flatnonzero(stays)[:top]
-    others = np.delete(np.arange(min(2 * top, ranked)), stay[stay < 2 * top])
+    others = np.delete(np.arange(min(top, ranked)), stay[stay < top])
     return np.sort(np.concatenate((stay, others[: top - len(stay)])))
 
 
