@@ -21,7 +21,7 @@ from tapescan.replay.suspects import KNOWN, Suspects, judge, within_days
 __all__ = ["Past", "past_of"]
 
 #: Symbols read at a time; it bounds the memory.
-CHUNK = 3000
+CHUNK = 1000
 
 
 @dataclass(frozen=True, eq=False)
