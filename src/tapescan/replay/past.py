@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -135,9 +136,15 @@ def past_of(history: History, progress: Progress = silent) -> Past:
     sessions: Days = history.sessions().to_physical().to_numpy().astype(np.int32)
     found = _Read(history, sessions, IndexOfAll(int(sessions[0]), int(sessions[-1])))
     progress(0, len(names), "reading all bars")
-    for at in range(0, len(names), CHUNK):
-        found.add(names[at : at + CHUNK])
-        progress(min(at + CHUNK, len(names)), len(names), "reading all bars")
+    chunks = [names[at : at + CHUNK] for at in range(0, len(names), CHUNK)]
+    with ThreadPoolExecutor(1) as beside:
+        coming = [beside.submit(history.whole, chunks[0])] if chunks else []
+        for at in range(len(chunks)):
+            raw = coming.pop().result()
+            if at + 1 < len(chunks):  # the next ones, beside what is made of these
+                coming.append(beside.submit(history.whole, chunks[at + 1]))
+            found.add(raw)
+            progress(min((at + 1) * CHUNK, len(names)), len(names), "reading all bars")
     places = {symbol: place for place, symbol in enumerate(found.symbols)}
 
     def placed(some: list[tuple[list[str], Lanes]]) -> tuple[Lanes, ...]:
@@ -190,10 +197,9 @@ class _Read:
     lived: list[pl.DataFrame] = field(default_factory=list)
     factors: list[pl.DataFrame] = field(default_factory=list)
 
-    def add(self, names: Sequence[str]) -> None:
-        """Read some symbols."""
+    def add(self, raw: pl.DataFrame) -> None:
+        """All bars of some symbols."""
         history = self.history
-        raw = history.whole(names)
         add_to(self.every, raw, history.inside)
         self.factors.append(_factors(raw, history.inside))
         lived = spells_of(raw, history.splits, history.companies)
