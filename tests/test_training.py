@@ -172,6 +172,7 @@ def test_a_scan_has_the_forecasts_and_says_whether_they_count(
     assert "its training has seen prices after" in before.stderr
 
 
+@pytest.mark.long
 def test_stored_models_are_judged_on_what_came_later(store: Store, trained: subprocess.CompletedProcess[str]) -> None:
     assert trained.returncode == 0, trained.stderr
     (unseen,) = judge_stored(store).judged
@@ -195,6 +196,7 @@ def test_stored_models_are_judged_on_what_came_later(store: Store, trained: subp
         judge_stored(store, end=END)
 
 
+@pytest.mark.long
 def test_models_are_judged_against_the_index_that_they_were_trained_with(
     store: Store, trained: subprocess.CompletedProcess[str], tmp_path: Path
 ) -> None:
@@ -236,6 +238,7 @@ def test_models_that_cannot_be_judged_are_named_beside_those_that_can(
     assert any(line.startswith("xgboost_20 was trained on sessions up to 2025-12-18") for line in lines)
 
 
+@pytest.mark.long
 def test_another_learner_is_trained_stored_and_judged_beside_the_first(
     store: Store, trained: subprocess.CompletedProcess[str], tmp_path: Path
 ) -> None:

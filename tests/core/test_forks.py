@@ -64,6 +64,7 @@ def lines(store: Path, work: str, again: str, *, before: bool = True) -> list[st
 SCAN = "tapescan.scan_market(store, models=False)"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "again",
     [

@@ -99,6 +99,7 @@ def test_damaged_machine_code_is_compiled_anew(
             path.write_bytes(content)
 
 
+@pytest.mark.long
 def test_what_was_damaged_is_kept_again(kept: tuple[Path, list[str]]) -> None:
     cache, values = kept
     for path in cache.rglob("*.code"):
@@ -116,6 +117,7 @@ def test_machine_code_under_another_kernels_name_is_not_believed(kept: tuple[Pat
     assert other.read_bytes() != one.read_bytes()
 
 
+@pytest.mark.long
 def test_sealed_nonsense_is_compiled_anew(kept: tuple[Path, list[str]]) -> None:
     """As a linker of another release may find a file: sound, and not to be linked."""
     cache, values = kept
@@ -125,6 +127,7 @@ def test_sealed_nonsense_is_compiled_anew(kept: tuple[Path, list[str]]) -> None:
     assert run(cache)[1:] == values
 
 
+@pytest.mark.long
 def test_a_full_disk_costs_time_alone(tmp_path: Path, kept: tuple[Path, list[str]]) -> None:
     limits = """
 import resource, signal
@@ -137,6 +140,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))
     assert [path.name for folder in folders for path in folder.iterdir()] == [disk.TAG] * 2
 
 
+@pytest.mark.long
 def test_a_cache_that_cannot_be_leaves_nothing_behind(tmp_path: Path, kept: tuple[Path, list[str]]) -> None:
     (tmp_path / "file").write_text("no folder")
     scratch = tmp_path / "scratch"

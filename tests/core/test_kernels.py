@@ -78,6 +78,7 @@ def compare(panel: Panel, plan: Plan) -> None:
                 assert one_value.tobytes() == other.tobytes(), name
 
 
+@pytest.mark.long
 def test_kernels_have_the_bytes_of_numbas_dispatchers() -> None:
     # A recursion, windows, work arrays, several outputs, another input, a parameter that is no whole number. Numba
     # compiles each anew, a second and more for the large ones: the long test has the others.

@@ -32,6 +32,9 @@ LANGUAGES = {"sh", "python", "toml", "text", ""}
 #: Blocks that are left out, in all.
 LEFT_OUT = 6
 
+#: Pages whose commands take long.
+SLOW = {"adding-a-learner.md", "breadth.md", "models.md", "own-data.md", "replay.md", "screens.md"}
+
 #: Seconds for one block.
 PATIENCE = 300
 
@@ -53,7 +56,10 @@ def store(world: World) -> Path:
     return place / "market"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, id=page.name, marks=[pytest.mark.long] * (page.name in SLOW)) for page in PAGES],
+)
 def test_the_commands_of_a_page_run(page: Path, world: World, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     found = [block for block in blocks(page) if not block.not_run]
     if not any(block.language in RUN for block in found):

@@ -148,6 +148,7 @@ def test_momentum_and_reversal_are_their_features() -> None:
     np.testing.assert_array_equal(forecasts(find_learner("reversal"), made, fold), -known[:, 1])
 
 
+@pytest.mark.long
 def test_ridge_agrees_with_plain_least_squares_at_the_penalty_chosen_in_training() -> None:
     choices = set()
     for seed in range(8):

@@ -67,6 +67,7 @@ def test_much_at_once(tmp_path: Path, seed: int) -> None:
     replayed(made.stored(tmp_path / "s", listing=seed % 3 > 0), count=60, seed=seed, **EVERYTHING)
 
 
+@pytest.mark.long
 def test_a_market_that_no_listing_names(tmp_path: Path) -> None:
     """Funds are told by their bars, once a quarter; one of them was a company's ticker before, and one after."""
     made = eventful(5, sessions=420).with_spy().with_taken_tickers(5)
@@ -150,6 +151,7 @@ def test_suspect_bars_that_were_accepted(tmp_path: Path) -> None:
     replayed(store, count=8, **EVERYTHING)
 
 
+@pytest.mark.long
 def test_a_suspect_bar_counts_from_the_day_on_on_which_a_scan_knows_it(tmp_path: Path) -> None:
     """Every session around faults, and those with which they are so far back that no column reads them any more."""
     made = world(symbols=60, sessions=330).with_faults(1, many=10)
@@ -187,6 +189,7 @@ def long_ago(folder: Path) -> tuple[World, Store]:
     return made, replace(made, bars=bars).stored(folder)
 
 
+@pytest.mark.long
 def test_what_lies_further_back_than_a_scan_reads(tmp_path: Path) -> None:
     """Bars of another company count as a symbol's where it is not read that it was one; SPY's that are not read count
     for nothing; and a suspect bar counts as long as a column reads it."""
@@ -235,6 +238,7 @@ def test_sessions_since_the_newest_rename(tmp_path: Path, spy: bool) -> None:
 # --- share bases ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_prices_that_were_adjusted_before_they_came_in(tmp_path: Path) -> None:
     made = eventful(8)
     raw = made.stored(tmp_path / "raw").known()
@@ -272,6 +276,7 @@ SPIES: dict[str, Callable[[World], World]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SPIES)
 def test_the_symbol_that_stands_for_the_market(tmp_path: Path, name: str) -> None:
     store = SPIES[name](eventful(8, sessions=620).with_spy()).stored(tmp_path / "s")
@@ -343,6 +348,7 @@ def test_screens_and_orders(asked_of: Store, name: str) -> None:
     replayed(asked_of, count=5, seed=2, **LOOKS[name])
 
 
+@pytest.mark.long
 def test_statements(tmp_path: Path) -> None:
     made = eventful(8).with_listings(3)
     store = made.stored(tmp_path / "s")

@@ -99,6 +99,7 @@ def test_every_default_column_is_what_the_scan_of_that_bar_said(bars: pl.DataFra
     assert same > 20
 
 
+@pytest.mark.long
 def test_conditions_over_bars_are_as_many_scans(bars: pl.DataFrame, panel: Panel) -> None:
     """Three-valued: what is unknown on a bar is unknown in the window, unless the others decide."""
     condition, names = "rsi_14 < 52 AND close > sma_20", ("rsi_14", "close", "sma_20")

@@ -89,6 +89,7 @@ class TestToy:
         assert store.known().read("ratings")["stars"].to_list() == [3.0]
         assert store.at(before).known().read("ratings")["stars"].to_list() == [2.0]
 
+    @pytest.mark.long
     @pytest.mark.usefixtures("declared")
     def test_kills_at_random_moments_leave_nothing_half(self, tmp_path: Path) -> None:
         whole = Store(tmp_path / "whole")

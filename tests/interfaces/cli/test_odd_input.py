@@ -23,6 +23,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "store"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("date", ["9999-12-31", "0001-01-01", "1949-12-31", "2101-01-01"])
 @pytest.mark.parametrize("option", ["--from", "--to"])
 @pytest.mark.parametrize("what", ["bars", "actions", "fundamentals"])

@@ -42,6 +42,7 @@ def told(done: Run) -> tuple[int, str, str]:
     return done.returncode, out, err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "words",
     [
