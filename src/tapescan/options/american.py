@@ -21,7 +21,20 @@ from tapescan.options.black import SLICES, Slices, black, cumulative, implied_to
 from tapescan.options.kernels import FLAGS, OUT, PLACES, READ, TABLE, kernel
 from tapescan.options.tree import COARSE, FINE, WORK, american, grow, hold, pay
 
-__all__ = ["Dividends", "Greeks", "Held", "Terms", "held_by", "imply", "premiums", "settle", "worth"]
+__all__ = [
+    "HELD",
+    "TERMS",
+    "Dividends",
+    "Greeks",
+    "Held",
+    "Terms",
+    "exercised_early",
+    "held_by",
+    "imply",
+    "premiums",
+    "settle",
+    "worth",
+]
 
 #: Volatilities between these are searched for.
 LEAST, GREATEST = 1e-3, 20.0
@@ -67,13 +80,16 @@ GREEKS = (Greeks, (OUT,) * 6)
 
 
 @compile_kernel
-def _exercised_early(sign, own, slices, held):
-    """Whether exercise before the last day may pay."""
-    if not held.early[own]:
-        return False
+def exercised_early(sign, rate, carry, paid):
+    """Whether exercise before the last day may pay, where it is allowed."""
     if sign < 0.0:
-        return slices.rate[own] > 0.0
-    return slices.paid[own] > 0.0 or slices.carry[own] < slices.rate[own]
+        return rate > 0.0
+    return paid > 0.0 or carry < rate
+
+
+@compile_kernel
+def _early(sign, own, slices, held):
+    return held.early[own] and exercised_early(sign, slices.rate[own], slices.carry[own], slices.paid[own])
 
 
 @compile_kernel
@@ -151,7 +167,7 @@ def worth(places, vols, terms, slices, held, out):
         strike, sign, own = terms.strike[place], terms.sign[place], terms.slice_of[place]
         vol = vols[place]
         _sensitivities(place, strike, sign, vol, own, slices, out)
-        if _exercised_early(sign, own, slices, held):
+        if _early(sign, own, slices, held):
             star, time, carry, rate = slices.star[own], slices.time[own], slices.carry[own], slices.rate[own]
             near = vol * 1.02
             american(star, strike, sign, near, time, carry, rate, held.coarse[own], held.fine[own], work, other)
@@ -173,7 +189,7 @@ def imply(places, prices, halves, terms, slices, held, vols, lows, highs, out):
         price, half = prices[place], halves[place]
         vol = _european_vol(price, strike, sign, own, slices)
         premium, premium_slope = 0.0, 0.0
-        early = _exercised_early(sign, own, slices, held)
+        early = _early(sign, own, slices, held)
         if early:
             vol, at, premium_slope = _search(price, strike, sign, vol, own, slices, held, work, found)
         vols[place] = vol
@@ -248,7 +264,7 @@ def premiums(places, vols, terms, slices, held, out):
     for place in places:
         strike, sign, own = terms.strike[place], terms.sign[place], terms.slice_of[place]
         out[place] = 0.0
-        if _exercised_early(sign, own, slices, held):
+        if _early(sign, own, slices, held):
             star, time, carry, rate = slices.star[own], slices.time[own], slices.carry[own], slices.rate[own]
             american(
                 star, strike, sign, vols[place], time, carry, rate, held.coarse[own], held.fine[own], work, found
@@ -274,7 +290,7 @@ def settle(spots: Floats, underlying_of: Ints, time: Floats, rate: Floats, divid
 
 def held_by(slices: Slices, underlying_of: Ints, dividends: Dividends, early: Bools) -> Held:
     """What is held at each level of both trees. early : ``(slices,)``."""
-    tables = [np.empty((len(early), steps)) for steps in (COARSE, FINE)]
-    for steps, table in zip((COARSE, FINE), tables, strict=True):
-        hold(underlying_of, slices.time, slices.rate, *dividends, steps, table)
-    return Held(*tables, early)
+    held = Held(np.empty((len(early), COARSE)), np.empty((len(early), FINE)), early)
+    hold(underlying_of, slices.time, slices.rate, *dividends, COARSE, held.coarse)
+    hold(underlying_of, slices.time, slices.rate, *dividends, FINE, held.fine)
+    return held
