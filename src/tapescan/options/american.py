@@ -134,10 +134,10 @@ def _black_vega(strike, vol, own, slices):
 
 
 @compile_kernel
-def _european_vol(price, strike, sign, own, slices):
+def _european_vol(price, strike, sign, start, own, slices):
     time = slices.time[own]
     forward = slices.star[own] * math.exp(slices.carry[own] * time)
-    total = implied_total(sign, price * math.exp(slices.rate[own] * time), forward, strike)
+    total = implied_total(sign, price * math.exp(slices.rate[own] * time), forward, strike, start * math.sqrt(time))
     return total / math.sqrt(time)
 
 
@@ -187,7 +187,7 @@ def imply(places, prices, halves, terms, slices, held, vols, lows, highs, out):
     for place in places:
         strike, sign, own = terms.strike[place], terms.sign[place], terms.slice_of[place]
         price, half = prices[place], halves[place]
-        vol = _european_vol(price, strike, sign, own, slices)
+        vol = _european_vol(price, strike, sign, 0.0, own, slices)
         premium, premium_slope = 0.0, 0.0
         early = _early(sign, own, slices, held)
         if early:
@@ -250,7 +250,7 @@ def _beside(price, strike, sign, vol, premium, premium_slope, own, slices):
     """The volatility of another price of a contract, its premium of early exercise being linear; NaN for none."""
     other = vol
     for _ in range(2):
-        changed = _european_vol(price - premium - premium_slope * (other - vol), strike, sign, own, slices)
+        changed = _european_vol(price - premium - premium_slope * (other - vol), strike, sign, other, own, slices)
         if math.isnan(changed) or premium_slope == 0.0:
             return changed
         other = changed

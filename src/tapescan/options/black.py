@@ -53,8 +53,9 @@ def black(sign, forward, strike, total):
 
 
 @compile_kernel
-def implied_total(sign, price, forward, strike):
-    """The total volatility of an undiscounted price; NaN for one that no volatility gives."""
+def implied_total(sign, price, forward, strike, start):
+    """The total volatility of an undiscounted price; NaN for one that no volatility gives. start : where to begin;
+    0.0 where nothing is known."""
     value = price - max(sign * (forward - strike), 0.0)
     if not 0.0 < value < min(forward, strike):
         return math.nan
@@ -62,12 +63,13 @@ def implied_total(sign, price, forward, strike):
     root = math.exp(0.5 * x)
     target = value / math.sqrt(forward * strike)
     bend = max(math.sqrt(-2.0 * x), 1e-9)
-    at_bend = root * cumulative(x / bend + 0.5 * bend) - cumulative(x / bend - 0.5 * bend) / root
-    below = target < at_bend
-    aim, s = math.log(max(root - target, 1e-300)), bend
-    if below:
-        aim = 1.0 / math.sqrt(-math.log(target))
-        s = bend * aim * math.sqrt(-math.log(at_bend))
+    s, below = start, start < bend
+    if start <= 0.0:
+        at_bend = root * cumulative(x / bend + 0.5 * bend) - cumulative(x / bend - 0.5 * bend) / root
+        s, below = bend, target < at_bend
+        if below:
+            s *= math.sqrt(math.log(at_bend) / math.log(target))
+    aim = 1.0 / math.sqrt(-math.log(target)) if below else math.log(root - target)
     for _ in range(24):
         h, t = x / s, 0.5 * s
         density = 0.3989422804014327 * math.exp(-0.5 * (h * h + t * t))
@@ -88,7 +90,7 @@ def implied_total(sign, price, forward, strike):
         step /= max(1.0 - 0.5 * step * curve, 0.5)
         step = min(step, 0.5 * s)
         s -= step
-        if abs(step) <= 1e-14 * s:
+        if abs(step) <= 1e-6 * s:  # the next would be its cube
             break
     return s
 
@@ -104,4 +106,4 @@ def prices(signs, forwards, strikes, totals, out):
 def implied_totals(signs, values, forwards, strikes, out):
     """The total volatility of each undiscounted value, NaN where none gives it."""
     for i in range(len(out)):
-        out[i] = implied_total(signs[i], values[i], forwards[i], strikes[i])
+        out[i] = implied_total(signs[i], values[i], forwards[i], strikes[i], 0.0)

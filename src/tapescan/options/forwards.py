@@ -122,7 +122,7 @@ def fit_forwards(starts, terms, bids, asks, slices, held, forwards):
                     sign, price = 1.0, price_call - taken_off[0, i]
                     if strike < forward:
                         sign, price = -1.0, price_put - taken_off[1, i]
-                    vol = implied_total(sign, price * growth, forward, strike) / math.sqrt(time)
+                    vol = implied_total(sign, price * growth, forward, strike, 0.0) / math.sqrt(time)
                     if not math.isnan(vol):
                         taken_off[0, i] = _premium(1.0, strike, vol, forward, own, slices, held, work, found)
                         taken_off[1, i] = _premium(-1.0, strike, vol, forward, own, slices, held, work, found)
@@ -140,7 +140,7 @@ def fit_forwards(starts, terms, bids, asks, slices, held, forwards):
 def _gap(rate, strike, call, put, spot, time, nothing, work, found):
     """How much more a put is worth, at its call's volatility, than it costs, where the spot grows at the rate."""
     growth = math.exp(rate * time)
-    vol = implied_total(1.0, call * growth, spot * growth, strike) / math.sqrt(time)
+    vol = implied_total(1.0, call * growth, spot * growth, strike, 0.0) / math.sqrt(time)
     if math.isnan(vol):
         return math.nan
     american(spot, strike, -1.0, vol, time, rate, rate, nothing, nothing, work, found)

@@ -65,10 +65,19 @@ def grow(star, strike, sign, vol, time, carry, rate, held, steps, work, out):
         now *= ratio
     for j in range(steps + 1):
         value[j] = max(low * power[j] - sign * strike, 0.0)
+    # Nodes from which every way ends out of the money are worth nothing, and are left out: below `bottom` less one a
+    # level for a call, above `top` for a put. That is so where the spot can go both ways, and waits for no dividends.
+    bottom, top = 0, steps
+    if fall < 1.0 < fall * ratio:
+        while sign < 0.0 and top > 3 and value[top - 1] == 0.0:
+            top -= 1
+        while sign > 0.0 and held[0] == 0.0 and bottom < steps and value[bottom] == 0.0:
+            bottom += 1
     for level in range(steps - 1, 3, -2):
         low *= rise
         extra, lower, more = sign * (held[level] - strike), low * rise, sign * (held[level - 1] - strike)
-        _two_levels(value, power, level, up, down, low, extra, lower, more)
+        begin, end = max(bottom - (steps - level) - 1, 0), min(level, top)
+        _two_levels(value[begin:], power[begin:], end - begin, up, down, low, extra, lower, more)
         low = lower
     low *= rise
     extra = sign * (held[2] - strike)
@@ -90,9 +99,9 @@ def grow(star, strike, sign, vol, time, carry, rate, held, steps, work, out):
 
 
 @compile_kernel
-def _two_levels(value, power, level, up, down, low, extra, lower, more):
-    """The values of the level above `level`, of those of the one below it: held on, or exercised."""
-    for j in range(level):
+def _two_levels(value, power, count, up, down, low, extra, lower, more):
+    """So many nodes two levels back: held on, or exercised."""
+    for j in range(count):
         here = max(up * value[j + 1] + down * value[j], low * power[j] + extra)
         there = max(up * value[j + 2] + down * value[j + 1], low * power[j + 1] + extra)
         value[j] = max(up * there + down * here, lower * power[j] + more)
