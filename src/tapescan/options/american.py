@@ -39,8 +39,9 @@ __all__ = [
 #: Volatilities between these are searched for.
 LEAST, GREATEST = 1e-3, 20.0
 
-#: A secant's step shorter than this share of the volatility is the last one; so is a first one shorter than `SURE`.
-CLOSE, SURE = 1e-3, 2e-5
+#: A secant's step is the last one where it is no longer than this share of the volatility, and where its product with
+#: the step before, as shares, which its error goes with, is no larger than `CLOSE`.
+NEAR, CLOSE = 1e-2, 1e-4
 
 #: By how much the rate is moved to see what the premium of early exercise does.
 RATE_STEP = 1e-5
@@ -142,38 +143,50 @@ def _european_vol(price, strike, sign, start, own, slices):
 
 
 @compile_kernel
-def _add_premium(place, strike, sign, vol, own, slices, held, found, premium_slope, work, out):
-    """From Black's sensitivities to those with early exercise. found : what `american` wrote at this volatility.
-    premium_slope : of the premium of early exercise in the volatility. That in the rate is the fine tree's."""
-    out.value[place], out.delta[place], out.gamma[place] = found[0], found[1], found[2]
-    if found[2] == 0.0 and found[1] == sign:  # exercised now: worth what it pays
-        out.vega[place] = out.theta[place] = out.rho[place] = 0.0
+def _with_premium(place, strike, sign, vol, at, own, slices, held, found, premium_slope, work, out):
+    """Sensitivities at a volatility: Black's there, and those of the premium of early exercise at one beside it.
+
+    found : what `american` wrote `at` that one. premium_slope : of the premium in the volatility. That in the rate is
+    the fine tree's.
+    """
+    value, delta, gamma, fine = found[0], found[1], found[2], found[3]
+    if gamma == 0.0 and delta == sign:  # exercised now: worth what it pays
+        out.value[place], out.delta[place] = value, delta
+        out.gamma[place] = out.vega[place] = out.theta[place] = out.rho[place] = 0.0
         return
+    time, rate, carry, star = slices.time[own], slices.rate[own], slices.carry[own], slices.star[own]
+    plain, total = _black_value(strike, sign, at, own, slices), at * math.sqrt(time)
+    moved, carry, rate = star + RATE_STEP * slices.slope[own], carry + RATE_STEP, rate + RATE_STEP
+    grow(moved, strike, sign, at, time, carry, rate, held.fine[own], FINE, work, found)
+    moved_plain = math.exp(-rate * time) * black(sign, moved * math.exp(carry * time), strike, total)
+    _sensitivities(place, strike, sign, at, own, slices, out)
+    value, delta, gamma = value - out.value[place], delta - out.delta[place], gamma - out.gamma[place]
+    _sensitivities(place, strike, sign, vol, own, slices, out)
+    out.value[place] += value + premium_slope * (vol - at)
+    out.delta[place] += delta
+    out.gamma[place] = max(out.gamma[place] + gamma, 0.0)
     out.vega[place] = max(out.vega[place] + premium_slope, 0.0)
     out.theta[place] = _theta(place, vol, own, slices, out)
-    time, rate, carry, star = slices.time[own], slices.rate[own], slices.carry[own], slices.star[own]
-    here, plain = found[3], _black_value(strike, sign, vol, own, slices)
-    moved, carry, rate = star + RATE_STEP * slices.slope[own], carry + RATE_STEP, rate + RATE_STEP
-    grow(moved, strike, sign, vol, time, carry, rate, held.fine[own], FINE, work, found)
-    moved_plain = math.exp(-rate * time) * black(sign, moved * math.exp(carry * time), strike, vol * math.sqrt(time))
-    out.rho[place] += ((found[0] - here) - (moved_plain - plain)) / RATE_STEP
+    out.rho[place] += ((found[0] - fine) - (moved_plain - plain)) / RATE_STEP
 
 
 @kernel(PLACES, READ, TERMS, SLICES, HELD, GREEKS)
 def worth(places, vols, terms, slices, held, out):
     """Value and sensitivities of each contract at its volatility."""
-    work, found, other = np.empty(WORK), np.empty(4), np.empty(4)
+    work, found, other = np.empty(WORK), np.empty(5), np.empty(5)
     for place in places:
         strike, sign, own = terms.strike[place], terms.sign[place], terms.slice_of[place]
         vol = vols[place]
-        _sensitivities(place, strike, sign, vol, own, slices, out)
-        if _early(sign, own, slices, held):
+        if not _early(sign, own, slices, held):
+            _sensitivities(place, strike, sign, vol, own, slices, out)
+        else:
             star, time, carry, rate = slices.star[own], slices.time[own], slices.carry[own], slices.rate[own]
             near = vol * 1.02
             american(star, strike, sign, near, time, carry, rate, held.coarse[own], held.fine[own], work, other)
             american(star, strike, sign, vol, time, carry, rate, held.coarse[own], held.fine[own], work, found)
-            gain = (other[0] - found[0]) - (_black_value(strike, sign, near, own, slices) - out.value[place])
-            _add_premium(place, strike, sign, vol, own, slices, held, found, gain / (near - vol), work, out)
+            gain = other[0] - _black_value(strike, sign, near, own, slices)
+            gain -= found[0] - _black_value(strike, sign, vol, own, slices)
+            _with_premium(place, strike, sign, vol, vol, own, slices, held, found, gain / (near - vol), work, out)
 
 
 @kernel(PLACES, READ, READ, TERMS, SLICES, HELD, OUT, OUT, OUT, GREEKS)
@@ -183,7 +196,7 @@ def imply(places, prices, halves, terms, slices, held, vols, lows, highs, out):
     NaN where no volatility gives the price. At the lower and the higher price the premium of early exercise is taken
     as linear in the volatility, with its slope at the middle one.
     """
-    work, found = np.empty(WORK), np.empty(4)
+    work, found = np.empty(WORK), np.empty(5)
     for place in places:
         strike, sign, own = terms.strike[place], terms.sign[place], terms.slice_of[place]
         price, half = prices[place], halves[place]
@@ -198,11 +211,11 @@ def imply(places, prices, halves, terms, slices, held, vols, lows, highs, out):
             out.value[place] = out.delta[place] = out.gamma[place] = math.nan
             out.vega[place] = out.theta[place] = out.rho[place] = math.nan
             continue
-        _sensitivities(place, strike, sign, vol, own, slices, out)
-        if early:
-            premium = price - out.value[place]
-            _sensitivities(place, strike, sign, at, own, slices, out)
-            _add_premium(place, strike, sign, at, own, slices, held, found, premium_slope, work, out)
+        if not early:
+            _sensitivities(place, strike, sign, vol, own, slices, out)
+        else:
+            premium = price - _black_value(strike, sign, vol, own, slices)
+            _with_premium(place, strike, sign, vol, at, own, slices, held, found, premium_slope, work, out)
             out.value[place] = price
         lows[place] = _beside(price - half, strike, sign, vol, premium, premium_slope, own, slices)
         highs[place] = _beside(price + half, strike, sign, vol, premium, premium_slope, own, slices)
@@ -217,30 +230,32 @@ def _search(price, strike, sign, start, own, slices, held, work, found):
         return math.nan, LEAST, 0.0
     low, high = LEAST, GREATEST
     vol = min(max(start, LEAST), GREATEST) if start == start else 0.5  # noqa: PLR0124
-    before, value_before, black_before, premium_slope = 0.0, 0.0, 0.0, 0.0
+    # The first try is the coarse tree's alone; the next one's slope is of coarse trees too.
+    grow(star, strike, sign, vol, time, carry, rate, held.coarse[own], COARSE, work, found)
+    before, value_before, plain_before = vol, found[0], _black_value(strike, sign, vol, own, slices)
+    slope, premium_slope = _black_vega(strike, vol, own, slices), 0.0
+    wanted = vol - (value_before - price) / slope if slope > 0.0 else low
+    vol = wanted if 0.5 * vol < wanted < 2.0 * vol else 0.5 * vol
     for tried in range(60):
         american(star, strike, sign, vol, time, carry, rate, held.coarse[own], held.fine[own], work, found)
-        here, plain = found[0], _black_value(strike, sign, vol, own, slices)
-        gap = here - price
+        gap, plain = found[0] - price, _black_value(strike, sign, vol, own, slices)
         if gap > 0.0:
             high = vol
         else:
             low = vol
-        if tried:
-            slope = (here - value_before) / (vol - before)
-            if abs(vol - before) > 1e-4 * vol:
-                premium_slope = slope - (plain - black_before) / (vol - before)
-        else:
-            slope = _black_vega(strike, vol, own, slices)
+        moved = vol - before
+        if abs(moved) > 1e-4 * vol:
+            slope = ((found[0] if tried else found[4]) - value_before) / moved
+            premium_slope = slope - (plain - plain_before) / moved
         step = gap / slope if slope > 0.0 else math.inf
         wanted = vol - step
-        if abs(step) <= (CLOSE * vol if tried else SURE):
+        if abs(step) <= NEAR * vol and abs(step) * max(abs(step), abs(moved)) <= CLOSE * vol * vol:
             return wanted, vol, premium_slope
+        if high - low <= 1e-7 * vol:
+            return (vol if low > LEAST and high < GREATEST else math.nan), vol, premium_slope
         if not low < wanted < high:
             wanted = 0.5 * (low + high) if high < GREATEST else min(2.0 * vol, 0.5 * (low + high))
-            if high - low <= 1e-9:
-                return math.nan, vol, 0.0
-        before, value_before, black_before = vol, here, plain
+        before, value_before, plain_before = vol, found[0], plain
         vol = wanted
     return math.nan, vol, 0.0
 
@@ -260,7 +275,7 @@ def _beside(price, strike, sign, vol, premium, premium_slope, own, slices):
 @kernel(PLACES, READ, TERMS, SLICES, HELD, OUT)
 def premiums(places, vols, terms, slices, held, out):
     """What early exercise adds to each contract's value at its volatility."""
-    work, found = np.empty(WORK), np.empty(4)
+    work, found = np.empty(WORK), np.empty(5)
     for place in places:
         strike, sign, own = terms.strike[place], terms.sign[place], terms.slice_of[place]
         out[place] = 0.0

@@ -99,7 +99,7 @@ def fit_forwards(starts, terms, bids, asks, slices, held, forwards):
 
     starts : ``(slices + 1,)``. The carry of `slices` is not looked at.
     """
-    work, found = np.empty(WORK), np.empty(4)
+    work, found = np.empty(WORK), np.empty(5)
     pairs, costs = np.empty(PAIRS + 1, np.int64), np.empty(PAIRS + 1)
     said, weights, taken_off = np.empty(PAIRS), np.empty(PAIRS), np.empty((2, PAIRS))
     for own in range(len(starts) - 1):
@@ -152,7 +152,7 @@ def imply_slice_rates(starts, terms, bids, asks, slices, rates, errors):
     """The rate of each slice of an underlying that pays nothing and can be borrowed: at which call and put of a
     strike have one volatility. NaN where no pair tells. errors : half the pair's spread as a rate.
     """
-    work, found, nothing = np.empty(WORK), np.empty(4), np.zeros(WORK)
+    work, found, nothing = np.empty(WORK), np.empty(5), np.zeros(WORK)
     pairs, costs = np.empty(PAIRS + 1, np.int64), np.empty(PAIRS + 1)
     said, weights = np.empty(PAIRS), np.empty(PAIRS)
     for own in range(len(starts) - 1):

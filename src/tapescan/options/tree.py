@@ -59,10 +59,10 @@ def grow(star, strike, sign, vol, time, carry, rate, held, steps, work, out):
     fall = math.exp(carry * dt) * q_first / q_second
     rise, low = 1.0 / fall, sign * star * fall**steps
     value, power = work[: steps + 1], work[steps + 1 : 2 * (steps + 1)]
-    now = 1.0
-    for j in range(steps + 1):
-        power[j] = now
-        now *= ratio
+    power[0], power[1], power[2], power[3] = 1.0, ratio, ratio * ratio, ratio * ratio * ratio
+    leap = power[2] * power[2]
+    for j in range(steps - 3):
+        power[j + 4] = power[j] * leap
     for j in range(steps + 1):
         value[j] = max(low * power[j] - sign * strike, 0.0)
     # Nodes from which every way ends out of the money are worth nothing, and are left out: below `bottom` less one a
@@ -109,7 +109,7 @@ def _two_levels(value, power, count, up, down, low, extra, lower, more):
 
 @compile_kernel
 def american(star, strike, sign, vol, time, carry, rate, coarse, fine, work, out):
-    """Value, delta and gamma of both trees, in ``out[:3]``; the fine one's value in ``out[3]``.
+    """Value, delta and gamma of both trees, in ``out[:3]``; the fine one's and the coarse one's value behind them.
 
     coarse, fine : what is held at each of their levels.
     """
@@ -119,7 +119,7 @@ def american(star, strike, sign, vol, time, carry, rate, coarse, fine, work, out
     share = COARSE / (FINE - COARSE)
     least = sign * (star + fine[0] - strike)
     found = out[0] + share * (out[0] - value)
-    out[3] = out[0]
+    out[3], out[4] = out[0], value
     if out[0] <= least or found <= least:
         out[0], out[1], out[2] = max(least, 0.0), sign, 0.0
         return
