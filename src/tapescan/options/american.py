@@ -41,7 +41,7 @@ LEAST, GREATEST = 1e-3, 20.0
 
 #: A secant's step is the last one where it is no longer than this share of the volatility, and where its product with
 #: the step before, as shares, which its error goes with, is no larger than `CLOSE`.
-NEAR, CLOSE = 1e-2, 1e-4
+NEAR, CLOSE = 1e-2, 2e-5
 
 #: By how much the rate is moved to see what the premium of early exercise does.
 RATE_STEP = 1e-5

@@ -24,7 +24,7 @@ __all__ = ["fit_forwards", "imply_slice_rates"]
 PAIRS = 4
 
 #: How often the premiums of early exercise are taken off anew.
-PASSES = 2
+PASSES = 3
 
 #: A forward further from the spot than this, as a logarithm, plus as much for each year, is none: prices of two
 #: moments, or of something else than the underlying.
