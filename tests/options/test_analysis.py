@@ -157,6 +157,16 @@ def test_a_name_alone_has_the_bytes_that_it_has_in_the_market(frame: pl.DataFram
         assert getattr(found, name)[begin:].tobytes() == getattr(alone, name).tobytes(), name
 
 
+def test_threads_change_no_bytes(frame: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tapescan.options.analysis.PIECE", 7)
+    chain = build_chain(frame)
+    one, many = (
+        analyse(chain, np.array([100.0, 100.0]), _dividends(), CURVE, NOW, workers=workers) for workers in (1, 3)
+    )
+    for name in ("reason", "iv", "iv_bid", "iv_ask", "smile", "delta", "gamma", "vega", "theta", "rho"):
+        assert getattr(one, name).tobytes() == getattr(many, name).tobytes(), name
+
+
 def test_sensitivities_are_of_a_share_a_point_and_a_day(frame: pl.DataFrame) -> None:
     chain, found = _analysed(frame)
     ok = np.flatnonzero((found.reason == 0) & (np.abs(chain.strike - 100.0) < 1.0))

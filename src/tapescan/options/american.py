@@ -217,8 +217,9 @@ def imply(places, prices, halves, terms, slices, held, vols, lows, highs, out):
             premium = price - _black_value(strike, sign, vol, own, slices)
             _with_premium(place, strike, sign, vol, at, own, slices, held, found, premium_slope, work, out)
             out.value[place] = price
-        lows[place] = _beside(price - half, strike, sign, vol, premium, premium_slope, own, slices)
-        highs[place] = _beside(price + half, strike, sign, vol, premium, premium_slope, own, slices)
+        vega = out.vega[place]
+        lows[place] = _beside(-half, price, strike, sign, vol, vega, premium, premium_slope, own, slices)
+        highs[place] = _beside(half, price, strike, sign, vol, vega, premium, premium_slope, own, slices)
 
 
 @compile_kernel
@@ -261,12 +262,15 @@ def _search(price, strike, sign, start, own, slices, held, work, found):
 
 
 @compile_kernel
-def _beside(price, strike, sign, vol, premium, premium_slope, own, slices):
-    """The volatility of another price of a contract, its premium of early exercise being linear; NaN for none."""
-    other = vol
-    for _ in range(2):
-        changed = _european_vol(price - premium - premium_slope * (other - vol), strike, sign, other, own, slices)
-        if math.isnan(changed) or premium_slope == 0.0:
+def _beside(shift, price, strike, sign, vol, vega, premium, premium_slope, own, slices):
+    """The volatility of a contract's price `shift` away, its premium of early exercise being linear; NaN for none."""
+    other = vol + shift / vega if vega > 0.0 else vol
+    if not other > 0.0:
+        other = 0.5 * vol
+    for _ in range(4):
+        plain = price + shift - premium - premium_slope * (other - vol)
+        changed = _european_vol(plain, strike, sign, other, own, slices)
+        if math.isnan(changed) or abs(premium_slope * (changed - other)) <= 1e-3 * abs(shift):
             return changed
         other = changed
     return other

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tapescan.core.typing import Array, Bools, Floats
+from tapescan.engine.threads import Threads
 from tapescan.options.american import Dividends, Greeks, Terms, held_by, imply, settle
 from tapescan.options.black import Slices
 from tapescan.options.chains import Chain
@@ -40,6 +41,9 @@ VAGUE = 0.25
 #: How far from the smile a volatility may lie: errors of its own, a share of the smile, points of volatility, and a
 #: share of the smile for each z beyond the points that were fitted.
 ERRORS_OFF, SHARE_OFF, POINTS_OFF, SHARE_BEYOND = 2.0, 0.05, 0.01, 0.15
+
+#: Contracts that a thread takes at once.
+PIECE = 4096
 
 #: A quote this many seconds older than the moment asked for is stale.
 OLDEST = 86_400
@@ -81,12 +85,21 @@ class Analysis:
 
 
 def analyse(
-    chain: Chain, spots: Floats, dividends: Dividends, curve: Curve, now: int, *, oldest: int = OLDEST
+    chain: Chain,
+    spots: Floats,
+    dividends: Dividends,
+    curve: Curve,
+    now: int,
+    *,
+    oldest: int = OLDEST,
+    workers: int | None = None,
 ) -> Analysis:
     """Every contract's value, or the reason why it has none.
 
     spots : ``(underlyings,)``, dollars; NaN where unknown. dividends : of each underlying, in years from now. now :
-    the moment of the quotes, seconds since 1970-01-01 UTC, never the clock's: times to expiry run from it.
+    the moment of the quotes, seconds since 1970-01-01 UTC, never the clock's: times to expiry run from it. oldest :
+    the age in seconds beyond which a quote is stale. workers : threads, which change no bytes; as many as there are
+    cores for None.
     """
     time, underlying_of, slice_of = years(chain.expires, now), chain.underlying_of, chain.slice_of
     rate, alive = curve.at(time), time > 0.0
@@ -104,7 +117,10 @@ def analyse(
     places = np.flatnonzero(reason == 0)
     vols, lows, highs = (np.full(len(chain), np.nan) for _ in range(3))
     greeks = Greeks(*(np.full(len(chain), np.nan) for _ in Greeks._fields))
-    imply(places, middle, half, terms, slices, held, vols, lows, highs, greeks)
+    pieces = [places[begin : begin + PIECE] for begin in range(0, len(places), PIECE)]
+    Threads(workers).map(
+        lambda piece: imply(piece, middle, half, terms, slices, held, vols, lows, highs, greeks), pieces
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         uncertainty = half / greeks.vega
     vague = (reason == 0) & ~(uncertainty <= VAGUE)
