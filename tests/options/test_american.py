@@ -137,6 +137,30 @@ def test_dividends_are_worth_waiting_for_or_exercising_before() -> None:
     assert np.nanmedian(np.abs(plain - [case.vol for case in cases])[each > 2.0]) > 0.01
 
 
+def test_a_call_is_exercised_before_a_dividend_that_leaves_it_far_out_of_the_money() -> None:
+    cases = [Case(100.0, strike, False, 40, 0.3, 0.045, 0.0, ((20, 30.0),)) for strike in (90.0, 98.0, 105.0)]
+    theirs = np.array([american_price(case) for case in cases])
+    # An ex-date counts at the nearest of the tree's levels, which lie a day apart here.
+    assert values(cases).value == pytest.approx(theirs, abs=0.1)
+    assert (values(cases, early=False).value < 0.5).all()
+
+
+def test_time_goes_by_for_the_dividends_too() -> None:
+    paid = ((20, 4.0), (111, 4.0), (202, 4.0), (293, 4.0))
+    cases = [Case(100.0, 100.0, put, 364, 0.25, 0.06, 0.02, paid) for put in (False, True)]
+    sooner, later = (
+        values(
+            [
+                replace(one, days=one.days + by, dividends=tuple((day + by, amount) for day, amount in paid))
+                for one in cases
+            ],
+            early=False,
+        ).value
+        for by in (-1, 1)
+    )
+    assert values(cases, early=False).theta == pytest.approx((sooner - later) / 2 * 365, rel=1e-4)
+
+
 def test_an_early_exercise_is_never_worth_less_and_a_price_never_less_than_exercising() -> None:
     now, later = values(CASES), values(CASES, early=False)
     intrinsic = np.array([max((case.strike - case.spot) * (1 if case.put else -1), 0.0) for case in CASES])

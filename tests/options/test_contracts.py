@@ -53,10 +53,11 @@ def test_a_root_delivers_its_underlying_or_was_adjusted() -> None:
         ("SPXW", "SPX"),
         ("MRO", "COP"),
         ("AAPL1", "AAPL"),
+        ("AAPL1", "AAPL1"),
     ]
     frame = pl.DataFrame(pairs, schema=["root", "underlying"], orient="row")
     found = frame.select(is_standard(pl.col("root"), pl.col("underlying"))).to_series()
-    assert found.to_list() == [True, True, True, True, False, False]
+    assert found.to_list() == [True, True, True, True, False, False, False]
 
 
 def _frame(rows: list[tuple[str, float | None, float | None]]) -> pl.DataFrame:
