@@ -138,7 +138,7 @@ def test_dividends_are_worth_waiting_for_or_exercising_before() -> None:
 
 
 def test_a_call_is_exercised_before_a_dividend_that_leaves_it_far_out_of_the_money() -> None:
-    cases = [Case(100.0, strike, False, 40, 0.3, 0.045, 0.0, ((20, 30.0),)) for strike in (90.0, 98.0, 105.0)]
+    cases = [Case(100.0, strike, False, 40, 0.3, 0.045, 0.0, ((36, 30.0),)) for strike in (90.0, 98.0, 105.0)]
     theirs = np.array([american_price(case) for case in cases])
     # An ex-date counts at the nearest of the tree's levels, which lie a day apart here.
     assert values(cases).value == pytest.approx(theirs, abs=0.1)
