@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.typing import Floats
-from tapescan.options.american import Dividends
 from tests.options.oracles import Case
 from tests.options.pricing import values
 
@@ -17,10 +16,6 @@ NOW = int(dt.datetime(2026, 8, 21, 20, tzinfo=dt.UTC).timestamp())
 
 #: Days to expiries at 16:00 of summer time, as it is now: whole days.
 MONTH, LONGER, YEAR, TWO_YEARS = 28, 56, 364, 728
-
-
-def no_dividends(underlyings: int) -> Dividends:
-    return Dividends(np.zeros(underlyings + 1, np.int64), np.empty(0), np.empty(0))
 
 
 def smirk(case: Case) -> float:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tapescan.core.typing import Floats, Ints
-from tapescan.options.american import Dividends, Greeks, Held, Terms, held_by, imply, settle, worth
+from tapescan.options.american import Greeks, Held, Terms, held_by, imply, settle, worth
 from tapescan.options.black import Slices
+from tapescan.options.dividends import Dividends
 from tests.options.oracles import Case
 
 

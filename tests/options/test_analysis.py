@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 
 from tapescan.core.typing import Floats
-from tapescan.options.american import Dividends
 from tapescan.options.analysis import REASONS, Analysis, analyse
 from tapescan.options.chains import Chain, build_chain
+from tapescan.options.dividends import Dividends, dividends_of, no_dividends
 from tapescan.options.rates import Curve
-from tests.options.markets import LONGER, MONTH, NOW, YEAR, both_sides, no_dividends, quotes, smirk
+from tests.options.markets import LONGER, MONTH, NOW, YEAR, both_sides, quotes, smirk
 from tests.options.oracles import Case, american_price
 from tests.options.pricing import values
 
@@ -205,3 +205,31 @@ def test_an_empty_chain_has_no_values() -> None:
     chain = build_chain(pl.DataFrame(schema={"symbol": pl.String, "bid": pl.Float64, "ask": pl.Float64}))
     found = analyse(chain, np.empty(0), no_dividends(0), CURVE, NOW)
     assert sum(found.counts().values()) == 0
+
+
+def test_dividends_begin_with_their_ex_dates_and_those_of_the_past_are_gone() -> None:
+    paid = pl.DataFrame(
+        {
+            "symbol": ["PAY", "GROW", "PAY", "ELSE", "PAY"],
+            "ex_date": [
+                dt.date(2026, 9, 18),
+                dt.date(2026, 9, 1),
+                dt.date(2026, 8, 21),
+                dt.date(2026, 9, 1),
+                dt.date(2026, 12, 18),
+            ],
+            "amount": [0.7, 0.1, 0.7, 9.0, 0.7],
+        }
+    )
+    found = dividends_of(paid, ["GROW", "NONE", "PAY"], NOW)
+    assert found.firsts.tolist() == [0, 1, 1, 3]
+    assert found.amount.tolist() == [0.1, 0.7, 0.7]
+    assert found.when[1] * 365 == pytest.approx(28 - 6.5 / 24)
+
+
+def test_numbers_of_other_underlyings_are_refused(frame: pl.DataFrame) -> None:
+    chain = build_chain(frame)
+    with pytest.raises(ValueError, match="1 spots for 2 underlyings"):
+        analyse(chain, np.array([100.0]), no_dividends(1), CURVE, NOW)
+    with pytest.raises(ValueError, match="dividends of 3 underlyings"):
+        analyse(chain, np.array([100.0, 100.0]), no_dividends(3), CURVE, NOW)

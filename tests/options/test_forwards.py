@@ -7,12 +7,13 @@ import polars as pl
 import pytest
 
 from tapescan.core.typing import Floats
-from tapescan.options.american import Dividends, Terms, held_by, settle
+from tapescan.options.american import Terms, held_by, settle
 from tapescan.options.chains import Chain, build_chain
 from tapescan.options.contracts import years
+from tapescan.options.dividends import Dividends, no_dividends
 from tapescan.options.forwards import fit_forwards
 from tapescan.options.rates import Curve, imply_curve, weighted_median
-from tests.options.markets import LONGER, MONTH, NOW, TWO_YEARS, YEAR, both_sides, no_dividends, quotes
+from tests.options.markets import LONGER, MONTH, NOW, TWO_YEARS, YEAR, both_sides, quotes
 from tests.options.oracles import Case, american_price
 
 RATE = 0.045

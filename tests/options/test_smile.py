@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tapescan.core.typing import Floats
-from tapescan.options.american import Dividends, Terms, settle
+from tapescan.options.american import Terms, settle
+from tapescan.options.dividends import no_dividends
 from tapescan.options.smile import Smiles, fit_smiles, read_smiles
 
 FORWARD, TIME, AT_MONEY = 100.0, 0.25, 0.3
@@ -24,7 +25,7 @@ def fitted(z: Floats, vols: Floats, errors: Floats | float = 0.005) -> tuple[Smi
         np.zeros(1, np.int64),
         np.array([TIME]),
         np.zeros(1),
-        Dividends(np.zeros(2, np.int64), np.empty(0), np.empty(0)),
+        no_dividends(1),
     )
     terms = Terms(FORWARD * np.exp(z * SCALE), np.where(z >= 0, 1.0, -1.0), np.zeros(len(z), np.int64))
     smiles = Smiles(np.empty((1, 4)), np.empty(1), np.empty(1), np.empty(1))

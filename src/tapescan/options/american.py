@@ -18,13 +18,13 @@ import numpy as np
 from tapescan.core.jit import compile_kernel
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.options.black import SLICES, Slices, black, cumulative, implied_total
+from tapescan.options.dividends import Dividends
 from tapescan.options.kernels import FLAGS, OUT, PLACES, READ, TABLE, kernel
 from tapescan.options.tree import COARSE, FINE, WORK, american, grow, hold, pay
 
 __all__ = [
     "HELD",
     "TERMS",
-    "Dividends",
     "Greeks",
     "Held",
     "Terms",
@@ -291,16 +291,22 @@ def premiums(places, vols, terms, slices, held, out):
             out[place] = max(found[0] - _black_value(strike, sign, vols[place], own, slices), 0.0)
 
 
-class Dividends(NamedTuple):
-    """Dividends of each underlying: where they begin, ``(underlyings + 1,)``; years from now; dollars a share."""
-
-    firsts: Ints
-    when: Floats
-    amount: Floats
-
-
 def settle(spots: Floats, underlying_of: Ints, time: Floats, rate: Floats, dividends: Dividends) -> Slices:
-    """The slices of these spots, rates and dividends; carry is the rate. spots : ``(underlyings,)``."""
+    """The slices of these spots, rates and dividends; carry is the rate. spots : ``(underlyings,)``.
+
+    Raises ValueError for spots or dividends of another number of underlyings.
+    """
+    firsts, many = dividends.firsts, len(spots)
+    if len(underlying_of) and underlying_of.max() >= many:
+        raise ValueError(f"{many} spots for {underlying_of.max() + 1} underlyings")
+    if (
+        len(firsts) != many + 1
+        or (np.diff(firsts) < 0).any()
+        or not 0 <= firsts[0] <= firsts[-1] <= len(dividends.when)
+    ):
+        raise ValueError(f"dividends of {len(firsts) - 1} underlyings, with {many} spots")
+    if len(dividends.amount) != len(dividends.when):
+        raise ValueError(f"{len(dividends.amount)} amounts of {len(dividends.when)} dividends")
     slices = Slices(*(np.empty(len(time)) for _ in range(6)))
     slices.time[:], slices.rate[:], slices.carry[:] = time, rate, rate
     pay(spots, underlying_of, time, rate, *dividends, slices.star, slices.paid, slices.slope)

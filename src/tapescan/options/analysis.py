@@ -8,10 +8,11 @@ import numpy as np
 
 from tapescan.core.typing import Array, Bools, Floats
 from tapescan.engine.threads import Threads
-from tapescan.options.american import Dividends, Greeks, Terms, held_by, imply, settle
+from tapescan.options.american import Greeks, Terms, held_by, imply, settle
 from tapescan.options.black import Slices
 from tapescan.options.chains import Chain
 from tapescan.options.contracts import years
+from tapescan.options.dividends import Dividends
 from tapescan.options.forwards import fit_forwards
 from tapescan.options.rates import Curve
 from tapescan.options.smile import Smiles, fit_smiles, read_smiles

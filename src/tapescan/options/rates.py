@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tapescan.core.typing import Bools, Floats, Ints
-from tapescan.options.american import Dividends, Terms, settle
+from tapescan.options.american import Terms, settle
 from tapescan.options.chains import Chain
 from tapescan.options.contracts import years
+from tapescan.options.dividends import no_dividends
 from tapescan.options.forwards import imply_slice_rates
 
 __all__ = ["Curve", "imply_curve", "weighted_median"]
@@ -49,8 +50,9 @@ def imply_curve(chain: Chain, spots: Floats, payers: Bools, now: int) -> Curve |
     """
     time = years(chain.expires, now)
     usable = chain.standard & ~chain.european & ~payers[chain.underlying_of]
-    none = Dividends(np.zeros(len(spots) + 1, np.int64), np.empty(0), np.empty(0))
-    slices = settle(spots, chain.underlying_of, np.where(usable, time, np.nan), np.zeros(chain.slices), none)
+    slices = settle(
+        spots, chain.underlying_of, np.where(usable, time, np.nan), np.zeros(chain.slices), no_dividends(len(spots))
+    )
     terms = Terms(chain.strike, np.where(chain.put, -1.0, 1.0), chain.slice_of)
     rates, errors = np.empty(chain.slices), np.empty(chain.slices)
     imply_slice_rates(chain.starts, terms, chain.bid, chain.ask, slices, rates, errors)
