@@ -98,6 +98,18 @@ def test_the_index_settles_in_the_morning_and_its_weeklies_on_the_close() -> Non
     assert chain.european.all()
     assert chain.standard.all()
     assert np.diff(chain.expires).tolist() == [6.5 * 3600]
+    parts = pl.DataFrame(
+        {
+            "underlying": ["^SPX"],
+            "expiration": [dt.date(2026, 9, 18)],
+            "side": ["put"],
+            "strike": [5e3],
+            "bid": [1.0],
+            "ask": [2.0],
+        }
+    )
+    spelt = build_chain(parts)
+    assert (spelt.expires[0], spelt.european[0], spelt.standard[0]) == (chain.expires[0], True, True)
 
 
 def test_time_runs_from_the_quotes_to_the_close_of_the_last_day() -> None:

@@ -144,7 +144,7 @@ def _seconds(frame: pl.DataFrame) -> pl.Series:
 
 
 def _arranged(rows: pl.DataFrame, malformed: pl.DataFrame) -> Chain:
-    root = pl.col("root").str.to_uppercase()
+    root = pl.col("root").str.to_uppercase().str.replace_all(r"[^A-Z0-9]", "")
     key = ["underlying", "expiry", "expires", "european", "other"]
     rows = rows.with_columns(
         morning=root.is_in(MORNING),
