@@ -77,9 +77,12 @@ class Kernel:
 
     @cached_property
     def called(self) -> tuple[Kernel, ...]:
-        """The kernels of a declared signature that its code calls, by their names in its module."""
-        known = (self._function.__globals__.get(name) for name in self._function.__code__.co_names)
-        return tuple(one for one in known if isinstance(one, Kernel) and one._signature is not None)
+        """The kernels of a declared signature that its code calls, by their names in its module; also through those
+        without one, which are a part of its code."""
+        names = self._function.__code__.co_names
+        known = [one for name in names if isinstance(one := self._function.__globals__.get(name), Kernel)]
+        found = [one for own in known if own is not self for one in ((own,) if own._signature else own.called)]
+        return tuple(dict.fromkeys(found))
 
     @property
     def size(self) -> int:

@@ -1,0 +1,195 @@
+"""What the quotes of a chain imply: a value or a reason for every contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tapescan.core.typing import Array, Bools, Floats
+from tapescan.engine.threads import Threads
+from tapescan.options.american import Greeks, Terms, held_by, imply, settle
+from tapescan.options.black import Slices
+from tapescan.options.chains import Chain
+from tapescan.options.contracts import years
+from tapescan.options.dividends import Dividends
+from tapescan.options.forwards import fit_forwards
+from tapescan.options.rates import Curve
+from tapescan.options.smile import Smiles, fit_smiles, read_smiles
+
+__all__ = ["REASONS", "Analysis", "analyse"]
+
+#: What a contract ends with: a value (ok), or why it has none; the first that holds.
+REASONS = (
+    "ok",
+    "nonstandard",
+    "no_underlying",
+    "stale",
+    "no_quote",
+    "crossed",
+    "no_bid",
+    "no_forward",
+    "below_intrinsic",
+    "above_bound",
+    "uninformative",
+    "off_smile",
+)
+_CODE = {reason: code for code, reason in enumerate(REASONS)}
+
+#: A volatility known no better than this, half the spread over vega, says nothing.
+VAGUE = 0.25
+
+#: How far from the smile a volatility may lie: errors of its own, a share of the smile, points of volatility, and a
+#: share of the smile for each z beyond the points that were fitted.
+ERRORS_OFF, SHARE_OFF, POINTS_OFF, SHARE_BEYOND = 2.0, 0.05, 0.01, 0.15
+
+#: Contracts that a thread takes at once.
+PIECE = 4096
+
+#: A quote this many seconds older than the moment asked for is stale.
+OLDEST = 86_400
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """In the order of the chain. What is of contracts is NaN where their reason is not `ok` or `off_smile`."""
+
+    #: int8 ``(contracts,)``: the place in `REASONS`.
+    reason: Array
+    #: Implied volatility of the middle of the quote, of bid and ask (NaN where none gives that price), and half the
+    #: spread over vega.
+    iv: Floats
+    iv_bid: Floats
+    iv_ask: Floats
+    uncertainty: Floats
+    #: The smile's volatility at the strike, of every contract whose slice has one.
+    smile: Floats
+    #: Of a share, in dollars: by the spot; by the spot again; by a point of volatility; by a day going by; by a point
+    #: of the rate (spot and yield held).
+    delta: Floats
+    gamma: Floats
+    vega: Floats
+    theta: Floats
+    rho: Floats
+    #: ``(slices,)``: the forward, NaN for none; the time and the rate that were used; the carry that the forward says
+    #: of the spot less its dividends.
+    forward: Floats
+    time: Floats
+    rate: Floats
+    carry: Floats
+    smiles: Smiles
+
+    def counts(self) -> dict[str, int]:
+        """How many contracts end with each reason; together all of them."""
+        found = np.bincount(self.reason, minlength=len(REASONS))
+        return dict(zip(REASONS, found.tolist(), strict=True))
+
+
+def analyse(
+    chain: Chain,
+    spots: Floats,
+    dividends: Dividends,
+    curve: Curve,
+    now: int,
+    *,
+    oldest: int = OLDEST,
+    workers: int | None = None,
+) -> Analysis:
+    """Every contract's value, or the reason why it has none.
+
+    spots : ``(underlyings,)``, dollars; NaN where unknown. dividends : of each underlying, in years from now. now :
+    the moment of the quotes, seconds since 1970-01-01 UTC, never the clock's: times to expiry run from it. oldest :
+    the age in seconds beyond which a quote is stale. workers : threads, which change no bytes; as many as there are
+    cores for None.
+    """
+    time, underlying_of, slice_of = years(chain.expires, now), chain.underlying_of, chain.slice_of
+    rate, alive = curve.at(time), time > 0.0
+    known = np.where(spots > 0.0, spots, np.nan)
+    slices = settle(known, underlying_of, np.where(alive, time, np.nan), rate, dividends)
+    held = held_by(slices, underlying_of, dividends, ~chain.european)
+    terms = Terms(chain.strike, np.where(chain.put, -1.0, 1.0), slice_of)
+    reason = _quote_reasons(chain, known, alive, now - oldest)
+    fits = np.where(chain.standard[slice_of] & (reason == 0), chain.bid, np.nan)
+    forward = np.empty(chain.slices)
+    fit_forwards(chain.starts, terms, fits, chain.ask, slices, held, forward)
+    slices.carry[:] = np.log(forward / slices.star) / time
+    middle, half = 0.5 * (chain.bid + chain.ask), 0.5 * (chain.ask - chain.bid)
+    _bound(reason, middle, terms, slices, forward, ~chain.european)
+    places = np.flatnonzero(reason == 0)
+    vols, lows, highs = (np.full(len(chain), np.nan) for _ in range(3))
+    greeks = Greeks(*(np.full(len(chain), np.nan) for _ in Greeks._fields))
+    pieces = [places[begin : begin + PIECE] for begin in range(0, len(places), PIECE)]
+    Threads(workers).map(
+        lambda piece: imply(piece, middle, half, terms, slices, held, vols, lows, highs, greeks), pieces
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        uncertainty = half / greeks.vega
+    vague = (reason == 0) & ~(uncertainty <= VAGUE)
+    reason[vague] = _CODE["uninformative"]
+    for values in (vols, lows, highs, uncertainty, *greeks):
+        values[vague] = np.nan
+    smiles, smile = _smiles(chain, terms, slices, forward, vols, uncertainty, reason)
+    return Analysis(
+        reason,
+        vols,
+        lows,
+        highs,
+        uncertainty,
+        smile,
+        greeks.delta,
+        greeks.gamma,
+        greeks.vega / 100,
+        greeks.theta / 365,
+        greeks.rho / 100,
+        forward,
+        time,
+        rate,
+        slices.carry,
+        smiles,
+    )
+
+
+def _quote_reasons(chain: Chain, spots: Floats, alive: Bools, earliest: int) -> Array:
+    """Reasons that a contract and its quote have by themselves, int8 ``(contracts,)``."""
+    slice_of = chain.slice_of
+    reason = np.zeros(len(chain), np.int8)
+
+    def mark(name: str, where: Bools) -> None:
+        reason[(reason == 0) & where] = _CODE[name]
+
+    bid, ask = chain.bid > 0.0, chain.ask > 0.0
+    mark("nonstandard", ~chain.standard[slice_of])
+    mark("no_underlying", np.isnan(spots)[chain.underlying_of][slice_of])
+    mark("stale", ~alive[slice_of] | ((chain.quoted >= 0) & (chain.quoted < earliest)))
+    mark("no_quote", (~bid & ~ask) | (bid & ~np.isfinite(chain.ask)) | (ask & np.isinf(chain.bid)))
+    mark("crossed", bid & (chain.bid > chain.ask))
+    mark("no_bid", ~bid)
+    return reason
+
+
+def _bound(reason: Array, price: Floats, terms: Terms, slices: Slices, forward: Floats, early: Bools) -> None:
+    """Mark what no volatility can be worth."""
+    own, call = terms.slice_of, terms.sign > 0.0
+    discount = np.exp(-slices.rate * slices.time)
+    ahead, strike = (discount * forward)[own], terms.strike
+    later = terms.sign * (ahead - strike * discount[own])
+    spot = (slices.star + slices.paid)[own]
+    least = np.where(early[own], np.maximum(later, terms.sign * (spot - strike)), later)
+    most = np.where(call, ahead, strike * discount[own])
+    most = np.where(early[own], np.maximum(most, np.where(call, spot, strike)), most)
+    reason[(reason == 0) & np.isnan(forward)[own]] = _CODE["no_forward"]
+    reason[(reason == 0) & (price <= least)] = _CODE["below_intrinsic"]
+    reason[(reason == 0) & (price >= most)] = _CODE["above_bound"]
+
+
+def _smiles(
+    chain: Chain, terms: Terms, slices: Slices, forward: Floats, vols: Floats, errors: Floats, reason: Array
+) -> tuple[Smiles, Floats]:
+    """The smiles, and each contract's volatility by its own; what is off it is marked."""
+    smiles = Smiles(np.empty((chain.slices, 4)), *(np.empty(chain.slices) for _ in range(3)))
+    fit_smiles(chain.starts, terms, vols, errors, forward, slices, smiles)
+    smile, beyond = np.empty(len(chain)), np.empty(len(chain))
+    read_smiles(terms.slice_of, chain.strike, forward, smiles, smile, beyond)
+    allowed = ERRORS_OFF * errors + SHARE_OFF * smile + POINTS_OFF + SHARE_BEYOND * beyond * smile
+    reason[(reason == 0) & (np.abs(vols - smile) > allowed)] = _CODE["off_smile"]
+    return smiles, smile

@@ -1,0 +1,76 @@
+"""The rate for each time: what somebody says, or what the market's own prices imply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tapescan.core.typing import Bools, Floats, Ints
+from tapescan.options.american import Terms, settle
+from tapescan.options.chains import Chain
+from tapescan.options.contracts import years
+from tapescan.options.dividends import no_dividends
+from tapescan.options.forwards import imply_slice_rates
+
+__all__ = ["Curve", "imply_curve", "weighted_median"]
+
+#: A time to expiry counts where this many underlyings tell its rate.
+ENOUGH = 5
+
+#: Nearer expiries say little of a rate: a cent is much of it.
+NEAREST = 14 / 365
+
+#: What tells a rate less exactly than this does not count.
+VAGUE = 0.02
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Rates, compounded continuously, at times in years, ascending; linear between them and flat beyond."""
+
+    times: tuple[float, ...]
+    rates: tuple[float, ...]
+
+    @staticmethod
+    def flat(rate: float) -> Curve:
+        return Curve((1.0,), (rate,))
+
+    def at(self, times: Floats) -> Floats:
+        found: Floats = np.interp(times, self.times, self.rates)
+        return found
+
+
+def imply_curve(chain: Chain, spots: Floats, payers: Bools, now: int) -> Curve | None:
+    """The curve at which call and put of a strike have one volatility, of underlyings that pay nothing: the median
+    over them for each expiry. None where too few tell.
+
+    spots, payers : ``(underlyings,)``; NaN where there is no price; whether it pays dividends. now : the moment of
+    the quotes, seconds since 1970-01-01 UTC.
+    """
+    time = years(chain.expires, now)
+    usable = chain.standard & ~chain.european & ~payers[chain.underlying_of]
+    slices = settle(
+        spots, chain.underlying_of, np.where(usable, time, np.nan), np.zeros(chain.slices), no_dividends(len(spots))
+    )
+    terms = Terms(chain.strike, np.where(chain.put, -1.0, 1.0), chain.slice_of)
+    rates, errors = np.empty(chain.slices), np.empty(chain.slices)
+    imply_slice_rates(chain.starts, terms, chain.bid, chain.ask, slices, rates, errors)
+    fine = np.isfinite(rates) & (errors < VAGUE) & (time >= NEAREST)
+    moments, groups, counts = np.unique(chain.expires[fine], return_inverse=True, return_counts=True)
+    enough = np.flatnonzero(counts >= ENOUGH)
+    if not len(enough):
+        return None
+    known = [weighted_median(rates[fine][own], 1.0 / (errors[fine][own] + 1e-4)) for own in _members(groups, enough)]
+    return Curve(tuple(years(moments[enough], now).tolist()), tuple(known))
+
+
+def _members(groups: Ints, wanted: Ints) -> list[Bools]:
+    return [groups == group for group in wanted]
+
+
+def weighted_median(values: Floats, weights: Floats) -> float:
+    """The least value up to which half the weight lies."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(reached, 0.5 * reached[-1])])
