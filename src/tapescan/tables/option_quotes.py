@@ -35,6 +35,8 @@ def _prepare(rows: pl.DataFrame, file: File) -> pl.DataFrame:
     """A row a contract, with all of its parts."""
     if {"call_bid", "put_bid"} <= set(rows.columns) and "bid" not in rows.columns:
         rows = _unfolded(rows)
+        if {"volume", "session"} <= set(rows.columns):  # of the day's end
+            rows = rows.with_columns(traded=pl.when(pl.col("volume") > 0.0).then("session"))
     if "contract" not in rows.columns and not set(_PARTS) <= set(rows.columns) and is_occ(rows["symbol"]).any():
         rows = rows.with_columns(contract="symbol", symbol=pl.lit(None, pl.String))
     rows = _named(rows) if "contract" in rows.columns else rows
