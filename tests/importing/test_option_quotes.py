@@ -105,7 +105,10 @@ def test_calls_and_puts_side_by_side_are_two_contracts(store: Store, tmp_path: P
         "[QUOTE_UNIXTIME],[QUOTE_READTIME],[QUOTE_DATE],[UNDERLYING_LAST],[EXPIRE_DATE],[DTE],[C_IV],[C_VOLUME],"
         "[C_LAST],[C_BID],[C_ASK],[STRIKE],[P_BID],[P_ASK],[P_LAST],[P_VOLUME]\n"
     )
-    text = head + "1787342400, 2026-08-21 16:00, 2026-08-21, 640.5, 2026-09-18, 28, 0.2, 10, 3, 3.1, 3.2, 650, 9, 9.3, , \n"
+    text = (
+        head
+        + "1787342400, 2026-08-21 16:00, 2026-08-21, 640.5, 2026-09-18, 28, 0.2, 10, 3, 3.1, 3.2, 650, 9, 9.3, , \n"
+    )
     import_files(store, [write(tmp_path, "spy_eod_202608.csv", text)], how=None)
     columns = ["symbol", "session", "side", "strike", "bid", "ask", "last", "volume", "traded", "underlying_price"]
     assert stored(store).select(columns).rows() == [
@@ -137,13 +140,17 @@ def test_a_moment_of_a_typed_column_is_kept(store: Store) -> None:
 
 
 def test_what_cannot_be_is_refused_and_what_is_odd_is_not(store: Store, tmp_path: Path) -> None:
-    rows = {
-        "crossed": "A,2026-09-18,call,100,3,2", "no bid": "A,2026-09-18,put,100,0,2", "no quote": "A,2026-09-18,put,101,,",
-        "expires today": "A,2026-08-21,put,101,1,2", "negative": "A,2026-09-18,put,102,-1,2",
-        "expired": "A,2026-08-14,put,100,1,2", "no strike": "A,2026-09-18,put,0,1,2", "no side": "A,2026-09-18,both,99,1,2",
-        "no day": "A,,put,98,1,2", "infinite": "A,2026-09-18,put,97,1,inf",
-    }  # fmt: skip
-    text = "underlying,expiration,side,strike,bid,ask\n" + "\n".join(rows.values())
+    odd = [
+        "A,2026-09-18,call,100,3,2",
+        "A,2026-09-18,put,100,0,2",
+        "A,2026-09-18,put,101,,",
+        "A,2026-08-21,put,101,1,2",
+    ]
+    wrong = [
+        *("A,2026-09-18,put,102,-1,2", "A,2026-09-18,put,97,1,inf", "A,2026-08-14,put,100,1,2"),
+        *("A,2026-09-18,put,0,1,2", "A,2026-09-18,both,99,1,2", "A,,put,98,1,2"),
+    ]
+    text = "underlying,expiration,side,strike,bid,ask\n" + "\n".join([*odd, *wrong])
     report = import_files(store, [write(tmp_path, "chain_2026-08-21.csv", text)])
     assert report.actions == {"option_quotes": (4, 0, 0)}
     assert report.refused == {
@@ -155,7 +162,9 @@ def test_what_cannot_be_is_refused_and_what_is_odd_is_not(store: Store, tmp_path
     }
     kept = store.known().refused("option_quotes")
     assert len(kept) == 6
-    assert "option_quotes: expired before its session, expiration 2026-08-14, strike 100.0, side put" in kept["reason"]
+    assert (
+        "option_quotes: expired before its session, expiration 2026-08-14, strike 100.0, side put" in kept["reason"]
+    )
 
 
 def test_quotes_of_a_day_without_session_are_refused(store: Store, tmp_path: Path) -> None:
@@ -169,7 +178,7 @@ def test_what_says_no_day_or_no_contract_is_told_what_it_needs(store: Store, tmp
     with pytest.raises(FileError, match=r"chain\.csv: no column for date.*name the file by it"):
         import_files(store, [path])
     text = "underlying,date,bid,ask,open_interest\nA,2026-08-21,1,2,3\n"
-    with pytest.raises(FileError, match="no column for expiration, strike, side.*OCC symbol"):
+    with pytest.raises(FileError, match=r"no column for expiration, strike, side.*OCC symbol"):
         import_files(store, [write(tmp_path, "other.csv", text)])
     text = PARTS + "A,2026-09-18,call,230,much,3.2,,,,,\n"
     with pytest.raises(FileError, match="line 2: 'much' in column bid"):

@@ -15,8 +15,9 @@ import polars as pl
 from tapescan.core.typing import Array, Bools, Days, Floats
 from tapescan.market.closing import moments
 from tapescan.options.american import Dividends
-from tapescan.options.chains import Chain, build_chain
+from tapescan.options.chains import Chain
 from tapescan.options.contracts import years
+from tapescan.options.ordered import chain_in_order
 
 __all__ = ["StoredChain", "make_ready"]
 
@@ -58,7 +59,7 @@ def make_ready(
     closes : symbol, close; in the session's share basis. paid : symbol, ex_date, amount, adjusted_to, of the last
     year and declared. splits : symbol, ex_date, ratio.
     """
-    chain = build_chain(
+    chain = chain_in_order(
         quotes.select("root", "expiration", "side", "strike", "bid", "ask", "quoted", underlying="symbol")
     )
     close = int(moments(_days([session]), np.array([False]))[0])
