@@ -95,12 +95,14 @@ def test_the_chain_is_that_of_its_rows(store: Store) -> None:
 def test_prices_that_came_with_the_quotes_are_of_their_moment(store: Store) -> None:
     moment = dt.datetime(2026, 8, 21, 19, tzinfo=dt.UTC)
     frame = of_day("A").with_columns(underlying_price=pl.lit(99.0), quoted=pl.lit(moment))
-    import_frames(store, [frame, of_day("B"), of_day("C"), bars(("A", SESSION, 100.0), ("B", SESSION, 50.0))])
+    own = pl.DataFrame({"underlying": ["A", "C"], "price": [98.0, 20.0], "contracts": [1, 1], "date": [SESSION] * 2})
+    closes = bars(("A", SESSION, 100.0), ("B", SESSION, 50.0), ("C", SESSION, 21.0))
+    import_frames(store, [frame, of_day("B"), of_day("C"), of_day("D"), own, closes])
     found = read(store)
     assert found.now == int(moment.timestamp())
-    assert found.spots.tolist()[:2] == [99.0, 50.0]
-    assert found.closes.tolist()[:2] == [100.0, 50.0]
-    assert np.isnan(found.spots[2])
+    assert found.spots.tolist()[:3] == [99.0, 50.0, 20.0]
+    assert found.closes.tolist()[:3] == [100.0, 50.0, 21.0]
+    assert np.isnan(found.spots[3])
 
 
 def test_quotes_that_were_fetched_after_the_close_are_of_the_close(store: Store) -> None:

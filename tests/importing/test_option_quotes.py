@@ -11,6 +11,7 @@ import pytest
 from tapescan.core.errors import FileError
 from tapescan.importing.importing import import_files, import_frames
 from tapescan.store import Store
+from tapescan.store.mending import exchange_rows, put_back
 from tests.importing.files import write
 
 SESSION, EXPIRY = dt.date(2026, 8, 21), dt.date(2026, 9, 18)
@@ -118,6 +119,24 @@ def test_calls_and_puts_side_by_side_are_two_contracts(store: Store, tmp_path: P
     assert stored(store)["quoted"].to_list() == [dt.datetime(2026, 8, 21, 20, tzinfo=dt.UTC)] * 2
 
 
+def test_columns_as_data_vendors_call_them(store: Store, tmp_path: Path) -> None:
+    orats = (
+        "ticker,stkPx,expirDate,yte,strike,cVolu,cOi,pVolu,pOi,cBidPx,cValue,cAskPx,pBidPx,pValue,pAskPx,trade_date\n"
+        "AAPL,230.5,09/18/2026,0.08,230,12,340,0,20,3.1,3.15,3.2,2.9,3,3.1,08/21/2026\n"
+    )
+    # Here vol is the implied volatility.
+    dolt = "date,act_symbol,expiration,strike,call_put,bid,ask,vol,delta\n"
+    dolt += "2026-08-21,IBM,2026-09-18,250,Call,3,4,0.31,0.5\n"
+    paths = [write(tmp_path, "orats.csv", orats), write(tmp_path, "option_chain.csv", dolt)]
+    import_files(store, paths)
+    columns = ["symbol", "session", "expiration", "side", "bid", "ask", "volume", "open_interest", "underlying_price"]
+    assert stored(store).select(columns).rows() == [
+        ("AAPL", SESSION, EXPIRY, "call", 3.1, 3.2, 12.0, 340.0, 230.5),
+        ("AAPL", SESSION, EXPIRY, "put", 2.9, 3.1, 0.0, 20.0, 230.5),
+        ("IBM", SESSION, EXPIRY, "call", 3.0, 4.0, None, None, None),
+    ]
+
+
 @pytest.mark.parametrize(
     "said",
     ["2026-08-21T19:45:00Z", "2026-08-21 15:45:00.5-04:00", "2026-08-21 15:45", "1787341500", "1787341500000000000"],
@@ -191,6 +210,19 @@ def test_bars_with_bid_and_ask_are_bars(store: Store, tmp_path: Path) -> None:
     assert (report.new, report.actions) == (1, {})
 
 
+def test_prices_of_underlyings_may_have_a_file_of_their_own(store: Store, tmp_path: Path) -> None:
+    text = (
+        "underlying,price,updated,contracts,expirations\n"
+        "AAPL,309.35,2026-08-21T15:50:09.293324-04:00,2418,20\nCPRX,,2026-08-21T15:50:09.293324-04:00,40,2\n"
+    )
+    report = import_files(store, [write(tmp_path, "underlyings_20260821.csv", text)])
+    assert report.actions == {"underlyings": (1, 0, 0)}
+    assert report.refused == {"underlyings: no price": 1}
+    moment = dt.datetime(2026, 8, 21, 19, 50, 9, tzinfo=dt.UTC)
+    found = store.known().read("underlyings").drop("source").rows()
+    assert found == [("AAPL", SESSION, 309.35, moment)]
+
+
 class TestStored:
     """A file a session, a row replaces another whole."""
 
@@ -229,6 +261,23 @@ class TestStored:
         store.compact(dt.timedelta(days=1), apply=True)
         assert len(store.known().opened("option_quotes").files()) == 1
         assert len(stored(store)) == 20
+
+    def test_the_last_of_two_quotes_of_a_contract_counts_and_is_said(self, store: Store) -> None:
+        report = import_frames(store, [self.quote(SESSION, 100.0, 2.0), self.quote(SESSION, 100.0, 3.0)])
+        assert stored(store)["bid"].to_list() == [3.0]
+        assert report.notes == [
+            "1 option quotes are of contracts that stand there once more: of each the last one counts"
+        ]
+
+    def test_rows_that_are_mended_leave_other_sessions_alone_and_come_back(self, store: Store) -> None:
+        import_frames(store, [self.quote(day, 100.0, 2.0) for day in (dt.date(2026, 8, 20), SESSION)])
+        before, files = store.versions(), store.known().opened("option_quotes").files()
+        gone = stored(store).filter(session=SESSION)
+        exchange_rows(store.path, "option_quotes", gone, gone.with_columns(symbol=pl.lit("MSFT")))
+        assert stored(store)["symbol"].to_list() == ["AAPL", "MSFT"]
+        assert len(set(store.known().opened("option_quotes").files()["path"]) & set(files["path"])) == 1
+        put_back(store.path, {"option_quotes": before["option_quotes"]})
+        assert stored(store)["symbol"].to_list() == ["AAPL", "AAPL"]
 
     def test_a_past_day_sees_no_later_session(self, store: Store) -> None:
         import_frames(store, [self.quote(SESSION, 100.0, 2.0), self.quote(dt.date(2026, 8, 20), 100.0, 1.0)])

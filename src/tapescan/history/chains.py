@@ -52,7 +52,9 @@ def stored_chain(known: KnownStore, symbols: Sequence[str] | None = None) -> Sto
     names = quotes["symbol"].unique().sort().to_list()
     paid = known.read("dividends").filter(pl.col("symbol").is_in(names), pl.col("ex_date") > session - _YEAR)
     splits = known.read("splits").filter(pl.col("symbol").is_in(names), pl.col("ex_date") <= session)
-    return make_ready(quotes, _closes(then, names), paid, splits, session)
+    with store_errors(known.path, "read underlyings of"):
+        prices = then.scan("underlyings").filter(pl.col("session") == session).collect()
+    return make_ready(quotes, prices, _closes(then, names), paid, splits, session)
 
 
 def _closes(then: KnownStore, names: Sequence[str]) -> pl.DataFrame:

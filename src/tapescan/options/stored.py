@@ -52,12 +52,17 @@ class StoredChain:
 
 
 def make_ready(
-    quotes: pl.DataFrame, closes: pl.DataFrame, paid: pl.DataFrame, splits: pl.DataFrame, session: dt.date
+    quotes: pl.DataFrame,
+    prices: pl.DataFrame,
+    closes: pl.DataFrame,
+    paid: pl.DataFrame,
+    splits: pl.DataFrame,
+    session: dt.date,
 ) -> StoredChain:
     """The chain of a session's rows of `option_quotes`.
 
-    closes : symbol, close; in the session's share basis. paid : symbol, ex_date, amount, adjusted_to, of the last
-    year and declared. splits : symbol, ex_date, ratio.
+    prices : symbol, price, of underlyings when they were quoted. closes : symbol, close, in the session's share basis.
+    paid : symbol, ex_date, amount, adjusted_to, of the last year and declared. splits : symbol, ex_date, ratio.
     """
     chain = chain_in_order(
         quotes.select("root", "expiration", "side", "strike", "bid", "ask", "quoted", underlying="symbol")
@@ -66,12 +71,10 @@ def make_ready(
     newest = int(chain.quoted.max()) if len(chain) else -1
     now = min(newest, close) if newest >= 0 else close
     names = pl.DataFrame({"symbol": chain.underlyings}, schema={"symbol": pl.String})
-    said = quotes.group_by("symbol").agg(price=pl.col("underlying_price").median())
-    prices = names.join(said, on="symbol", how="left", maintain_order="left")
-    prices = prices.join(closes.select("symbol", "close"), on="symbol", how="left", maintain_order="left")
-    known = prices.select(
-        spot=pl.coalesce("price", "close").fill_null(np.nan), close=pl.col("close").fill_null(np.nan)
-    )
+    said = quotes.group_by("symbol").agg(said=pl.col("underlying_price").median())
+    for one in (said, prices.select("symbol", "price"), closes.select("symbol", "close")):
+        names = names.join(one, on="symbol", how="left", maintain_order="left")
+    known = names.select(spot=pl.coalesce("said", "price", "close"), close="close").fill_null(np.nan)
     dividends, projected, payers = _dividends(chain, now, session, paid, splits)
     counted = quotes.select(
         # A volume whose day nobody says may be of any day before.

@@ -11,7 +11,8 @@ from tapescan.market.clock import NEW_YORK
 from tapescan.market.occ import is_occ, parse, plain_root
 from tapescan.market.quality import NOT_A_SESSION
 from tapescan.tables.definition import Checked, Field, File, Rules, Table
-from tapescan.tables.names import DATE, SYMBOL
+from tapescan.tables.moments import is_closed, moments_of
+from tapescan.tables.names import DATE, QUOTED, UNDERLYING, UNDERLYING_PRICE
 
 __all__ = ["TABLE"]
 
@@ -58,7 +59,7 @@ def _prepare(rows: pl.DataFrame, file: File) -> pl.DataFrame:
     more = [name for name in ("last", "underlying_price") if name in rows.columns]
     rows = rows.with_columns(pl.col(more).fill_nan(None).round(4)) if more else rows
     if "quoted" in rows.columns:
-        rows = rows.with_columns(quoted=_moments(rows["quoted"]))
+        rows = rows.with_columns(quoted=moments_of(rows["quoted"]))
         if "session" not in rows.columns:
             zoned = pl.col("quoted").dt.convert_time_zone(NEW_YORK.key)
             rows = rows.with_columns(session=zoned.dt.date())
@@ -106,21 +107,6 @@ def _named(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.drop(f"said_{name}" for name in said)
 
 
-def _moments(given: pl.Series) -> pl.Series:
-    """Moments out of text: with a zone, or in New York's time, or as seconds (and finer) since 1970."""
-    text = given.cast(pl.String).str.strip_chars().str.replace("T", " ").str.replace(r"Z$|(?: UTC)$", "+00:00")
-    bare = text.str.replace(r"\.\d+", "")
-    zoned = bare.str.to_datetime("%Y-%m-%d %H:%M:%S%#z", time_unit="us", time_zone="UTC", strict=False)
-    form = bare.str.replace(r"^(.* \d{1,2}:\d{2})$", "$1:00")
-    local = form.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
-    local = local.dt.replace_time_zone(NEW_YORK.key, ambiguous="earliest", non_existent="null")
-    count = bare.str.extract(r"^(\d{10,19})$").cast(pl.Float64)
-    digits = count.log10().floor().fill_nan(None)
-    micro = count * 10.0 ** (15.0 - 3.0 * ((digits - 9.0) / 3.0).floor() - 9.0)
-    since = micro.cast(pl.Int64, strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    return zoned.fill_null(local.dt.convert_time_zone("UTC")).fill_null(since)
-
-
 def _check(table: Table, rows: pl.DataFrame, rules: Rules) -> Checked:
     """Refuses what cannot be; a crossed quote, or one without a bid, can, and says something."""
     malformed = pl.col("malformed") if "malformed" in rows.columns else pl.lit(None, pl.String)
@@ -130,7 +116,7 @@ def _check(table: Table, rows: pl.DataFrame, rules: Rules) -> Checked:
         malformed,
         pl.when(pl.any_horizontal(pl.col(name).is_null() for name in keyed)).then(pl.lit("missing value")),
         pl.when(pl.col("side").is_null()).then(pl.lit("neither call nor put")),
-        pl.when(_is_closed(day, rules)).then(pl.lit(NOT_A_SESSION)),
+        pl.when(is_closed(day, rules)).then(pl.lit(NOT_A_SESSION)),
         pl.when(pl.col("expiration") < day).then(pl.lit("expired before its session")),
         pl.when(~((pl.col("strike") > 0.0) & pl.col("strike").is_finite())).then(pl.lit("no strike above zero")),
         pl.when(pl.any_horizontal((price < 0.0) | price.is_infinite())).then(pl.lit("no price")),
@@ -138,28 +124,25 @@ def _check(table: Table, rows: pl.DataFrame, rules: Rules) -> Checked:
     rows = rows.with_columns(reason=reason)
     refused = rows.filter(pl.col("reason").is_not_null())
     good = rows.filter(pl.col("reason").is_null()).drop("reason") if len(refused) else rows.drop("reason")
-    return Checked(good.unique(table.key, keep=rules.keep, maintain_order=True), refused)
-
-
-def _is_closed(day: pl.Expr, rules: Rules) -> pl.Expr:
-    if rules.sessions is None:
-        return day.dt.weekday() > 5
-    open_days = rules.sessions if isinstance(rules.sessions, pl.Series) else pl.Series(list(rules.sessions))
-    return ~day.is_in(open_days.cast(pl.Date).implode())
+    once = good.unique(table.key, keep=rules.keep, maintain_order=True)
+    twice = len(good) - len(once)
+    said = f"{twice:,} option quotes are of contracts that stand there once more: of each the {rules.keep} one counts"
+    return Checked(once, refused, (said,) if twice else ())
 
 
 _NAMES = {
-    "bid": ("bid", "bidprice", "bestbid"),
-    "ask": ("ask", "askprice", "bestask", "offer", "bestoffer"),
+    "bid": ("bid", "bidprice", "bidpx", "bestbid"),
+    "ask": ("ask", "askprice", "askpx", "bestask", "offer", "bestoffer"),
     "bid_size": ("bidsize", "bidsz", "bestbidsize"),
     "ask_size": ("asksize", "asksz", "bestasksize"),
     "last": ("last", "lastprice", "lastsale", "lasttradeprice", "lasttradedprice"),
-    "volume": ("volume", "vol", "dayvolume", "tradevolume"),
+    # No "vol": files of options mean volatility by it.
+    "volume": ("volume", "volu", "dayvolume", "tradevolume"),
     "open_interest": ("openinterest", "oi", "openint"),
 }
 _EXTRAS = {
     "contract": (
-        *("contractsymbol", "occ", "occsymbol", "osisymbol", "optionsymbol", "option", "optionticker"),
+        *("contractsymbol", "occ", "occsymbol", "osisymbol", "optionsymbol", "option", "optionticker", "optionroot"),
         *("contract", "contractid", "contractname", "optionid", "symbol", "ticker"),
     ),
     **{
@@ -176,10 +159,7 @@ TABLE = Table(
         "symbol": Field(
             _TEXT,
             "the underlying, in the spelling of `market.spelling`",
-            (
-                *("underlying", "underlyingsymbol", "underlyingticker", "underlier", "stock", "rootsymbol"),
-                *(name for name in SYMBOL if name != "code"),
-            ),
+            UNDERLYING,
             needed=True,
         ),
         "session": Field(
@@ -189,12 +169,25 @@ TABLE = Table(
             _DATE,
             "the last day",
             (
-                *("expiration", "expirationdate", "expiry", "expirydate", "expiredate", "expires", "expdate"),
+                *(
+                    "expiration",
+                    "expirationdate",
+                    "expiry",
+                    "expirydate",
+                    "expiredate",
+                    "expires",
+                    "expdate",
+                    "expirdate",
+                ),
                 *("exdate", "maturity", "maturitydate"),
             ),
             needed=True,
         ),
-        "root": Field(_TEXT, "of its OCC symbol: another one than the underlying's where it was adjusted", ("root",)),
+        "root": Field(
+            _TEXT,
+            "of its OCC symbol: another one than the underlying's where it was adjusted",
+            ("root", "rootsymbol"),
+        ),
         "strike": Field(_FLOAT, "$ a share", ("strike", "strikeprice", "exerciseprice"), needed=True),
         "side": Field(
             _TEXT,
@@ -227,16 +220,13 @@ TABLE = Table(
         "underlying_price": Field(
             _FLOAT,
             "$ a share, when the contract was quoted",
-            (
-                *("underlyingprice", "underlyinglast", "underlyingclose", "underlyinglastprice", "spot", "spotprice"),
-                *("stockprice", "activeunderlyingprice", "undprice"),
-            ),
+            UNDERLYING_PRICE,
             plausible=_PRICE,
         ),
         "quoted": Field(
             _MOMENT,
             "when it was quoted",
-            ("quoted", "quotetime", "quotetimestamp", "quotereadtime", "quotedatetime", "quoteunixtime", "updated"),
+            QUOTED,
         ),
         "source": Field(_TEXT, "the vendor or the file", given=False, compared=False),
     },
