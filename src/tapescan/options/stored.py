@@ -61,7 +61,8 @@ def make_ready(
 ) -> StoredChain:
     """The chain of a session's rows of `option_quotes`.
 
-    prices : symbol, price, of underlyings when they were quoted. closes : symbol, close, in the session's share basis.
+    prices : symbol, price, of underlyings when they were quoted. closes : symbol, close, in the session's share
+    basis.
     paid : symbol, ex_date, amount, adjusted_to, of the last year and declared. splits : symbol, ex_date, ratio.
     """
     chain = chain_in_order(
