@@ -34,7 +34,7 @@ BAD = {
     ),
     "another table": (
         "underlying,expiration,strike\nA,2024-03-08,1\n",
-        "x.csv: its columns tell neither bars, renames, splits, dividends nor symbols",
+        "x.csv: its columns tell neither option_quotes, bars, renames, splits, dividends, underlyings nor symbols",
     ),
     "text in a price": (
         HEADER + ROW + "A,2024-03-08,10,11,9,n.a.,100\n",

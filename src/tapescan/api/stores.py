@@ -48,7 +48,7 @@ def import_files(
     gather: bool = False,
     progress: Progress = silent,
 ) -> ImportReport:
-    """Import files, archives and folders of them: bars, splits, dividends, a listing, told by their columns.
+    """Import files, archives and folders of them: bars, splits, dividends, a listing, option quotes.
 
     Args:
         paths: Files and folders: CSV in its layouts, Parquet, Feather, JSON, spreadsheets, packed or not.

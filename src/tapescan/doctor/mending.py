@@ -106,7 +106,7 @@ def _symbols(store: Store, table: Table) -> list[str]:
 
 def _disputed(table: Table, rows: pl.DataFrame, staying: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     """The rows that say something else than the row of their key that stays; of bars and actions."""
-    if table.kept not in ("history", "replace") or rows.is_empty():
+    if table.kept not in ("history", "replace", "sessions") or rows.is_empty():
         return rows.clear()
     values = [name for name in _said(table) if name not in key]
     both = rows.join(staying.select(*key, *(pl.col(name).alias(f"{name}_held") for name in values)), on=key)

@@ -103,7 +103,7 @@ def _one(
 def _symbols(known: KnownStore, stored: pl.DataFrame) -> list[tuple[str, int, int, str, str]]:
     bars = stored.select("symbol", rows="bars")
     others = [
-        known.read(table.name).group_by("symbol").agg(rows=pl.len().cast(pl.Int64))
+        _counted(known, table.name, table.kept)
         for table in stored_tables()
         if "symbol" in table.key and table.name in known and table.kept != "history"
     ]
@@ -119,6 +119,12 @@ def _symbols(known: KnownStore, stored: pl.DataFrame) -> list[tuple[str, int, in
             _row("no symbol", int(none["rows"].sum()), len(none), [repr(s)[:40] for s in none["symbol"].head(3)])
         )
     return found
+
+
+def _counted(known: KnownStore, table: str, kept: str) -> pl.DataFrame:
+    """symbol, rows of a table; of a large one no more than the symbols is read."""
+    rows = known.scan(table).select("symbol") if kept == "sessions" else known.read(table).lazy()
+    return rows.group_by("symbol").agg(rows=pl.len().cast(pl.Int64)).collect()
 
 
 def _closed(bars: pl.DataFrame) -> list[tuple[str, int, int, str, str]]:

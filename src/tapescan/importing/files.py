@@ -18,7 +18,7 @@ from tapescan.core.forks import begin_work
 from tapescan.core.progress import Progress
 from tapescan.core.text import refuse_broken
 from tapescan.importing.columns import carried_by, note_ignored, numeric, table_of, told_by_values
-from tapescan.importing.frames import Input, Taken
+from tapescan.importing.frames import Input, Taken, dated
 from tapescan.importing.layout import HINT_TEXT, Layout
 from tapescan.importing.members import DATA_ENDS, PACKED_ENDS, Member, is_data, members_of
 from tapescan.importing.readers import ReadAs, Reader, open_reader
@@ -160,9 +160,8 @@ def _read_member(found: Input, member: Member, how: ReadAs, empty: list[str], *,
     source = Source(member.shown, reader.first_row, sample, reader.decimal_comma, form=reader.form)
     frames, dates = finish(frame, table, source, how, found.notes)
     for name, rows in frames.items():
-        if "as_of" in table.fields and "as_of" not in rows.columns and (listed := _date_in(member.name)):
-            rows = rows.with_columns(as_of=pl.lit(listed))  # noqa: PLW2901
-        found.add(name, rows.with_columns(source=pl.lit(member.shown)))
+        own = dated(rows, name, member.shown, _date_in(member.name))
+        found.add(name, own.with_columns(source=pl.lit(member.shown)))
     told = {name: next((n for n, old in (columns | carried).items() if old == name), "") for name in reader.names}
     found.taken.append(Taken(member.shown, table.name, reader.form, told, dates, len(frame)))
 

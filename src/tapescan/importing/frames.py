@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +17,9 @@ from tapescan.importing.readers import ReadAs
 from tapescan.importing.symbols import other_symbol, refuse_two_symbols
 from tapescan.importing.values import Source, finish
 from tapescan.importing.wide import below_another, fields_in_names
+from tapescan.tables.registry import find_table
 
-__all__ = ["Input", "Taken", "frame_input"]
+__all__ = ["Input", "Taken", "dated", "frame_input"]
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,27 @@ def frame_input(given: Any, name: str = "the frame", how: ReadAs | None = None) 
         frame = frame.with_columns(symbol=pl.lit(how.symbol))
     frames, dates = finish(frame, table, Source(name), how, held.notes)
     for one, rows in frames.items():
-        held.add(one, rows.with_columns(source=pl.lit(name)))
+        held.add(one, dated(rows, one, name, None).with_columns(source=pl.lit(name)))
     held.taken.append(Taken(name, table.name, "a data frame", _told(columns, found, carried), dates, len(frame)))
     return held
+
+
+def dated(rows: pl.DataFrame, name: str, shown: str, day: dt.date | None) -> pl.DataFrame:
+    """Rows of a table with their day, where it has one and they have none. day : that the file's name says.
+
+    Raises `FileError` where nothing says it.
+    """
+    table = find_table(name)
+    if "as_of" in table.fields and "as_of" not in rows.columns and day:
+        return rows.with_columns(as_of=pl.lit(day))
+    if not table.dated or table.known in rows.columns:
+        return rows
+    if day is None:
+        raise FileError(
+            f"{shown}: no column for {'date' if table.known == 'session' else table.known}",
+            f"{table.name} need it; add the column, or name the file by it, as quotes_20260821.csv",
+        )
+    return rows.with_columns(pl.lit(day).alias(table.known))
 
 
 def _told(names: Sequence[str], columns: Mapping[str, str], carried: Mapping[str, str]) -> dict[str, str]:

@@ -78,6 +78,8 @@ def quarantined(table: Table, refused: pl.DataFrame) -> pl.DataFrame:
     if table.value and table.kept != "history":
         shown = pl.col(table.value).cast(pl.String).fill_null("none")
         reason = pl.format(f"{{}}, {table.value} {{}}", reason, shown)
+    for name in table.shown:
+        reason = pl.format(f"{{}}, {name} {{}}", reason, pl.col(name).cast(pl.String).fill_null("none"))
     rows = refused.with_columns(reason=reason, kind=pl.lit(table.name))
     if "symbol" in rows.columns:
         rows = rows.with_columns(clean_text(rows["symbol"]).str.slice(0, _SHOWN))

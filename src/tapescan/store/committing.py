@@ -19,6 +19,7 @@ from tapescan.core.progress import Progress, silent
 from tapescan.store.checking import quarantined
 from tapescan.store.histories import Found, compare_bars, store_bars
 from tapescan.store.report import ImportReport
+from tapescan.store.sessions import store_sessions
 from tapescan.store.table import Conflict, StoredTable, newest_versions, store_errors
 from tapescan.store.versions import store_versions
 from tapescan.tables.definition import Checked, Table
@@ -134,6 +135,8 @@ def _commit(
                 store_bars(found[table.name], progress, last)
             case "replace":
                 _store_keyed(stored, rows[table.name], report, last, batch.covers.get(table.name))
+            case "sessions":
+                store_sessions(stored, rows[table.name], report, last)
             case "versions":
                 store_versions(stored, rows[table.name], report, last)
             case "changes":

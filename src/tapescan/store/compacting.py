@@ -108,6 +108,8 @@ def _worth_merging(opened: StoredTable) -> pl.DataFrame:
     files = opened.files()
     plain = [opened.is_local and checksum_in(path) is None for path in files["path"]]
     odd = pl.Series(plain, dtype=pl.Boolean)
+    if opened.declared.kept == "sessions":
+        return files.filter((pl.len().over("first", "last") > 1) | odd)
     if opened.declared.kept != "history":
         return files if len(files) > 1 or odd.any() else files.clear()
     several = is_small() & (is_small().sum().over(PARTITION) > 1)

@@ -19,6 +19,8 @@ __all__ = ["exchange_rows", "keep_refused", "put_back"]
 
 #: The purpose of a commit that can be undone.
 MEND = "mend"
+#: How tables are kept of which the files of a symbol's session are known.
+_IN_PARTS = ("history", "sessions")
 
 
 def exchange_rows(store: str, table: str, gone: pl.DataFrame, added: pl.DataFrame) -> None:
@@ -34,7 +36,7 @@ def exchange_rows(store: str, table: str, gone: pl.DataFrame, added: pl.DataFram
 
     def attempt() -> None:
         opened = StoredTable(store, declared)
-        if declared.kept != "history":
+        if declared.kept not in _IN_PARTS:
             kept = opened.read().join(gone.select(key), on=key, how="anti", nulls_equal=True)
             opened.replace(pl.concat([kept, added.select(kept.columns)]).sort(key), purpose=MEND)
             return
@@ -46,7 +48,8 @@ def exchange_rows(store: str, table: str, gone: pl.DataFrame, added: pl.DataFram
             if len(paths)
             else added.clear()
         )
-        whole = sort_bars(pl.concat([kept, added.select(kept.columns)]))
+        whole = pl.concat([kept, added.select(kept.columns)])
+        whole = sort_bars(whole) if declared.kept == "history" else whole
         opened.exchange(paths_in(opened, concerned), [whole], purpose=MEND)
 
     repeated(store, attempt)
@@ -111,7 +114,7 @@ def _difference(store: str, declared: Table, version: int) -> tuple[pl.DataFrame
 def _undo(store: str, declared: Table, gone: pl.DataFrame, added: pl.DataFrame) -> None:
     opened = StoredTable(store, declared)
     files = opened.files()
-    if declared.kept == "history":
+    if declared.kept in _IN_PARTS:
         paths = touched_files(opened, files, pl.concat([gone, added]))
         files = files.filter(pl.col("path").is_in(paths.implode()))
     rows = opened.scan(files).collect()

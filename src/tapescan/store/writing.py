@@ -146,7 +146,12 @@ def _write(table: StoredTable, rows: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _shared_out(table: StoredTable, rows: pl.DataFrame) -> Iterator[tuple[int | None, pl.DataFrame]]:
-    """A history's rows by year, in files of one size; those of another table in one file."""
+    """A history's rows by year, in files of one size; those of a table of sessions in a file each, by key; those of
+    another in one file."""
+    if table.declared.kept == "sessions":
+        for of_session in rows.sort(table.declared.key).partition_by(table.declared.known, maintain_order=True):
+            yield None, of_session
+        return
     if table.declared.kept != "history":
         yield None, rows
         return

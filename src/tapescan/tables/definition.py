@@ -22,10 +22,12 @@ Asked = Literal["sessions", "span", "companies", "whole"]
 #: - ``history``: in files by year; another value replaces the old one, which stays readable as a past version. Of two
 #:   vendors the first keeps its place, and what the other says goes to the table `beside`.
 #: - ``replace``: a small table, written as a whole; a value that is null says nothing and replaces nothing.
+#: - ``sessions``: in a file a session, of a table with many rows in each; another row replaces the old one whole, and
+#:   only files with a row that changes are written anew.
 #: - ``versions``: a row when it was first known, and one for each later change of it, whole; a past day sees its own.
 #: - ``changes``: a row when a value was first known, and one for each later change of it; none is ever replaced.
 #: - ``append``: rows are added, and never compared.
-Kept = Literal["history", "replace", "versions", "changes", "append"]
+Kept = Literal["history", "replace", "sessions", "versions", "changes", "append"]
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ class Table:
 
     order : of the commits, low first. known : the column that says from which
     day on a row was known; empty where the table has no history. value : the column that a refused row's reason
-    shows.
+    shows. shown : others that it shows.
     kind : with which it is fetched; None for what no vendor brings. offers : a vendor's, each of which brings it.
     scanned : whether a scan's result hangs on it. in_files : whether files may hold it.
     spans : whether a vendor's whole answer for a span of `known` takes out what it no longer has.
@@ -186,6 +188,7 @@ class Table:
     order: int
     known: str = ""
     value: str = ""
+    shown: tuple[str, ...] = ()
     kind: Kind | None = None
     offers: tuple[str, ...] = ()
     scanned: bool = False

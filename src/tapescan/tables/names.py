@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CURRENCY", "DATE", "EX_DATE", "SYMBOL"]
+__all__ = ["CURRENCY", "DATE", "EX_DATE", "QUOTED", "SYMBOL", "UNDERLYING", "UNDERLYING_PRICE"]
 
 SYMBOL = (
     "symbol",
@@ -22,3 +22,12 @@ DATE = (
 )
 EX_DATE = ("exdate", "exdividenddate", "executiondate", "exeffdate", "exdivdate", "effectivedate", "splitdate", *DATE)
 CURRENCY = ("currency", "currencycode", "ccy", "currencyname", "tradingcurrency", "quotecurrency", "cashcurrency")
+UNDERLYING = (
+    *("underlying", "underlyingsymbol", "underlyingticker", "underlier", "stock", "rootsymbol"),
+    *(name for name in SYMBOL if name != "code"),
+)
+UNDERLYING_PRICE = (
+    *("underlyingprice", "underlyinglast", "underlyingclose", "underlyinglastprice", "spot", "spotprice", "stkpx"),
+    *("stockprice", "activeunderlyingprice", "undprice"),
+)
+QUOTED = ("quoted", "quotetime", "quotetimestamp", "quotereadtime", "quotedatetime", "quoteunixtime", "updated")

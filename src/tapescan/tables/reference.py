@@ -11,6 +11,7 @@ __all__ = ["reference_page"]
 MET = {
     "history": "another value replaces the stored one; the old stays readable as a past version",
     "replace": "another value replaces the stored one; a value that is missing replaces nothing",
+    "sessions": "another row replaces the stored one, whole; a file a session",
     "versions": "a row when it was first known, and one for each later change of it; a past day sees that of then",
     "changes": "a row when a value was first known, and one for each later change; none is ever replaced",
     "append": "rows are only added",

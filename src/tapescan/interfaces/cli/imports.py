@@ -43,7 +43,7 @@ def import_files(
         bool, typer.Option("--dry-run", help="Say what each file is taken for, column by column; store nothing.")
     ] = False,
 ) -> None:
-    """Import bars, splits, dividends and listings into a store. Importing a file twice adds nothing."""
+    """Import bars, splits, dividends, listings and option quotes into a store. Importing twice adds nothing."""
     from tapescan import api
 
     how = {"columns": columns, "symbol": symbol, "date_format": date_format, "gather": gather}
