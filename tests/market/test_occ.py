@@ -7,7 +7,6 @@ import datetime as dt
 import polars as pl
 
 from tapescan.market.occ import is_occ, parse, plain_root
-from tapescan.options import contracts
 
 WRITTEN = ["AAPL  260116C00150000", "O:AAPL1260116P00150500", "_SPXW260116c05000000", "BRKB260116P00500000", "AAPL",
            "AAPL261316C00150000", "AAPL260116C00000000", None, ""]  # fmt: skip
@@ -26,11 +25,6 @@ def test_a_symbol_says_root_day_side_and_strike() -> None:
         *[None] * 4, "no OCC symbol", "no such day", "no strike", "no OCC symbol", "no OCC symbol",
     ]  # fmt: skip
     assert is_occ(pl.Series(WRITTEN, dtype=pl.String)).to_list() == [*[True] * 4, False, True, True, False, False]
-
-
-def test_options_read_it_alike() -> None:
-    given = pl.Series(WRITTEN, dtype=pl.String)
-    assert parse(given).equals(contracts.parse(given))
 
 
 def test_the_root_of_a_share_class_is_without_its_mark() -> None:

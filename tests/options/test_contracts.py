@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 from tapescan.core.errors import OptionError
+from tapescan.market.occ import parse
 from tapescan.options.chains import build_chain
-from tapescan.options.contracts import is_standard, parse, years
+from tapescan.options.contracts import is_standard, years
 
 
 def test_a_symbol_is_read_from_the_right() -> None:

@@ -14,7 +14,8 @@ import polars as pl
 from tapescan.core.errors import OptionError
 from tapescan.core.typing import Array, Bools, Days, Floats, Ints
 from tapescan.market.calendar import EARLIEST, LATEST
-from tapescan.options.contracts import EUROPEAN, MORNING, expiries, is_standard, parse
+from tapescan.market.occ import parse
+from tapescan.options.contracts import EUROPEAN, MORNING, expiries, is_standard
 
 __all__ = ["Chain", "build_chain"]
 

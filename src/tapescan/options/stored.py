@@ -14,9 +14,9 @@ import polars as pl
 
 from tapescan.core.typing import Array, Bools, Days, Floats
 from tapescan.market.closing import moments
-from tapescan.options.american import Dividends
 from tapescan.options.chains import Chain
 from tapescan.options.contracts import years
+from tapescan.options.dividends import Dividends
 from tapescan.options.ordered import chain_in_order
 
 __all__ = ["StoredChain", "make_ready"]
