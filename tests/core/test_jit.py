@@ -83,7 +83,9 @@ def test_damaged_machine_code_is_compiled_anew(
 ) -> None:
     cache, values = kept
     files = sorted(cache.rglob("*.code"))
-    assert [path.name.rsplit(".", 2)[0] for path in files] == ["runtime", "averages.sma", "oscillators.rsi"]
+    names = [path.name.rsplit(".", 2)[0] for path in files]
+    assert [name for name in names if not name.startswith("sums.")] == ["runtime", "averages.sma", "oscillators.rsi"]
+    assert "sums.totals" in names  # which sma calls
     before = {path: path.read_bytes() for path in files}
     try:
         for path in files:
@@ -97,6 +99,14 @@ def test_damaged_machine_code_is_compiled_anew(
                 path.rmdir()
             path.unlink(missing_ok=True)
             path.write_bytes(content)
+
+
+def test_a_called_kernel_that_is_gone_is_missed(kept: tuple[Path, list[str]]) -> None:
+    cache, values = kept
+    (gone,) = cache.rglob("sums.totals.*")
+    gone.unlink()
+    assert run(cache) == ["compiled 1", *values]
+    assert gone.exists()
 
 
 @pytest.mark.long

@@ -64,9 +64,11 @@ class Kernel:
         self._load(signature or self._declared)
 
     def is_kept(self, signature: Signature | None = None) -> bool:
-        """Whether it is ready, or on disk."""
+        """Whether it is ready, or on disk with all that it calls."""
         signature = signature or self._declared
-        return signature in self._loaded or is_kept(self._folder, self._file(signature))
+        if signature in self._loaded:
+            return True
+        return is_kept(self._folder, self._file(signature)) and all(one.is_kept() for one in self.called)
 
     @property
     def address(self) -> int | None:
