@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from tapescan.core.kept import cache_folder, is_kept, keep, keeps_kernels, kept
-from tapescan.core.signatures import Layout, Signature, signature_of
+from tapescan.core.signatures import Layout, Signature, Type, signature_of
 
-__all__ = ["Kernel", "cache_folder", "compile_kernel", "keeps_kernels"]
+__all__ = ["Kernel", "cache_folder", "compile_kernel", "keeps_kernels", "kernel"]
 
 _one_at_a_time = threading.RLock()
 
@@ -36,6 +36,11 @@ def compile_kernel(function: Callable[..., None], signature: Signature | None = 
     if int(os.environ.get("NUMBA_DISABLE_JIT") or 0):
         return function
     return Kernel(function, signature)
+
+
+def kernel(*signature: Type) -> Callable[[Callable[..., None]], Any]:
+    """Declares the function below it as a kernel of a signature, which others may call."""
+    return functools.partial(compile_kernel, signature=signature)
 
 
 class Kernel:

@@ -10,13 +10,9 @@ are written, a row costs additions that grow with the logarithm of the length. O
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
-
 import numpy as np
 
-from tapescan.core.jit import compile_kernel
+from tapescan.core.jit import kernel
 
 __all__ = ["deviations", "powers", "products", "returns_beside", "totals"]
 
@@ -34,11 +30,7 @@ ROWS, LANES, OWN, CUBE, N = (
 )
 
 
-def _kernel(*signature: str) -> Callable[[Callable[..., None]], Any]:
-    return partial(compile_kernel, signature=signature)
-
-
-@_kernel(ROWS, N, N, LANES)
+@kernel(ROWS, N, N, LANES)
 def _short(bars, t, period, total):
     """What the stretches of less than eight bars come to, of the window that ends at row t."""
     lanes = bars.shape[1]
@@ -66,7 +58,7 @@ def _short(bars, t, period, total):
                 total[j] += (a[j] + b[j]) + (c[j] + d[j])
 
 
-@_kernel(ROWS, N, LANES)
+@kernel(ROWS, N, LANES)
 def _eight(bars, t, total):
     """The sum of the eight bars that end at row t."""
     a, b, c, d = bars[t], bars[t - 1], bars[t - 2], bars[t - 3]
@@ -77,7 +69,7 @@ def _eight(bars, t, total):
         total[j] = ((a[j] + b[j]) + (c[j] + d[j])) + total[j]
 
 
-@_kernel(ROWS, ROWS, N, N, LANES)
+@kernel(ROWS, ROWS, N, N, LANES)
 def _chain(one, other, t, count, total):
     """The sum of the products of the `count` rows that end at row t, added up from the oldest on."""
     total[:] = 0.0
@@ -87,7 +79,7 @@ def _chain(one, other, t, count, total):
             total[j] += x[j] * y[j]
 
 
-@_kernel(ROWS, ROWS, N, LANES)
+@kernel(ROWS, ROWS, N, LANES)
 def _chain_of_eight(one, other, t, total):
     """As `_chain`."""
     a, b, c, d = one[t - 7], one[t - 6], one[t - 5], one[t - 4]
@@ -101,7 +93,7 @@ def _chain_of_eight(one, other, t, total):
         total[j] = total[j] + i[j] * p[j] + k[j] * q[j] + m[j] * r[j] + n[j] * s[j]
 
 
-@_kernel(LANES, N, N, OWN, LANES)
+@kernel(LANES, N, N, OWN, LANES)
 def _carry(eight, number, period, part, total):
     """Take in the sum of eight bars: of the window's eights the one of that number, counted from the newest on, in
     this order. part : of each level, what its stretches came to so far."""
@@ -125,7 +117,7 @@ def _carry(eight, number, period, part, total):
             part[carried, j] = eight[j]
 
 
-@_kernel(ROWS, ROWS, "bool", N, N, OWN)
+@kernel(ROWS, ROWS, "bool", N, N, OWN)
 def _many(bars, other, paired, period, levels, out):
     """Sums of many rows: as `totals`, or of the products with another series."""
     rows, lanes = bars.shape
@@ -159,7 +151,7 @@ def _many(bars, other, paired, period, levels, out):
                 now[j] += older
 
 
-@_kernel(ROWS, N, OWN)
+@kernel(ROWS, N, OWN)
 def totals(bars, period, out):
     """Of the last rows of ``(rows, lanes)``, as many as `out` has, the sum of the `period` rows up to each; 0 where
     there are not so many."""
@@ -181,7 +173,7 @@ def totals(bars, period, out):
             _carry(eight, number, period, part, out[t - start])
 
 
-@_kernel(ROWS, ROWS, N, OWN)
+@kernel(ROWS, ROWS, N, OWN)
 def _returns_of_eight(close, market, t, into):
     """Of the eight rows that end at row t, the sums of `returns_beside`."""
     a, b, c, d = market[t - 7], market[t - 6], market[t - 5], market[t - 4]
@@ -205,7 +197,7 @@ def _returns_of_eight(close, market, t, into):
         y_sum[j] = ((z + y) + (x + w)) + y_sum[j]
 
 
-@_kernel(ROWS, ROWS, N, N, CUBE)
+@kernel(ROWS, ROWS, N, N, CUBE)
 def _returns_of_many(close, market, period, levels, found):
     """As `returns_beside`, where many rows are written."""
     rows, lanes = close.shape
@@ -221,7 +213,7 @@ def _returns_of_many(close, market, period, levels, found):
     _many(theirs, ours, True, period, levels, found[3])
 
 
-@_kernel(ROWS, ROWS, N, CUBE)
+@kernel(ROWS, ROWS, N, CUBE)
 def returns_beside(close, market, period, found):
     """The `totals` of the market's returns and of the close's, the sums of the squares of the former and of the
     products of both, ``(4, rows, lanes)``; without meaning for a row that has not `period` rows before it."""
@@ -248,7 +240,7 @@ def returns_beside(close, market, period, found):
                 _carry(eight[which], number, period, part[which], found[which, at])
 
 
-@_kernel(ROWS, N, OWN, OWN)
+@kernel(ROWS, N, OWN, OWN)
 def deviations(bars, period, total, squares):
     """Of the last rows, as many as `total` has: how far the bars of each window lie from its newest, added up from
     the oldest on, and the squares of that. So nothing large cancels, and equal bars give an exact 0."""
@@ -275,7 +267,7 @@ def deviations(bars, period, total, squares):
             k += 1
 
 
-@_kernel(ROWS, LANES, ROWS, LANES, N, LANES, LANES, LANES)
+@kernel(ROWS, LANES, ROWS, LANES, N, LANES, LANES, LANES)
 def products(one, one_mean, other, other_mean, period, ones, others, both):
     """How far the last `period` rows of two series lie from their means, ``(lanes,)``: the squares of both, and the
     products, each added up from the oldest row on."""
@@ -306,7 +298,7 @@ def products(one, one_mean, other, other_mean, period, ones, others, both):
         k += 1
 
 
-@_kernel(ROWS, LANES, N, "bool", LANES, LANES)
+@kernel(ROWS, LANES, N, "bool", LANES, LANES)
 def powers(bars, mean, period, fourth, second, higher):
     """How far the last `period` rows lie from their mean, ``(lanes,)``: the squares, and the third or fourth powers,
     each added up from the oldest row on."""

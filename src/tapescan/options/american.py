@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tapescan.core.jit import compile_kernel
+from tapescan.core.jit import compile_kernel, kernel
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.options.black import SLICES, Slices, black, cumulative, implied_total
 from tapescan.options.dividends import Dividends
-from tapescan.options.kernels import FLAGS, OUT, PLACES, READ, TABLE, kernel
+from tapescan.options.kernels import FLAGS, OUT, PLACES, READ, TABLE
 from tapescan.options.tree import COARSE, FINE, WORK, american, grow, hold, pay
 
 __all__ = [

@@ -13,9 +13,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from tapescan.core.jit import compile_kernel
+from tapescan.core.jit import compile_kernel, kernel
 from tapescan.core.typing import Floats
-from tapescan.options.kernels import OUT, READ, kernel
+from tapescan.options.kernels import OUT, READ
 
 __all__ = ["SLICES", "Slices", "black", "cumulative", "implied_total", "implied_totals", "prices"]
 

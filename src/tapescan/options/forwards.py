@@ -12,10 +12,10 @@ import math
 
 import numpy as np
 
-from tapescan.core.jit import compile_kernel
+from tapescan.core.jit import compile_kernel, kernel
 from tapescan.options.american import HELD, TERMS, exercised_early
 from tapescan.options.black import SLICES, black, implied_total
-from tapescan.options.kernels import OUT, PLACES, READ, kernel
+from tapescan.options.kernels import OUT, PLACES, READ
 from tapescan.options.tree import WORK, american
 
 __all__ = ["fit_forwards", "imply_slice_rates"]

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tapescan.core.jit import compile_kernel
+from tapescan.core.jit import compile_kernel, kernel
 from tapescan.core.typing import Floats
 from tapescan.options.american import TERMS
 from tapescan.options.black import SLICES
-from tapescan.options.kernels import OUT, PLACES, READ, WRITTEN_TABLE, kernel
+from tapescan.options.kernels import OUT, PLACES, READ, WRITTEN_TABLE
 
 __all__ = ["Smiles", "fit_smiles", "read_smiles"]
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import math
 
-from tapescan.core.jit import compile_kernel
-from tapescan.options.kernels import NUMBER, OUT, PLACES, READ, WHOLE, WRITTEN_TABLE, kernel
+from tapescan.core.jit import compile_kernel, kernel
+from tapescan.options.kernels import NUMBER, OUT, PLACES, READ, WHOLE, WRITTEN_TABLE
 
 __all__ = ["COARSE", "FINE", "WORK", "american", "grow", "hold", "pay"]
 

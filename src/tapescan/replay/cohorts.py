@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tapescan.core.typing import Bools, Floats, Ints
+from tapescan.market.regime import SESSIONS_A_YEAR
 from tapescan.models.judging.judgement import overlap
-from tapescan.replay.trades import SESSIONS_A_YEAR, Ahead, Rules, Trades
+from tapescan.replay.trades import Ahead, Rules, Trades
 
 __all__ = ["Capacity", "Cohorts", "annual_return", "find_capacity", "run_cohorts", "volume_needed"]
 

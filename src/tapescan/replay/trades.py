@@ -19,6 +19,7 @@ import numpy as np
 
 from tapescan.core.labels import Labels
 from tapescan.core.typing import Bools, Floats, Ints
+from tapescan.market.regime import SESSIONS_A_YEAR
 
 __all__ = ["ALLOWANCE", "FILLS", "REASONS", "Ahead", "Rules", "Trades", "run_holds", "run_plans"]
 
@@ -34,8 +35,6 @@ FILLS = ("filled", "unfinished", "no_plan", "awaited", "no_bar", "beyond_stop", 
 
 #: Why it left; empty where it did not.
 REASONS = ("", "stop", "target", "time", "delisted")
-
-SESSIONS_A_YEAR = 252
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.scan.profile import Portfolio, Risk
 from tapescan.scan.tradeplan import TradePlan
 
-__all__ = ["REASONS", "Fitted", "Recent", "Rows", "fit_account", "kept"]
+__all__ = ["REASONS", "Fitted", "Recent", "Rows", "fit_account"]
 
 #: Why a row gets fewer shares than its plan has, or none; empty where it gets all, or has no plan.
 REASONS = ("", "heat", "gross", "sector", "beta", "alike")
@@ -61,7 +61,7 @@ class Fitted:
     limit: Labels
 
 
-def kept(order: Ints, held: Sequence[int], keep: int) -> list[int]:
+def _kept(order: Ints, held: Sequence[int], keep: int) -> list[int]:
     """Which of the held stay: those of the best `keep`, in their order."""
     own = set(held)
     return [place for place in order[:keep].tolist() if place in own]
@@ -75,7 +75,7 @@ def fit_account(rows: Rows, plan: TradePlan, portfolio: Portfolio, risk: Risk, h
     shares = np.full(len(plan.shares), np.nan)
     limit = np.zeros(len(plan.shares), dtype=np.int64)
     planned = rows.order[plan.shares[rows.order] >= 1.0]
-    first = [place for place in kept(rows.order, held, portfolio.keep) if plan.shares[place] >= 1.0]
+    first = [place for place in _kept(rows.order, held, portfolio.keep) if plan.shares[place] >= 1.0]
     own = set(first)
     shares[rows.order] = np.where(np.isnan(plan.shares[rows.order]), np.nan, 0.0)
     room = _Room(rows, plan, portfolio, risk.account)

@@ -19,6 +19,7 @@ import numpy as np
 from tapescan.core.labels import Labels
 from tapescan.core.typing import Bools, Floats
 from tapescan.features.compute import Features
+from tapescan.market.regime import SESSIONS_A_YEAR
 from tapescan.scan.profile import Risk
 
 __all__ = ["TradePlan", "plan_features_needed", "plan_trades", "share_caps", "trade_cost"]
@@ -28,9 +29,6 @@ SWING_MARGIN = 0.1
 
 #: What may limit the size, after nothing, in the order of the caps; then what leaves no plan.
 LIMITS = ("", "risk", "position", "volume", "cost")
-
-#: Sessions of a year, over which borrowing is paid.
-SESSIONS_A_YEAR = 252.0
 
 
 @dataclass(frozen=True)
