@@ -171,9 +171,10 @@ class World:
 
     def with_renames(self) -> tuple[World, pl.DataFrame]:
         """And the renames: one after the other (one company twice, one whose ticker another then took, one that was
-        given whole under its new symbol), and on one day where two swap tickers."""
-        a, b, c, d, e, f = self.whole[33:39]
-        at = [self.days[len(self.days) - back] for back in (200, 170, 140, 120, 100, 90)]
+        given whole under its new symbol), on one day where two swap tickers, and one that takes the ticker of a
+        company which has none from then on."""
+        a, b, c, d, e, f, g, h = self.whole[33:41]
+        at = [self.days[len(self.days) - back] for back in (200, 170, 140, 120, 100, 90, 80)]
         told = [
             ("NEWA", at[0], a),
             ("NEWB", at[1], "NEWA"),
@@ -182,12 +183,13 @@ class World:
             ("NEWD", at[4], d),
             (f, at[5], e),
             (e, at[5], f),
+            (g, at[6], h),
         ]
         renames = pl.DataFrame(told, schema=["symbol", "ex_date", "former"], orient="row")
 
         def under(rows: pl.DataFrame, day: str) -> pl.DataFrame:
             name, now = pl.col("symbol"), pl.col(day)
-            return rows.with_columns(
+            return rows.filter((name != g) | (now < at[6])).with_columns(
                 pl.when(name == a, now >= at[1]).then(pl.lit("NEWB"))
                 .when(name == a, now >= at[0]).then(pl.lit("NEWA"))
                 .when(name == b, now >= at[2]).then(pl.lit("NEWC"))
@@ -195,6 +197,7 @@ class World:
                 .when(name == d).then(pl.lit("NEWD"))
                 .when(name == e, now >= at[5]).then(pl.lit(f))
                 .when(name == f, now >= at[5]).then(pl.lit(e))
+                .when(name == h, now >= at[6]).then(pl.lit(g))
                 .otherwise("symbol").alias("symbol")
             )  # fmt: skip
 

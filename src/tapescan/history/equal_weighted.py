@@ -3,7 +3,7 @@
 A scan as of some day divides prices by the splits known then, which changes the last bits of earlier returns. Here a
 day's return is from the close before as it was quoted on that day, so it hangs on dates alone: on any later day, and
 in a replay, it has the same bytes. All bars of a ticker count, also those that another company had before: which
-company it was may become known later.
+company it was may become known later. Likewise those of companies that have no symbol any more: they had one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tapescan.market.adjust import closes_before
 from tapescan.market.index import IndexOfAll, MarketIndex
 from tapescan.market.quality import sort_bars
 from tapescan.store import KnownStore
+from tapescan.store.later_splits import splits_of_any_day
 from tapescan.store.table import store_errors
 
 __all__ = ["CLOSES", "add_to", "index_of_bars", "index_of_store"]
@@ -48,5 +49,5 @@ def index_of_store(known: KnownStore, since: dt.date | None = None) -> MarketInd
     """Of the bars of a session or later; of all for None."""
     source = known if since is None else known.since_day(since)
     with store_errors(known.path, "read bars of"):
-        bars = sort_bars(source.scan("bars").select(CLOSES).collect(), use_up=True)
-    return index_of_bars(bars, known.splits_of_any_day())
+        bars = sort_bars(source.scan("bars", nameless=True).select(CLOSES).collect(), use_up=True)
+    return index_of_bars(bars, splits_of_any_day(known))

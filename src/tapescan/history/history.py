@@ -30,6 +30,7 @@ from tapescan.market.tape import session_ranges
 from tapescan.simulation.market import SimulatedMarket
 from tapescan.store import Store
 from tapescan.store.accepted import without_accepted
+from tapescan.store.later_splits import splits_of_any_day
 from tapescan.tables.registry import find_table, stored_tables
 
 __all__ = ["Basis", "History", "days", "history_of", "market_index"]
@@ -212,7 +213,7 @@ def _of_store(store: Store, end: dt.date | None) -> History:
         unaccepted=unaccepted,
         stamped=stamped,
         whole=whole,
-        inside=known.splits_of_any_day(),
+        inside=splits_of_any_day(known),
         companies=changed_companies(known.versions_of("symbols")),
         sessions=lambda: known.sessions,
     )

@@ -35,6 +35,7 @@ from tapescan.market.suspect import AFTER, BEFORE, LONGEST, find_suspects, stand
 from tapescan.store import KnownStore
 from tapescan.store.differences import changed_rows, commits_of
 from tapescan.store.known import STORED_COLUMNS
+from tapescan.store.later_splits import splits_of_any_day
 from tapescan.store.table import store_errors
 
 __all__ = ["brought_forward", "refreshed"]
@@ -90,6 +91,7 @@ def brought_forward(held: Held, asked: KnownStore) -> Held | None:
     known.take_reads(before)
     if day_number(known.newest_session) < day or not known.spans.equals(before.spans):
         return None
+    every_one = known.under_names_of_now(came, "session", nameless=True)
     came = known.under_names_of_now(came, "session")
     there = pl.DataFrame({"symbol": held.panel.symbols, "own": held.panel.newest})
     came = came.join(there, on="symbol", how="left", maintain_order="left")
@@ -112,7 +114,7 @@ def brought_forward(held: Held, asked: KnownStore) -> Held | None:
     mine = pl.col("symbol").is_in(list(again))
     lives = pl.concat([held.lives.filter(~mine), lives]).sort("symbol", "begin")
     days = _touched(came, day, held.lives, lives, mine)
-    every = cache(lambda: _index_of_all(held, before, known, came)) if held.adjust == "splits" else None
+    every = cache(lambda: _index_of_all(held, before, known, every_one)) if held.adjust == "splits" else None
     panel = _grown(held.panel, stepping, redone, gone, every)
     judged = _judged(held.judged, known, panel, stepping, redone, again, days)
     return replace(
@@ -145,9 +147,10 @@ def _touched(came: pl.DataFrame, day: int, old: pl.DataFrame, new: pl.DataFrame,
 
 
 def _index_of_all(held: Held, before: KnownStore, known: KnownStore, came: pl.DataFrame) -> MarketIndex:
-    """The equal-weighted index of the store as it is now, each return in the share basis of its day."""
+    """The equal-weighted index of the store as it is now, each return in the share basis of its day. came : also of
+    companies that have no symbol any more."""
     old, day = held.panel.index, date_of(held.panel.as_of)
-    splits = [one.splits_of_any_day().filter(pl.col("ex_date") <= day) for one in (before, known)]
+    splits = [splits_of_any_day(one).filter(pl.col("ex_date") <= day) for one in (before, known)]
     later = came.filter(pl.col("session") > day)["session"]
     if old.close is not None or len(later) < len(came) or not splits[0].equals(splits[1]):
         return index_of_store(known, None if held.span is None else date_of(int(_begin(held.panel))))

@@ -29,6 +29,7 @@ from tapescan.market.suspect import BEFORE, find_suspects
 from tapescan.store import KnownStore, Store
 from tapescan.store.accepted import without_accepted, wrong_alone
 from tapescan.store.differences import commits_of
+from tapescan.store.later_splits import splits_inside
 from tapescan.store.refused import Refused, refused_bars
 from tapescan.tables.registry import stored_tables
 
@@ -138,7 +139,7 @@ def market_of(held: Held) -> Market:
     refused = refused_bars(asked, held.refused)
     market, said = join_listing(panel, _of_this_life(held), listing, refused.symbols, provenance, notes, held.listed)
     universe = _with_funds(market, held)
-    inside, through = known.splits_inside() if as_of is not None else (None, None)
+    inside, through = splits_inside(known) if as_of is not None else (None, None)
     if inside is not None and through is not None:
         universe = universe.join(inside, on="symbol", how="left", maintain_order="left")
         market = replace(market, notes=(*market.notes, basis_note(inside, through, newest)))

@@ -35,6 +35,10 @@ INDEX_CLIP = 0.25
 #: Days from a symbol's bar before up to which its return is one of the day: weekends and holidays, and no halt.
 INDEX_GAP = 7
 
+#: Returns of that index are taken in so many parts of one: the sums of up to 131,072 of them are exact, whatever their
+#: order is, and so whatever symbols are called.
+PARTS = 2.0**38
+
 
 @dataclass(frozen=True)
 class MarketIndex:
@@ -86,8 +90,8 @@ class MarketIndex:
 
 class IndexOfAll:
     """The universe's own index: the mean of all symbols' returns from their previous bar, where that is at most a
-    week older, each clipped to plus or minus 25 %. Summed up some symbols at a time, in whatever chunks: sums run
-    over the bars in their order, so a return is the same to the last bit.
+    week older, each clipped to plus or minus 25 % and rounded to a part of `PARTS`. Summed up some symbols at a time,
+    in whatever chunks and order: a return is the same to the last bit.
 
     first, last : days between which all bars lie, days since 1970-01-01.
     """
@@ -107,6 +111,7 @@ class IndexOfAll:
         near[begin] = False
         change[~near] = 0.0
         np.clip(change, -INDEX_CLIP, INDEX_CLIP, out=change)
+        np.rint(change * PARTS, out=change)
         # Days are small whole numbers: counting them beats sorting them.
         day, size = session - self._first, self._bars.size
         if self._total.size:
@@ -118,7 +123,8 @@ class IndexOfAll:
 
     def index(self) -> MarketIndex:
         """The index of all that was added, on the days that have a bar."""
-        mean = np.divide(self._total, self._returns, out=np.zeros(self._bars.size), where=self._returns > 0)
+        parts = self._returns * PARTS
+        mean = np.divide(self._total, parts, out=np.zeros(self._bars.size), where=self._returns > 0)
         traded = np.flatnonzero(self._bars)
         change = mean[traded]
         change[:1] = np.nan

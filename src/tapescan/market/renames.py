@@ -9,13 +9,25 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
+from collections.abc import Sequence, Set
+from typing import TypeAlias
 
 import polars as pl
 
-__all__ = ["former_symbols", "given_whole", "renamed", "spans_of"]
+__all__ = ["Rename", "former_symbols", "given_whole", "renamed", "spans_by", "spans_of"]
 
-_SPANS: dict[str, pl.DataType] = {"symbol": pl.String(), "until": pl.Date(), "name": pl.String()}
+#: symbol, ex_date, former.
+Rename: TypeAlias = tuple[str, dt.date, str]
 
+_SPANS: dict[str, pl.DataType] = {
+    "symbol": pl.String(),
+    "until": pl.Date(),
+    "name": pl.String(),
+    "nameless": pl.String(),
+}
+
+#: Between the last symbol of a company that has none any more and the day on which it lost it: no symbol has it.
+_LOST = "\x02"
 
 #: A symbol with a bar so shortly before another company is to have taken it was that company's already.
 _SHORTLY = "10d"
@@ -45,35 +57,46 @@ def given_whole(renames: pl.DataFrame, bars: pl.DataFrame) -> pl.DataFrame:
 
 
 def spans_of(renames: pl.DataFrame, whole: pl.DataFrame | None = None) -> pl.DataFrame:
-    """symbol, until, name: rows stored under a symbol, of days before ``until`` and not before an earlier such day,
-    are of ``name``; null where that company has no symbol any more.
+    """symbol, until, name, nameless: rows stored under a symbol, of days before ``until`` and not before an earlier
+    such day, are of ``name``; null where that company has no symbol any more, which ``nameless`` then stands for.
 
     renames : symbol, ex_date, former, as known on a day. whole : those of them that `given_whole` gives.
     """
-    if renames.is_empty():
-        return pl.DataFrame(schema=_SPANS)
+    told = renames.select("symbol", "ex_date", "former").rows()
     own = set() if whole is None else set(whole.select("symbol", "ex_date").iter_rows())
-    events: dict[str, list[tuple[dt.date, str | None]]] = defaultdict(list)
-    for new, day, former in renames.select("symbol", "ex_date", "former").iter_rows():
-        events[former].append((day, new))
-        if (new, day) not in own:
-            events[new].append((day, None))
+    rows = [
+        (symbol, until, None, name) if _LOST in name else (symbol, until, name, None)
+        for symbol, until, name in spans_by(told, own)
+    ]
+    return pl.DataFrame(rows, schema=_SPANS, orient="row").sort("until", "symbol")
 
-    def resolved(symbol: str, since: dt.date, left: int) -> str | None:
+
+def spans_by(renames: Sequence[Rename], whole: Set[tuple[str, dt.date]]) -> list[tuple[str, dt.date, str]]:
+    """As `spans_of`, what stands for a company without a symbol in the place of its name. whole : symbol, ex_date of
+    the renames that `given_whole` gives."""
+    events: dict[str, list[tuple[dt.date, str | None]]] = defaultdict(list)
+    for new, day, former in renames:
+        events[former].append((day, new))
+        if (new, day) not in whole:
+            events[new].append((day, None))
+    for own in events.values():
+        own.sort(key=lambda one: (one[0], one[1] is None))
+
+    def resolved(symbol: str, since: dt.date, left: int) -> str:
         """The symbol that a company has now that had this one on a day."""
-        later = sorted((one for one in events[symbol] if one[0] > since), key=lambda one: (one[0], one[1] is None))
+        later = [one for one in events[symbol] if one[0] > since]
         if not later or not left:
             return symbol
         day, new = later[0]
-        return None if new is None else resolved(new, day, left - 1)
+        return f"{symbol}{_LOST}{day}" if new is None else resolved(new, day, left - 1)
 
     rows = []
     for symbol in list(events):
-        days: dict[dt.date, str | None] = {}
-        for day, new in sorted(events[symbol], key=lambda one: (one[0], one[1] is None)):
-            days.setdefault(day, None if new is None else resolved(new, day, len(events)))
+        days: dict[dt.date, str] = {}
+        for day, new in events[symbol]:
+            days.setdefault(day, f"{symbol}{_LOST}{day}" if new is None else resolved(new, day, len(events)))
         rows += [(symbol, day, name) for day, name in days.items()]
-    return pl.DataFrame(rows, schema=_SPANS, orient="row").sort("until", "symbol")
+    return rows
 
 
 def former_symbols(symbols: list[str], spans: pl.DataFrame) -> list[str]:
@@ -81,12 +104,14 @@ def former_symbols(symbols: list[str], spans: pl.DataFrame) -> list[str]:
     return symbols if spans.is_empty() else [*symbols, *spans.filter(pl.col("name").is_in(symbols))["symbol"]]
 
 
-def renamed(rows: pl.LazyFrame, spans: pl.DataFrame, day: str) -> pl.LazyFrame:
-    """Rows under the symbols of now. day : their column of days."""
+def renamed(rows: pl.LazyFrame, spans: pl.DataFrame, day: str, *, nameless: bool = False) -> pl.LazyFrame:
+    """Rows under the symbols of now. day : their column of days. nameless : with those of companies that have no
+    symbol any more, under what stands for it."""
     if spans.is_empty():
         return rows
     concerned = pl.col("symbol").is_in(spans["symbol"].unique().implode())
     columns = rows.collect_schema().names()
+    name = pl.coalesce("name", "nameless") if nameless else pl.col("name")
     moved = (
         rows.filter(concerned)
         .sort(day)
@@ -99,7 +124,7 @@ def renamed(rows: pl.LazyFrame, spans: pl.DataFrame, day: str) -> pl.LazyFrame:
             allow_exact_matches=False,
             check_sortedness=False,
         )
-        .with_columns(symbol=pl.when("met").then("name").otherwise("symbol"))
+        .with_columns(symbol=pl.when("met").then(name).otherwise("symbol"))
         .filter(pl.col("symbol").is_not_null())
         .select(columns)
     )

@@ -183,8 +183,9 @@ class KnownStore:
         every = _EVERY + table
         return self._read[every] if every in self._read else self._hold(every, self.opened(table).read())
 
-    def scan(self, table: str, symbols: Sequence[str] | None = None) -> pl.LazyFrame:
-        """As `read`, not collected. symbols : these alone. Files that hold none of the rows are not opened."""
+    def scan(self, table: str, symbols: Sequence[str] | None = None, *, nameless: bool = False) -> pl.LazyFrame:
+        """As `read`, not collected. symbols : these alone. nameless : with rows of companies that have no symbol any
+        more (`renames.renamed`). Files that hold none of the rows are not opened."""
         opened = self.opened(table)
         known = opened.declared.known
         files, wanted = None, []
@@ -204,7 +205,7 @@ class KnownStore:
         found = found.filter(*wanted) if wanted else found
         if spans is None or spans.is_empty():
             return found
-        found = renamed(found, spans, known)
+        found = renamed(found, spans, known, nameless=nameless)
         return found if symbols is None else found.filter(pl.col("symbol").is_in(list(symbols)))
 
     @cached_property
@@ -218,9 +219,10 @@ class KnownStore:
             bars = self.opened("bars").scan().filter(concerned).select("symbol", "session").collect()
         return spans_of(renames, given_whole(renames, bars))
 
-    def under_names_of_now(self, rows: pl.DataFrame, day: str) -> pl.DataFrame:
-        """Rows under the symbols that their companies have on the store's day. day : their column of days."""
-        return renamed(rows.lazy(), self.spans, day).collect()
+    def under_names_of_now(self, rows: pl.DataFrame, day: str, *, nameless: bool = False) -> pl.DataFrame:
+        """Rows under the symbols that their companies have on the store's day. day : their column of days. nameless :
+        as of `scan`."""
+        return renamed(rows.lazy(), self.spans, day, nameless=nameless).collect()
 
     # --- bars -------------------------------------------------------------------------------------------
 
@@ -289,31 +291,6 @@ class KnownStore:
         with store_errors(self.path, "read bars of"):
             return self.scan(table, symbols).collect()
 
-    def splits_of_any_day(self) -> pl.DataFrame:
-        """Also those of later days: prices that were adjusted beyond their session have them inside."""
-        return self.read("splits") if self.day is None else KnownStore(self.path, self.versions, None).read("splits")
-
-    def splits_inside(self) -> tuple[pl.DataFrame, dt.date | None]:
-        """symbol, factor of those whose stored prices of the newest session have recorded splits of later days inside
-        them: times the factor they are what was paid. And the day through which any prices are adjusted beyond the
-        session; None where none are.
-        """
-        day = self.newest_session
-        newest = self.scan("bars").filter(pl.col("session") == day).select("symbol", "adjusted_to")
-        with store_errors(self.path, "read bars of"):
-            stamps = newest.filter(pl.col("adjusted_to") > day).collect()
-        through: dt.date | None = stamps["adjusted_to"].max()  # type: ignore[assignment]
-        nothing = pl.DataFrame(schema={"symbol": pl.String, "factor": pl.Float64})
-        if through is None:
-            return nothing, None
-        later = KnownStore(self.path, self.versions, None)
-        splits = later.read("splits").filter(pl.col("ex_date") > day)
-        # A later split is recorded under the symbol of later.
-        dated = stamps.with_columns(pl.col("symbol").alias("then"), session=pl.lit(day))
-        stamps = later.under_names_of_now(dated, "session")
-        inside = splits.join(stamps, on="symbol").filter(pl.col("ex_date") <= pl.col("adjusted_to"))
-        return inside.group_by(symbol="then").agg(factor=pl.col("ratio").product()), through
-
     def lives(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Where symbols among these bars (as stored, sorted) began anew, as `market.lives.begun_anew` gives it."""
         day = self.day or dt.date.max
@@ -330,7 +307,7 @@ class KnownStore:
         if "bars" not in self:
             return pl.Series("session", [], dtype=pl.Date)
         with store_errors(self.path, "read bars of"):
-            return self.scan("bars").select("session").unique().collect()["session"].sort()
+            return self.scan("bars", nameless=True).select("session").unique().collect()["session"].sort()
 
     @property
     def newest_session(self) -> dt.date:
