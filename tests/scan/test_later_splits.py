@@ -10,6 +10,7 @@ import pytest
 
 import tapescan
 from tapescan.store import Store
+from tapescan.store.later_splits import splits_inside
 from tests.importing.files import history
 
 SPLIT, DAY = dt.date(2025, 6, 2), dt.date(2025, 5, 1)
@@ -63,8 +64,8 @@ def test_a_split_recorded_under_a_later_symbol_counts_for_the_one_of_the_day(tmp
     splits = pl.DataFrame({"symbol": ["NEW"], "ex_date": [SPLIT], "ratio": [0.1]})
     place = tmp_path / "store"
     tapescan.import_bars(bars, splits, renames, store=place, adjusted="splits")
-    inside, _ = Store(place).known(DAY).splits_inside()
+    inside, _ = splits_inside(Store(place).known(DAY))
     assert inside.rows() == [("OLD", 0.1)]
     assert ranked(place, DAY)[0] == set()
-    inside, _ = Store(place).known(change).splits_inside()
+    inside, _ = splits_inside(Store(place).known(change))
     assert inside.rows() == [("NEW", 0.1)]

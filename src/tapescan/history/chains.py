@@ -9,6 +9,7 @@ import polars as pl
 
 from tapescan.options.stored import StoredChain, make_ready
 from tapescan.store.known import KnownStore
+from tapescan.store.later_splits import splits_inside
 from tapescan.store.table import store_errors
 
 __all__ = ["option_session", "stored_chain"]
@@ -62,6 +63,6 @@ def _closes(then: KnownStore, names: Sequence[str]) -> pl.DataFrame:
     if not then.has_bars or then.scan("bars").select(pl.len()).collect().item() == 0:
         return pl.DataFrame(schema={"symbol": pl.String, "close": pl.Float64})
     bars = then.bars(symbols=names).select("symbol", "close")
-    inside, _ = then.splits_inside()
+    inside, _ = splits_inside(then)
     factor = pl.col("factor").fill_null(1.0)
     return bars.join(inside, on="symbol", how="left").select("symbol", close=pl.col("close") * factor)

@@ -35,8 +35,8 @@ INDEX_CLIP = 0.25
 #: Days from a symbol's bar before up to which its return is one of the day: weekends and holidays, and no halt.
 INDEX_GAP = 7
 
-#: Returns of that index are taken in so many parts of one: the sums of up to 131,072 of them are exact, whatever their
-#: order is, and so whatever symbols are called.
+#: Returns of that index are taken in so many parts of one: the sums of up to 131,072 of them are exact, whatever
+#: their order is, and so whatever symbols are called.
 PARTS = 2.0**38
 
 

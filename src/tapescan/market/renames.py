@@ -93,8 +93,8 @@ def spans_by(renames: Sequence[Rename], whole: Set[tuple[str, dt.date]]) -> list
     rows = []
     for symbol in list(events):
         days: dict[dt.date, str] = {}
-        for day, new in events[symbol]:
-            days.setdefault(day, f"{symbol}{_LOST}{day}" if new is None else resolved(new, day, len(events)))
+        for day, named in events[symbol]:
+            days.setdefault(day, f"{symbol}{_LOST}{day}" if named is None else resolved(named, day, len(events)))
         rows += [(symbol, day, name) for day, name in days.items()]
     return rows
 

@@ -1,4 +1,4 @@
-"""Splits of days after the one a store is read as of: prices that were adjusted beyond their session have them inside.
+"""Splits after the day that a store is read as of: prices that were adjusted beyond their session have them inside.
 
 They are recorded under the symbols of later, and given under those of the day.
 """
