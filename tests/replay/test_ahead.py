@@ -162,7 +162,7 @@ def test_bars_after_a_pick(made: tuple[World, dict[str, list[dt.date]]], read: t
     place = np.array([past.symbols.index(symbol) for symbol, _ in picks])
     session = np.array([day_number(day) for _, day in picks], dtype=np.int32)
     close = np.array([plain.bars[symbol][day][3] for symbol, day in picks])
-    found = bars_ahead(past, place, session, close, COLUMNS, source.dividends)
+    found = bars_ahead(past, place, session, close, COLUMNS, source.dividends, source.splits)
     split = np.array([plain.ratio(symbol, day, dt.date.max) != 1.0 for symbol, day in picks])
     assert split.any()
     for at, (symbol, day) in enumerate(picks):
@@ -208,11 +208,11 @@ def test_returns_after_every_session(made: tuple[World, dict[str, list[dt.date]]
 
 
 def test_a_dividend_that_is_not_there_yet_is_not_paid(read: tuple[Source, Past]) -> None:
-    _, past = read
+    source, past = read
     end = past.sessions[-1:]
     after = pl.DataFrame(
         {"symbol": [past.symbols[0]], "ex_date": [date_of(int(end[0]) + 20)], "amount": [1.0]}
     ).with_columns(adjusted_to="ex_date")
     close = past.laid.newest[0].close[past.laid.newest[0].until[0] - 1, :1]
-    found = bars_ahead(past, np.array([0]), end, close, COLUMNS, after)
+    found = bars_ahead(past, np.array([0]), end, close, COLUMNS, after, source.splits)
     assert found.paid.sum() == 0.0

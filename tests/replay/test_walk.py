@@ -25,7 +25,7 @@ from tapescan.scan.result import ScanResult
 from tapescan.simulation.market import simulate
 from tapescan.store import Store
 from tapescan.store.fetched import Step
-from tests.replay.worlds import World, drawn, holds, request_of, same, sessions_of, walk_of, world
+from tests.replay.worlds import World, drawn, eventful, holds, request_of, same, sessions_of, walk_of, world
 from tests.scan.statements import facts_of
 
 EVERYTHING: dict[str, Any] = {"features": "all"}
@@ -37,11 +37,6 @@ def replayed(store: Any, count: int = 8, seed: int = 1, **asked: Any) -> list[st
     found = holds(store, walk, sessions_of(walk, count, seed), **asked)
     assert sum(one.coverage.ranked for one in found) > 20 or "screens" in asked
     return [str(one.provenance["market_index"]) for one in found]
-
-
-def eventful(seed: int, sessions: int = 420, symbols: int = 110) -> World:
-    """Splits in numbers, faults of all kinds, holes."""
-    return world(symbols, sessions, seed).with_splits(seed).with_faults(seed + 1).with_holes(seed + 2)
 
 
 # --- what happens to a market ---------------------------------------------------------------------------------
@@ -212,27 +207,6 @@ def test_what_lies_further_back_than_a_scan_reads(tmp_path: Path) -> None:
 
 def _dropped(result: ScanResult, symbol: str) -> str:
     return str(result.frame.filter(symbol=symbol)["dropped"][0])
-
-
-@pytest.mark.parametrize("spy", [False, True])
-def test_sessions_since_the_newest_rename(tmp_path: Path, spy: bool) -> None:
-    """Companies are called what they are called at the end; before it they are not, and that is refused."""
-    made = eventful(9, sessions=620).with_splits(3, many=30).with_listings(9)
-    made, renames = (made.with_spy() if spy else made).with_renames()
-    store = made.stored(tmp_path / "s", renames)
-    newest = max(renames["ex_date"].to_list())
-    walk, begin = walk_of(store, **EVERYTHING), made.days.index(newest)
-    days = walk.past.sessions[[begin, begin + 1, begin + 25, begin + 60, -1]].tolist()
-    found = holds(store, walk, days, **EVERYTHING)
-    assert {"NEWB", "NEWC", "NEWD"} <= {symbol for one in found for symbol in one.frame["symbol"]}
-    replayed = tapescan.replay_market(store, start=newest, verify=3, models=False, top=3)
-    assert replayed.verified is not None
-    assert replayed.verified.differing == ()
-    for start in (None, made.days[made.days.index(newest) - 1]):
-        with pytest.raises(OptionError, match=f"symbols were renamed up to {newest}.*replay from {newest} on"):
-            tapescan.replay_market(store, start=start, models=False)
-    with pytest.raises(OptionError, match=f"symbols were renamed up to {newest}.*count a store without them"):
-        tapescan.breadth_market(store, start=newest)
 
 
 # --- share bases ----------------------------------------------------------------------------------------------

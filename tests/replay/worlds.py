@@ -233,6 +233,11 @@ def world(symbols: int = 120, sessions: int = 420, seed: int = 3) -> World:
     return World(market.bars, market.splits, market.dividends, market.listing, tuple(days), tuple(whole))
 
 
+def eventful(seed: int, sessions: int = 420, symbols: int = 110) -> World:
+    """Splits in numbers, faults of all kinds, holes."""
+    return world(symbols, sessions, seed).with_splits(seed).with_faults(seed + 1).with_holes(seed + 2)
+
+
 def request_of(
     *,
     profile: str | Profile | None = None,

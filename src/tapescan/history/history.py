@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -24,12 +24,14 @@ from tapescan.history.equal_weighted import add_to
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.index import EQUAL_WEIGHTED, MARKET_SYMBOL, IndexOfAll, MarketIndex, own_index
 from tapescan.market.lives import changed_companies, of_their_life
+from tapescan.market.names import NOBODY, Names
 from tapescan.market.quality import BAR_COLUMNS, check_bars, sort_bars
 from tapescan.market.suspect import find_suspects
 from tapescan.market.tape import session_ranges
 from tapescan.simulation.market import SimulatedMarket
-from tapescan.store import Store
+from tapescan.store import KnownStore, Store
 from tapescan.store.accepted import without_accepted
+from tapescan.store.known import STORED_COLUMNS
 from tapescan.store.later_splits import splits_of_any_day
 from tapescan.tables.registry import find_table, stored_tables
 
@@ -69,6 +71,9 @@ class History:
     inside : splits of any day, as they may lie in prices that were adjusted beyond their session.
     sessions() : all that have a bar, ascending.
     companies : when the listing came to name another company, as `market.lives.changed_companies` gives it.
+    names : what companies were called before. All else calls them what they are called at the end; `pieces` is of
+        what they were called.
+    known : the store that it is of; None for none.
     """
 
     symbols: pl.DataFrame
@@ -85,6 +90,42 @@ class History:
     inside: pl.DataFrame
     companies: pl.DataFrame
     sessions: Callable[[], pl.Series]
+    names: Names = NOBODY
+    known: KnownStore | None = None
+
+    @cached_property
+    def pieces(self) -> History:
+        """Of the symbols of renames, under the pieces of `names`: splits, whole, inside, companies and what is judged
+        by splits."""
+        names, known = self.names, self.known
+        assert known is not None
+        day = pl.col("until").to_physical().cast(pl.Int64)
+        told = self.companies.join(names.pieces.rename({"until": "end", "name": "symbol"}), on="symbol")
+        told = told.filter(day < pl.col("end")).with_columns(symbol="piece").select(self.companies.columns)
+        splits, inside = (
+            names.under(rows.collect(), "ex_date")
+            for rows in (known.stored("splits"), known.of_any_day().stored("splits"))
+        )
+
+        def whole(symbols: Sequence[str]) -> pl.DataFrame:
+            del symbols
+            return sort_bars(
+                names.under(known.stored("bars", [*names.symbols]).select(STORED_COLUMNS).collect(), "session")
+            )
+
+        def suspects(bars: pl.DataFrame, by: pl.DataFrame | None) -> pl.DataFrame:
+            return self.suspects(bars, splits if by is None else by)
+
+        return replace(self, splits=splits, whole=whole, inside=inside, companies=told, suspects=suspects)
+
+    def renamed(self) -> pl.DataFrame:
+        """The bars of the symbols of renames as `whole` gives them, and those of companies that have none at the
+        end."""
+        assert self.known is not None
+        rows = self.known.scan("bars", nameless=True).select(STORED_COLUMNS)
+        spans = self.known.spans
+        mine = pl.concat([spans["symbol"], spans["name"], spans["nameless"]]).drop_nulls().unique()
+        return sort_bars(rows.filter(pl.col("symbol").is_in(mine.implode())).collect())
 
     def bars(self, symbols: Sequence[str]) -> pl.DataFrame:
         """Bars in the share basis of the end."""
@@ -216,6 +257,8 @@ def _of_store(store: Store, end: dt.date | None) -> History:
         inside=splits_of_any_day(known),
         companies=changed_companies(known.versions_of("symbols")),
         sessions=lambda: known.sessions,
+        names=known.names,
+        known=known,
     )
 
 

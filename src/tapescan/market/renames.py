@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import polars as pl
 
-__all__ = ["Rename", "former_symbols", "given_whole", "renamed", "spans_by", "spans_of"]
+__all__ = ["LOST", "Rename", "former_symbols", "given_whole", "renamed", "spans_by", "spans_of"]
 
 #: symbol, ex_date, former.
 Rename: TypeAlias = tuple[str, dt.date, str]
@@ -27,7 +27,7 @@ _SPANS: dict[str, pl.DataType] = {
 }
 
 #: Between the last symbol of a company that has none any more and the day on which it lost it: no symbol has it.
-_LOST = "\x02"
+LOST = "\x02"
 
 #: A symbol with a bar so shortly before another company is to have taken it was that company's already.
 _SHORTLY = "10d"
@@ -65,7 +65,7 @@ def spans_of(renames: pl.DataFrame, whole: pl.DataFrame | None = None) -> pl.Dat
     told = renames.select("symbol", "ex_date", "former").rows()
     own = set() if whole is None else set(whole.select("symbol", "ex_date").iter_rows())
     rows = [
-        (symbol, until, None, name) if _LOST in name else (symbol, until, name, None)
+        (symbol, until, None, name) if LOST in name else (symbol, until, name, None)
         for symbol, until, name in spans_by(told, own)
     ]
     return pl.DataFrame(rows, schema=_SPANS, orient="row").sort("until", "symbol")
@@ -88,13 +88,13 @@ def spans_by(renames: Sequence[Rename], whole: Set[tuple[str, dt.date]]) -> list
         if not later or not left:
             return symbol
         day, new = later[0]
-        return f"{symbol}{_LOST}{day}" if new is None else resolved(new, day, left - 1)
+        return f"{symbol}{LOST}{day}" if new is None else resolved(new, day, left - 1)
 
     rows = []
     for symbol in list(events):
         days: dict[dt.date, str] = {}
         for day, named in events[symbol]:
-            days.setdefault(day, f"{symbol}{_LOST}{day}" if named is None else resolved(named, day, len(events)))
+            days.setdefault(day, f"{symbol}{LOST}{day}" if named is None else resolved(named, day, len(events)))
         rows += [(symbol, day, name) for day, name in days.items()]
     return rows
 

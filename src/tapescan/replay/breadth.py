@@ -102,9 +102,8 @@ def measure_breadth(
     """Count every session from one day to another.
 
     request : of `breadth_request`. What adds up over time adds up from the source's first session on, so a session's
-    values are the same whatever is shown. Raises OptionError where there is no session, or names were changed.
+    values are the same whatever is shown. Raises OptionError where there is no session.
     """
-    source.refuse_renames(None, "count a store without them", "data")
     past = past_of(source.history, progress)
     shown = sessions_between(past.sessions, start, end, 1)
     sessions = past.sessions[past.sessions <= shown[-1]]

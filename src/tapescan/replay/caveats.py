@@ -32,7 +32,8 @@ def facts_of(
     past = walk.past
     settled = int(np.searchsorted(past.sessions, day_number(past.history.settled), side="right"))
     oldest = past.sessions[max(settled - 1 - GONE, 0)]
-    newest = np.concatenate([one.sessions[one.until - 1, np.arange(len(one.first))] for one in past.laid.newest])
+    some = [one for one in past.laid.newest if (one.until > one.first).any()]  # what nobody is called has no bars
+    newest = np.concatenate([one.sessions[one.until - 1, np.arange(len(one.first))] for one in some])
     former = int((past.lives["until"] < NEVER).sum())  # another company has their ticker
     account, many = request.profile.risk.account, int(trades.traded.sum())
     needed = volume_needed(picked.number, trades, Rules(terms.hold), picked.traded, account, terms.every)
@@ -42,7 +43,7 @@ def facts_of(
     unfilled = sum(fills.get(name, 0) for name in ("no_bar", "beyond_stop", "beyond_target"))
     by_own = walk.measured_by_own(picked.sessions)
     return Facts(
-        symbols=len(past.symbols) + former,
+        symbols=len(newest) + former,
         ended=int((newest < oldest).sum()) + former,
         years=max((int(picked.sessions[-1]) - int(picked.sessions[0])) / 365.25, 1e-9),
         today=None if source.known is None else bool(past.history.listing is not None and len(past.history.listing)),

@@ -21,7 +21,7 @@ from tapescan.core.typing import Array, Bools, Days, Floats, Ints
 from tapescan.market.index import MarketIndex
 from tapescan.market.panel import Block, market_moves
 
-__all__ = ["Laid", "Lanes", "lay_out", "side_by_side"]
+__all__ = ["Laid", "Lanes", "lay_out", "side_by_side", "without_bars"]
 
 #: Lanes of a block, as of a panel's.
 LANES = 256
@@ -197,12 +197,37 @@ class Laid(NamedTuple):
     spells : what was known of a symbol before it was known that it began anew, in the share basis of the end; they
         speak for those sessions, of which bars are counted by them.
     lives : the lives before the newest one, in the share basis of the end; what comes after a bar comes in its life.
+    named : likewise the newest life of companies, where a symbol is one that they had before.
     """
 
     newest: tuple[Lanes, ...]
     bases: tuple[Lanes, ...]
     spells: tuple[Lanes, ...]
     lives: tuple[Lanes, ...]
+    named: tuple[Lanes, ...] = ()
+
+    @property
+    def ahead(self) -> tuple[Lanes, ...]:
+        """What comes after bars that are not of the newest lanes."""
+        return (*self.lives, *self.named)
+
+
+def without_bars(within: Days, sessions: Days) -> Iterator[Lanes]:
+    """Lanes of symbols that nobody has, ``place`` being that among these. within : as in `Lanes`."""
+    for at in range(0, len(within), LANES):
+        own = within[at : at + LANES]
+        nothing = np.full((1, len(own)), np.nan)
+        prices: dict[str, Any] = dict.fromkeys(_PRICES, nothing)
+        yield Lanes(
+            **prices,
+            first=np.ones(len(own), np.int64),
+            until=np.ones(len(own), np.int64),
+            session=sessions[-1:],
+            begin=len(sessions) - 1,
+            earlier=np.empty((0, 0), np.int32),
+            place=np.arange(at, at + len(own)),
+            within=own,
+        )
 
 
 def lay_out(bars: pl.DataFrame, within: Days, sessions: Days) -> Iterator[Lanes]:

@@ -161,7 +161,6 @@ def _result(
 
 
 def _check(source: Source, terms: Terms) -> None:
-    source.refuse_renames(terms.start, "replay from {day} on", "start")
     first, last = source.history.first, source.history.end
     if terms.start is not None and terms.start > last:
         raise no_session(terms.start, terms.end, first, last)
@@ -194,7 +193,7 @@ def _traded(source: Source, past: Past, picked: Picked, terms: Terms, rules: Rul
         picks[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in ("close", "entry", "stop", "target")
     )
     session = picks["session"].to_physical().to_numpy()
-    ahead = bars_ahead(past, picked.place, session, close, terms.hold + LATE, source.dividends)
+    ahead = bars_ahead(past, picked.place, session, close, terms.hold + LATE, source.dividends, source.splits)
     long = (picks["side"] == "long").to_numpy()
     if terms.plan:
         return ahead, run_plans(ahead, long, entry, stop, target, rules)

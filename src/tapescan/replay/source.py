@@ -54,21 +54,36 @@ class Source:
 
     @cached_property
     def dividends(self) -> pl.DataFrame | None:
-        """symbol, ex_date, amount, adjusted_to of all that are known; None where nobody told of any."""
+        """symbol, ex_date, amount, adjusted_to of all that are known, of symbols of renames under their pieces; None
+        where nobody told of any."""
         if isinstance(self.data, SimulatedMarket):
             return self.data.dividends.with_columns(adjusted_to="ex_date")
         assert self.known is not None
         if "dividends" not in self.known:
             return None
-        return self.known.at_newest_session().read("dividends")
+        known, names = self.known.at_newest_session(), self.history.names
+        paid = names.others(known.read("dividends"))
+        return (
+            pl.concat([paid, names.under(known.stored("dividends").collect(), "ex_date")]) if names.symbols else paid
+        )
+
+    @cached_property
+    def splits(self) -> pl.DataFrame:
+        """symbol, ex_date, ratio of all that are known, named as `dividends`."""
+        history = self.history
+        if not history.names.symbols:
+            return history.splits
+        of_pieces = history.pieces.splits.select(history.splits.columns)
+        return pl.concat([history.names.others(history.splits), of_pieces])
 
     def dividends_on(self, day: dt.date, symbols: tuple[str, ...]) -> pl.DataFrame | None:
         """As `Market.dividends` of a scan of the day."""
         paid = self.dividends
         if paid is None:
             return None
-        known = pl.col("ex_date") <= day
-        return dividend_rows(symbols, paid.filter(known), self.history.splits.filter(known), day)
+        names, known = self.history.names, pl.col("ex_date") <= day
+        paid, splits = (names.on(rows.filter(known), day) for rows in (paid, self.splits))
+        return dividend_rows(symbols, paid, splits, day)
 
     @property
     def has_statements(self) -> bool:
@@ -88,33 +103,13 @@ class Source:
         rows = pl.DataFrame(
             {"symbol": pl.Series(symbols, dtype=pl.String), "type": types, "close": close, "current": current}
         )
-        splits = self.history.splits.filter(pl.col("ex_date") <= day)
+        splits = self.history.names.on(self.splits.filter(pl.col("ex_date") <= day), day)
         return rows_of_shares(rows, day, facts, self.known.read("companies"), splits)
 
     @cached_property
     def _facts(self) -> pl.DataFrame:
         assert self.known is not None
         return self.known.scan("facts").collect()
-
-    @cached_property
-    def renamed(self) -> dt.date | None:
-        """The newest day on which a company's symbol became another; None for none. On every session from it on scans
-        call companies what they are called at the end."""
-        if self.known is None or "renames" not in self.known:
-            return None
-        newest: dt.date | None = self.known.read("renames")["ex_date"].max()  # type: ignore[assignment]
-        return newest
-
-    def refuse_renames(self, first: dt.date | None, hint: str, field: str) -> None:
-        """Raises OptionError where symbols were renamed after the first day; None is that of the market. hint : what
-        to do, where it says the day from which on nobody was renamed. field : the argument that it is about."""
-        if self.renamed is None or self.renamed <= (first or self.history.first):
-            return
-        raise OptionError(
-            f"symbols were renamed up to {self.renamed}, and a company is not yet called what it was called before",
-            hint.format(day=self.renamed),
-            field=field,
-        )
 
 
 def source_of(data: Opened, end: dt.date | None) -> Source:

@@ -93,7 +93,7 @@ def compute(
     numbers = np.searchsorted(wanted.sessions, days)
     values = np.empty((len(days), height, symbols))
     forward = np.empty((len(days), len(wanted.horizons), symbols))
-    for fill, out, others in ((_values, values, laid.bases), (_forward, forward, laid.lives)):
+    for fill, out, others in ((_values, values, laid.bases), (_forward, forward, laid.ahead)):
         own = [_Piece(one, numbers, wanted, index) for one in lanes]
         into = [out[:, :, int(one.place[0]) : int(one.place[-1]) + 1] for one in lanes]
         due = _due(others, days)

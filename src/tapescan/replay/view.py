@@ -36,7 +36,7 @@ class View:
         # Of a symbol whose newest life is a later one, an earlier one may be seen.
         others = np.zeros(len(past.symbols), dtype=bool)
         for one in past.laid.spells:
-            others[one.place[one.speaks(sessions).any(axis=0)]] = True
+            others[one.place[one.speaks(sessions).any(axis=0) & (one.until > one.first)]] = True
         seen = [
             at
             for at, one in enumerate(past.laid.newest)
@@ -78,11 +78,11 @@ class View:
         some = [(one, np.flatnonzero(self._local[one.place] >= 0)) for one in own]
         newest = side_by_side([pair for pair in some if len(pair[1])], since, until)
         laid = self.past.laid
-        bases, lives = (
+        bases, lives, named = (
             tuple(self._here(one.some(lanes, since, until)) for one in lanes_of if len(lanes := self._due(one, days)))
-            for lanes_of in (laid.bases, laid.lives)
+            for lanes_of in (laid.bases, laid.lives, laid.named)
         )
-        return Laid(tuple(map(self._here, newest)), bases, (), lives)
+        return Laid(tuple(map(self._here, newest)), bases, (), lives, named)
 
     def _due(self, lanes: Lanes, days: Days) -> Ints:
         """Those of symbols that are seen, which speak for any of some days."""

@@ -22,6 +22,7 @@ from tapescan.core.logging import logger
 from tapescan.core.settings import Adjustment
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.lives import begun_anew, changed_companies, of_their_life
+from tapescan.market.names import NOBODY, Names, names_of
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
 from tapescan.market.renames import former_symbols, given_whole, renamed, spans_of
 from tapescan.store.log import read_commit
@@ -111,6 +112,10 @@ class KnownStore:
         """Its `sessions`, of one who knows them."""
         self.__dict__["sessions"] = sessions
 
+    def of_any_day(self) -> KnownStore:
+        """The same with what is stored of later days."""
+        return KnownStore(self.path, self.versions, None)
+
     def at_session(self, sessions: pl.Series) -> KnownStore:
         """The same as of the close of the last of these: all its sessions, which are not read."""
         found = KnownStore(self.path, self.versions, sessions[-1], self.since)
@@ -186,6 +191,16 @@ class KnownStore:
     def scan(self, table: str, symbols: Sequence[str] | None = None, *, nameless: bool = False) -> pl.LazyFrame:
         """As `read`, not collected. symbols : these alone. nameless : with rows of companies that have no symbol any
         more (`renames.renamed`). Files that hold none of the rows are not opened."""
+        declared = find_table(table)
+        spans = self.spans if _is_renamed(declared) else None
+        if spans is None or spans.is_empty():
+            return self.stored(table, symbols)
+        found = self.stored(table, None if symbols is None else former_symbols(list(symbols), spans))
+        found = renamed(found, spans, str(declared.known), nameless=nameless)
+        return found if symbols is None else found.filter(pl.col("symbol").is_in(list(symbols)))
+
+    def stored(self, table: str, symbols: Sequence[str] | None = None) -> pl.LazyFrame:
+        """As `scan`, under the symbols that rows are stored under."""
         opened = self.opened(table)
         known = opened.declared.known
         files, wanted = None, []
@@ -197,16 +212,10 @@ class KnownStore:
             if self.since is not None:
                 files = files.filter(pl.col("last").fill_null(self.since) >= self.since)
                 wanted.append((day >= self.since).fill_null(value=True))
-        spans = self.spans if _is_renamed(opened.declared) else None
         if symbols is not None:
-            stored = list(symbols) if spans is None else former_symbols(list(symbols), spans)
-            wanted.append(pl.col("symbol").is_in(stored))
+            wanted.append(pl.col("symbol").is_in(list(symbols)))
         found = opened.scan(files)
-        found = found.filter(*wanted) if wanted else found
-        if spans is None or spans.is_empty():
-            return found
-        found = renamed(found, spans, known, nameless=nameless)
-        return found if symbols is None else found.filter(pl.col("symbol").is_in(list(symbols)))
+        return found.filter(*wanted) if wanted else found
 
     @cached_property
     def spans(self) -> pl.DataFrame:
@@ -214,10 +223,23 @@ class KnownStore:
         renames = self.read("renames")
         if renames.is_empty() or "bars" not in self:
             return spans_of(renames)
+        return spans_of(renames, given_whole(renames, self._renamed_bars()))
+
+    @cached_property
+    def names(self) -> Names:
+        """What companies were called on each day up to this one."""
+        renames = self.read("renames")
+        if renames.is_empty() or "bars" not in self:
+            return NOBODY
+        bars = self._renamed_bars()
+        return names_of(renames, given_whole(renames, bars), bars)
+
+    def _renamed_bars(self) -> pl.DataFrame:
+        """symbol, session as stored, of all symbols that were renamed, also of later days."""
+        renames = self.read("renames")
         concerned = pl.col("symbol").is_in(pl.concat([renames["symbol"], renames["former"]]).unique().to_list())
         with store_errors(self.path, "read bars of"):
-            bars = self.opened("bars").scan().filter(concerned).select("symbol", "session").collect()
-        return spans_of(renames, given_whole(renames, bars))
+            return self.opened("bars").scan().filter(concerned).select("symbol", "session").collect()
 
     def under_names_of_now(self, rows: pl.DataFrame, day: str, *, nameless: bool = False) -> pl.DataFrame:
         """Rows under the symbols that their companies have on the store's day. day : their column of days. nameless :

@@ -21,7 +21,7 @@ def splits_of_any_day(known: KnownStore) -> pl.DataFrame:
     with store_errors(known.path, "read splits of"):
         if "splits" not in known:
             return find_table("splits").empty()
-        later = KnownStore(known.path, known.versions, None)
+        later = known.of_any_day()
         if known.day is None or later.spans.is_empty():
             return later.scan("splits", nameless=True).collect()
         splits = later.scan("splits", nameless=True).filter(pl.col("ex_date") > known.day).collect()
@@ -46,7 +46,7 @@ def splits_inside(known: KnownStore) -> tuple[pl.DataFrame, dt.date | None]:
     nothing = pl.DataFrame(schema={"symbol": pl.String, "factor": pl.Float64})
     if through is None:
         return nothing, None
-    later = KnownStore(known.path, known.versions, None)
+    later = known.of_any_day()
     splits = later.read("splits").filter(pl.col("ex_date") > day)
     # A later split is recorded under the symbol of later.
     dated = stamps.with_columns(pl.col("symbol").alias("then"), session=pl.lit(day))
