@@ -41,7 +41,7 @@ def test_each_is_what_it_is_alone_and_the_past_is_read_once(monkeypatch: pytest.
         read.append(arguments)
         return past_of(*arguments)
 
-    monkeypatch.setattr("tapescan.replay.replay.past_of", read_past)
+    monkeypatch.setattr("tapescan.replay.replay.kept_past", read_past)
     result = compare(LOW, SHORT, "short_swing")
     assert len(read) == 1
     found = result.comparison

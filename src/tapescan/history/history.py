@@ -73,7 +73,7 @@ class History:
     companies : when the listing came to name another company, as `market.lives.changed_companies` gives it.
     names : what companies were called before. All else calls them what they are called at the end; `pieces` is of
         what they were called.
-    known : the store that it is of; None for none.
+    known : the store that it is of; None for none. is_whole : whether it goes to the newest session of that.
     """
 
     symbols: pl.DataFrame
@@ -92,6 +92,7 @@ class History:
     sessions: Callable[[], pl.Series]
     names: Names = NOBODY
     known: KnownStore | None = None
+    is_whole: bool = False
 
     @cached_property
     def pieces(self) -> History:
@@ -259,6 +260,7 @@ def _of_store(store: Store, end: dt.date | None) -> History:
         sessions=lambda: known.sessions,
         names=known.names,
         known=known,
+        is_whole=end is None and not store.is_past,
     )
 
 

@@ -13,27 +13,21 @@ Deleting it costs time and nothing else. A scan of a past day takes nothing of i
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
-from time import time
 
 import numpy as np
 import polars as pl
-import xxhash
 
 from tapescan.core.dates import date_of, day_number
 from tapescan.core.errors import StoreError
-from tapescan.core.files import user_cache
 from tapescan.core.forks import begin_work
 from tapescan.core.logging import logger
 from tapescan.core.settings import Adjustment, setting
 from tapescan.features.carried import CARRIED
-from tapescan.history.kept_file import PART, KeptFile, Unusable, open_kept, write_kept
+from tapescan.history.kept_file import KeptFile, Unusable, write_kept
+from tapescan.history.kept_places import all_kept, code_of, keep
 from tapescan.history.market import Market, models_folder
 from tapescan.history.resident import brought_forward
 from tapescan.history.stored import (
@@ -49,20 +43,8 @@ from tapescan.market.panel import Panel
 from tapescan.store import KnownStore, Store
 from tapescan.store.differences import commits_of
 from tapescan.store.table import is_remote
-from tapescan.version import __version__
 
-__all__ = ["FOLDER", "kept_market"]
-
-#: In a store's folder; no table has such a name.
-FOLDER = ".kept"
-
-#: In the user's cache: of stores that cannot be written, the last ones used.
-CACHED, MOST_CACHED = "markets", 4
-
-#: A writer that was killed left its part behind when it is so many seconds old.
-LEFT = 3600
-
-TAG, SAID = "CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n# made of the store, and made again\n"
+__all__ = ["kept_market"]
 
 #: The packages whose code decides what is kept.
 _MADE_BY = ("core", "fundamentals", "history", "market", "store", "tables")
@@ -269,69 +251,17 @@ def _keep(market: Market, held: Held, begin: int | None, states: Mapping[str, st
         "index": index.name,
         "notes": list(market.notes),
     }
-    for path in _places(held.store, held.adjust):
-        try:
-            _ready(path.parent)
-            write_kept(path, panel.blocks, frames, said)
-        except OSError as error:
-            logger.debug("%s cannot be kept: %s", path, error)
-        else:
-            logger.debug("kept as %s", path)
-            return
+    keep(held.store.path, f"market-{held.adjust}", lambda path: write_kept(path, panel.blocks, frames, said))
 
 
 def _all_kept(store: Store, adjust: Adjustment) -> Iterator[_Kept]:
     """The files that this code made, in the places where they lie."""
-    for path in _places(store, adjust):
-        try:
-            kept = _Kept(path, open_kept(path), adjust)
-        except FileNotFoundError:
-            continue
-        except (OSError, Unusable) as error:
-            logger.debug("%s is not used: %s", path, error)
-            continue
-        if kept.file.said.get("code") == _code() and kept.file.said.get("adjust") == adjust:
-            yield kept
+    for path, file in all_kept(store.path, f"market-{adjust}"):
+        if file.said.get("code") == _code() and file.said.get("adjust") == adjust:
+            yield _Kept(path, file, adjust)
         else:
             logger.debug("%s was made by other code", path)
 
 
-def _places(store: Store, adjust: Adjustment) -> tuple[Path, Path]:
-    """In the store's folder; and where that cannot be written, in the user's cache."""
-    name = f"market-{adjust}"
-    mine = xxhash.xxh3_64_hexdigest(store.path.encode())
-    return Path(store.path, FOLDER, name), user_cache() / CACHED / mine / name
-
-
-def _ready(folder: Path) -> None:
-    """Make a folder for what is kept; take away what killed writers left there, and stores that were not used lately
-    where it lies in the cache. Raises OSError."""
-    folder.mkdir(mode=0o700 if folder.name != FOLDER else 0o777, parents=folder.name != FOLDER, exist_ok=True)
-    tag = folder / TAG
-    if not tag.exists():
-        tag.write_text(SAID, encoding="ascii")
-    for left in folder.glob(f"{PART}*"):
-        with suppress(OSError):
-            if left.stat().st_mtime < time() - LEFT:
-                left.unlink()
-    if folder.name == FOLDER:
-        return
-    tag.touch()
-    others = []
-    for other in folder.parent.iterdir():
-        with suppress(OSError):
-            others.append(((other / TAG).stat().st_mtime, other))
-    for _, other in sorted(others, reverse=True)[MOST_CACHED:]:
-        shutil.rmtree(other, ignore_errors=True)
-
-
-@lru_cache(maxsize=1)
 def _code() -> str:
-    """Names the code that makes what is kept, by its content: two releases may have the same times."""
-    used = (__version__, np.__version__, pl.__version__, metadata.version("exchange_calendars"))
-    digest = xxhash.xxh3_128(" ".join(used).encode())
-    root = Path(__file__).parents[1]
-    for package in _MADE_BY:
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
-    return digest.hexdigest()
+    return code_of(_MADE_BY)

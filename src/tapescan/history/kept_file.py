@@ -1,7 +1,8 @@
-"""A file of a panel's blocks and some frames, which is mapped into memory and checked before it is believed.
+"""A file of a panel's blocks, arrays and frames, which is mapped into memory and checked before it is believed.
 
     the blocks' arrays, C order, each from a page's beginning on, as the next process maps them, with room behind each
         for sessions to come: a hole, which takes no place on the disk
+    other arrays, likewise without room
     frames, as Arrow has them
     a table of contents (JSON), its length, its checksum, and a mark
 
@@ -14,6 +15,7 @@ and renamed, so who has mapped the one before goes on with it.
 from __future__ import annotations
 
 import io
+import math
 import mmap
 import os
 import secrets
@@ -22,6 +24,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import msgspec
@@ -35,7 +38,7 @@ from tapescan.market.panel import COLUMNS, ROOM, Block
 __all__ = ["PART", "KeptFile", "Unusable", "open_kept", "write_kept"]
 
 #: The last bytes of a file; the number is that of the format.
-MARK = b"tapescan kept 1\n"
+MARK = b"tapescan kept 2\n"
 
 #: Arrays begin on a multiple of this.
 PAGE = 4096
@@ -71,6 +74,13 @@ class _Laid(msgspec.Struct, frozen=True):
     digests: dict[str, list[int]]
 
 
+class _Array(msgspec.Struct, frozen=True):
+    at: int
+    kind: str
+    shape: tuple[int, ...]
+    digest: int
+
+
 class _Contents(msgspec.Struct, frozen=True):
     """said : what the writer says of it. size : of all before."""
 
@@ -78,10 +88,15 @@ class _Contents(msgspec.Struct, frozen=True):
     size: int
     blocks: list[_Laid]
     frames: dict[str, _Frame]
+    arrays: dict[str, _Array]
 
 
 def write_kept(
-    path: Path, blocks: tuple[Block, ...], frames: Mapping[str, pl.DataFrame], said: Mapping[str, Any]
+    path: Path,
+    blocks: tuple[Block, ...],
+    frames: Mapping[str, pl.DataFrame],
+    said: Mapping[str, Any],
+    arrays: Mapping[str, Array] = MappingProxyType({}),
 ) -> None:
     """Put a file in the place of the one before, at once. said : plain values, given back by `KeptFile.said`.
 
@@ -91,8 +106,9 @@ def write_kept(
     try:
         with temporary.open("xb", buffering=0) as file:
             laid = [_lay(file, block) for block in blocks]
+            others = {name: _put_array(file, array) for name, array in arrays.items()}
             there = {name: _put(file, frame) for name, frame in frames.items()}
-            contents = msgspec.json.encode(_Contents(dict(said), file.tell(), laid, there))
+            contents = msgspec.json.encode(_Contents(dict(said), file.tell(), laid, there, others))
             _write(file, contents + _TAIL.pack(len(contents), xxhash.xxh3_128_digest(contents), MARK))
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -116,6 +132,14 @@ def _lay(file: BinaryIO, block: Block) -> _Laid:
             _write(file, rows.data.cast("B"))
         file.seek(ROOM * getattr(block, name)[:1].nbytes, os.SEEK_CUR)
     return _Laid(block.rows, block.lanes, block.offset, begins, latest, digests)
+
+
+def _put_array(file: BinaryIO, array: Array) -> _Array:
+    rows = np.ascontiguousarray(array)
+    at = file.seek(-(-file.tell() // PAGE) * PAGE)
+    data = rows.reshape(-1).view(np.uint8).data
+    _write(file, data)
+    return _Array(at, rows.dtype.str, rows.shape, xxhash.xxh3_64_intdigest(data))
 
 
 def _put(file: BinaryIO, frame: pl.DataFrame) -> _Frame:
@@ -154,6 +178,17 @@ class KeptFile:
             if xxhash.xxh3_64_intdigest(mine) != there.digest:
                 raise Unusable(f"its frame {name} has other bytes than were written")
             return pl.read_ipc(bytes(mine))
+
+    def array(self, name: str) -> Array:
+        """Raises Unusable for one that is not as it was written."""
+        there = self.contents.arrays[name]
+        kind, many = np.dtype(there.kind), math.prod(there.shape)
+        if not many:
+            return np.zeros(there.shape, kind)
+        found = np.frombuffer(self.mapped, kind, many, there.at)
+        if xxhash.xxh3_64_intdigest(found.view(np.uint8).data) != there.digest:
+            raise Unusable(f"its {name} has other bytes than were written")
+        return found.reshape(there.shape)
 
     def blocks(self, first: Ints, begin: int | None) -> tuple[Block, ...]:
         """The blocks, of which rows before those with a bar of the day `begin` or later may lack; all rows for None.

@@ -27,8 +27,8 @@ from tapescan.features.plan import plan_features
 from tapescan.market.eligibility import TRADED, WITHOUT_TRADE
 from tapescan.models.forecast import Models
 from tapescan.replay.breadth_page import breadth_page
+from tapescan.replay.keeping import kept_past
 from tapescan.replay.measures import MEASURES, Measure
-from tapescan.replay.past import past_of
 from tapescan.replay.source import Source, sessions_between
 from tapescan.replay.standing import Stand, measure_standing, say_standing
 from tapescan.replay.walk import Computed, Walk
@@ -104,7 +104,7 @@ def measure_breadth(
     request : of `breadth_request`. What adds up over time adds up from the source's first session on, so a session's
     values are the same whatever is shown. Raises OptionError where there is no session.
     """
-    past = past_of(source.history, progress)
+    past = kept_past(source.history, progress)
     shown = sessions_between(past.sessions, start, end, 1)
     sessions = past.sessions[past.sessions <= shown[-1]]
     counts = _all_counts(Walk(source, past, request, ()), sessions, progress)

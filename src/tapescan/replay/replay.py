@@ -23,7 +23,8 @@ from tapescan.replay.ahead import bars_ahead
 from tapescan.replay.caveats import facts_of, notes_of
 from tapescan.replay.cohorts import Cohorts, annual_return, find_capacity, run_cohorts
 from tapescan.replay.curves import net_over_eligible, trace_accounts
-from tapescan.replay.past import Past, past_of
+from tapescan.replay.keeping import kept_past
+from tapescan.replay.past import Past
 from tapescan.replay.picking import PICKING, Picked, pick
 from tapescan.replay.result import AccountRecord, ReplayResult, TradeRecord, Verified
 from tapescan.replay.returns import HORIZONS
@@ -71,7 +72,7 @@ def replay_requests(
     together : whether each is judged as one of all of them, whatever the order; else of those before it.
     """
     _check(source, terms)
-    past = past_of(source.history, progress)
+    past = kept_past(source.history, progress)
     sessions = sessions_between(past.sessions, terms.start, terms.end, terms.every)
     horizons = tuple(sorted({*HORIZONS, terms.hold}))
     first, *others = requests.values()

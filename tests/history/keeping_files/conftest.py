@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tapescan.history import keeping
+from tapescan.history import keeping, kept_places
 from tapescan.history.stored import held_of_store
 from tapescan.store import Store
 from tapescan.store.fetched import Step
@@ -37,7 +37,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Of this test alone."""
-    monkeypatch.setattr(keeping, "user_cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(kept_places, "user_cache", lambda: tmp_path / "cache")
     return tmp_path / "cache"
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import tapescan
-from tapescan.history.keeping import FOLDER
+from tapescan.history.kept_places import FOLDER
 from tapescan.history.market import Market
 from tapescan.market.panel import COLUMNS
 from tapescan.scan.result import ScanResult

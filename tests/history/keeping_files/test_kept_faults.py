@@ -12,8 +12,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tapescan.history import keeping, kept_file
-from tapescan.history.keeping import FOLDER, kept_market
+from tapescan.history import keeping, kept_file, kept_places
+from tapescan.history.keeping import kept_market
+from tapescan.history.kept_places import FOLDER
 from tapescan.history.stored import market_of_store
 from tapescan.store import Store
 from tapescan.store.fetched import Step
@@ -143,15 +144,15 @@ def test_other_codes_file_is_none(store: Store, reads: list[int | None], monkeyp
 
 
 def test_the_code_is_known_by_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = Path(keeping.__file__).parents[1]
+    package = Path(kept_places.__file__).parents[1]
     shutil.copytree(package, tmp_path / "tapescan", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(keeping, "__file__", str(tmp_path / "tapescan" / "history" / "keeping.py"))
+    monkeypatch.setattr(kept_places, "__file__", str(tmp_path / "tapescan" / "history" / "keeping.py"))
     found = []
     for file in (None, "market/panel.py", "fundamentals/ratios.py", "scan/frame.py"):
         if file:
             with (tmp_path / "tapescan" / file).open("a") as source:
                 source.write("\n")
-        found.append(keeping._code.__wrapped__())
+        found.append(kept_places.code_of.__wrapped__(keeping._MADE_BY))
     assert found[0] != found[1] != found[2] == found[3]
 
 
@@ -215,19 +216,19 @@ def test_a_file_that_may_not_be_read_is_passed_over(
         raise PermissionError(13, "Permission denied", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr(keeping, "open_kept", denied)
+        patch.setattr(kept_places, "open_kept", denied)
         assert_same_market(kept_market(store), market_of_store(store))
     assert len(reads) == 2
 
 
 def test_few_are_kept_in_the_cache(store: Store, tmp_path: Path, cache: Path) -> None:
-    for number in range(keeping.MOST_CACHED + 2):
-        folder = cache / keeping.CACHED / f"{number:016}"
-        keeping._ready(folder)
-        os.utime(folder / keeping.TAG, (number, number))
-    keeping._ready(cache / keeping.CACHED / "newest")
-    left = sorted(path.name for path in (cache / keeping.CACHED).iterdir())
-    assert left == [*(f"{number:016}" for number in range(3, keeping.MOST_CACHED + 2)), "newest"]
+    for number in range(kept_places.MOST_CACHED + 2):
+        folder = cache / kept_places.CACHED / f"{number:016}"
+        kept_places._ready(folder)
+        os.utime(folder / kept_places.TAG, (number, number))
+    kept_places._ready(cache / kept_places.CACHED / "newest")
+    left = sorted(path.name for path in (cache / kept_places.CACHED).iterdir())
+    assert left == [*(f"{number:016}" for number in range(3, kept_places.MOST_CACHED + 2)), "newest"]
 
 
 def test_what_a_killed_writer_left_is_taken_away(store: Store) -> None:
@@ -236,7 +237,7 @@ def test_what_a_killed_writer_left_is_taken_away(store: Store) -> None:
     for path in (old, young):
         path.write_bytes(b"half")
     os.utime(old, (0, 0))
-    keeping._ready(old.parent)
+    kept_places._ready(old.parent)
     assert not old.exists()
     assert young.exists(), "another process may be writing it"
 
