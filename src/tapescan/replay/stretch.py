@@ -19,7 +19,7 @@ from tapescan.features.plan import Plan
 from tapescan.market.anchor import anchor, anchors
 from tapescan.market.index import MarketIndex
 from tapescan.market.panel import Block
-from tapescan.models.samples.labels import forward_returns, reach
+from tapescan.models.samples.labels import forward_returns_over, reach
 from tapescan.replay.lanes import Laid, Lanes
 from tapescan.replay.longer import look_longer
 from tapescan.screen.earlier import Look, terms_of
@@ -263,6 +263,6 @@ def _forward(piece: _Piece, out: Floats) -> None:
         first=np.maximum(lanes.first - begin, 0),
         offset=0,
     )
-    found = np.array([forward_returns(block, one, wanted.exchange, wanted.settled) for one in wanted.horizons])
+    found = forward_returns_over(block, wanted.horizons, wanted.exchange, wanted.settled)
     _spread(found[:, : end - begin], row, out)
     out.transpose(0, 2, 1)[~there] = np.nan

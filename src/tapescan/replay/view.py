@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -78,11 +79,18 @@ class View:
         some = [(one, np.flatnonzero(self._local[one.place] >= 0)) for one in own]
         newest = side_by_side([pair for pair in some if len(pair[1])], since, until)
         laid = self.past.laid
-        bases, lives, named = (
-            tuple(self._here(one.some(lanes, since, until)) for one in lanes_of if len(lanes := self._due(one, days)))
-            for lanes_of in (laid.bases, laid.lives, laid.named)
-        )
+        bases, lives, named = (self._cut(one, days, since, until) for one in (laid.bases, laid.lives, laid.named))
         return Laid(tuple(map(self._here, newest)), bases, (), lives, named)
+
+    def counted(self, days: Days, since: int, until: int) -> Laid:
+        """As `laid`, of some days: all rows of the newest lanes, and what bars are counted by; of bases as `cut`."""
+        return Laid(self.laid.newest, self._cut(self.past.laid.bases, days, since, until), self.laid.spells, ())
+
+    def _cut(self, some: Sequence[Lanes], days: Days, since: int, until: int) -> tuple[Lanes, ...]:
+        pairs = [(one, lanes) for one in some if len(lanes := self._due(one, days))]
+        # Those that are alike lie together, and make few blocks.
+        pairs.sort(key=lambda pair: not pair[0].alike)
+        return tuple(map(self._here, side_by_side(pairs, since, until)))
 
     def _due(self, lanes: Lanes, days: Days) -> Ints:
         """Those of symbols that are seen, which speak for any of some days."""

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -206,9 +206,9 @@ class Walk:
         if whole or self._with_statements:
             return Computed(view, compute(view.laid, sessions, wanted, index))
         first = wanted._replace(plan=_ELIGIBLE, looks=(), horizons=())
-        every = compute(view.laid, sessions, first, index)
+        every = compute(view.counted(sessions, *self._reached(sessions, _ELIGIBLE.spans)), sessions, first, index)
         some = view.narrowed(self._possible(view, every) | np.array([one == index.name for one in view.symbols]))
-        laid = some.cut(sessions, *self._reached(sessions))
+        laid = some.cut(sessions, *self._reached(sessions, self._spans))
         bars, newest = every.bars[:, some.only], every.newest[:, some.only]
         return Computed(some, compute(laid, sessions, wanted, index, (bars, newest)))
 
@@ -217,14 +217,19 @@ class Walk:
         exchange = calendar.sessions(max(history.first, calendar.EARLIEST), history.end)
         return Wanted(self.past.sessions, plan, self.looks, self.horizons, exchange, day_of(history.settled))
 
-    def _reached(self, sessions: Days) -> tuple[int, int]:
-        """From the number of which session to before that of which the values of some hang on bars."""
+    @cached_property
+    def _spans(self) -> tuple[int, ...]:
+        """All that features and looks have."""
         spans = [*self.plan.spans]
         for look in self.looks:
             if look.frame:
                 spans.append(look.span * MOST_SESSIONS[look.frame])
             else:
                 spans += [span for _, plan in look.plans for span in plan.spans]
+        return tuple(spans)
+
+    def _reached(self, sessions: Days, spans: Sequence[int]) -> tuple[int, int]:
+        """From the number of which session to before that of which the values of some hang on bars."""
         begins = [anchor(int(sessions[0]), span) for span in spans]
         since, last = (int(one) for one in np.searchsorted(self.past.sessions, (min(begins), sessions[-1])))
         # Days that are no sessions of the exchange count for more than those that a market lacks.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from tapescan.core.jit import kernel
 from tapescan.core.typing import Days, Floats, Singles
 from tapescan.features.cross import percentile, winsorise
 from tapescan.market.panel import Block
 
-__all__ = ["LONGEST_HORIZON", "SMALLEST_DATE", "forward_returns", "rank_labels", "reach"]
+__all__ = ["LONGEST_HORIZON", "SMALLEST_DATE", "forward_returns", "forward_returns_over", "rank_labels", "reach"]
 
 
 #: A session with fewer labels than this ranks nobody.
@@ -45,32 +48,60 @@ def forward_returns(block: Block, horizon: int, sessions: Days, as_of: int) -> F
     sessions : the exchange's, ascending days since 1970-01-01. A bar of any other day has no label.
     as_of : the newest session of the whole market, days since 1970-01-01.
     """
-    out = np.full(block.close.shape, np.nan)
-    sessions = sessions[: np.searchsorted(sessions, as_of, side="right")]
-    if block.rows < 2 or not len(sessions):
-        return out
-    signal, after, top = block.session[:-1], block.session[1:], len(sessions) - 1
-    number = np.searchsorted(sessions, signal)
-    entered = (
-        (np.arange(block.rows - 1)[:, None] >= block.first)
-        & (block.open[1:] > 0.0)
-        & (number + reach(horizon) <= top)
-        & (sessions[np.minimum(number, top)] == signal)
-        & (sessions[np.minimum(number + 1, top)] == after)
-    )
-    # Rows without an entry search for no exit: no session is before the day -1.
-    until = np.where(entered, sessions[np.minimum(number + reach(horizon), top)], -1)
-    leave = block.close[1:].copy()
-    for step in range(2, block.rows):
-        rows = block.rows - step
-        within = block.session[step:] <= until[:rows]
-        if not within.any():
-            break
-        np.copyto(leave[:rows], block.close[step:], where=within)
-        np.copyto(leave[:rows], block.open[step:], where=block.session[step:] == until[:rows])
-    np.divide(leave, block.open[1:], out=out[:-1], where=entered)
-    out -= 1.0
+    found: Floats = forward_returns_over(block, (horizon,), sessions, as_of)[0]
+    return found
+
+
+def forward_returns_over(block: Block, horizons: Sequence[int], sessions: Days, as_of: int) -> Floats:
+    """As `forward_returns`, over several horizons: float64 ``(horizons, rows, lanes)``."""
+    known = sessions[: np.searchsorted(sessions, as_of, side="right")].astype(np.int32)
+    out = np.empty((len(horizons), *block.close.shape))
+    base = int(known[0]) if len(known) else 0
+    place = np.full(int(known[-1]) - base + 1 if len(known) else 0, -1, np.int32)
+    place[known - base] = np.arange(len(known))
+    over = np.array(horizons, np.int64)
+    _forward(block.open, block.close, block.session, block.first, known, place, base, over, out)
     return out
+
+
+_PRICES, _DAYS = "readonly float64[:, ::1]", "readonly int32[::1]"
+
+
+@kernel(
+    _PRICES,
+    _PRICES,
+    "readonly int32[:, ::1]",
+    "readonly int64[::1]",
+    _DAYS,
+    _DAYS,
+    "int64",
+    "readonly int64[::1]",
+    "float64[:, :, ::1]",
+)
+def _forward(opened, closed, session, first, sessions, place, base, horizons, out):  # type: ignore[no-untyped-def]
+    """place : of each day from `base` on its number among the sessions, -1 for none."""
+    rows, lanes = closed.shape
+    top = len(sessions) - 1
+    exits = np.empty(lanes, np.int64)
+    for h in range(len(horizons)):
+        reached = horizons[h] + 1
+        exits[:] = 0
+        for row in range(rows):
+            for lane in range(lanes):
+                out[h, row, lane] = np.nan
+                if row < first[lane] or row + 1 >= rows or not opened[row + 1, lane] > 0.0:
+                    continue
+                day = session[row, lane] - base
+                number = place[day] if 0 <= day < len(place) else -1
+                if number < 0 or number + reached > top or session[row + 1, lane] != sessions[number + 1]:
+                    continue
+                # Days of exits ascend, so each is looked for where the one before was found.
+                until, at = sessions[number + reached], max(exits[lane], row + 1)
+                while at + 1 < rows and session[at + 1, lane] <= until:
+                    at += 1
+                exits[lane] = at
+                leave = opened[at, lane] if session[at, lane] == until else closed[at, lane]
+                out[h, row, lane] = leave / opened[row + 1, lane] - 1.0
 
 
 def rank_labels(forward: NDArray[np.floating], session: Days) -> Singles:
