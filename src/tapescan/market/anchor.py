@@ -28,6 +28,8 @@ SPANS = (128, 384, 768, 1280, 2560)
 #: No quarter has more sessions: so many more than a span a history has at most.
 LONGEST_QUARTER = 66
 
+YEAR_OF_DAYS = 366
+
 #: The day before all bars: where a history begins that has no quarter long enough.
 EVER = int(np.iinfo(np.int32).min)
 
@@ -53,7 +55,9 @@ def anchors(days: Days, span: int) -> Ints:
     if not len(days):
         return np.empty(0, np.int64)
     earliest, latest = day_number(calendar.EARLIEST), day_number(calendar.LATEST)
-    sessions, at, begins = _quarters(min(max(int(days.max()), earliest), latest))
+    # A year at a time: what is made of the calendar serves many days.
+    last = -(-int(days.max()) // YEAR_OF_DAYS) * YEAR_OF_DAYS
+    sessions, at, begins = _quarters(min(max(last, earliest), latest))
     # Sessions up to each day, and of these the first that still leaves a span; the latest quarter begins by it.
     upto = np.searchsorted(sessions, days, side="right")
     found = np.searchsorted(at, upto - span, side="right") - 1
