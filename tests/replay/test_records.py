@@ -59,6 +59,22 @@ def test_the_newest_of_the_longest_records_counts(store: Store) -> None:
     assert (found.lead, math.isnan(found.t)) == (0.5, True)
 
 
+def test_a_record_without_plans_hides_none_with_them(store: Store) -> None:
+    """The store's own longest is a replay without plans; the shipped one ran them."""
+    scanned = tapescan.scan_market(store, models=False, profile="short_swing")
+    tapescan.replay_market(store, profile="short_swing", **HOW)  # type: ignore[arg-type]
+    own, run = find_record(scanned.provenance, store), find_record(scanned.provenance, store, of_plans=True)
+    assert own is not None
+    assert run is not None
+    assert (own.market, own.plans()) == ("", "")
+    assert run == shipped_records()[own.subject]
+    tapescan.replay_market(store, profile="short_swing", plan=True, **HOW)  # type: ignore[arg-type]
+    run = find_record(scanned.provenance, store, of_plans=True)
+    assert run is not None
+    assert run.market == ""
+    assert "reached the target" in run.plans()
+
+
 def test_what_is_not_known_is_not_said() -> None:
     record = Record(
         subject="s", title="t", market="m", first="2020-01-02", last="2021-01-04", top=10, hold=5, plan=False,

@@ -116,13 +116,13 @@ def replay_market(
     return msgspec.structs.replace(result, notes=(*result.notes, *dict.fromkeys(line for line in said if line)))
 
 
-def find_record(result: ScanResult, data: Data = None) -> Record | None:
+def find_record(result: ScanResult, data: Data = None, *, of_plans: bool = False) -> Record | None:
     """What a replay found of what was scanned: the longest record of the store, else the shipped one; None for what
-    nobody replayed."""
+    nobody replayed. of_plans: Of replays that ran its plans alone."""
     from tapescan.replay.records import find_record as find
 
     given = opened(data)
-    return find(result.provenance, given if isinstance(given, Store) else None)
+    return find(result.provenance, given if isinstance(given, Store) else None, of_plans=of_plans)
 
 
 def breadth_market(

@@ -197,12 +197,18 @@ def shipped_records() -> Mapping[str, Record]:
     return {one.subject: one for one in found}
 
 
-def find_record(provenance: Mapping[str, Any], store: Store | None = None) -> Record | None:
-    """The record of what was scanned: the longest of the store, else the shipped one; None for neither."""
+def find_record(
+    provenance: Mapping[str, Any], store: Store | None = None, *, of_plans: bool = False
+) -> Record | None:
+    """The record of what was scanned: the longest of the store, else the shipped one; None for neither. of_plans :
+    of those that ran its plans."""
     subject = subject_of(provenance)
-    own = [] if store is None else _own(store, subject)
+    shipped = shipped_records().get(subject)
+    own, others = ([] if store is None else _own(store, subject)), ([] if shipped is None else [shipped])
+    if of_plans:
+        own, others = ([one for one in some if one.plans()] for some in (own, others))
     # The longest, and of equals the newest: a look at one spring is no record.
-    return max(reversed(own), key=lambda one: one.sessions) if own else shipped_records().get(subject)
+    return max(reversed(own or others), key=lambda one: one.sessions, default=None)
 
 
 def _own(store: Store, subject: str) -> list[Record]:

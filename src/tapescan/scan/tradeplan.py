@@ -22,7 +22,7 @@ from tapescan.features.compute import Features
 from tapescan.market.regime import SESSIONS_A_YEAR
 from tapescan.scan.profile import Risk
 
-__all__ = ["TradePlan", "plan_features_needed", "plan_trades", "share_caps", "trade_cost"]
+__all__ = ["TradePlan", "borrowing", "plan_features_needed", "plan_trades", "share_caps", "trade_cost"]
 
 #: The swing stop stands this many average true ranges beyond the swing itself.
 SWING_MARGIN = 0.1
@@ -112,9 +112,14 @@ def plan_trades(
 
 def trade_cost(entry: Floats, long: Bools, risk: Risk) -> Floats:
     """What a share costs to buy, to hold as long as planned, and to sell: dollars."""
-    borrowed = np.where(long, 0.0, risk.borrow / 100.0 * risk.hold / SESSIONS_A_YEAR)
+    borrowed = np.where(long, 0.0, borrowing(risk))
     found: Floats = entry * (2.0 * risk.cost / 1e4 + borrowed)
     return found
+
+
+def borrowing(risk: Risk) -> float:
+    """What a short pays for its shares as long as planned: a share of their value."""
+    return risk.borrow / 100.0 * risk.hold / SESSIONS_A_YEAR
 
 
 def share_caps(

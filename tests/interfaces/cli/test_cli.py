@@ -146,6 +146,16 @@ def test_show_explains_a_symbol(store: Path) -> None:
     assert "stop" in done.stdout
 
 
+def test_a_short_is_told_what_borrowing_its_shares_costs(store: Path, tmp_path: Path) -> None:
+    own = tmp_path / "short.toml"
+    own.write_text('title = "Short"\nside = "short"\n[weights]\nmomentum = 1\n[risk]\nborrow = 6.0\nhold = 10\n')
+    asked = ("--store", str(store), "--profile", str(own))
+    best = json.loads(tapescan("scan", *asked, "--format", "json", "--top", "1").stdout)["rows"][0]
+    cost = best["dollars"] * 0.06 * 10 / 252
+    said = tapescan("show", best["symbol"], *asked).stdout
+    assert f"To borrow the shares at 6 % a year costs ${cost:,.2f} in 10 sessions" in said
+
+
 def test_indicators_lists_all_as_table_and_json() -> None:
     assert "rsi_14" in tapescan("indicators", "--group", "oscillators").stdout.replace("\n", "")
     found = json.loads(tapescan("indicators", "--json").stdout)

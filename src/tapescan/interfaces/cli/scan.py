@@ -257,8 +257,12 @@ def check_writable(path: Path, option: str = "--output") -> None:
 def _record(settings: Settings, store: str, result: ScanResult) -> str:
     from tapescan.api import find_record
 
-    found = find_record(result, chosen_market(settings, store)[0])
-    return "" if found is None else "; ".join(part for part in (found.line(), found.plans()) if part)
+    data = chosen_market(settings, store)[0]
+    found, run = find_record(result, data), find_record(result, data, of_plans=True)
+    plans = "" if run is None else run.plans()
+    if run is not None and found is not None and run.market != found.market:
+        plans += f" ({run.market or 'this store'})"
+    return "; ".join(part for part in ("" if found is None else found.line(), plans) if part)
 
 
 def show_scan(result: ScanResult, top: int, path: Path | None = None, record: str = "") -> None:

@@ -23,7 +23,9 @@ from tapescan.interfaces.cli.scan import (
 )
 
 if TYPE_CHECKING:  # imported, it would load all kernels before the command line is even checked
+    from tapescan.replay.records import Record
     from tapescan.scan.explain import Explanation, ForecastView, Statements
+    from tapescan.scan.profile import Risk
 
 __all__ = ["show"]
 
@@ -50,6 +52,7 @@ def show(
 ) -> None:
     """Explain one symbol: rank, every factor's points and terms, trained models' forecasts, votes, and the plan."""
     from tapescan.api import explain_symbol, find_record
+    from tapescan.scan.profile import load_profile
 
     settings, trained = load_settings(), chosen_models(models, no_models)
     with progress_line() as progress:
@@ -90,6 +93,14 @@ def show(
     down = sum(vote == -1 for _, vote in found.votes)
     against = ", ".join(name for name, vote in found.votes if vote == -1)
     console.print(f"Trend votes: {up} up, {down} down" + (f" (not {against})" if up >= down and against else ""))
+    _plan(
+        console, found, load_profile(profile or settings.profile).risk, find_record(found.scan, data, of_plans=True)
+    )
+
+
+def _plan(console: Console, found: Explanation, profile: Risk, record: Record | None) -> None:
+    """The trade, or why there is none; what such trades came to. record : of replays that ran the plans."""
+    row = found.row
     if row["shares"] == 0:
         console.print(f"No plan: not one share fits the limit by {row['limit']}")
     elif row["limit"] == "cost":
@@ -103,14 +114,24 @@ def show(
             f"stop {_price(row['stop'])} (risk ${row['risk']:,.0f}), target {_price(row['target'])} "
             f"({abs(row['target'] - row['entry']) / risk:.1f} times the risk); size limited by {row['limit']}"
         )
-        record = find_record(found.scan, data)
-        if record is not None and record.plans():
+        if row["side"] == "short":
+            console.print(_borrowing(row["dollars"], profile), markup=False, soft_wrap=True)
+        if record is not None:
             console.print(f"Record: {record.plans()} ({record.market or 'this store'})", markup=False, soft_wrap=True)
         if row["account_limit"]:
             console.print(
                 f"In one account with the rows ranked before it: {row['account_shares']:,} shares, limited by "
                 f"{LIMITS[row['account_limit']]}"
             )
+
+
+def _borrowing(dollars: float, risk: Risk) -> str:
+    from tapescan.scan.tradeplan import borrowing
+
+    return (
+        f"To borrow the shares at {risk.borrow:g} % a year costs ${dollars * borrowing(risk):,.2f} in {risk.hold} "
+        "sessions; the rate is the profile's, and what a broker asks of this share may be many times that"
+    )
 
 
 def _suspects(console: Console, found: Explanation) -> None:
