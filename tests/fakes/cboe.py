@@ -17,8 +17,7 @@ __all__ = ["Cboe"]
 class Cboe(Vendor):
     """The path of section 10. An unknown name is answered with 403 or 404.
 
-    shut : everything is answered with 403. single : one contract stands without its list. texts : contracts whose bid
-    is text. misnamed : contracts whose symbol is none.
+    shut : everything is answered with 403.
     """
 
     name: ClassVar[str] = "cboe"
@@ -27,9 +26,6 @@ class Cboe(Vendor):
         super().__init__(market, plan)
         self.chains = FakeChains(market)
         self.shut = False
-        self.single = False
-        self.texts = 0
-        self.misnamed = 0
         self.route(r"/api/global/delayed_quotes/options/(?P<name>[^/]+)\.json", self.chain)
 
     def error(self, asked: Asked, status: int) -> Reply:
@@ -46,7 +42,7 @@ class Cboe(Vendor):
     def document(self, symbol: str) -> dict[str, Any]:
         contracts = self.chains.contracts(symbol)
         rows: Any = [self._row(one, number) for number, one in enumerate(contracts)]
-        if self.single and rows:
+        if self.chains.single and rows:
             rows = rows[0]
         price, at = self.chains.told_price(symbol) if contracts else (None, self.chains.moment)
         # Made anew whenever it is asked for: no moment of a quote.
@@ -59,8 +55,8 @@ class Cboe(Vendor):
 
     def _row(self, one: FakeContract, number: int) -> dict[str, Any]:
         row: dict[str, Any] = {
-            "option": "BROKEN" if number < self.misnamed else one.occ,
-            "bid": "n/a" if number < self.texts else one.bid,
+            "option": self.chains.name(one, number),
+            "bid": self.chains.bid(one, number),
             "ask": one.ask,
             "bid_size": 5.0,
             "ask_size": 7.0,

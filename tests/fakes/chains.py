@@ -40,13 +40,9 @@ class FakeContract:
     interest: tuple[int, int]
     quoted: dt.datetime
     shares: int = 100
-    written: str = ""
-    text: str = ""
 
     @property
     def occ(self) -> str:
-        if self.written:
-            return self.written
         return f"{self.root}{self.expiry:%y%m%d}{'CP'[self.put]}{round(self.strike * 1000):08d}"
 
 
@@ -56,6 +52,8 @@ class FakeChains:
     cleared : the vendor's snapshot is empty, as after midnight: zeros for quotes. gone : it has no contract at all.
     late : how much earlier (negative: later) the underlying's price is than the quotes; moved : by which factor.
     flapping : open interest is that of either of two days, by turns. at : when quotes were made, for all contracts.
+    texts, misnamed : so many contracts of a chain have text for a bid, a symbol that is none. single : a chain has
+    one contract, which stands without its list.
     """
 
     def __init__(self, market: FakeMarket) -> None:
@@ -65,8 +63,14 @@ class FakeChains:
         self.late = dt.timedelta(0)
         self.moved = 1.0
         self.flapping = False
+        self.texts = 0
+        self.misnamed = 0
+        self.single = False
         self.at: dt.datetime | None = None
         self._turns = 0
+        self._made: dict[object, list[FakeContract]] = {}
+        self._named: dict[object, list[str]] = {}
+        self._prices: dict[object, float] = {}
 
     @property
     def day(self) -> dt.date:
@@ -79,19 +83,32 @@ class FakeChains:
     @property
     def symbols(self) -> list[str]:
         """Who has options: shares and funds that traded on the session."""
+        if (self.day, self.market.revision) in self._named:
+            return self._named[self.day, self.market.revision]
         kinds = ("CS", "ETF", "ADRC")
         there = set(self.market.bars(self.day)["symbol"])
         listed = [one for one in self.market.listing if one.type in kinds and one.exchange != "OTC"]
-        return sorted(one.symbol for one in listed if one.symbol in there)
+        found = sorted(one.symbol for one in listed if one.symbol in there)
+        self._named[self.day, self.market.revision] = found
+        return found
 
     def price(self, symbol: str) -> float:
         """Of the underlying, when its options were quoted."""
-        bars = self.market.history(symbol)
-        return float(bars["close"][-1])
+        key = (symbol, self.day, self.market.revision)
+        if key not in self._prices:
+            self._prices[key] = float(self.market.history(symbol)["close"][-1])
+        return self._prices[key]
 
     def told_price(self, symbol: str) -> tuple[float, dt.datetime]:
         """What a vendor says of the underlying, and of when."""
         return round(self.price(symbol) * self.moved, 4), self.moment - self.late
+
+    def name(self, one: FakeContract, number: int) -> str:
+        """The symbol of a chain's contract of that number, as it is told."""
+        return "BROKEN" if number < self.misnamed else one.occ
+
+    def bid(self, one: FakeContract, number: int) -> float | str | None:
+        return "n/a" if number < self.texts else one.bid
 
     def turn(self) -> int:
         """Which of two days' open interest is told now."""
@@ -104,6 +121,12 @@ class FakeChains:
         """Three expirations of five strikes, in the order of their symbols; odd ones with AAPL."""
         if self.gone or symbol not in self.symbols:
             return []
+        key = (symbol, self.day, self.market.revision, self.moment, self.cleared)
+        if key not in self._made:
+            self._made[key] = self._contracts(symbol)
+        return self._made[key]
+
+    def _contracts(self, symbol: str) -> list[FakeContract]:
         spot, root = self.price(symbol), symbol.replace(".", "")
         step = max(0.5, round(spot * 0.1) / 2)
         middle = max(round(spot / step), 3)

@@ -41,7 +41,7 @@ def _server() -> Iterator[FakeServer]:
 
 def fetch(store: Store, server: FakeServer, now: dt.datetime = EVENING, **wishes: Any) -> SyncReport:
     asked = Wishes(**{"what": ("options",), "symbols": NAMES, **wishes})
-    plan = Plan("free", 0, concurrency=4, terms="for personal use only")
+    plan = Plan("free", 0, 1.0, concurrency=4, terms="for personal use only")
     return sync(store, asked, vendor="cboe", plan=plan, now=now, patience=PATIENCE, addresses={"": server.url})
 
 

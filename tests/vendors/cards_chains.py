@@ -111,7 +111,7 @@ def two_moments(bench: Bench) -> None:
 )
 def unreadable(bench: Bench) -> None:
     with bench.place(_of_its_own()) as place:
-        fake = _fake(place)
+        fake = _fake(place).chains
         fake.texts = fake.misnamed = 2
         got = place.fetch(place.ask("options", symbols=("SPLT",)))
         truth = _expected(place, ("SPLT",))

@@ -20,7 +20,7 @@ from tapescan.tables.moments import moments_of
 from tapescan.tables.registry import schema_of
 from tapescan.vendors.seam import Ask, Batch, Call, Problem
 
-__all__ = ["CONTRACT", "Value", "as_list", "chain_batches", "chain_calls", "interest_is_unsure"]
+__all__ = ["CONTRACT", "Value", "as_list", "chain_batches", "chain_calls", "check_quoted"]
 
 T = TypeVar("T")
 
@@ -48,8 +48,9 @@ FINAL = 35
 _UNSURE = (dt.time(6), dt.time(7, 5))
 
 
-def chain_calls(ask: Ask, requests: int = 1) -> list[Call]:
-    """A call for each of the wish's symbols, of the session asked for. requests : that each takes."""
+def chain_calls(ask: Ask, requests: int = 1, *, piecewise: bool = False) -> list[Call]:
+    """A call for each of the wish's symbols, of the session asked for. requests : that each takes. piecewise :
+    whether what came of one that fails is stored."""
     return [
         Call(
             f"options/{session}/{symbol}",
@@ -59,13 +60,14 @@ def chain_calls(ask: Ask, requests: int = 1) -> list[Call]:
             symbols=(symbol,),
             final_at=ready_at(session, FINAL),
             args={"asked_at": ask.now.isoformat()},
+            piecewise=piecewise,
         )
         for session in ask.sessions
         for symbol in sorted(set(ask.symbols))
     ]
 
 
-def interest_is_unsure(call: Call) -> bool:
+def _interest_is_unsure(call: Call) -> bool:
     """Whether open interest that is fetched now may be of either of two days."""
     asked_at = dt.datetime.fromisoformat(call.args["asked_at"]).astimezone(NEW_YORK)
     return calendar.is_session(asked_at.date()) and _UNSURE[0] <= asked_at.time() < _UNSURE[1]
@@ -78,24 +80,19 @@ def as_list(given: list[T] | T | None) -> list[T]:
     return given if isinstance(given, list) else [given]
 
 
-def chain_batches(call: Call, link: Link, contracts: Iterable[dict[str, object]]) -> list[Batch]:
+def chain_batches(call: Call, contracts: Iterable[dict[str, object]]) -> list[Batch]:
     """The contracts of one or more underlyings as batches of both tables; what cannot be used is a problem.
 
     contracts : in the columns of `CONTRACT`, those that are missing being unknown. A chain none of whose contracts
     has an ask is none: vendors empty their snapshots at night. One whose quotes have no time is of no session.
-    Raises VendorError (``empty``) where there are contracts, and no chain.
     """
     given, told = _numbers(contracts)
     columns = {name: [row.get(name) for row in given] for name in CONTRACT}
     rows, more = _named(pl.DataFrame(columns, schema=CONTRACT, strict=False))
     told += more
     rows = rows.with_columns(moments_of(rows[name]).alias(name) for name in _MOMENTS)
-    count = len(rows)
     rows, more = _dated(rows, call)
     told += more
-    if count and rows.is_empty():
-        why = f"{more[0].symbol}: {more[0].detail}" if len(more) == 1 else f"{len(more):,} chains without quotes"
-        raise link.error("empty", why, "sync again when the market has opened")
     session = pl.col("session")
     day = {name: pl.col(name).dt.convert_time_zone(NEW_YORK.key).dt.date() for name in ("traded", "counted")}
     apart = (pl.col("priced") - pl.min_horizontal("quoted", "close")).abs()
@@ -103,12 +100,21 @@ def chain_batches(call: Call, link: Link, contracts: Iterable[dict[str, object]]
         traded=day["traded"],
         volume=pl.when(day["counted"] == session).then("volume"),
         said=pl.when(apart <= SAME_MOMENT).then("underlying_price"),
-        open_interest=pl.lit(None, pl.Float64) if interest_is_unsure(call) else pl.col("open_interest"),
+        open_interest=pl.lit(None, pl.Float64) if _interest_is_unsure(call) else pl.col("open_interest"),
     )
     prices, more = _prices(rows)
     told += more
     quotes = rows.with_columns(underlying_price="said").select(*schema_of("option_quotes"))
     return [Batch("underlyings", prices), Batch("option_quotes", quotes, tuple(told))]
+
+
+def check_quoted(call: Call, link: Link, batches: Iterable[Batch]) -> None:
+    """Raises VendorError (``empty``) where all that a call brought are chains without quotes."""
+    came = list(batches)
+    empty = sum(problem.reason == "empty" for batch in came for problem in batch.problems)
+    if empty and all(batch.rows.is_empty() for batch in came):
+        hint = "sync again when the market has opened; a plan without quotes has none"
+        raise link.error("empty", f"{call.key}: no contract has a quote, of {empty:,} chains", hint)
 
 
 def _numbers(contracts: Iterable[dict[str, object]]) -> tuple[list[dict[str, object]], list[Problem]]:

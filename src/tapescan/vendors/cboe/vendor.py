@@ -14,7 +14,7 @@ import msgspec
 
 from tapescan.core.errors import OptionError, VendorError
 from tapescan.network.link import Link, Reply
-from tapescan.vendors.chains import Value, as_list, chain_batches, chain_calls
+from tapescan.vendors.chains import Value, as_list, chain_batches, chain_calls, check_quoted
 from tapescan.vendors.seam import Ask, Batch, Call, KeyName, Plan, Problem, rows_of
 
 __all__ = ["Cboe"]
@@ -103,7 +103,9 @@ class Cboe:
         if not contracts:
             yield _nothing("empty", "a chain without contracts", call)
             return
-        for batch in chain_batches(call, link, _rows(symbol, found.data, contracts)):
+        batches = chain_batches(call, _rows(symbol, found.data, contracts))
+        check_quoted(call, link, batches)
+        for batch in batches:
             yield batch
 
     async def _document(self, symbol: str, link: Link) -> _Document | None:
