@@ -68,6 +68,7 @@ class Case:
     price_error : relative. volume_error : shares. counts : its answers say how many rows they hold.
     spelling : its name in `spelled`. dates_delisting : the listing has delisted symbols, with the day.
     lists : its universe is a listing, not a map of companies. timed : it says when each option was quoted.
+    apart : the prices of underlyings come in other answers than their chains.
     blocks : it takes offence at a second try after a 429.
     """
 
@@ -84,6 +85,7 @@ class Case:
     dates_delisting: bool = False
     lists: bool = True
     timed: bool = True
+    apart: bool = False
     blocks: bool = False
 
     @functools.cached_property

@@ -80,10 +80,11 @@ def as_list(given: list[T] | T | None) -> list[T]:
     return given if isinstance(given, list) else [given]
 
 
-def chain_batches(call: Call, contracts: Iterable[dict[str, object]]) -> list[Batch]:
+def chain_batches(call: Call, contracts: Iterable[dict[str, object]], *, priced: bool = True) -> list[Batch]:
     """The contracts of one or more underlyings as batches of both tables; what cannot be used is a problem.
 
-    contracts : in the columns of `CONTRACT`, those that are missing being unknown. A chain none of whose contracts
+    contracts : in the columns of `CONTRACT`, those that are missing being unknown. priced : whether they say what
+    their underlying costs. A chain none of whose contracts
     has an ask is none: vendors empty their snapshots at night. One whose quotes have no time is of no session.
     """
     given, told = _numbers(contracts)
@@ -103,7 +104,7 @@ def chain_batches(call: Call, contracts: Iterable[dict[str, object]]) -> list[Ba
         open_interest=pl.lit(None, pl.Float64) if _interest_is_unsure(call) else pl.col("open_interest"),
     )
     prices, more = _prices(rows)
-    told += more
+    told += more if priced else []
     quotes = rows.with_columns(underlying_price="said").select(*schema_of("option_quotes"))
     return [Batch("underlyings", prices), Batch("option_quotes", quotes, tuple(told))]
 
