@@ -39,7 +39,6 @@ def ask_chains(store: Store, vendor: Vendor, plan: Plan, wishes: Wishes, now: dt
 
 def finish_chains(store: Store) -> list[str]:
     """Done at the end of a sync that stored chains; what a person should know of it."""
-    # Measures of the chains that came are made here, before the oldest chains go.
     return _drop_old(store, setting("chains"))
 
 
