@@ -121,6 +121,16 @@ def test_strikes_of_before_a_split_are_unlisted(put: Put) -> None:
     assert f"unlisted contracts: {len(old)} of 1 underlying" in found.lines()
 
 
+def test_one_impossible_quote_in_a_chain_is_an_old_one(put: Put) -> None:
+    row = chain().filter(symbol="S01", side="put").head(1)
+    bars = clean_bars().filter(symbol="S01", session=DAY)
+    dear = row.with_columns(strike=pl.lit(3.0) * bars["close"][0], bid=pl.lit(1.0), ask=pl.lit(1.1))
+    found = examine(put("one", bars=clean_bars(), option_quotes=pl.concat([chain(names=NAMES), dear])))
+    assert of(found).impossible == 1
+    assert of(found).unlisted.is_empty()
+    assert "unlisted contracts: none; quotes too old to be true: 1" in found.lines()
+
+
 def test_chains_of_what_is_not_listed_any_more(put: Put) -> None:
     listing = pl.DataFrame({"symbol": NAMES, "delisted": [DAYS[-5] if one == "S00" else None for one in NAMES]})
     found = examine(put("one", bars=clean_bars(), symbols=listing, option_quotes=chain()))

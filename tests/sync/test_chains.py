@@ -172,6 +172,15 @@ def test_without_names_the_listing_says_whom_to_ask_for(tmp_path: Path, server: 
     assert sorted(path.rpartition("/")[2] for path in server.paths()) == ["AAPL.json", "KIM.json"]
 
 
+def test_chains_of_a_session_without_bars_are_told_of(tmp_path: Path, server: FakeServer) -> None:
+    store = Store(tmp_path / "store")
+    import_frames(store, [server.market.truth(until=FRIDAY - DAY)])
+    said = f"the store has no bars of {FRIDAY}, the session of its newest chains"
+    assert said in fetch(store, server).parts[0].notes
+    import_frames(store, [server.market.truth(FRIDAY, FRIDAY)])
+    assert said not in fetch(store, server, again=True).parts[0].notes
+
+
 # --- the newest are kept ------------------------------------------------------------------------------
 
 

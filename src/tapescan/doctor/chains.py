@@ -31,7 +31,10 @@ NEAR, PAIRS = 45, 4
 RATE = 0.04
 #: What a quote lacks of the least, or has above the most, that its contract can be worth, as a share of the
 #: underlying: less than this a wide or old quote may.
-IMPOSSIBLE = 0.1
+IMPOSSIBLE = 0.2
+#: Of a listed contract such a quote is an old one. Where more than this share of a chain has one, or any after a
+#: split, they are contracts that no exchange lists any more.
+UNLISTED = 0.05
 #: Contracts live no longer than three years, so that older splits have left none.
 SPLIT_WITHIN = dt.timedelta(days=3 * 366)
 #: A chain more than this share of whose quotes are older than its session is stale; of whose volumes are those of the
@@ -46,6 +49,7 @@ class Chains(Result, msgspec.Struct, frozen=True, eq=False):
     stale : symbol, contracts (with a quote), old (quotes of before the session), oldest.
     gaps : symbol, price, against (close, parity), other, apart (share of the other).
     unlisted : symbol, contracts, example, why (split, price, underlying).
+    impossible : contracts of other chains with a quote that they cannot have.
     unchanged : symbol, contracts (with a volume now and on the session before), same.
     compared, same : contracts with a volume now and before whose day nobody says, and how many have the very same.
     """
@@ -57,6 +61,7 @@ class Chains(Result, msgspec.Struct, frozen=True, eq=False):
     gaps: pl.DataFrame
     unlisted: pl.DataFrame
     unchanged: pl.DataFrame
+    impossible: int = 0
     compared: int = 0
     same: int = 0
 
@@ -76,6 +81,7 @@ class Chains(Result, msgspec.Struct, frozen=True, eq=False):
         number = self.unlisted["contracts"].sum()
         lines.append(f"unlisted contracts: {f'{number:,} of {len(self.unlisted):,}' if number else 'none'}")
         lines[-1] += f" {noun('underlyings', len(self.unlisted))}" if number else ""
+        lines[-1] += f"; quotes too old to be true: {self.impossible:,}" if self.impossible else ""
         lines += some_of(self.unlisted, top, _unlisted)
         share = f"; {self.same / self.compared:.0%} of {self.compared:,} volumes" if self.compared else ""
         more = f"{share} are those of the session before" if share else ""
@@ -117,13 +123,15 @@ def find_chains(known: KnownStore, listing: pl.DataFrame, splits: pl.DataFrame) 
     before = _of_session(known, "option_quotes", days[-2]) if len(days) > 1 else quotes.clear()
     spots = _spots(known, quotes, session)
     compared, unchanged = _unchanged(quotes, before, session)
+    unlisted, impossible = _unlisted_contracts(quotes, spots, listing, splits, session)
     return Chains(
         session=session,
         contracts=len(quotes),
         underlyings=quotes["symbol"].n_unique(),
         stale=_stale(quotes, session),
         gaps=_gaps(quotes, spots, session),
-        unlisted=_unlisted_contracts(quotes, spots, listing, splits, session),
+        unlisted=unlisted,
+        impossible=impossible,
         unchanged=unchanged,
         compared=len(compared),
         same=int(compared["same"].sum() or 0),
@@ -200,35 +208,34 @@ def _gaps(quotes: pl.DataFrame, spots: pl.DataFrame, session: dt.date) -> pl.Dat
 
 def _unlisted_contracts(
     quotes: pl.DataFrame, spots: pl.DataFrame, listing: pl.DataFrame, splits: pl.DataFrame, session: dt.date
-) -> pl.DataFrame:
-    """Contracts that no exchange can list: quoted at what none of them can be worth, or of an underlying that is
-    gone."""
-    recent = splits.filter(pl.col("ex_date") <= session, pl.col("ex_date") > session - SPLIT_WITHIN)[
-        "symbol"
-    ].unique()
+) -> tuple[pl.DataFrame, int]:
+    """Contracts that no exchange can list: those quoted at what none of them can be worth, where they are many or
+    there was a split, and those of an underlying that is gone; and how many others have such a quote."""
+    split = splits.filter(pl.col("ex_date") <= session, pl.col("ex_date") > session - SPLIT_WITHIN)["symbol"].unique()
     spot, strike = pl.col("spot"), pl.col("strike")
     least = pl.when(pl.col("side") == "put").then(strike - spot).otherwise(spot - strike)
     most = pl.when(pl.col("side") == "put").then(strike).otherwise(spot)
     room = IMPOSSIBLE * spot
     rows = quotes.join(spots.select("symbol", spot=pl.coalesce("price", "close")), on="symbol", how="left")
+    rows = rows.with_columns(chain=pl.len().over("symbol"), key=spelling_key(rows["symbol"]))
     plain = plain_root(pl.col("root")) == plain_root(pl.col("symbol"))
     bad = ((pl.col("ask") > 0.0) & (pl.col("ask") < least - room)) | (pl.col("bid") > most + room)
-    why = pl.when(pl.col("symbol").is_in(recent.implode())).then(pl.lit("split")).otherwise(pl.lit("price"))
-    impossible = rows.filter(plain & bad).with_columns(why=why)
+    after = pl.col("symbol").is_in(split.implode())
+    why = pl.when(after).then(pl.lit("split")).otherwise(pl.lit("price"))
+    odd = rows.filter(plain & bad).with_columns(why=why, odd=pl.len().over("symbol"))
+    unlisted = odd.filter(after | (pl.col("odd") > UNLISTED * pl.col("chain"))).drop("odd")
     listed = listing.filter(pl.col("delisted").is_null() | (pl.col("delisted") > session))
     known = spelling_key(listed["symbol"]).unique()
-    index = pl.col("symbol").str.starts_with("^")
-    gone = rows.with_columns(key=spelling_key(rows["symbol"])).filter(~pl.col("key").is_in(known.implode()) & ~index)
-    gone = gone.drop("key").with_columns(why=pl.lit("underlying")) if len(known) else impossible.clear()
-    gone = gone.filter(~pl.col("symbol").is_in(impossible["symbol"].unique().implode()))
+    gone = ~pl.col("key").is_in(known.implode()) & ~pl.col("symbol").str.starts_with("^")
+    gone &= ~pl.col("symbol").is_in(unlisted["symbol"].unique().implode())
+    without = rows.filter(gone).with_columns(why=pl.lit("underlying")) if len(known) else unlisted.clear()
     name = pl.format("{} {} {} {}", "root", "expiration", strike, "side")
-    found = pl.concat([impossible, gone]).group_by("symbol", "why")
-    counted = found.agg(
-        contracts=pl.len().cast(pl.Int64), example=name.sort_by("expiration", "strike", "side").first()
-    )
-    return counted.select("symbol", "contracts", "example", "why").sort(
-        "contracts", "symbol", descending=[True, False]
-    )
+    found = pl.concat([unlisted, without]).group_by("symbol", "why")
+    first = name.sort_by("expiration", "strike", "side").first()
+    counted = found.agg(contracts=pl.len().cast(pl.Int64), example=first)
+    order = ["contracts", "symbol"]
+    told = counted.select("symbol", "contracts", "example", "why").sort(order, descending=[True, False])
+    return told, len(odd) - len(unlisted)
 
 
 def _unchanged(quotes: pl.DataFrame, before: pl.DataFrame, session: dt.date) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -20,6 +20,8 @@ from tapescan.vendors.seam import Ask, Plan, Vendor
 
 __all__ = ["ask_chains", "finish_chains"]
 
+#: The table of quotes.
+OPTIONS_TABLE = "option_quotes"
 #: Ends of symbols, in our spelling, that have no options: warrants, units, rights; a preferred has a ``^`` inside.
 _WITHOUT = (".WS", ".U", ".R")
 
@@ -39,13 +41,22 @@ def ask_chains(store: Store, vendor: Vendor, plan: Plan, wishes: Wishes, now: dt
 
 def finish_chains(store: Store) -> list[str]:
     """Done at the end of a sync that stored chains; what a person should know of it."""
-    return _drop_old(store, setting("chains"))
+    return [*_without_bars(store), *_drop_old(store, setting("chains"))]
+
+
+def _without_bars(store: Store) -> list[str]:
+    """Said where the newest chains are of a session whose bars are not there: their shares have no close then."""
+    known = store.known()
+    newest = known.opened(OPTIONS_TABLE).newest()
+    if not known.has_bars or newest is None or (known.sessions == newest).any():
+        return []
+    return [f"the store has no bars of {newest}, the session of its newest chains"]
 
 
 def _drop_old(store: Store, keep: int) -> list[str]:
     """Take out the chains behind the newest so many sessions, of those that syncs brought."""
     fetched = store.fetches().filter(what=OPTIONS.name)["at"]
-    days = store.known().opened("option_quotes").files()["last"].drop_nulls().unique().sort()
+    days = store.known().opened(OPTIONS_TABLE).files()["last"].drop_nulls().unique().sort()
     if fetched.is_empty() or len(days) <= keep:
         return []
     # Chains of before the first sync were imported.
