@@ -8,6 +8,8 @@ import re
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
+from tests.fakes import alpaca_options
+from tests.fakes.chains import FakeChains
 from tests.fakes.listing import spelled
 from tests.fakes.market import FakeMarket, identifier
 from tests.fakes.reply import KEY, SECRET, Asked, Reply, Vendor, json_reply
@@ -40,6 +42,10 @@ class Alpaca(Vendor):
 
     def __init__(self, market: FakeMarket, plan: str = "paid") -> None:
         super().__init__(market, plan)
+        self.chains = FakeChains(market)
+        #: Most contracts of a page of chains, and who was asked for since when.
+        self.page_rows = 1000
+        self.since: list[str] = []
         self.bad_key_status = 401
         self._symbols = {spelled(symbol, "alpaca"): symbol for symbol in market.symbols}
         self._histories: dict[tuple[str, dt.date, int], list[Row]] = {}
@@ -50,6 +56,7 @@ class Alpaca(Vendor):
         self.route(r"/v1/corporate-actions", self.corporate_actions)
         self.route(r"/v2/calendar", self.calendar)
         self.route(r"/v2/clock", self.clock)
+        alpaca_options.add_routes(self)
 
     # --- who asks -------------------------------------------------------------------------------------
 
@@ -169,8 +176,9 @@ class Alpaca(Vendor):
             if symbol is None or not history:
                 continue
             daily = [self._row(symbol, bar, split=False) for bar in history[-2:]]
-            price = history[-1]["close"]
+            price = round(history[-1]["close"] * self.chains.moved, 4)
             at = dt.datetime.combine(history[-1]["session"], dt.time(15, 59, 59), NEW_YORK).astimezone(dt.UTC)
+            at -= self.chains.late
             stamp = f"{at:%Y-%m-%dT%H:%M:%S}.123456789Z"
             minute = {"t": f"{at:%Y-%m-%dT%H:%M:00Z}", **dict.fromkeys("ohlc", price), "v": 100, "n": 1, "vw": price}
             entry: Row = {

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import polars as pl
 
-from tests.fakes import massive_files, massive_reference, massive_statements
+from tests.fakes import massive_files, massive_options, massive_reference, massive_statements
+from tests.fakes.chains import FakeChains
 from tests.fakes.listing import spelled
 from tests.fakes.market import FakeMarket, identifier
 from tests.fakes.reply import KEY, Asked, Reply, Vendor, json_reply
@@ -46,6 +47,9 @@ class Massive(Vendor):
 
     def __init__(self, market: FakeMarket, plan: str = "paid") -> None:
         super().__init__(market, plan)
+        self.chains = FakeChains(market)
+        #: Most contracts of a page of chains.
+        self.page_rows = 250
         stocks = "/v2/snapshot/locale/us/markets/stocks/tickers"
         self.route(r"/v2/aggs/grouped/locale/us/market/stocks/(?P<date>[^/]+)", self.grouped)
         self.route(
@@ -56,6 +60,7 @@ class Massive(Vendor):
         massive_reference.add_routes(self)
         massive_statements.add_routes(self)
         massive_files.add_routes(self)
+        massive_options.add_routes(self)
 
     # --- who asks -------------------------------------------------------------------------------------
 
@@ -232,9 +237,12 @@ class Massive(Vendor):
         if asked.path.startswith("/v3/"):
             document["count"] = len(found)
         if offset + limit < len(rows):
-            base = asked.flags.get("foreign_page", {}).get("to", asked.base)
-            document["next_url"] = f"{base}{asked.path}?cursor={_cursor(asked, offset + limit)}"
+            document["next_url"] = self.next_page(asked, offset + limit)
         return json_reply(document, rows="json:results")
+
+    def next_page(self, asked: Asked, offset: int) -> str:
+        base = asked.flags.get("foreign_page", {}).get("to", asked.base)
+        return f"{base}{asked.path}?cursor={_cursor(asked, offset)}"
 
     def unfolded(self, asked: Asked) -> Asked:
         """The request whose query is inside a cursor."""

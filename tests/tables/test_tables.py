@@ -154,7 +154,7 @@ class TestDeclarations:
         assert stored_tables()[0].name == "bars"
 
     def test_symbols_are_fetched_before_what_is_asked_by_symbol(self) -> None:
-        assert [kind.name for kind in all_kinds()] == ["universe", "actions", "bars", "fundamentals"]
+        assert [kind.name for kind in all_kinds()] == ["universe", "actions", "bars", "fundamentals", "options"]
         assert usual_kinds() == ("universe", "actions", "bars")
 
     def test_every_offer_serves_a_kind(self) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from tapescan.vendors.registry import load_vendor, vendor_names
 from tapescan.vendors.seam import Plan
-from tests.vendors import card, cards_data, cards_faults
+from tests.vendors import card, cards_chains, cards_data, cards_faults
 from tests.vendors.cases import CASES
 
 __all__ = ["CARDS", "PAGE", "written"]
 
 #: The cards are entered where they are written.
-_SOURCES = (cards_data, cards_faults)
+_SOURCES = (cards_data, cards_faults, cards_chains)
 CARDS = sorted(card.CARDS, key=lambda entry: entry.number)
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "vendors.md"
@@ -37,6 +37,7 @@ def vendors() -> str:
             "|---|---|---|---|---|",
             *(_plan(plan) for plan in vendor.plans),
             "",
+            *(f"- Terms: {terms}" for terms in dict.fromkeys(plan.terms for plan in vendor.plans if plan.terms)),
             *(f"- {note}" for note in vendor.notes),
         ]
         parts.append("\n".join(lines))

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from tapescan.market.clock import NEW_YORK
 from tapescan.network.limits import Pace
 from tapescan.network.link import Link, Patience
 from tapescan.tables.registry import all_kinds, offers_of
@@ -66,7 +67,9 @@ class Case:
     changed : further fields of the main ask. keys : what the fake accepts beside its own key.
     price_error : relative. volume_error : shares. counts : its answers say how many rows they hold.
     spelling : its name in `spelled`. dates_delisting : the listing has delisted symbols, with the day.
-    lists : its universe is a listing, not a map of companies. blocks : it takes offence at a second try after a 429.
+    lists : its universe is a listing, not a map of companies. timed : it says when each option was quoted.
+    apart : the prices of underlyings come in other answers than their chains.
+    blocks : it takes offence at a second try after a 429.
     """
 
     vendor: str
@@ -81,6 +84,8 @@ class Case:
     spelling: str = ""
     dates_delisting: bool = False
     lists: bool = True
+    timed: bool = True
+    apart: bool = False
     blocks: bool = False
 
     @functools.cached_property
@@ -162,14 +167,21 @@ class Place:
             self.case.plan,
             now=dt.datetime.combine(self.market.end, dt.time(21), dt.UTC) + dt.timedelta(days=1),
             until=self.market.end,
-            sessions=tuple(self.market.sessions[-3:] if not by_name else self.market.sessions)
-            if what == "bars"
-            else (),
+            sessions=self._sessions(what, by_name),
             since=self.market.sessions[0] if what == "actions" else None,
-            symbols=SYMBOLS if by_name and what in ("bars", "actions", "snapshot") else (),
+            symbols=SYMBOLS if by_name and what in ("bars", "actions", "snapshot", "options") else (),
             via=self.via,
         )
         return replace(wanted, **{**(self.case.changed if what == self.case.main else {}), **changed})
+
+    def _sessions(self, what: str, by_name: bool) -> tuple[dt.date, ...]:
+        if what == "options":
+            return (self.market.visible_until,)
+        return tuple(self.market.sessions if by_name else self.market.sessions[-3:]) if what == "bars" else ()
+
+    def market_close(self) -> dt.datetime:
+        """Of the newest session, UTC."""
+        return dt.datetime.combine(self.market.visible_until, dt.time(16), NEW_YORK).astimezone(dt.UTC)
 
     def fetch(
         self,

@@ -136,7 +136,7 @@ def sync_store(
     Args:
         store: Where to; made when it is missing.
         vendor: Its name; empty for the first whose keys are found.
-        what: Kinds of data (universe, actions, bars, fundamentals); empty for what is usual.
+        what: Kinds of data (universe, actions, bars, fundamentals, options); empty for what is usual.
         start: First date; what is missing when None.
         end: Last date, included; up to now when None.
         plan: Of the vendor; its limit is kept.

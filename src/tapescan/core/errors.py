@@ -116,6 +116,7 @@ VENDOR_REASONS = {
     "unknown_company": "the vendor has no statements of the company",
     "delisted": "no longer listed then",
     "no_trades": "listed, and no trade in that time",
+    "two_moments": "the underlying's price is of another moment than its quotes",
     "refused_rows": "rows that break a rule of the documented form were left out",
 }
 

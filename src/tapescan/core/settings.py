@@ -64,6 +64,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache: Annotated[
         _Place, _said("Folder for what only saves time, as compiled kernels; empty for the user's cache folder.")
     ] = ""
+    chains: Annotated[
+        int,
+        _said(
+            "Newest sessions whose chains of vendors are kept; a sync takes older ones out. Imported ones stay.",
+            ge=1,
+        ),
+    ] = 5
     keep: Annotated[
         bool,
         _said(

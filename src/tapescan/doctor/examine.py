@@ -2,8 +2,9 @@
 
 `examine` reads a store once and gives a `Diagnosis`. Each finding is a frame with all its cases, the worst first;
 `findings` and `jumps` say how they are found. Defects are what makes a scan wrong or lame: sessions and bars that are
-missing, jumps that splits explain, suspect bars, vendors that disagree. Stale and seldom traded symbols, refused
-rows, missing statements and values in them that no scan uses are how markets are, and told for information.
+missing, jumps that splits explain, suspect bars, vendors that disagree, prices and contracts of chains that cannot
+be. Stale and seldom traded symbols, stale chains, refused rows, missing statements and values in them that no scan
+uses are how markets are, and told for information.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import polars as pl
 from tapescan.core.errors import StoreError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.results import Result, plain
+from tapescan.doctor.chains import Chains, find_chains
 from tapescan.doctor.findings import (
     COMPARED,
     DISAGREEMENTS,
@@ -67,7 +69,7 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
     suspects : as `market.suspect.SUSPECTS`, without those that were accepted.
     copies : as `findings.find_copies`. older : as `older.OLDER`, what older versions let in.
     compared, disagreements : as `findings.COMPARED` and `findings.DISAGREEMENTS`.
-    quarantine : kind, reason, rows. keys : as `findings.find_broken_keys`.
+    chains : None where there are none. quarantine : kind, reason, rows. keys : as `findings.find_broken_keys`.
     """
 
     store: str
@@ -91,6 +93,7 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
     quarantine: pl.DataFrame
     keys: pl.DataFrame
     statements: Statements
+    chains: Chains | None = None
 
     @property
     def defects(self) -> dict[str, int]:
@@ -105,6 +108,8 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
             "copied symbols": len(self.copies),
             "disagreements": len(self.disagreements),
             "broken keys": len(self.keys),
+            "spot gaps": 0 if self.chains is None else len(self.chains.gaps),
+            "underlyings with unlisted contracts": 0 if self.chains is None else len(self.chains.unlisted),
             "kinds of older mistakes": len(self.older.filter(~pl.col("kind").is_in(NO_DEFECT))),
         }
         return {name: count for name, count in counts.items() if count}
@@ -115,6 +120,9 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
         some = {name: worst(value, top) for name, value in told.items() if isinstance(value, pl.DataFrame)}
         of = self.statements
         statements = plain(of) | {"without": worst(of.without, top), "doubtful": worst(of.doubtful, top)}
+        if self.chains is not None:
+            frames = {n: getattr(self.chains, n) for n in ("stale", "gaps", "unlisted", "unchanged")}
+            some["chains"] = plain(self.chains) | {name: worst(value, top) for name, value in frames.items()}
         whole = {name: rows_of(told[name]) for name in ("compared", "quarantine")}
         return plain({"defects": self.defects, **told, **some, "statements": statements, **whole})  # type: ignore[no-any-return]
 
@@ -130,6 +138,7 @@ class Diagnosis(Result, msgspec.Struct, frozen=True, eq=False):
             *self._stale(top),
             *self._older(),
             *self._others(top),
+            *([] if self.chains is None else self.chains.lines(top)),
         ]
         defects = ", ".join(f"{count:,} {noun(name, count)}" for name, count in self.defects.items())
         return [head, *told, f"DEFECTS: {defects}" if defects else "no defects"]
@@ -303,6 +312,7 @@ def examine(store: Store, as_of: dt.date | None = None, *, progress: Progress | 
         quarantine=_refused(known),
         keys=find_broken_keys(known),
         statements=find_statements(listing, known.read("companies"), facts, splits, newest),
+        chains=find_chains(known, listing, splits),
     )
 
 

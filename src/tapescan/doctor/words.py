@@ -37,6 +37,8 @@ def noun(name: str, count: int) -> str:
         return name
     if name.startswith("kinds of"):
         return name.replace("kinds", "kind", 1)
+    if name.startswith("underlyings with"):
+        return name.replace("underlyings", "underlying", 1)
     return name.replace("splits", "split") if name.startswith("splits") else name.removesuffix("s")
 
 

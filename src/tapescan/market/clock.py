@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from tapescan.market import calendar
 
-__all__ = ["NEW_YORK", "final_at", "ready_at", "session_after", "session_of"]
+__all__ = ["NEW_YORK", "final_at", "ready_at", "session_after", "session_of", "session_under_way"]
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -31,6 +31,15 @@ def final_at(session: dt.date) -> dt.datetime:
 def session_of(moment: dt.datetime) -> dt.date:
     """The date in New York at a moment."""
     return moment.astimezone(NEW_YORK).date()
+
+
+def session_under_way(moment: dt.datetime) -> dt.date:
+    """The session that is open at a moment, or the last that was: the one whose quotes stand."""
+    local = moment.astimezone(NEW_YORK)
+    today = local.date()
+    if calendar.is_session(today) and local.time() >= dt.time(9, 30):
+        return today
+    return calendar.previous_session(today)
 
 
 def session_after(day: dt.date) -> dt.date:

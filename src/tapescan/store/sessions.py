@@ -25,6 +25,11 @@ def store_sessions(
     session that has many.
     """
     name, key, day = opened.name, list(opened.declared.key), opened.declared.known
+    if rows.is_empty():
+        report.actions.setdefault(name, (0, 0, 0))
+        if reached is not None:
+            opened.append(opened.declared.empty(), reached)
+        return
     files = opened.files()
     days = rows[day].unique()
     near = files.filter(

@@ -15,6 +15,7 @@ from tapescan.core.progress import Progress, silent
 from tapescan.core.text import refuse_broken
 from tapescan.store.committing import Batch, append_alone, commit_batch
 from tapescan.store.compacting import Compaction, compact
+from tapescan.store.dropping import drop_sessions
 from tapescan.store.fetched import Fetched, Step, add_rows, done_fetches, settle
 from tapescan.store.known import KnownStore
 from tapescan.store.report import ImportReport
@@ -177,6 +178,14 @@ class Store:
         """Put the memory of what was fetched in order; done at the end of a sync."""
         self._must_be_newest()
         settle(self.path)
+
+    def drop_sessions(
+        self, name: str, before: dt.date, sources: Collection[str], since: dt.date = dt.date.min
+    ) -> list[dt.date]:
+        """Take sessions from ``since`` to before ``before`` out of a table that is kept by session, those all of
+        whose rows are of these sources; which they were. They stay readable by `at` until the store is compacted."""
+        self._must_be_newest()
+        return drop_sessions(self.path, find_table(name), before, sources, since)
 
     def record_scan(self, as_of: dt.date, profile: str, document: str) -> None:
         """Add a scan to the history; ``document`` is its result as JSON text."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ import polars as pl
 from tapescan.core.errors import OptionError
 from tapescan.market.clock import session_of
 from tapescan.store import Store
+from tapescan.sync.chains import ask_chains
 from tapescan.sync.sessions import FIRST_SYNC, Asked, ask_bars, symbols_for
 from tapescan.sync.wishes import Wishes, last_ready_session
 from tapescan.tables.definition import Kind
@@ -87,10 +88,17 @@ def plan_part(store: Store, vendor: Vendor, plan: Plan, what: str, wishes: Wishe
             asked = Asked((place.ask(symbols=wishes.symbols, companies=_companies(store, wishes), via=wishes.via),))
         case "whole":
             asked = Asked((place.ask(symbols=wishes.symbols, via=wishes.via),))
+        case "newest":
+            asked = ask_chains(store, vendor, plan, wishes, now, place.notes)
     known = {key: at for key, at in place.known.items() if key not in asked.doubted}
     calls = [call for ask in asked.asks for call in vendor.calls(ask)]
     again = wishes.again or wishes.compare or (wishes.replace and kind.asked == "sessions")
-    wanted = [call for call in calls if again or not _holds(call, known.get(call.key), now)]
+    # What changed since is enough where the store has the rest.
+    wanted = [
+        call if again else replace(call, before=known.get(call.key))
+        for call in calls
+        if again or not _holds(call, known.get(call.key), now)
+    ]
     return Planned(
         what,
         vendor.name,

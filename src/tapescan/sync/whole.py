@@ -19,12 +19,14 @@ from tapescan.market.clock import session_of
 from tapescan.network.link import Link, Patience
 from tapescan.network.recent import Recent
 from tapescan.store import Store
+from tapescan.sync.chains import finish_chains
 from tapescan.sync.choosing import COMPANIES, SYMBOLS, choose_vendor, preferred_vendors
 from tapescan.sync.fetching import run_part
 from tapescan.sync.planning import Planned, comes_along, plan_part
 from tapescan.sync.report import PartReport, SyncReport
 from tapescan.sync.sessions import known_symbols
 from tapescan.sync.wishes import Wishes
+from tapescan.tables.kinds import OPTIONS
 from tapescan.tables.kinds import UNIVERSE as LISTED
 from tapescan.tables.registry import all_kinds, find_kind, offers_of
 from tapescan.vendors.registry import base_addresses, find_plan, load_vendor, open_link
@@ -124,6 +126,8 @@ async def _sync(
                 report.parts.append(_not_asked(what, vendor, chosen, str(error)))
                 continue
             planned = replace(planned, notes=(*planned.notes, *_chosen_for_want(what, vendor, named)))
+            if planned.calls and chosen.terms and vendor.name not in links:
+                planned = replace(planned, notes=(*planned.notes, f"{vendor.name}: {chosen.terms}"))
             if planned.calls and vendor.name not in links:
                 places = dict(addresses or base_addresses(vendor))
                 recent = Recent(vendor.name, " ".join(places.values()), chosen.requests, chosen.seconds)
@@ -141,6 +145,9 @@ async def _sync(
                 break
     if any(part.made for part in report.parts):
         await asyncio.to_thread(store.settle)
+    for part in report.parts:
+        if part.what == OPTIONS.name and part.rows:
+            part.notes += await asyncio.to_thread(finish_chains, store)
     report.seconds = time.monotonic() - begun
     return report
 

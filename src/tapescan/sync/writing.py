@@ -174,8 +174,8 @@ class Writer:
             whole["symbols"] = whole["symbols"].sort("delisted", descending=True, nulls_last=False)
             whole["symbols"] = whole["symbols"].with_columns(as_of=pl.lit(session_of(self.state.clock())))
             self.listed.update(whole["symbols"].filter(pl.col("delisted").is_null())["symbol"])
-        if "bars" in whole:
-            for day, count in whole["bars"].group_by("session").len().iter_rows():
+        for name in {"bars", "option_quotes"} & whole.keys():
+            for day, count in whole[name].group_by("session").len().iter_rows():
                 self.report.got[day] = self.report.got.get(day, 0) + count
         self._add(whole, fetched, covered([answer.call for answer in good if answer.last], whole))
 

@@ -14,8 +14,8 @@ from tapescan.core.settings import Adjustment
 __all__ = ["Checked", "Field", "File", "Kind", "Rules", "Span", "Table", "Whole", "check_keys", "stamp_nothing"]
 
 #: How a vendor is asked for a kind of data: for the sessions that are missing; for a span of dates since it was asked
-#: the last time; for the statements of companies; for all there is.
-Asked = Literal["sessions", "span", "companies", "whole"]
+#: the last time; for the statements of companies; for all there is; for the newest session, until that is over.
+Asked = Literal["sessions", "span", "companies", "whole", "newest"]
 
 #: How new rows meet the stored ones of their key.
 #:

@@ -11,6 +11,7 @@ from tapescan.market.clock import NEW_YORK
 from tapescan.market.occ import is_occ, parse, plain_root
 from tapescan.market.quality import NOT_A_SESSION
 from tapescan.tables.definition import Checked, Field, File, Rules, Table
+from tapescan.tables.kinds import OPTIONS
 from tapescan.tables.moments import is_closed, moments_of
 from tapescan.tables.names import DATE, QUOTED, UNDERLYING, UNDERLYING_PRICE
 
@@ -234,6 +235,8 @@ TABLE = Table(
     kept="sessions",
     order=60,
     known="session",
+    kind=OPTIONS,
+    offers=("option chains",),
     shown=("expiration", "strike", "side"),
     in_files=True,
     told=_told,

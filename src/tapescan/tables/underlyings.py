@@ -8,6 +8,7 @@ import polars as pl
 
 from tapescan.market.quality import NOT_A_SESSION
 from tapescan.tables.definition import Checked, Field, File, Rules, Table, check_keys
+from tapescan.tables.kinds import OPTIONS
 from tapescan.tables.moments import is_closed, moments_of
 from tapescan.tables.names import DATE, QUOTED, UNDERLYING, UNDERLYING_PRICE
 
@@ -51,6 +52,8 @@ TABLE = Table(
     kept="sessions",
     order=59,
     known="session",
+    kind=OPTIONS,
+    offers=("option chains",),
     in_files=True,
     told=_told,
     extras={"counted": ("contracts", "expirations", "contractcount", "optioncount")},

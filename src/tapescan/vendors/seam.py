@@ -34,6 +34,7 @@ class Plan:
     requests, seconds : the published limit, so many requests in any so many seconds; 0 requests for no limit.
     concurrency : requests under way at once. years : history it reaches back to; None for all.
     lacks : offers that this plan does not include. note : what a person should know.
+    terms : which use it allows, where that is not any; told with every sync.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Plan:
     years: float | None = None
     lacks: tuple[str, ...] = ()
     note: str = ""
+    terms: str = ""
 
     def oldest(self, today: dt.date) -> dt.date | None:
         """The first day that it reaches back to; None for all."""
@@ -68,7 +70,8 @@ class KeyName:
 class Ask:
     """What is wanted of a vendor.
 
-    sessions : sessions whose bars are missing, ascending. since : actions with an ex-date from here on.
+    sessions : sessions whose bars are missing, ascending; of chains the newest one. since : actions with an ex-date
+    from here on.
     until : the last day that is wanted (of bars and actions). symbols : in our spelling; empty for the whole
     market. companies : ten-digit CIKs. via : the way, where a vendor has several; empty for its first.
     now : the time, UTC.
@@ -95,6 +98,8 @@ class Call:
     lasts : how long an answer stays good; None for ever. args : what `fetch` needs besides.
     piecewise : each of its batches is complete in itself and may be stored before the call is done.
     span : of a kind that is asked by spans of dates; None where the call is for named symbols.
+    before : when the store got an earlier answer to it, of which what did not change since need not come again; None
+    where all is wanted.
     """
 
     key: str
@@ -108,6 +113,7 @@ class Call:
     args: Mapping[str, str] = field(default_factory=dict)
     piecewise: bool = False
     span: Span | None = None
+    before: dt.datetime | None = None
 
 
 @dataclass(frozen=True)

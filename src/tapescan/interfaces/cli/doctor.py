@@ -44,7 +44,8 @@ def doctor(
     ] = "",
 ) -> int:
     """Examine a store: missing and short sessions, gaps, stale symbols, splits that prices and table disagree on,
-    suspect bars, vendors that disagree, what was refused, missing statements and doubtful values in them. Exit code 1
+    suspect bars, vendors that disagree, what was refused, missing statements and doubtful values in them, chains that
+    are stale, of other prices than their shares, or of contracts that cannot be listed. Exit code 1
     when a defect was found."""
     from tapescan import api
 

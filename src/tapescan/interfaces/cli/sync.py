@@ -30,7 +30,7 @@ def sync(
     end: Annotated[str, typer.Option("--to", metavar="DATE", help="[default: the newest session]")] = "",
     what: Annotated[
         str,
-        typer.Option(help="Of universe, actions, bars, fundamentals. [default: universe,actions,bars]"),
+        typer.Option(help="Of universe, actions, bars, fundamentals, options. [default: universe,actions,bars]"),
     ] = "",
     plan: Annotated[str, typer.Option(help="The vendor's plan you have; its limit is kept.")] = "",
     symbols: Annotated[str, typer.Option(help="These alone, with commas between. [default: the whole market]")] = "",
@@ -186,6 +186,8 @@ def _print_vendor(one: Choice) -> None:
         where = one.keys[wanted.name]
         shown = f"found in {where}" if where else f"not found{'' if wanted.required else ' (not required)'}"
         console.print(f"  {wanted.name}: {wanted.what}; {shown}", markup=False, soft_wrap=True)
+    for terms in dict.fromkeys(plan.terms for plan in one.vendor.plans if plan.terms):
+        console.print(f"  terms: {terms}", markup=False, soft_wrap=True)
     for note in one.vendor.notes:
         console.print(f"  note: {note}", markup=False, soft_wrap=True)
 

@@ -17,6 +17,7 @@ from tapescan.core.errors import OptionError, VendorError
 from tapescan.market import clock
 from tapescan.network.link import Link, Reply
 from tapescan.vendors.alpaca import bars as alpaca_bars
+from tapescan.vendors.alpaca import options as alpaca_options
 from tapescan.vendors.alpaca import reference as alpaca_market
 from tapescan.vendors.alpaca.replies import FEWER_MAY_DO, PAGE_ROWS, to_vendor
 from tapescan.vendors.chunks import chunk_name, in_chunks
@@ -47,15 +48,28 @@ _MESSAGE = msgspec.json.Decoder(_Message)
 
 
 class Alpaca:
-    """Bars by symbol (raw, consolidated tape), assets, splits, dividends, snapshots."""
+    """Bars by symbol (raw, consolidated tape), assets, splits, dividends, snapshots, option chains."""
 
     name: ClassVar[str] = "alpaca"
     title: ClassVar[str] = "Alpaca"
-    offers: ClassVar[tuple[str, ...]] = ("bars by symbol", "universe", "splits", "dividends", "snapshot")
-    preferred: ClassVar[Mapping[str, int]] = {"universe": 2, "actions": 2, "bars": 2, "snapshot": 2}
-    needs_symbols: ClassVar[tuple[str, ...]] = ("bars",)
+    offers: ClassVar[tuple[str, ...]] = (
+        "bars by symbol",
+        "universe",
+        "splits",
+        "dividends",
+        "snapshot",
+        "option chains",
+    )
+    preferred: ClassVar[Mapping[str, int]] = {"universe": 2, "actions": 2, "bars": 2, "snapshot": 2, "options": 2}
+    needs_symbols: ClassVar[tuple[str, ...]] = ("bars", "options")
     plans: ClassVar[tuple[Plan, ...]] = (
-        Plan("free", 200, 60.0, concurrency=8, note="the consolidated tape 15 minutes late"),
+        Plan(
+            "free",
+            200,
+            60.0,
+            concurrency=8,
+            note="the tape 15 minutes late; chains of the indicative feed: late trades, modified quotes",
+        ),
         Plan("plus", 10_000, 60.0, concurrency=16),
     )
     keys: ClassVar[tuple[KeyName, ...]] = (
@@ -121,6 +135,9 @@ class Alpaca:
                 return self._actions(ask)
             case "snapshot":
                 return self._snapshot(ask)
+            case "options":
+                _need_symbols(ask, self.name)
+                return alpaca_options.calls_of_chains(ask)
             case _:
                 raise OptionError(f"{self.name} has no {ask.what}", f"it offers {', '.join(self.offers)}")
 
@@ -199,6 +216,7 @@ class Alpaca:
             "universe": alpaca_market.universe,
             "actions": alpaca_market.actions,
             "snapshot": alpaca_market.snapshot,
+            "options": alpaca_options.chains,
         }
         async for batch in parts[call.what](call, link):
             yield batch

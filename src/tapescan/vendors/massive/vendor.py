@@ -16,6 +16,7 @@ from tapescan.network.link import Link, Reply
 from tapescan.vendors.chunks import chunk_name, in_chunks
 from tapescan.vendors.massive import files as massive_files
 from tapescan.vendors.massive import fundamentals as massive_fundamentals
+from tapescan.vendors.massive import options as massive_options
 from tapescan.vendors.massive import reference as massive_reference
 from tapescan.vendors.massive.bars import grouped
 from tapescan.vendors.massive.reference import to_vendor, why_missing
@@ -38,11 +39,13 @@ YEARS_OF_STATEMENTS = 10
 UNIVERSE_REQUESTS = 38
 
 _DAY = dt.timedelta(days=1)
+#: Offers of another name than what is asked for.
+_OFFER = {"options": "option chains"}
 _STATEMENTS_NOTE = "statements need the advanced plan, or the vendor's financials expansion: name advanced then"
 
 
 class Massive:
-    """Bars of the whole market by date, tickers with delisted ones, splits, dividends, snapshot, statements."""
+    """Bars of the whole market by date, tickers with delisted ones, actions, snapshot, statements, option chains."""
 
     name: ClassVar[str] = "massive"
     title: ClassVar[str] = "Massive (Polygon)"
@@ -53,6 +56,7 @@ class Massive:
         "dividends",
         "snapshot",
         "fundamentals",
+        "option chains",
     )
     preferred: ClassVar[Mapping[str, int]] = {
         "universe": 1,
@@ -60,10 +64,19 @@ class Massive:
         "bars": 1,
         "fundamentals": 2,
         "snapshot": 1,
+        "options": 1,
     }
     needs_symbols: ClassVar[tuple[str, ...]] = ()
     plans: ClassVar[tuple[Plan, ...]] = (
-        Plan("free", 5, 60.0, concurrency=5, years=2.0, lacks=("snapshot", "fundamentals"), note="no flat files"),
+        Plan(
+            "free",
+            5,
+            60.0,
+            concurrency=5,
+            years=2.0,
+            lacks=("snapshot", "fundamentals", "option chains"),
+            note="no flat files",
+        ),
         # Sold as unlimited, with the advice to stay below 100 a second.
         Plan("starter", 100, 1.0, concurrency=16, years=5.0, lacks=("fundamentals",), note=_STATEMENTS_NOTE),
         Plan("developer", 100, 1.0, concurrency=16, years=10.0, lacks=("fundamentals",), note=_STATEMENTS_NOTE),
@@ -78,6 +91,7 @@ class Massive:
     notes: ClassVar[tuple[str, ...]] = (
         "the free plan has a session's bars after midnight New York, and reaches back two years",
         "tickers carry no sector and no industry",
+        "chains need one of the vendor's plans for options, with quotes; the price of the share is that of its plan",
         "statements are the newest version of each period: a restated value stands under its first filing's date",
     )
 
@@ -92,6 +106,8 @@ class Massive:
                 f"{reply.path}: this plan has the day after midnight New York",
                 "sync again then",
             )
+        if reply.status == 404 and reply.path.startswith("/v3/snapshot/options/"):
+            return VendorError(self.name, "unknown_symbol", f"{reply.path}: HTTP 404", "check the symbol")
         return massive_files.judge(reply, self.name)
 
     # --- what a wish takes ----------------------------------------------------------------------------
@@ -99,7 +115,7 @@ class Massive:
     def calls(self, ask: Ask) -> Sequence[Call]:
         if ask.via and not (ask.via == "files" and ask.what == "bars"):
             raise OptionError(f"{self.name} has no way {ask.via!r} to {ask.what}", "its other way is files, to bars")
-        if ask.what in ("snapshot", "fundamentals") and ask.what in ask.plan.lacks:
+        if ask.what in ("snapshot", "fundamentals", "options") and _OFFER.get(ask.what, ask.what) in ask.plan.lacks:
             raise OptionError(f"{self.name}'s plan {ask.plan.name!r} has no {ask.what}", "name another with --plan")
         match ask.what:
             case "bars":
@@ -112,6 +128,8 @@ class Massive:
                 return self._snapshot(ask)
             case "fundamentals":
                 return self._statements(ask)
+            case "options":
+                return massive_options.calls_of_chains(ask)
             case _:
                 raise OptionError(f"{self.name} has no {ask.what}", f"it offers {', '.join(self.offers)}")
 
@@ -207,6 +225,7 @@ class Massive:
             "universe": massive_reference.universe,
             "snapshot": snapshot,
             "fundamentals": massive_fundamentals.statements,
+            "options": massive_options.chains,
             "splits": massive_reference.splits,
             "dividends": massive_reference.dividends,
         }
