@@ -78,8 +78,10 @@ def make_ready(
     known = names.select(spot=pl.coalesce("said", "price", "close"), close="close").fill_null(np.nan)
     dividends, projected, payers = _dividends(chain, now, session, paid, splits)
     counted = quotes.select(
-        # A volume whose day nobody says may be of any day before.
+        # A volume whose day nobody says may be of any day before; what has neither where others have was not traded.
         volume=pl.when(pl.col("traded") < session)
+        .then(0.0)
+        .when(pl.col("volume").is_null() & (pl.col("traded").count().over("symbol") > 0))
         .then(0.0)
         .when((pl.col("traded") == session) | (pl.col("volume") == 0.0))
         .then("volume"),
