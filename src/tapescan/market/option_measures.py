@@ -52,7 +52,7 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         "vol_spread_30", "calls' volatility less puts', 30 days", "ratio",
-        "of call and put of a strike within a deviation of the forward, at a forward without borrowing costs "
+        "of call and put of a strike within half a deviation of the forward, at a forward without borrowing costs "
         "(Cremers and Weinbaum, 2010); a spot of another moment than the quotes shifts it",
     ),
     Measure(

@@ -14,6 +14,7 @@ from tapescan.options.chains import Chain
 from tapescan.options.contracts import years
 from tapescan.options.dividends import Dividends
 from tapescan.options.forwards import fit_forwards
+from tapescan.options.pieces import by_slices
 from tapescan.options.rates import Curve
 from tapescan.options.smile import Smiles, fit_smiles, read_smiles
 
@@ -111,7 +112,14 @@ def analyse(
     reason = _quote_reasons(chain, known, alive, now - oldest)
     fits = np.where(chain.standard[slice_of] & (reason == 0), chain.bid, np.nan)
     forward = np.empty(chain.slices)
-    fit_forwards(chain.starts, terms, fits, chain.ask, slices, held, forward)
+    by_slices(
+        lambda starts, *part: fit_forwards(starts, terms, fits, chain.ask, *part),
+        chain.starts,
+        slices,
+        held,
+        forward,
+        workers=workers,
+    )
     slices.carry[:] = np.log(forward / slices.star) / time
     middle, half = 0.5 * (chain.bid + chain.ask), 0.5 * (chain.ask - chain.bid)
     _bound(reason, middle, terms, slices, forward, ~chain.european)
@@ -128,7 +136,7 @@ def analyse(
     reason[vague] = _CODE["uninformative"]
     for values in (vols, lows, highs, uncertainty, *greeks):
         values[vague] = np.nan
-    smiles, smile = _smiles(chain, terms, slices, forward, vols, uncertainty, reason)
+    smiles, smile = _smiles(chain, terms, slices, forward, vols, uncertainty, reason, workers)
     return Analysis(
         reason,
         vols,
@@ -183,11 +191,25 @@ def _bound(reason: Array, price: Floats, terms: Terms, slices: Slices, forward: 
 
 
 def _smiles(
-    chain: Chain, terms: Terms, slices: Slices, forward: Floats, vols: Floats, errors: Floats, reason: Array
+    chain: Chain,
+    terms: Terms,
+    slices: Slices,
+    forward: Floats,
+    vols: Floats,
+    errors: Floats,
+    reason: Array,
+    workers: int | None,
 ) -> tuple[Smiles, Floats]:
     """The smiles, and each contract's volatility by its own; what is off it is marked."""
     smiles = Smiles(np.empty((chain.slices, 4)), *(np.empty(chain.slices) for _ in range(3)))
-    fit_smiles(chain.starts, terms, vols, errors, forward, slices, smiles)
+    by_slices(
+        lambda starts, *part: fit_smiles(starts, terms, vols, errors, *part),
+        chain.starts,
+        forward,
+        slices,
+        smiles,
+        workers=workers,
+    )
     smile, beyond = np.empty(len(chain)), np.empty(len(chain))
     read_smiles(terms.slice_of, chain.strike, forward, smiles, smile, beyond)
     allowed = ERRORS_OFF * errors + SHARE_OFF * smile + POINTS_OFF + SHARE_BEYOND * beyond * smile

@@ -28,8 +28,8 @@ BEYOND = 0.25
 #: The point of the normal distribution with 25 % beyond it.
 QUARTER = 0.6744897501960817
 
-#: Pairs within this many deviations of the forward are near the money; a straddle is within half of it.
-NEAR = 1.0
+#: Pairs within this many deviations of the forward are at the money.
+NEAR = 0.5
 
 #: A difference of two volatilities is never better known than this.
 FLOOR = 0.003
@@ -110,7 +110,7 @@ def read_slices(starts, terms, quoted, standard, forwards, times, rates, carries
         discount, root = math.exp(-rates[own] * time), math.sqrt(time)
         # What the forward costs more than one without borrowing, now.
         dear = discount * forward - forward * math.exp(-carries[own] * time)
-        total, weights, nearest = 0.0, 0.0, 0.5 * NEAR * scale
+        total, weights, nearest = 0.0, 0.0, NEAR * scale
         for call in range(starts[own], starts[own + 1] - 1):
             put, strike = call + 1, terms.strike[call]
             if terms.sign[call] < 0.0 or terms.sign[put] > 0.0 or strike != terms.strike[put]:
