@@ -15,7 +15,7 @@ import numpy as np
 
 from tapescan.columns.factors import FACTORS
 from tapescan.columns.registry import sources_of
-from tapescan.core.errors import OptionError
+from tapescan.core.errors import OptionError, ScreenError
 from tapescan.core.labels import Labels
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.engine.seam import Engine
@@ -38,7 +38,7 @@ __all__ = ["Request", "observe", "prepare", "rank", "run"]
 
 
 #: What columns of these sources are made of.
-_OF_COMPANIES = {"statements": "company statements", "dividends": "dividends"}
+_OF_COMPANIES = {"statements": "company statements", "dividends": "dividends", "options": "option data"}
 
 
 def run(market: Market, request: Request, engine: Engine | None = None) -> ScanResult:
@@ -47,7 +47,8 @@ def run(market: Market, request: Request, engine: Engine | None = None) -> ScanR
 
 
 def rank(section: CrossSection, request: Request) -> ScanResult:
-    """Rank a cross-section. Raises OptionError when it lacks features that the request needs."""
+    """Rank a cross-section. Raises OptionError when it lacks features that the request needs, ScreenError
+    when conditions or the order hang on options of which nothing is known."""
     absent = sorted({*request.plan.names}.difference(section.features.names))
     absent += ["some earlier bars"] * any(term not in section.terms for look in request.looks for term in look.terms)
     if absent:
@@ -55,6 +56,8 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
         raise OptionError(
             f"the cross-section of {section.as_of} lacks {some}", "observe it with the request's plan and looks"
         )
+    if "options" not in section.facts:
+        _refuse_options(section, request)
     profile, features, regime, clock = request.profile, section.features, section.regime, Clock(section.timings)
     dropped = clock.time("filters", lambda: _excluded(section, request))
     eligible = dropped.codes == 0
@@ -106,6 +109,18 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
         features=request.named,
         forecasts=forecasts,
     )
+
+
+def _refuse_options(section: CrossSection, request: Request) -> None:
+    """Raises ScreenError for a condition, or an order, on options in a market that has none."""
+    conditions = (request.filter, request.where, *(one.condition for one in request.screens))
+    for field, some in (("where", conditions), ("rank_by", (request.ranking.expression,))):
+        names = dict.fromkeys(name for one in some if one is not None for name in one.columns)
+        asked = [name for name in names if "options" in sources_of(name)]
+        if asked:
+            place = "store" if "store" in section.provenance else "market"
+            what = f"no option data in this {place}, of which {', '.join(asked)} would be made"
+            raise ScreenError(what, "`tapescan import` of the session's option quotes brings some", field=field)
 
 
 def _unknown_notes(
