@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from tapescan.columns.factors import AVERAGES, FACTORS, OSCILLATORS, points_column, value_column
+from tapescan.columns.registry import all_columns
 from tapescan.core.errors import OptionError, nearest
 from tapescan.core.results import Result, plain
 from tapescan.core.text import refuse_broken
@@ -80,7 +81,8 @@ class Explanation(Result, msgspec.Struct, frozen=True, eq=False):
     """row : the symbol's row of the scan's frame. factors : in the order of their weight.
     votes : the technical rating's votes: name and +1, 0, -1 or None. dropped : why it was not ranked, in words;
     empty if it was. suspects : its suspect bars among those read, each in words, by its session. statements : None
-    when none of its company are known. forecasts : one a model."""
+    when none of its company are known. forecasts : one a model. options : what is known of its options, by column;
+    empty for nothing."""
 
     symbol: str
     row: dict[str, Any]
@@ -91,10 +93,13 @@ class Explanation(Result, msgspec.Struct, frozen=True, eq=False):
     statements: Statements | None = None
     forecasts: tuple[ForecastView, ...] = ()
     suspects: dict[dt.date, str] = msgspec.field(default_factory=dict)
+    options: dict[str, float] = msgspec.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values; of the scan only what is not its rows."""
         parts = {name: plain(getattr(self, name)) for name in self.__struct_fields__ if name != "scan"}
+        if not self.options:
+            del parts["options"]
         return parts | {"scan": self.scan.to_dict(top=0)}
 
 
@@ -131,6 +136,7 @@ def explain(result: ScanResult, symbol: str) -> Explanation:
         _statements(section, symbol),
         forecasts,
         {row["session"]: in_words(row) for row in marked.iter_rows(named=True)},
+        _options(section, symbol),
     )
 
 
@@ -199,6 +205,17 @@ def _statements(section: CrossSection, symbol: str) -> Statements | None:
     found = row.row(0, named=True)
     names = ("company", "period_end", "known_at", "market_cap")
     return Statements(**{name: found[name] for name in names}, f_score_tests=int(found["f_score_tests"]))
+
+
+def _options(section: CrossSection, symbol: str) -> dict[str, float]:
+    """What is known of a symbol's options, as far as the features that it is made of were computed."""
+    table = section.facts.get("options")
+    if table is None or symbol not in section.symbols:
+        return {}
+    at, values = section.symbols.index(symbol), section.values()
+    at_hand = {*table.columns, *section.places}
+    names = [one.name for one in all_columns("options") if at_hand.issuperset(one.needs or (one.name,))]
+    return {name: float(values[name][at]) for name in names if not np.isnan(values[name][at])}
 
 
 def _votes(values: Mapping[str, Floats]) -> tuple[tuple[str, int | None], ...]:

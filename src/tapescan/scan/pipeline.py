@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from tapescan.columns.factors import FACTORS
-from tapescan.columns.registry import sources_of
+from tapescan.columns.registry import sources_of, with_needs
 from tapescan.core.errors import OptionError, ScreenError
 from tapescan.core.labels import Labels
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.engine.seam import Engine
 from tapescan.history.market import Market
+from tapescan.market.option_measures import DEALERS, LEAST_SESSIONS
 from tapescan.scan.assembled import Assembled
 from tapescan.scan.clock import Clock
 from tapescan.scan.cross_section import CrossSection, observe
@@ -100,6 +101,7 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
         notes=(
             *section.notes,
             *_unknown_notes(section, request, unknown, shares),
+            *_option_notes(section, request),
             *model_notes(request.models, forecasts),
             *_screen_notes(request, matched),
             *_held_notes(section, request, assembled),
@@ -143,6 +145,21 @@ def _unknown_notes(
         asked = [name for name, found in of.items() if source in found]
         if asked:
             notes.append(f"{', '.join(asked)}: unknown for every symbol of this market, which holds no {what}")
+    return tuple(notes)
+
+
+def _option_notes(section: CrossSection, request: Request) -> tuple[str, ...]:
+    """What a reader should know of the columns of options that are asked for."""
+    table = section.facts.get("options")
+    if table is None:
+        return ()
+    asked = {part for name in request.asked for part in with_needs([name])}
+    notes = [f"gex {DEALERS}"] if "gex" in asked else []
+    placed = [name for name in ("iv_rank_252", "iv_percentile_252") if name in asked]
+    longest = int(table["iv_sessions_252"].fill_null(0.0).to_numpy().max(initial=0.0))
+    if placed and longest < LEAST_SESSIONS:
+        what = f"{', '.join(placed)}: unknown for every symbol before {LEAST_SESSIONS} sessions with options"
+        notes.append(f"{what}, of which there are {longest}")
     return tuple(notes)
 
 
