@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import polars as pl
 
+from tapescan.columns.registry import all_columns
 from tapescan.store import Batch, ImportReport, Store
 from tapescan.tables.registry import find_table
 
@@ -23,6 +25,16 @@ def option_features(symbols: Sequence[str], sessions: Sequence[dt.date], values:
         for symbol in symbols
     ]
     return pl.DataFrame(rows, schema=schema)
+
+
+def invented_options(symbols: int, seed: int = 7) -> pl.DataFrame:
+    """`Market.options` of so many symbols, of which nothing agrees with anything else."""
+    draw = np.random.default_rng(seed)
+    columns = [one for one in all_columns("options") if one.value is None]
+    return pl.DataFrame(
+        {one.name: draw.uniform(one.low or 0.0, one.high or 1.0, symbols) for one in columns},
+        schema={one.name: pl.Float64 for one in columns},
+    )
 
 
 def store_rows(store: Store, rows: pl.DataFrame) -> None:

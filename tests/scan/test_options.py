@@ -16,6 +16,7 @@ from tapescan.api import explain_symbol, load_market, scan_market
 from tapescan.core.errors import ScreenError
 from tapescan.history.option_rows import option_rows
 from tapescan.importing.importing import import_frames
+from tapescan.scan.profile import load_profile, profile_names
 from tapescan.scan.result import ScanResult
 from tapescan.store import Store
 from tests.commands import one_line, tapescan
@@ -23,6 +24,9 @@ from tests.conftest import random_bars
 from tests.scan.option_features import option_features, store_rows
 
 SESSIONS = 70
+
+#: The digest of the profile `swing` before there were options.
+SWING = "08334333187b152f"
 WHERE = "iv_percentile_252 > 80 AND vrp_20 > 0 AND spread_atm < 0.05"
 
 
@@ -230,3 +234,45 @@ def test_the_order_of_symbols_and_their_company_change_no_bytes(store: Store) ->
     assert of(names[::-1]).equals(whole[::-1])
     for place, name in enumerate(names):
         assert of([name]).equals(whole[place])
+
+
+class TestFactor:
+    """Computed where somebody asks for it."""
+
+    @pytest.fixture
+    def weighed(self, tmp_path: Path) -> str:
+        path = tmp_path / "weighed.toml"
+        weights = "[weights]\nmomentum = 1\noptions = 1\n[filters]\nmin_dollar_volume = 0\n"
+        path.write_text(f'title = "Options"\n{weights}')
+        return str(path)
+
+    def test_a_weight_brings_it_into_the_score(self, store: Store, weighed: str) -> None:
+        result = scan_market(store, profile=weighed)
+        ranked = result.ranked.drop_nulls("factor_options")
+        assert len(ranked) > 10
+        assert result.provenance["weights"] == {"momentum": 0.5, "options": 0.5}
+        parts = result.ranked["score_momentum"] + result.ranked["score_options"]
+        assert (parts - result.ranked["score"]).abs().max() < 1e-9  # type: ignore[operator]
+        # Those without options are in the middle.
+        assert (result.ranked.filter(pl.col("factor_options").is_null())["score_options"] == 25.0).all()
+        views = {one.name: one for one in explain_symbol(ranked["symbol"][0], store, profile=weighed).factors}
+        assert views["options"].points == ranked["score_options"][0]
+        told = [words for words, text in views["options"].terms if text is not None]
+        assert told == ["skew, put less call", "implied to realised volatility"]
+
+    def test_a_name_shows_it(self, store: Store) -> None:
+        shown = scan_market(store, features=["factor_options"]).frame
+        assert shown["factor_options"].count() > 10
+        assert len(scan_market(store, where="factor_options > 0").ranked) > 3
+        assert not {"factor_options", "score_options"} & {*scan_market(store).frame.columns}
+
+    def test_profiles_of_before_keep_their_digests(self, weighed: str) -> None:
+        assert load_profile("swing").digest == SWING
+        assert load_profile(weighed).digest != SWING
+        assert all(load_profile(name).weights.factors()["options"] == 0.0 for name in profile_names())
+
+    def test_without_options_its_weight_goes_to_the_others(self, bare: Store, weighed: str) -> None:
+        result = scan_market(bare, profile=weighed)
+        assert result.provenance["weights"] == {"momentum": 1.0}
+        note = "options: unknown for every symbol of this market, which holds no option data"
+        assert f"{note}; the score is made of the profile's other factors" in result.notes

@@ -121,7 +121,8 @@ def explain(result: ScanResult, symbol: str) -> Explanation:
     forecasts: tuple[ForecastView, ...] = ()
     if symbol in section.symbols:
         at = section.symbols.index(symbol)
-        values = _values(section.with_all_of(symbol), at)
+        shown = tuple(factor.name for factor in FACTORS if value_column(factor.name) in found)
+        values = _values(section.with_all_of(symbol), at, shown)
         views, votes = _views(values, found, result), _votes(values)
         forecasts = tuple(_forecast(one, symbol, at) for one in result.forecasts)
     dropped = REASONS.get(found["dropped"], "")
@@ -140,10 +141,10 @@ def explain(result: ScanResult, symbol: str) -> Explanation:
     )
 
 
-def _values(section: CrossSection, at: int) -> dict[str, Floats]:
-    """What the factors are made of, of the symbol at one place of the panel, each ``(1,)``."""
+def _values(section: CrossSection, at: int, factors: tuple[str, ...]) -> dict[str, Floats]:
+    """What the factors, and the votes, are made of, of the symbol at one place of the panel, each ``(1,)``."""
     columns = section.values()
-    values: dict[str, Floats] = {name: columns[name][at : at + 1] for name in factor_columns()}
+    values: dict[str, Floats] = {name: columns[name][at : at + 1] for name in factor_columns(factors)}
     return values | {f"market_ret_{days}": np.array([change]) for days, change in section.index_returns.items()}
 
 
@@ -153,6 +154,8 @@ def _views(values: Mapping[str, Floats], row: dict[str, Any], result: ScanResult
     for factor in FACTORS:
         if factor.of_statements and result.section.statements is None:
             continue  # a market without statements has nothing to say of it
+        if value_column(factor.name) not in row:
+            continue
         share, value = shares.get(factor.name, 0.0), row[value_column(factor.name)]
         points = row[points_column(factor.name)] if share else None
         views.append(

@@ -129,11 +129,15 @@ def _unknown_notes(
     section: CrossSection, request: Request, unknown: Sequence[str], shares: Mapping[str, float]
 ) -> tuple[str, ...]:
     """What a reader should know of weights and columns that say nothing of anybody."""
-    bare = section.statements is None
-    of_statements = {factor.name for factor in FACTORS if factor.of_statements}
     notes = []
     if unknown:
-        why = ", which holds no company statements" if bare and of_statements & {*unknown} else ""
+        lacks = [
+            _OF_COMPANIES[source]
+            for source, takes in (("statements", "of_statements"), ("options", "of_options"))
+            if source not in section.facts
+            and any(getattr(factor, takes) and factor.name in unknown for factor in FACTORS)
+        ]
+        why = f", which holds no {' and no '.join(lacks)}" if lacks else ""
         rest = "the score is made of the profile's other factors"
         notes.append(
             f"{', '.join(unknown).replace('_', ' ')}: unknown for every symbol of this market{why}; "
