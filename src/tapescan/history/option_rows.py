@@ -70,10 +70,11 @@ def window(day: dt.date) -> list[dt.date]:
 
 
 def option_rows(symbols: Sequence[str], own: pl.DataFrame, past: pl.DataFrame, day: dt.date) -> pl.DataFrame:
-    """One row a symbol, in their order: every measure of the session `day`, option_volume_ratio_20, iv_rank_252,
+    """One row a symbol, in their order: the measures of the session `day`, option_volume_ratio_20, iv_rank_252,
     iv_percentile_252 and iv_sessions_252; null where it is unknown.
 
-    own : the day's rows of `option_features`. past : `PAST`, of the window's sessions at least, and none after it.
+    own : the day's rows of `option_features`, with what is wanted of them, and `PAST` at least. past : `PAST`, of the
+    window's sessions at least, and none after it.
     """
     days = window(day)
     past = past.filter(pl.col("session") >= days[0]).join(
@@ -103,4 +104,4 @@ def option_rows(symbols: Sequence[str], own: pl.DataFrame, past: pl.DataFrame, d
         iv_sessions_252="many",
     )
     derived = ("option_volume_ratio_20", "iv_rank_252", "iv_percentile_252", "iv_sessions_252")
-    return found.select(*(one.name for one in MEASURES), *derived)
+    return found.select(*(one.name for one in MEASURES if one.name in own.columns), *derived)
