@@ -253,7 +253,7 @@ FACTORS: tuple[Factor, ...] = (
             _plain("skew_25d_30", "skew, put less call", "{:+.1%}", -1.0),
             _plain("vol_spread_30", "calls' volatility less puts'", "{:+.1%}"),
             _log("iv_hv_ratio", "implied to realised volatility", "{:.2f}"),
-            _plain("iv_slope_30_90", "from 30 to 90 days", "{:+.1%}"),
+            _plain("iv_slope_30_90", "slope from 30 to 90 days", "{:+.1%}"),
         ),
         asked=True,
     ),

@@ -32,8 +32,8 @@ def _volatility(days: int) -> Measure:
         f"iv_{days}",
         f"implied volatility, {days} days",
         "ratio",
-        f"at the forward, a year; total variance linear in time between the expiries around {days} days, "
-        "of the nearest one within 30 % of them",
+        f"a year, at the forward: total variance linear in time between the expiries around {days} days; where they "
+        "lie on one side, that of the nearest, if it is within 30 %",
         low=0.0,
     )
 
