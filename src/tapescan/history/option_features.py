@@ -37,7 +37,7 @@ def features_of(chain: StoredChain, curve: Curve, workers: int | None = None) ->
 
     curve : of the market. workers : threads, which change no bytes; as many as there are cores for None.
     """
-    found = analyse(chain.chain, chain.spots, chain.dividends, curve, chain.now, workers=workers)
+    found = analyse(chain.chain, chain.spots, chain.dividends, curve, chain.now, workers=workers, whole=False)
     said = measure(chain.chain, found, chain.spots, chain.volume, chain.open_interest)
     names = len(chain.chain.underlyings)
     rows = {
