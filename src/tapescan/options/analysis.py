@@ -47,6 +47,9 @@ ERRORS_OFF, SHARE_OFF, POINTS_OFF, SHARE_BEYOND = 2.0, 0.05, 0.01, 0.15
 #: Contracts that a thread takes at once.
 PIECE = 4096
 
+#: As many whose arithmetic is cheap.
+PART = 16_384
+
 #: A quote this many seconds older than the moment asked for is stale.
 OLDEST = 86_400
 
@@ -123,7 +126,7 @@ def analyse(
     )
     slices.carry[:] = np.log(forward / slices.star) / time
     middle, half = 0.5 * (chain.bid + chain.ask), 0.5 * (chain.ask - chain.bid)
-    _bound(reason, middle, terms, slices, forward, ~chain.european)
+    _bound(reason, middle, terms, slices, forward, ~chain.european, workers)
     places = np.flatnonzero(reason == 0)
     vols, lows, highs = (np.full(len(chain), np.nan) for _ in range(3))
     greeks = Greeks(*(np.full(len(chain), np.nan) for _ in Greeks._fields))
@@ -176,19 +179,37 @@ def _quote_reasons(chain: Chain, spots: Floats, alive: Bools, earliest: int) -> 
     return reason
 
 
-def _bound(reason: Array, price: Floats, terms: Terms, slices: Slices, forward: Floats, early: Bools) -> None:
+def _bound(
+    reason: Array,
+    price: Floats,
+    terms: Terms,
+    slices: Slices,
+    forward: Floats,
+    early: Bools,
+    workers: int | None,
+) -> None:
     """Mark what no volatility can be worth."""
-    own, call = terms.slice_of, terms.sign > 0.0
     discount = np.exp(-slices.rate * slices.time)
-    ahead, strike = (discount * forward)[own], terms.strike
-    later = terms.sign * (ahead - strike * discount[own])
-    spot = (slices.star + slices.paid)[own]
-    least = np.where(early[own], np.maximum(later, terms.sign * (spot - strike)), later)
-    most = np.where(call, ahead, strike * discount[own])
-    most = np.where(early[own], np.maximum(most, np.where(call, spot, strike)), most)
-    reason[(reason == 0) & np.isnan(forward)[own]] = _CODE["no_forward"]
-    reason[(reason == 0) & (price <= least)] = _CODE["below_intrinsic"]
-    reason[(reason == 0) & (price >= most)] = _CODE["above_bound"]
+    spot_of, ahead_of, unknown = slices.star + slices.paid, discount * forward, np.isnan(forward)
+
+    def part(some: slice) -> None:
+        own, sign, strike, worth = (one[some] for one in (terms.slice_of, terms.sign, terms.strike, price))
+        call, ahead, later, spot = sign > 0.0, ahead_of[own], discount[own], spot_of[own]
+        least = sign * (ahead - strike * later)
+        least = np.where(early[own], np.maximum(least, sign * (spot - strike)), least)
+        most = np.where(call, ahead, strike * later)
+        most = np.where(early[own], np.maximum(most, np.where(call, spot, strike)), most)
+        mine = reason[some]
+        mine[(mine == 0) & unknown[own]] = _CODE["no_forward"]
+        mine[(mine == 0) & (worth <= least)] = _CODE["below_intrinsic"]
+        mine[(mine == 0) & (worth >= most)] = _CODE["above_bound"]
+
+    Threads(workers).map(part, _parts(len(reason)))
+
+
+def _parts(contracts: int) -> list[slice]:
+    """Contracts that one thread takes at once, few enough to stay in a core's memory."""
+    return [slice(begin, begin + PART) for begin in range(0, contracts, PART)]
 
 
 def _smiles(
@@ -211,8 +232,14 @@ def _smiles(
         smiles,
         workers=workers,
     )
-    smile, beyond = np.empty(len(chain)), np.empty(len(chain))
-    read_smiles(terms.slice_of, chain.strike, forward, smiles, smile, beyond)
-    allowed = ERRORS_OFF * errors + SHARE_OFF * smile + POINTS_OFF + SHARE_BEYOND * beyond * smile
-    reason[(reason == 0) & (np.abs(vols - smile) > allowed)] = _CODE["off_smile"]
+    smile = np.empty(len(chain))
+
+    def part(some: slice) -> None:
+        read, mine = smile[some], reason[some]
+        beyond = np.empty(len(read))
+        read_smiles(terms.slice_of[some], chain.strike[some], forward, smiles, read, beyond)
+        allowed = ERRORS_OFF * errors[some] + SHARE_OFF * read + POINTS_OFF + SHARE_BEYOND * beyond * read
+        mine[(mine == 0) & (np.abs(vols[some] - read) > allowed)] = _CODE["off_smile"]
+
+    Threads(workers).map(part, _parts(len(chain)))
     return smiles, smile
