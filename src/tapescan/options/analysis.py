@@ -134,9 +134,10 @@ def analyse(
     Threads(workers).map(
         lambda piece: imply(piece, middle, half, terms, slices, held, int(whole), vols, lows, highs, greeks), pieces
     )
+    uncertainty = np.full(len(chain), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        uncertainty = half / greeks.vega
-    vague = (reason == 0) & ~(uncertainty <= VAGUE)
+        uncertainty[places] = half[places] / greeks.vega[places]
+    vague = places[~(uncertainty[places] <= VAGUE)]
     reason[vague] = _CODE["uninformative"]
     for values in (vols, lows, highs, uncertainty, *greeks):
         values[vague] = np.nan
