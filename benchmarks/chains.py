@@ -1,5 +1,6 @@
-"""What a day's option quotes cost from file to values: import, size on disk, reading, and the value or the reason of
-every contract, in CPU seconds of this process.
+"""What a day's option quotes cost from file to columns: import, size on disk, reading, the value or the reason of
+every contract, and what is said of each underlying, in CPU seconds of this process; and how many underlyings get each
+column.
 
 python benchmarks/chains.py CHAIN [UNDERLYINGS] [--workers 1]
 
@@ -19,6 +20,8 @@ from typing import TypeVar
 import tapescan
 from tapescan.core.errors import TapescanError
 from tapescan.history.chains import stored_chain
+from tapescan.history.option_features import features_of
+from tapescan.market.option_measures import MEASURES
 from tapescan.options.analysis import analyse
 from tapescan.options.rates import Curve, imply_curve
 from tapescan.store import Store
@@ -45,7 +48,7 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         store = Store(folder)
-        timed("import", lambda: tapescan.import_files(asked.files, store=store))
+        timed("import, measuring among it", lambda: tapescan.import_files(asked.files, store=store))
         kept = sum(one.stat().st_size for one in (Path(folder) / "option_quotes").rglob("*.parquet"))
         chain = timed("read as a chain", lambda: stored_chain(store.known(None)), rounds=3)
         if chain is None:
@@ -60,8 +63,10 @@ def main() -> None:
             lambda: analyse(chain.chain, chain.spots, chain.dividends, known, chain.now, workers=asked.workers),
             rounds=3,
         )
+        rows = timed("columns, values among them", lambda: features_of(chain, known, asked.workers), rounds=3)
         names = len(chain.chain.underlyings)
         sys.stdout.write(f"{count:,} contracts of {names:,} underlyings, {kept / count:.1f} bytes each on disk\n")
+        sys.stdout.write(", ".join(f"{one.name} {rows[one.name].count():,}" for one in MEASURES) + "\n")
         sys.stdout.write(", ".join(f"{reason} {number:,}" for reason, number in found.counts().items()) + "\n")
 
 

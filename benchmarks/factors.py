@@ -77,7 +77,7 @@ def main() -> None:
         if eligible.sum() < 50:
             continue
         counts.append(int(eligible.sum()))
-        values = {one.name: columns[value_column(one.name)] for one in FACTORS}
+        values = {one.name: columns[value_column(one.name)] for one in FACTORS if value_column(one.name) in columns}
         values |= {
             f"score of {name}": one.assembled.columns["score"] for name, one in zip(profiles, ranked, strict=True)
         }

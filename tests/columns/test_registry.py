@@ -20,6 +20,7 @@ from tapescan.scan.pipeline import run
 from tapescan.scan.profile import load_profile
 from tapescan.scan.request import prepare
 from tapescan.scan.result import ScanResult
+from tests.scan.option_features import invented_options
 
 UNITS = {
     *("price", "price²", "dollars", "shares", "ratio", "percent", "points", "bars", "sessions", "year", "index"),
@@ -32,8 +33,9 @@ FAMILIES = ("sma_37", "macd_8_21_5_signal", "alpha_xgboost_5", "score_alpha_xgbo
 
 @pytest.fixture(scope="module")
 def everything(with_statements: Market) -> ScanResult:
-    """A scan with every column that is listed."""
-    return run(with_statements, prepare(load_profile("fundamental"), features=[one.name for one in all_columns()]))
+    """A scan with every column that is listed, of a market with invented options."""
+    market = replace(with_statements, options=invented_options(len(with_statements.panel)))
+    return run(market, prepare(load_profile("fundamental"), features=[one.name for one in all_columns()]))
 
 
 def test_every_name_is_known_to_one_source() -> None:

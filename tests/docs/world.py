@@ -10,6 +10,7 @@ import contextlib
 import datetime as dt
 import http.server
 import json
+import math
 import os
 import shutil
 import stat
@@ -18,6 +19,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from statistics import NormalDist
 
 import polars as pl
 
@@ -60,6 +62,24 @@ sys.meta_path.insert(0, Beside)
 """
 
 
+def _chain(bars: pl.DataFrame, day: dt.date) -> pl.DataFrame:
+    """Option quotes of some shares at the close of a day, of one volatility and no rate."""
+    rows, normal = [], NormalDist()
+    for symbol, close in bars.select("symbol", "close").iter_rows():
+        for days in (21, 49, 105):
+            total = 0.35 * math.sqrt(days / 365)
+            for step in range(-6, 7):
+                strike = round(close * (1.0 + 0.04 * step), 2)
+                upper = math.log(close / strike) / total + 0.5 * total
+                call = close * normal.cdf(upper) - strike * normal.cdf(upper - total)
+                for side, price in (("call", call), ("put", call - close + strike)):
+                    quote = {"bid": max(price - 0.01, 0.0), "ask": price + 0.01, "open_interest": 10 + step}
+                    expiration = day + dt.timedelta(days=days)
+                    contract = {"underlying": symbol, "expiration": expiration, "strike": strike, "side": side}
+                    rows.append({"date": day, **contract, **quote})
+    return pl.DataFrame(rows)
+
+
 class World:
     """One for all pages of a test process. folder : for what they share; each page gets a copy."""
 
@@ -82,6 +102,8 @@ class World:
             part.write_parquet(place / "daily" / f"{year}.parquet")
         last = bars.filter(pl.col("session") >= dt.date(2025, 12, 1)).drop("year")
         last.filter(pl.col("symbol") == "AAPL").write_parquet(place / "adjusted.parquet")
+        newest = bars.filter(pl.col("session") == self.ready, pl.col("symbol").str.contains("^[A-Z]+$"))
+        _chain(newest.head(8), self.ready).write_parquet(place / "chain.parquet")
         known = [one for one in self.market.splits if one.ex_date <= self.ready]
         pl.DataFrame([{"symbol": one.symbol, "ex_date": one.ex_date, "ratio": one.ratio} for one in known]).write_csv(
             place / "splits.csv"

@@ -169,3 +169,15 @@ class TestDividends:
         dividends = paid(("A", dt.date(2025, 11, 26), 4.0), ("A", dt.date(2026, 5, 27), 1.0))
         import_frames(store, [of_day("A"), dividends, split])
         assert [amount for _, amount, _ in self.told(read(store))] == [1.0, 1.0]
+
+
+def test_what_was_never_traded_has_no_volume_where_others_have_one(store: Store) -> None:
+    place = pl.int_range(pl.len())
+    frame = of_day("A").sort("strike", "side").with_columns(volume=pl.lit(None, pl.Float64))
+    first = pl.when(place == 0)
+    frame = frame.with_columns(traded=first.then(pl.lit(SESSION)), volume=first.then(5.0))
+    nobody = of_day("B").with_columns(volume=pl.lit(None, pl.Float64), traded=pl.lit(None, pl.Date))
+    import_frames(store, [frame, nobody])
+    count = len(CASES)
+    assert read(store).volume[:count].tolist() == [5.0, *[0.0] * (count - 1)]
+    assert np.isnan(read(store).volume[count:]).all()

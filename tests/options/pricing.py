@@ -40,5 +40,5 @@ def implied(
     own, terms, slices, held = _made(cases, early)
     out = Greeks(*(np.empty(len(cases)) for _ in Greeks._fields))
     vols, lows, highs = (np.empty(len(cases)) for _ in range(3))
-    imply(own, prices, np.broadcast_to(halves, len(cases)).copy(), terms, slices, held, vols, lows, highs, out)
+    imply(own, prices, np.broadcast_to(halves, len(cases)).copy(), terms, slices, held, 1, vols, lows, highs, out)
     return vols, lows, highs, out

@@ -233,3 +233,14 @@ def test_numbers_of_other_underlyings_are_refused(frame: pl.DataFrame) -> None:
         analyse(chain, np.array([100.0]), no_dividends(1), CURVE, NOW)
     with pytest.raises(ValueError, match="dividends of 3 underlyings"):
         analyse(chain, np.array([100.0, 100.0]), no_dividends(3), CURVE, NOW)
+
+
+def test_what_is_left_out_changes_nothing_else(frame: pl.DataFrame) -> None:
+    chain = build_chain(frame)
+    spots = np.array([100.0, 100.0])
+    all_of_it, less = (analyse(chain, spots, _dividends(), CURVE, NOW, whole=whole) for whole in (True, False))
+    assert np.isfinite(all_of_it.iv_bid).any()
+    for name in ("iv_bid", "iv_ask", "rho"):
+        assert np.isnan(getattr(less, name)).all(), name
+    for name in ("reason", "iv", "uncertainty", "smile", "delta", "gamma", "vega", "theta", "forward", "carry"):
+        assert getattr(less, name).tobytes() == getattr(all_of_it, name).tobytes(), name

@@ -27,6 +27,9 @@ from tapescan.scan.score import weight_shares
 from tapescan.scan.screening import SectionSession, as_series, satisfied
 from tapescan.scan.tradeplan import plan_trades
 
+#: The factors that every scan has.
+EVERY = tuple(factor for factor in FACTORS if not factor.asked)
+
 __all__ = ["reference_frame"]
 
 LEADING = ("symbol", "score", "side", "close", "entry", "stop", "target", "shares", "dollars", "risk", "limit")
@@ -231,7 +234,7 @@ def _factors(section: CrossSection, eligible: Bools) -> dict[str, Floats]:
     for horizon, change in section.index_returns.items():
         values[f"market_ret_{horizon}"] = np.full(len(members), change)
     sector = section.universe["sector"].head(len(section.symbols)).fill_null("").rank("dense").to_numpy()[members]
-    for factor in FACTORS:
+    for factor in EVERY:
         rows = []
         for term in factor.terms:
             row = np.where(np.isinf(term.value(values)), np.nan, term.value(values))
@@ -292,7 +295,7 @@ def _scored(
         total = total + parts[name]
         for at in np.flatnonzero(eligible & ~known):
             unknown[at] += f",{name}" if unknown[at] else name
-    names = {factor.name: value_column(factor.name) for factor in FACTORS}
+    names = {factor.name: value_column(factor.name) for factor in EVERY}
     names |= {name: name for name in factors if name not in names}
     nothing = np.where(eligible, 0.0, np.nan)
     return {

@@ -35,6 +35,7 @@ BETTER = {
         "f_score": "more",
     },
     "growth": {"revenue_growth": "more", "eps_growth": "more"},
+    "options": {"skew_25d_30": "less", "vol_spread_30": "more", "iv_hv_ratio": "more", "iv_slope_30_90": "more"},
 }
 #: Those that stand "beside their sector".
 BESIDE_SECTOR = {"momentum", "reversal", "value", "quality", "growth"}
@@ -91,7 +92,9 @@ def section(inputs: Market) -> CrossSection:
 
 
 @pytest.mark.parametrize(
-    "factor", [factor for factor in FACTORS if not factor.of_statements], ids=lambda one: one.name
+    "factor",
+    [factor for factor in FACTORS if not (factor.of_statements or factor.of_options)],
+    ids=lambda one: one.name,
 )
 def test_the_sectors_mean_is_taken_out_where_it_stands_beside_its_sector(
     factor: Factor, section: CrossSection

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from tapescan.columns.factors import EVERY_FACTOR
 from tapescan.core.errors import OptionError, ScreenError
 from tapescan.fundamentals.ratios import RATIOS
 from tapescan.history.market import Market
@@ -183,7 +184,7 @@ def test_two_scans_give_the_same_bytes(
 
 def test_coverage_adds_up_and_the_score_is_its_columns(with_statements: Market, result: ScanResult) -> None:
     assert result.coverage.requested == len(with_statements.universe) == len(result.frame)
-    parts = result.ranked.select(pl.sum_horizontal(f"score_{name}" for name in Weights().factors())).to_series()
+    parts = result.ranked.select(pl.sum_horizontal(f"score_{name}" for name in EVERY_FACTOR)).to_series()
     np.testing.assert_allclose(parts, result.ranked["score"], rtol=0, atol=1e-9)
 
 

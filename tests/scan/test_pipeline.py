@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tapescan.columns.factors import FACTORS, rating
+from tapescan.columns.factors import EVERY_FACTOR, rating
 from tapescan.features.compute import latest
 from tapescan.history.market import Market
 from tapescan.market.eligibility import REASONS
@@ -44,7 +44,7 @@ def test_every_symbol_is_one_row(inputs: Market, result: ScanResult) -> None:
 
 
 def test_the_score_is_the_sum_of_its_columns(result: ScanResult) -> None:
-    parts = result.ranked.select(pl.sum_horizontal(f"score_{factor.name}" for factor in FACTORS)).to_series()
+    parts = result.ranked.select(pl.sum_horizontal(f"score_{name}" for name in EVERY_FACTOR)).to_series()
     np.testing.assert_allclose(parts.to_numpy(), result.ranked["score"].to_numpy(), rtol=0, atol=1e-9)
     assert result.ranked["score"].is_between(0, 100).all()
 

@@ -14,7 +14,7 @@ from tapescan.core.dates import parse_date
 from tapescan.core.errors import OptionError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.settings import Adjustment
-from tapescan.store import ImportReport
+from tapescan.store import ImportReport, Store
 
 if TYPE_CHECKING:
     from tapescan.doctor.examine import Diagnosis
@@ -75,7 +75,9 @@ def import_files(
     through = parse_date(adjusted_to, "adjusted_to")
     how = read_as(columns, symbol, date_format, gather=gather)
     place = open_store(store, made=False)
-    return run(place, given, adjusted=adjusted, adjusted_to=through, how=how, progress=progress)
+    before = place.versions()
+    report = run(place, given, adjusted=adjusted, adjusted_to=through, how=how, progress=progress)
+    return _with_options(place, before, report, progress)
 
 
 def look_at_files(
@@ -113,7 +115,18 @@ def import_bars(
     through = parse_date(adjusted_to, "adjusted_to")
     how = read_as((), symbol, date_format, gather=gather)
     place = open_store(store, made=False)
-    return import_frames(place, frames, adjusted=adjusted, adjusted_to=through, how=how, progress=progress)
+    before = place.versions()
+    report = import_frames(place, frames, adjusted=adjusted, adjusted_to=through, how=how, progress=progress)
+    return _with_options(place, before, report, progress)
+
+
+def _with_options(place: Store, before: Mapping[str, int], report: ImportReport, progress: Progress) -> ImportReport:
+    """What option quotes say of their underlyings, kept once they are stored."""
+    if "option_quotes" in report.versions:
+        from tapescan.history.option_features import store_option_features
+
+        store_option_features(place, before, report, progress)
+    return report
 
 
 def sync_store(
@@ -158,7 +171,13 @@ def sync_store(
     from tapescan.sync.wishes import wishes_of
 
     wishes = wishes_of(what, start, end, symbols, via, compare=compare, replace=replace, again=again)
-    return sync(open_store(store, made=False), wishes, vendor=vendor, plan=plan, progress=progress)
+    place = open_store(store, made=False)
+    before = place.versions()
+    report = sync(place, wishes, vendor=vendor, plan=plan, progress=progress)
+    chains = next((part for part in report.parts if part.what == "options" and part.got), None)
+    if chains is not None:
+        chains.notes += _with_options(place, before, ImportReport(versions=place.versions()), progress).notes
+    return report
 
 
 def plan_sync(store: Place = None, *, vendor: str = "", plan: str = "", **wanted: Any) -> list[Planned]:

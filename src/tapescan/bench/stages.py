@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tapescan.columns.factors import FACTORS, points_column
+from tapescan.columns.factors import EVERY_FACTOR, points_column
 from tapescan.core.labels import Labels
 from tapescan.core.machine import threads
 from tapescan.features.plan import Plan
@@ -119,7 +119,7 @@ def bytes_of(market: Market, request: Request, result: ScanResult) -> dict[str, 
         # Three features, the type, how many bars there are, the newest one's day, whether delisted; the reason.
         "filters": 7 * whole + flags,
         # Who takes part, in order, and their sectors.
-        "factors": (len(factor_columns()) + 2) * some + len(FACTORS) * whole,
+        "factors": (len(factor_columns()) + 2) * some + len(EVERY_FACTOR) * whole,
         "models": sum(one.inputs.nbytes + WORD * one.inputs.size + one.values.nbytes for one in result.forecasts),
         # The factors' values of the members; the parts, where each is unknown, and their sum.
         "score": shares * (some + whole + flags) + whole + flags,
@@ -160,7 +160,7 @@ def reading_speed(panel: Panel, passes: int = 20) -> float:
 def _made(columns: Mapping[str, Any], weights: Collection[str]) -> list[Any]:
     """The columns that are made for the result: not those of features, factors, the score or the plan."""
     own = {"conviction", "unknown_factors", "side", "shares", "dropped"}
-    own |= {points_column(factor.name) for factor in FACTORS if factor.name not in weights}
+    own |= {points_column(name) for name in EVERY_FACTOR if name not in weights}
     return [values for name, values in columns.items() if name in own]
 
 

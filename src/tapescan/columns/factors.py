@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tapescan.columns.definition import Column, Source
+from tapescan.columns.options import SOURCE as OPTIONS
 from tapescan.core.logs import logarithm
 from tapescan.core.typing import Floats
 from tapescan.fundamentals.ratios import RATIOS
@@ -34,6 +35,8 @@ __all__ = [
     "rating",
     "value_column",
 ]
+
+_OF_OPTIONS = {column.name for column in OPTIONS.columns}
 
 Value = Callable[[Mapping[str, Floats]], Floats]
 
@@ -65,12 +68,19 @@ class Term:
 
 @dataclass(frozen=True)
 class Factor:
-    """neutral : whether the sector's mean is taken out."""
+    """neutral : whether the sector's mean is taken out. asked : whether it is computed, and shown, only where
+    a weight or a name asks for it; the others are of every scan."""
 
     name: str
     title: str
     terms: tuple[Term, ...]
     neutral: bool = False
+    asked: bool = False
+
+    @property
+    def of_options(self) -> bool:
+        """Whether it takes what options say."""
+        return any(name in _OF_OPTIONS for term in self.terms for name in term.needs)
 
     @property
     def of_statements(self) -> bool:
@@ -233,10 +243,24 @@ FACTORS: tuple[Factor, ...] = (
         ),
         neutral=True,
     ),
+    # Shares did worse after a steep skew (Xing, Zhang and Zhao, 2010), better where calls were dear beside their puts
+    # (Cremers and Weinbaum, 2010) and implied volatility beside the realised one (Bali and Hovakimian, 2009). That a
+    # rising term structure is better is known of straddles alone (Vasquez, 2017).
+    Factor(
+        "options",
+        "what its options say",
+        (
+            _plain("skew_25d_30", "skew, put less call", "{:+.1%}", -1.0),
+            _plain("vol_spread_30", "calls' volatility less puts'", "{:+.1%}"),
+            _log("iv_hv_ratio", "implied to realised volatility", "{:.2f}"),
+            _plain("iv_slope_30_90", "slope from 30 to 90 days", "{:+.1%}"),
+        ),
+        asked=True,
+    ),
 )
 
-#: The names of all of them.
-EVERY_FACTOR = tuple(factor.name for factor in FACTORS)
+#: The names of those that every scan has.
+EVERY_FACTOR = tuple(factor.name for factor in FACTORS if not factor.asked)
 
 
 def value_column(factor: str) -> str:
@@ -263,7 +287,7 @@ def _columns(factor: Factor) -> tuple[Column, Column]:
             f"what {words} adds to the score: its weight's share of 100 times its percentile among the ranked",
             low=0.0,
             high=100.0,
-            always=True,
+            always=not factor.asked,
         ),
         Column(
             value_column(factor.name),
@@ -273,7 +297,7 @@ def _columns(factor: Factor) -> tuple[Column, Column]:
             f"mean z-score of its terms{', less the sector mean' if factor.neutral else ''}: {terms}",
             low=-reach,
             high=reach,
-            always=True,
+            always=not factor.asked,
         ),
     )
 

@@ -18,6 +18,7 @@ from tapescan.market.clock import NEW_YORK
 from tapescan.market.occ import plain_root
 from tapescan.market.spelling import spelling_key
 from tapescan.store import KnownStore
+from tapescan.store.later_splits import splits_inside
 from tapescan.store.table import store_errors
 
 __all__ = ["Chains", "find_chains"]
@@ -150,7 +151,7 @@ def _spots(known: KnownStore, quotes: pl.DataFrame, session: dt.date) -> pl.Data
     names = quotes.group_by("symbol").agg(said=pl.col("underlying_price").median()).sort("symbol")
     beside = _of_session(then, "underlyings", session).select("symbol", "price")
     bars = then.bars(symbols=names["symbol"].to_list()).filter(pl.col("session") == session)
-    inside, _ = then.splits_inside()
+    inside, _ = splits_inside(then)
     paid = bars.join(inside, on="symbol", how="left").select(
         "symbol", close=pl.col("close") * pl.col("factor").fill_null(1.0)
     )

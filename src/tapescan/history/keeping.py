@@ -46,6 +46,9 @@ from tapescan.store.table import is_remote
 
 __all__ = ["kept_market"]
 
+#: What a market may have a row a symbol of.
+_FACTS = ("fundamentals", "dividends", "options")
+
 #: The packages whose code decides what is kept.
 _MADE_BY = ("core", "fundamentals", "history", "market", "store", "tables")
 
@@ -136,17 +139,18 @@ def _as_read(market: Market, begin: int | None) -> Market:
     if len(every):
         universe = universe.join(every, on="symbol", how="left", maintain_order="left")
         universe = universe.with_columns(pl.coalesce("every", "bars").alias("bars")).drop("every")
-    # Who has no bar since is not there, and has neither statements nor dividends.
+    # Who has no bar since is not there, and has neither statements nor dividends nor options.
     there = pl.Series(market.panel.newest >= begin)
     facts = [
         rows if rows is None or there.all() else rows.select(pl.when(there).then(pl.all()))
-        for rows in (market.fundamentals, market.dividends)
+        for rows in (market.fundamentals, market.dividends, market.options)
     ]
     return replace(
         market,
         universe=universe,
         fundamentals=facts[0],
         dividends=facts[1],
+        options=facts[2],
         suspects=market.suspects.filter(pl.col("session").to_physical() >= begin),
         held=replace(held, lives=held.lives.filter(~earlier)),
     )
@@ -188,7 +192,7 @@ class _Kept:
 
     def market(self, held: Held) -> Market:
         """The very market that `market_of` made of what is held."""
-        others = {name: self.file.frame(name) for name in ("fundamentals", "dividends") if name in self.file}
+        others = {name: self.file.frame(name) for name in _FACTS if name in self.file}
         return Market(
             held.panel,
             self.file.frame("universe"),
@@ -240,7 +244,7 @@ def _keep(market: Market, held: Held, begin: int | None, states: Mapping[str, st
         "universe": market.universe,
         "suspects": market.suspects,
     }
-    more = {"fundamentals": market.fundamentals, "dividends": market.dividends}
+    more = {name: getattr(market, name) for name in _FACTS}
     frames |= {name: rows for name, rows in more.items() if rows is not None}
     said = {
         "code": _code(),

@@ -65,6 +65,7 @@ class Market:
     provenance : where the data comes from. notes : lines for the reader.
     fundamentals : one row a symbol of the panel, in its order, as `companies.statement_rows` gives them; None for a
         market without statements. dividends : likewise, as `dividends.dividend_rows` gives them.
+    options : likewise, as `option_rows.option_rows` gives them; None for a market without any.
     models : the folder where models trained on this market lie, if there are any; None for a market without one.
     suspects : its suspect bars that nobody accepted, as `market.suspect.SUSPECTS`.
     adjust : what its prices are adjusted for. store : the one that it was read from; None for a market of none.
@@ -77,6 +78,7 @@ class Market:
     notes: tuple[str, ...] = ()
     fundamentals: pl.DataFrame | None = None
     dividends: pl.DataFrame | None = None
+    options: pl.DataFrame | None = None
     suspects: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUSPECTS))
     models: Path | None = None
     adjust: Adjustment = "splits"

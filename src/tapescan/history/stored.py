@@ -16,6 +16,7 @@ from tapescan.history.fitting import Fitting, fitting
 from tapescan.history.listed import Listed
 from tapescan.history.market import Market, join_listing, models_folder
 from tapescan.history.notes import basis_note, calendar_notes, life_notes, listing_notes, thin_notes
+from tapescan.history.option_rows import market_options
 from tapescan.market.anchor import LONGEST_QUARTER, anchor
 from tapescan.market.dividends import dividend_rows
 from tapescan.market.eligibility import likely_ranked
@@ -155,6 +156,9 @@ def market_of(held: Held) -> Market:
     if "dividends" in known:
         paid = dividend_rows(panel.symbols, known.read("dividends"), known.read("splits"), newest)
         market = replace(market, dividends=paid)
+    if "option_features" in known:
+        options = market_options(known, panel.symbols, newest)
+        market = replace(market, options=options.rows, notes=(*market.notes, *filter(None, (options.note,))))
     return replace(market, fundamentals=_fundamentals(known, market)) if "facts" in known else market
 
 

@@ -19,7 +19,7 @@ from tapescan.core.jit import compile_kernel, kernel
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.options.black import SLICES, Slices, black, cumulative, implied_total
 from tapescan.options.dividends import Dividends
-from tapescan.options.kernels import FLAGS, OUT, PLACES, READ, TABLE
+from tapescan.options.kernels import FLAGS, OUT, PLACES, READ, TABLE, WHOLE
 from tapescan.options.tree import COARSE, FINE, WORK, american, grow, hold, pay
 
 __all__ = [
@@ -143,11 +143,11 @@ def _european_vol(price, strike, sign, start, own, slices):
 
 
 @compile_kernel
-def _with_premium(place, strike, sign, vol, at, own, slices, held, found, premium_slope, work, out):
+def _with_premium(place, strike, sign, vol, at, own, slices, held, found, premium_slope, whole, work, out):
     """Sensitivities at a volatility: Black's there, and those of the premium of early exercise at one beside it.
 
     found : what `american` wrote `at` that one. premium_slope : of the premium in the volatility. That in the rate is
-    the fine tree's.
+    the fine tree's. whole : 0 for no derivative by the rate.
     """
     value, delta, gamma, fine = found[0], found[1], found[2], found[3]
     if gamma == 0.0 and delta == sign:  # exercised now: worth what it pays
@@ -157,7 +157,8 @@ def _with_premium(place, strike, sign, vol, at, own, slices, held, found, premiu
     time, rate, carry, star = slices.time[own], slices.rate[own], slices.carry[own], slices.star[own]
     plain, total = _black_value(strike, sign, at, own, slices), at * math.sqrt(time)
     moved, carry, rate = star + RATE_STEP * slices.slope[own], carry + RATE_STEP, rate + RATE_STEP
-    grow(moved, strike, sign, at, time, carry, rate, held.fine[own], FINE, work, found)
+    if whole:
+        grow(moved, strike, sign, at, time, carry, rate, held.fine[own], FINE, work, found)
     moved_plain = math.exp(-rate * time) * black(sign, moved * math.exp(carry * time), strike, total)
     _sensitivities(place, strike, sign, at, own, slices, out)
     value, delta, gamma = value - out.value[place], delta - out.delta[place], gamma - out.gamma[place]
@@ -167,7 +168,7 @@ def _with_premium(place, strike, sign, vol, at, own, slices, held, found, premiu
     out.gamma[place] = max(out.gamma[place] + gamma, 0.0)
     out.vega[place] = max(out.vega[place] + premium_slope, 0.0)
     out.theta[place] = _theta(place, vol, own, slices, out)
-    out.rho[place] += ((found[0] - fine) - (moved_plain - plain)) / RATE_STEP
+    out.rho[place] += ((found[0] - fine) - (moved_plain - plain)) / RATE_STEP if whole else math.nan
 
 
 @kernel(PLACES, READ, TERMS, SLICES, HELD, GREEKS)
@@ -186,15 +187,17 @@ def worth(places, vols, terms, slices, held, out):
             american(star, strike, sign, vol, time, carry, rate, held.coarse[own], held.fine[own], work, found)
             gain = other[0] - _black_value(strike, sign, near, own, slices)
             gain -= found[0] - _black_value(strike, sign, vol, own, slices)
-            _with_premium(place, strike, sign, vol, vol, own, slices, held, found, gain / (near - vol), work, out)
+            slope = gain / (near - vol)
+            _with_premium(place, strike, sign, vol, vol, own, slices, held, found, slope, 1, work, out)
 
 
-@kernel(PLACES, READ, READ, TERMS, SLICES, HELD, OUT, OUT, OUT, GREEKS)
-def imply(places, prices, halves, terms, slices, held, vols, lows, highs, out):
+@kernel(PLACES, READ, READ, TERMS, SLICES, HELD, WHOLE, OUT, OUT, OUT, GREEKS)
+def imply(places, prices, halves, terms, slices, held, whole, vols, lows, highs, out):
     """The volatility of each price, and of those that lie `halves` below and above it; sensitivities at the first.
 
     NaN where no volatility gives the price. At the lower and the higher price the premium of early exercise is taken
-    as linear in the volatility, with its slope at the middle one.
+    as linear in the volatility, with its slope at the middle one. whole : 0 for those prices, and derivatives by the
+    rate, left out, which costs less.
     """
     work, found = np.empty(WORK), np.empty(5)
     for place in places:
@@ -215,9 +218,12 @@ def imply(places, prices, halves, terms, slices, held, vols, lows, highs, out):
             _sensitivities(place, strike, sign, vol, own, slices, out)
         else:
             premium = price - _black_value(strike, sign, vol, own, slices)
-            _with_premium(place, strike, sign, vol, at, own, slices, held, found, premium_slope, work, out)
+            _with_premium(place, strike, sign, vol, at, own, slices, held, found, premium_slope, whole, work, out)
             out.value[place] = price
         vega = out.vega[place]
+        if not whole:
+            lows[place] = highs[place] = out.rho[place] = math.nan
+            continue
         lows[place] = _beside(-half, price, strike, sign, vol, vega, premium, premium_slope, own, slices)
         highs[place] = _beside(half, price, strike, sign, vol, vega, premium, premium_slope, own, slices)
 

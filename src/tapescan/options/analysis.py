@@ -14,6 +14,7 @@ from tapescan.options.chains import Chain
 from tapescan.options.contracts import years
 from tapescan.options.dividends import Dividends
 from tapescan.options.forwards import fit_forwards
+from tapescan.options.pieces import by_slices
 from tapescan.options.rates import Curve
 from tapescan.options.smile import Smiles, fit_smiles, read_smiles
 
@@ -45,6 +46,9 @@ ERRORS_OFF, SHARE_OFF, POINTS_OFF, SHARE_BEYOND = 2.0, 0.05, 0.01, 0.15
 
 #: Contracts that a thread takes at once.
 PIECE = 4096
+
+#: As many whose arithmetic is cheap.
+PART = 16_384
 
 #: A quote this many seconds older than the moment asked for is stale.
 OLDEST = 86_400
@@ -94,13 +98,14 @@ def analyse(
     *,
     oldest: int = OLDEST,
     workers: int | None = None,
+    whole: bool = True,
 ) -> Analysis:
     """Every contract's value, or the reason why it has none.
 
     spots : ``(underlyings,)``, dollars; NaN where unknown. dividends : of each underlying, in years from now. now :
     the moment of the quotes, seconds since 1970-01-01 UTC, never the clock's: times to expiry run from it. oldest :
     the age in seconds beyond which a quote is stale. workers : threads, which change no bytes; as many as there are
-    cores for None.
+    cores for None. whole : False for iv_bid, iv_ask and rho left out (NaN), which halves the cost.
     """
     time, underlying_of, slice_of = years(chain.expires, now), chain.underlying_of, chain.slice_of
     rate, alive = curve.at(time), time > 0.0
@@ -111,24 +116,32 @@ def analyse(
     reason = _quote_reasons(chain, known, alive, now - oldest)
     fits = np.where(chain.standard[slice_of] & (reason == 0), chain.bid, np.nan)
     forward = np.empty(chain.slices)
-    fit_forwards(chain.starts, terms, fits, chain.ask, slices, held, forward)
+    by_slices(
+        lambda starts, *part: fit_forwards(starts, terms, fits, chain.ask, *part),
+        chain.starts,
+        slices,
+        held,
+        forward,
+        workers=workers,
+    )
     slices.carry[:] = np.log(forward / slices.star) / time
     middle, half = 0.5 * (chain.bid + chain.ask), 0.5 * (chain.ask - chain.bid)
-    _bound(reason, middle, terms, slices, forward, ~chain.european)
+    _bound(reason, middle, terms, slices, forward, ~chain.european, workers)
     places = np.flatnonzero(reason == 0)
     vols, lows, highs = (np.full(len(chain), np.nan) for _ in range(3))
     greeks = Greeks(*(np.full(len(chain), np.nan) for _ in Greeks._fields))
     pieces = [places[begin : begin + PIECE] for begin in range(0, len(places), PIECE)]
     Threads(workers).map(
-        lambda piece: imply(piece, middle, half, terms, slices, held, vols, lows, highs, greeks), pieces
+        lambda piece: imply(piece, middle, half, terms, slices, held, int(whole), vols, lows, highs, greeks), pieces
     )
+    uncertainty = np.full(len(chain), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        uncertainty = half / greeks.vega
-    vague = (reason == 0) & ~(uncertainty <= VAGUE)
+        uncertainty[places] = half[places] / greeks.vega[places]
+    vague = places[~(uncertainty[places] <= VAGUE)]
     reason[vague] = _CODE["uninformative"]
     for values in (vols, lows, highs, uncertainty, *greeks):
         values[vague] = np.nan
-    smiles, smile = _smiles(chain, terms, slices, forward, vols, uncertainty, reason)
+    smiles, smile = _smiles(chain, terms, slices, forward, vols, uncertainty, reason, workers)
     return Analysis(
         reason,
         vols,
@@ -167,29 +180,67 @@ def _quote_reasons(chain: Chain, spots: Floats, alive: Bools, earliest: int) -> 
     return reason
 
 
-def _bound(reason: Array, price: Floats, terms: Terms, slices: Slices, forward: Floats, early: Bools) -> None:
+def _bound(
+    reason: Array,
+    price: Floats,
+    terms: Terms,
+    slices: Slices,
+    forward: Floats,
+    early: Bools,
+    workers: int | None,
+) -> None:
     """Mark what no volatility can be worth."""
-    own, call = terms.slice_of, terms.sign > 0.0
     discount = np.exp(-slices.rate * slices.time)
-    ahead, strike = (discount * forward)[own], terms.strike
-    later = terms.sign * (ahead - strike * discount[own])
-    spot = (slices.star + slices.paid)[own]
-    least = np.where(early[own], np.maximum(later, terms.sign * (spot - strike)), later)
-    most = np.where(call, ahead, strike * discount[own])
-    most = np.where(early[own], np.maximum(most, np.where(call, spot, strike)), most)
-    reason[(reason == 0) & np.isnan(forward)[own]] = _CODE["no_forward"]
-    reason[(reason == 0) & (price <= least)] = _CODE["below_intrinsic"]
-    reason[(reason == 0) & (price >= most)] = _CODE["above_bound"]
+    spot_of, ahead_of, unknown = slices.star + slices.paid, discount * forward, np.isnan(forward)
+
+    def part(some: slice) -> None:
+        own, sign, strike, worth = (one[some] for one in (terms.slice_of, terms.sign, terms.strike, price))
+        call, ahead, later, spot = sign > 0.0, ahead_of[own], discount[own], spot_of[own]
+        least = sign * (ahead - strike * later)
+        least = np.where(early[own], np.maximum(least, sign * (spot - strike)), least)
+        most = np.where(call, ahead, strike * later)
+        most = np.where(early[own], np.maximum(most, np.where(call, spot, strike)), most)
+        mine = reason[some]
+        mine[(mine == 0) & unknown[own]] = _CODE["no_forward"]
+        mine[(mine == 0) & (worth <= least)] = _CODE["below_intrinsic"]
+        mine[(mine == 0) & (worth >= most)] = _CODE["above_bound"]
+
+    Threads(workers).map(part, _parts(len(reason)))
+
+
+def _parts(contracts: int) -> list[slice]:
+    """Contracts that one thread takes at once, few enough to stay in a core's memory."""
+    return [slice(begin, begin + PART) for begin in range(0, contracts, PART)]
 
 
 def _smiles(
-    chain: Chain, terms: Terms, slices: Slices, forward: Floats, vols: Floats, errors: Floats, reason: Array
+    chain: Chain,
+    terms: Terms,
+    slices: Slices,
+    forward: Floats,
+    vols: Floats,
+    errors: Floats,
+    reason: Array,
+    workers: int | None,
 ) -> tuple[Smiles, Floats]:
     """The smiles, and each contract's volatility by its own; what is off it is marked."""
     smiles = Smiles(np.empty((chain.slices, 4)), *(np.empty(chain.slices) for _ in range(3)))
-    fit_smiles(chain.starts, terms, vols, errors, forward, slices, smiles)
-    smile, beyond = np.empty(len(chain)), np.empty(len(chain))
-    read_smiles(terms.slice_of, chain.strike, forward, smiles, smile, beyond)
-    allowed = ERRORS_OFF * errors + SHARE_OFF * smile + POINTS_OFF + SHARE_BEYOND * beyond * smile
-    reason[(reason == 0) & (np.abs(vols - smile) > allowed)] = _CODE["off_smile"]
+    by_slices(
+        lambda starts, *part: fit_smiles(starts, terms, vols, errors, *part),
+        chain.starts,
+        forward,
+        slices,
+        smiles,
+        workers=workers,
+    )
+    smile = np.empty(len(chain))
+
+    def part(some: slice) -> None:
+        read, mine = smile[some], reason[some]
+        beyond = np.empty(len(read))
+        read_smiles(terms.slice_of[some], chain.strike[some], forward, smiles, read, beyond)
+        allowed = ERRORS_OFF * errors[some] + SHARE_OFF * read + POINTS_OFF + SHARE_BEYOND * beyond * read
+        mine[(mine == 0) & (np.abs(vols[some] - read) > allowed)] = _CODE["off_smile"]
+
+    Threads(workers).map(part, _parts(len(chain)))
     return smiles, smile

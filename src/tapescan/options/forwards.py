@@ -147,6 +147,32 @@ def _gap(rate, strike, call, put, spot, time, nothing, work, found):
     return found[0] - put
 
 
+@compile_kernel
+def _search_rate(strike, call, put, spot, time, nothing, work, found):
+    """The rate at which `_gap` is 0, or a bound of the search: by secants, between bounds that close in."""
+    low, high = LOWEST_RATE, HIGHEST_RATE
+    # As if nobody exercised early.
+    paid = (spot - call + put) / strike
+    rate = -math.log(paid) / time if paid > 0.0 else 0.0
+    rate = min(max(rate, 0.9 * low), 0.9 * high)
+    before, gap_before = rate, math.nan
+    while high - low > 1e-7:
+        gap = _gap(rate, strike, call, put, spot, time, nothing, work, found)
+        # A rate at which the call is worth less than its stock less the discounted strike is too high.
+        if gap > 0.0:
+            low = rate
+        else:
+            high = rate
+        wanted = rate + (2e-3 if gap > 0.0 else -2e-3)
+        if abs(gap - gap_before) > 0.0:
+            wanted = rate - gap * (rate - before) / (gap - gap_before)
+        if abs(wanted - rate) <= 1e-7:
+            return wanted
+        before, gap_before = rate, gap
+        rate = wanted if low < wanted < high else 0.5 * (low + high)
+    return rate
+
+
 @kernel(PLACES, TERMS, READ, READ, SLICES, OUT, OUT)
 def imply_slice_rates(starts, terms, bids, asks, slices, rates, errors):
     """The rate of each slice of an underlying that pays nothing and can be borrowed: at which call and put of a
@@ -164,18 +190,10 @@ def imply_slice_rates(starts, terms, bids, asks, slices, rates, errors):
         for i in range(_pick(starts[own], starts[own + 1], terms, bids, asks, pairs, costs)):
             call, put, strike = pairs[i], pairs[i] + 1, terms.strike[pairs[i]]
             price_call, price_put = 0.5 * (bids[call] + asks[call]), 0.5 * (bids[put] + asks[put])
-            low, high = LOWEST_RATE, HIGHEST_RATE
-            while high - low > 1e-7:
-                middle = 0.5 * (low + high)
-                gap = _gap(middle, strike, price_call, price_put, spot, time, nothing, work, found)
-                # A rate at which the call is worth less than its stock less the discounted strike is too high.
-                if gap > 0.0:
-                    low = middle
-                else:
-                    high = middle
-            if low - 1e-6 > LOWEST_RATE and high + 1e-6 < HIGHEST_RATE:
+            rate = _search_rate(strike, price_call, price_put, spot, time, nothing, work, found)
+            if LOWEST_RATE + 1e-6 < rate < HIGHEST_RATE - 1e-6:
                 error = 0.5 * (asks[call] - bids[call] + asks[put] - bids[put]) / (strike * time)
-                said[known], weights[known] = 0.5 * (low + high), 1.0 / (error + 1e-6)
+                said[known], weights[known] = rate, 1.0 / (error + 1e-6)
                 best = min(best, error)
                 known += 1
         if known:

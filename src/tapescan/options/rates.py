@@ -8,10 +8,12 @@ import numpy as np
 
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.options.american import Terms, settle
+from tapescan.options.black import Slices
 from tapescan.options.chains import Chain
 from tapescan.options.contracts import years
 from tapescan.options.dividends import no_dividends
 from tapescan.options.forwards import imply_slice_rates
+from tapescan.options.pieces import by_slices
 
 __all__ = ["Curve", "imply_curve", "weighted_median"]
 
@@ -41,22 +43,27 @@ class Curve:
         return found
 
 
-def imply_curve(chain: Chain, spots: Floats, payers: Bools, now: int) -> Curve | None:
+def imply_curve(chain: Chain, spots: Floats, payers: Bools, now: int, *, workers: int | None = None) -> Curve | None:
     """The curve at which call and put of a strike have one volatility, of underlyings that pay nothing: the median
     over them for each expiry. None where too few tell.
 
     spots, payers : ``(underlyings,)``; NaN where there is no price; whether it pays dividends. now : the moment of
-    the quotes, seconds since 1970-01-01 UTC.
+    the quotes, seconds since 1970-01-01 UTC. workers : threads, which change no bytes; as many as there are cores for
+    None.
     """
     time = years(chain.expires, now)
-    usable = chain.standard & ~chain.european & ~payers[chain.underlying_of]
+    usable = chain.standard & ~chain.european & ~payers[chain.underlying_of] & (time >= NEAREST)
     slices = settle(
         spots, chain.underlying_of, np.where(usable, time, np.nan), np.zeros(chain.slices), no_dividends(len(spots))
     )
     terms = Terms(chain.strike, np.where(chain.put, -1.0, 1.0), chain.slice_of)
     rates, errors = np.empty(chain.slices), np.empty(chain.slices)
-    imply_slice_rates(chain.starts, terms, chain.bid, chain.ask, slices, rates, errors)
-    fine = np.isfinite(rates) & (errors < VAGUE) & (time >= NEAREST)
+
+    def imply(starts: Ints, part: Slices, rates: Floats, errors: Floats) -> None:
+        imply_slice_rates(starts, terms, chain.bid, chain.ask, part, rates, errors)
+
+    by_slices(imply, chain.starts, slices, rates, errors, workers=workers)
+    fine = np.isfinite(rates) & (errors < VAGUE)
     moments, groups, counts = np.unique(chain.expires[fine], return_inverse=True, return_counts=True)
     enough = np.flatnonzero(counts >= ENOUGH)
     if not len(enough):

@@ -72,14 +72,20 @@ def make_ready(
     newest = int(chain.quoted.max()) if len(chain) else -1
     now = min(newest, close) if newest >= 0 else close
     names = pl.DataFrame({"symbol": chain.underlyings}, schema={"symbol": pl.String})
-    said = quotes.group_by("symbol").agg(said=pl.col("underlying_price").median())
+    priced = quotes if quotes["underlying_price"].null_count() < len(quotes) else quotes.clear()
+    said = priced.group_by("symbol").agg(said=pl.col("underlying_price").median())
     for one in (said, prices.select("symbol", "price"), closes.select("symbol", "close")):
         names = names.join(one, on="symbol", how="left", maintain_order="left")
     known = names.select(spot=pl.coalesce("said", "price", "close"), close="close").fill_null(np.nan)
     dividends, projected, payers = _dividends(chain, now, session, paid, splits)
+    dated = pl.lit(value=False)
+    if quotes["traded"].null_count() < len(quotes):
+        dated = pl.col("traded").count().over("symbol") > 0
     counted = quotes.select(
-        # A volume whose day nobody says may be of any day before.
+        # A volume whose day nobody says may be of any day before; what has neither where others have was not traded.
         volume=pl.when(pl.col("traded") < session)
+        .then(0.0)
+        .when(pl.col("volume").is_null() & dated)
         .then(0.0)
         .when((pl.col("traded") == session) | (pl.col("volume") == 0.0))
         .then("volume"),

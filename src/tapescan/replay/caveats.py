@@ -71,6 +71,10 @@ def notes_of(walk: Walk, picked: Picked) -> tuple[str, ...]:
     few = int((picked.returns.picked == 0).sum())
     if few:
         notes.append(f"nothing was picked on {few:,} of {len(picked.sessions):,} sessions")
+    if walk.option_names:
+        without = int((~walk.source.options(walk.option_names).has(picked.sessions)).sum())
+        if without:
+            notes.append(f"nothing is known of options on {without:,} of {len(picked.sessions):,} sessions")
     by_own = walk.measured_by_own(picked.sessions)
     if by_own.any() and not by_own.all():
         until = date_of(int(picked.sessions[np.flatnonzero(by_own)[0]]))

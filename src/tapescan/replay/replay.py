@@ -79,6 +79,7 @@ def replay_requests(
     # Whoever verifies compares all columns of a scan.
     walk = Walk(source, past, first, horizons, tuple(others), None if terms.verify else PICKING)
     _check_index(walk, sessions)
+    _check_options(walk, sessions)
     verified = _drawn(sessions, terms.verify)
     found = pick(
         walk, sessions, terms.top, terms.hold, terms.every, keep=terms.keep, shown=verified, progress=progress
@@ -176,6 +177,18 @@ def _check_index(walk: Walk, sessions: Days) -> None:
             "replay them one by one",
             field="compare",
         )
+
+
+def _check_options(walk: Walk, sessions: Days) -> None:
+    """Raises OptionError where what decides hangs on options that nobody told of at its beginning."""
+    if not walk.option_names:
+        return
+    first, begin = walk.source.options(walk.option_names).first, date_of(int(sessions[0]))
+    if first is None:
+        raise OptionError("no option data in what is replayed", "`tapescan import` of option quotes brings some")
+    if first > begin:
+        what = f"option data begins on {first}, after the first session replayed, {begin}"
+        raise OptionError(what, f"replay from {first} on", field="start")
 
 
 def _nothing(request: Request, picked: Picked) -> OptionError:

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import polars as pl
 
 from tapescan.core.dates import date_of, day_number
@@ -15,15 +16,44 @@ from tapescan.core.typing import Bools, Days, Floats
 from tapescan.fundamentals.companies import FACTS_SINCE, rows_of_shares
 from tapescan.history.history import History, history_of
 from tapescan.history.market import SIMULATED_SESSIONS, SIMULATED_SYMBOLS, Embedded, Market, market_of_simulated
+from tapescan.history.option_rows import PAST, option_rows, window
 from tapescan.history.stored import market_of_store, scanned_of
 from tapescan.market.dividends import dividend_rows
+from tapescan.market.names import NOBODY, Names
 from tapescan.scan.opening import Opened
 from tapescan.simulation.market import SimulatedMarket, simulate
 from tapescan.store import KnownStore, Store
+from tapescan.store.table import store_errors
+from tapescan.tables.registry import find_table
 
-__all__ = ["ADJUSTED", "Source", "no_session", "sessions_between", "source_of"]
+__all__ = ["ADJUSTED", "Options", "Source", "no_session", "sessions_between", "source_of"]
 
 ADJUSTED: Adjustment = "splits"
+
+
+class Options:
+    """Option features of all sessions. rows : symbol, session and others, sorted by session; of symbols of renames
+    under their pieces."""
+
+    def __init__(self, rows: pl.DataFrame, names: Names = NOBODY) -> None:
+        self.rows, self.names = rows, names
+        self.days = rows["session"].to_physical().to_numpy()
+
+    @property
+    def first(self) -> dt.date | None:
+        """The first session with any."""
+        return date_of(int(self.days[0])) if len(self.days) else None
+
+    def has(self, days: Days) -> Bools:
+        """On which of some sessions there are any."""
+        return np.isin(days, self.days)
+
+    def on(self, day: dt.date, symbols: tuple[str, ...]) -> pl.DataFrame:
+        """As `Market.options` of a scan of the day, the columns that were read."""
+        begin, first, end = (day_number(one) for one in (window(day)[0], day, day + dt.timedelta(days=1)))
+        at, own, until = np.searchsorted(self.days, [begin, first, end]).tolist()
+        now, past = (self.names.on(rows, day) for rows in (self.rows[own:until], self.rows[at:until].select(PAST)))
+        return option_rows(symbols, now, past, day)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +140,26 @@ class Source:
     def _facts(self) -> pl.DataFrame:
         assert self.known is not None
         return self.known.scan("facts").collect()
+
+    def options(self, columns: tuple[str, ...]) -> Options:
+        """What options said, of these columns of `option_features`; nothing where nobody told of any."""
+        if columns not in self._options:
+            names = list(dict.fromkeys((*PAST, *columns)))
+            rows = pl.DataFrame(schema={name: find_table("option_features").schema[name] for name in names})
+            if self.known is not None and "option_features" in self.known:
+                end = pl.col("session") <= self.history.end
+                renamed = self.history.names
+                with store_errors(self.known.path, "read option_features of"):
+                    rows = renamed.others(self.known.scan("option_features").select(names).filter(end).collect())
+                    if renamed.symbols:
+                        stored = self.known.stored("option_features", [*renamed.symbols]).select(names).filter(end)
+                        rows = pl.concat([rows, renamed.under(stored.collect(), "session")])
+            self._options[columns] = Options(rows.sort("session", "symbol"), self.history.names)
+        return self._options[columns]
+
+    @cached_property
+    def _options(self) -> dict[tuple[str, ...], Options]:
+        return {}
 
 
 def source_of(data: Opened, end: dt.date | None) -> Source:

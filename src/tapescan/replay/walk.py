@@ -18,12 +18,13 @@ import numpy as np
 import polars as pl
 
 from tapescan.columns.factors import FACTORS, RELATIVE_HORIZONS
-from tapescan.columns.registry import sources_of
+from tapescan.columns.registry import sources_of, with_needs
 from tapescan.core.dates import date_of
 from tapescan.core.typing import Array, Bools, Days, Floats, Ints
 from tapescan.features.compute import Features
 from tapescan.features.plan import Plan, plan_features
 from tapescan.history.history import days as day_of
+from tapescan.history.option_rows import PAST
 from tapescan.market import calendar
 from tapescan.market.anchor import LONGEST_QUARTER, anchor, anchors
 from tapescan.market.eligibility import (
@@ -48,10 +49,12 @@ from tapescan.replay.stretch import Stretch, Wanted, compute
 from tapescan.replay.universes import Universes
 from tapescan.replay.view import View
 from tapescan.scan.cross_section import ELIGIBILITY, CrossSection, Traits, exclude
+from tapescan.scan.factors import factor_columns
 from tapescan.scan.listing import Listing
 from tapescan.scan.request import Request
 from tapescan.screen.earlier import Look
 from tapescan.screen.nodes import Earlier
+from tapescan.tables.registry import find_table
 
 __all__ = ["Computed", "Seen", "Walk"]
 
@@ -345,7 +348,20 @@ class Walk:
             found["dividends"] = self.source.dividends_on(date, symbols)
         if self._with_statements:
             found["statements"] = self.source.statements_on(date, symbols, listing.rows["type"], close, current)
+        if self.option_names:
+            found["options"] = self.source.options(self.option_names).on(date, symbols)
         return {name: rows for name, rows in found.items() if rows is not None}
+
+    @cached_property
+    def option_names(self) -> tuple[str, ...]:
+        """The columns of stored option features that anybody asks for; empty for none."""
+        of_options = {factor.name for factor in FACTORS if factor.of_options}
+        factors = tuple({name for one in self.ranked for name in one.factors if name in of_options})
+        names = (*(name for one in self.requests for name in one.asked), *factor_columns(factors))
+        found = {name for name, one in with_needs(names).items() if one.source == "options" and one.value is None}
+        stored = find_table("option_features").schema
+        # What is made of the sessions before needs no more than is always read.
+        return tuple(sorted({*PAST, *(name for name in found if name in stored)})) if found else ()
 
     @cached_property
     def _with_statements(self) -> bool:

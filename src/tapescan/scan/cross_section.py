@@ -92,7 +92,8 @@ class CrossSection:
     listing : of all requested symbols: the panel's first, then those that are not in it.
     suspects : the suspect bars among those that the columns were made of, as `market.suspect.SUSPECTS`.
     features : what the plan asks for. terms : what expressions ask of earlier bars.
-    facts : one row a symbol of the panel, by the source of columns that they are of: statements, dividends.
+    facts : one row a symbol of the panel, by the source of columns that they are of: statements, dividends,
+        options.
     regime : the market's. index : the name of the market index. index_returns : its return over each of
         RELATIVE_HORIZONS, NaN where it is too short.
     order : the places of the panel's symbols in the order of their names, in which sums over the market are taken.
@@ -220,7 +221,7 @@ class ColumnValues(dict[str, Array]):
                 return feature
             case "listing":
                 return section.listing_column(column.name).head(len(section.symbols)).to_numpy()
-            case "statements" | "dividends":
+            case "statements" | "dividends" | "options":
                 table = section.facts.get(column.source)
                 return np.full(len(section.symbols), np.nan) if table is None else table[column.name].to_numpy()
         raise KeyError(f"{column.name} is not known before symbols are ranked")
@@ -296,7 +297,7 @@ def observe(
         if look.frame:
             terms |= clock.time("longer bars", partial(look_back, panel, look, engine))
     suspects = market.suspects_within(max(plan.rows, *(look.rows for look in looks), 0))
-    facts = {"statements": market.fundamentals, "dividends": market.dividends}
+    facts = {"statements": market.fundamentals, "dividends": market.dividends, "options": market.options}
     regime = clock.time("regime", lambda: market_regime(panel.index, panel.as_of))
     source = Source(market, plan, tuple(looks))
     section = CrossSection(

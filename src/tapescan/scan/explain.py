@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from tapescan.columns.factors import AVERAGES, FACTORS, OSCILLATORS, points_column, value_column
+from tapescan.columns.registry import all_columns
 from tapescan.core.errors import OptionError, nearest
 from tapescan.core.results import Result, plain
 from tapescan.core.text import refuse_broken
@@ -80,7 +81,8 @@ class Explanation(Result, msgspec.Struct, frozen=True, eq=False):
     """row : the symbol's row of the scan's frame. factors : in the order of their weight.
     votes : the technical rating's votes: name and +1, 0, -1 or None. dropped : why it was not ranked, in words;
     empty if it was. suspects : its suspect bars among those read, each in words, by its session. statements : None
-    when none of its company are known. forecasts : one a model."""
+    when none of its company are known. forecasts : one a model. options : what is known of its options, by column;
+    empty for nothing."""
 
     symbol: str
     row: dict[str, Any]
@@ -91,10 +93,13 @@ class Explanation(Result, msgspec.Struct, frozen=True, eq=False):
     statements: Statements | None = None
     forecasts: tuple[ForecastView, ...] = ()
     suspects: dict[dt.date, str] = msgspec.field(default_factory=dict)
+    options: dict[str, float] = msgspec.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values; of the scan only what is not its rows."""
         parts = {name: plain(getattr(self, name)) for name in self.__struct_fields__ if name != "scan"}
+        if not self.options:
+            del parts["options"]
         return parts | {"scan": self.scan.to_dict(top=0)}
 
 
@@ -116,7 +121,8 @@ def explain(result: ScanResult, symbol: str) -> Explanation:
     forecasts: tuple[ForecastView, ...] = ()
     if symbol in section.symbols:
         at = section.symbols.index(symbol)
-        values = _values(section.with_all_of(symbol), at)
+        shown = tuple(factor.name for factor in FACTORS if value_column(factor.name) in found)
+        values = _values(section.with_all_of(symbol), at, shown)
         views, votes = _views(values, found, result), _votes(values)
         forecasts = tuple(_forecast(one, symbol, at) for one in result.forecasts)
     dropped = REASONS.get(found["dropped"], "")
@@ -131,13 +137,14 @@ def explain(result: ScanResult, symbol: str) -> Explanation:
         _statements(section, symbol),
         forecasts,
         {row["session"]: in_words(row) for row in marked.iter_rows(named=True)},
+        _options(section, symbol),
     )
 
 
-def _values(section: CrossSection, at: int) -> dict[str, Floats]:
-    """What the factors are made of, of the symbol at one place of the panel, each ``(1,)``."""
+def _values(section: CrossSection, at: int, factors: tuple[str, ...]) -> dict[str, Floats]:
+    """What the factors, and the votes, are made of, of the symbol at one place of the panel, each ``(1,)``."""
     columns = section.values()
-    values: dict[str, Floats] = {name: columns[name][at : at + 1] for name in factor_columns()}
+    values: dict[str, Floats] = {name: columns[name][at : at + 1] for name in factor_columns(factors)}
     return values | {f"market_ret_{days}": np.array([change]) for days, change in section.index_returns.items()}
 
 
@@ -147,6 +154,8 @@ def _views(values: Mapping[str, Floats], row: dict[str, Any], result: ScanResult
     for factor in FACTORS:
         if factor.of_statements and result.section.statements is None:
             continue  # a market without statements has nothing to say of it
+        if value_column(factor.name) not in row:
+            continue
         share, value = shares.get(factor.name, 0.0), row[value_column(factor.name)]
         points = row[points_column(factor.name)] if share else None
         views.append(
@@ -199,6 +208,17 @@ def _statements(section: CrossSection, symbol: str) -> Statements | None:
     found = row.row(0, named=True)
     names = ("company", "period_end", "known_at", "market_cap")
     return Statements(**{name: found[name] for name in names}, f_score_tests=int(found["f_score_tests"]))
+
+
+def _options(section: CrossSection, symbol: str) -> dict[str, float]:
+    """What is known of a symbol's options, as far as the features that it is made of were computed."""
+    table = section.facts.get("options")
+    if table is None or symbol not in section.symbols:
+        return {}
+    at, values = section.symbols.index(symbol), section.values()
+    at_hand = {*table.columns, *section.places}
+    names = [one.name for one in all_columns("options") if at_hand.issuperset(one.needs or (one.name,))]
+    return {name: float(values[name][at]) for name in names if not np.isnan(values[name][at])}
 
 
 def _votes(values: Mapping[str, Floats]) -> tuple[tuple[str, int | None], ...]:

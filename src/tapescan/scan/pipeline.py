@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from tapescan.columns.factors import FACTORS
-from tapescan.columns.registry import sources_of
-from tapescan.core.errors import OptionError
+from tapescan.columns.registry import sources_of, with_needs
+from tapescan.core.errors import OptionError, ScreenError
 from tapescan.core.labels import Labels
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.engine.seam import Engine
 from tapescan.history.market import Market
+from tapescan.market.option_measures import DEALERS, LEAST_SESSIONS
 from tapescan.scan.assembled import Assembled
 from tapescan.scan.clock import Clock
 from tapescan.scan.cross_section import CrossSection, observe
@@ -38,7 +39,7 @@ __all__ = ["Request", "observe", "prepare", "rank", "run"]
 
 
 #: What columns of these sources are made of.
-_OF_COMPANIES = {"statements": "company statements", "dividends": "dividends"}
+_OF_COMPANIES = {"statements": "company statements", "dividends": "dividends", "options": "option data"}
 
 
 def run(market: Market, request: Request, engine: Engine | None = None) -> ScanResult:
@@ -47,7 +48,8 @@ def run(market: Market, request: Request, engine: Engine | None = None) -> ScanR
 
 
 def rank(section: CrossSection, request: Request) -> ScanResult:
-    """Rank a cross-section. Raises OptionError when it lacks features that the request needs."""
+    """Rank a cross-section. Raises OptionError when it lacks features that the request needs, ScreenError
+    when conditions or the order hang on options of which nothing is known."""
     absent = sorted({*request.plan.names}.difference(section.features.names))
     absent += ["some earlier bars"] * any(term not in section.terms for look in request.looks for term in look.terms)
     if absent:
@@ -55,6 +57,8 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
         raise OptionError(
             f"the cross-section of {section.as_of} lacks {some}", "observe it with the request's plan and looks"
         )
+    if "options" not in section.facts:
+        _refuse_options(section, request)
     profile, features, regime, clock = request.profile, section.features, section.regime, Clock(section.timings)
     dropped = clock.time("filters", lambda: _excluded(section, request))
     eligible = dropped.codes == 0
@@ -97,6 +101,7 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
         notes=(
             *section.notes,
             *_unknown_notes(section, request, unknown, shares),
+            *_option_notes(section, request),
             *model_notes(request.models, forecasts),
             *_screen_notes(request, matched),
             *_held_notes(section, request, assembled),
@@ -108,15 +113,31 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
     )
 
 
+def _refuse_options(section: CrossSection, request: Request) -> None:
+    """Raises ScreenError for a condition, or an order, on options in a market that has none."""
+    conditions = (request.filter, request.where, *(one.condition for one in request.screens))
+    for field, some in (("where", conditions), ("rank_by", (request.ranking.expression,))):
+        names = dict.fromkeys(name for one in some if one is not None for name in one.columns)
+        asked = [name for name in names if "options" in sources_of(name)]
+        if asked:
+            place = "store" if "store" in section.provenance else "market"
+            what = f"no option data in this {place}, of which {', '.join(asked)} would be made"
+            raise ScreenError(what, "`tapescan import` of the session's option quotes brings some", field=field)
+
+
 def _unknown_notes(
     section: CrossSection, request: Request, unknown: Sequence[str], shares: Mapping[str, float]
 ) -> tuple[str, ...]:
     """What a reader should know of weights and columns that say nothing of anybody."""
-    bare = section.statements is None
-    of_statements = {factor.name for factor in FACTORS if factor.of_statements}
     notes = []
     if unknown:
-        why = ", which holds no company statements" if bare and of_statements & {*unknown} else ""
+        lacks = [
+            _OF_COMPANIES[source]
+            for source, takes in (("statements", "of_statements"), ("options", "of_options"))
+            if source not in section.facts
+            and any(getattr(factor, takes) and factor.name in unknown for factor in FACTORS)
+        ]
+        why = f", which holds no {' and no '.join(lacks)}" if lacks else ""
         rest = "the score is made of the profile's other factors"
         notes.append(
             f"{', '.join(unknown).replace('_', ' ')}: unknown for every symbol of this market{why}; "
@@ -128,6 +149,21 @@ def _unknown_notes(
         asked = [name for name, found in of.items() if source in found]
         if asked:
             notes.append(f"{', '.join(asked)}: unknown for every symbol of this market, which holds no {what}")
+    return tuple(notes)
+
+
+def _option_notes(section: CrossSection, request: Request) -> tuple[str, ...]:
+    """What a reader should know of the columns of options that are asked for."""
+    table = section.facts.get("options")
+    if table is None:
+        return ()
+    asked = {part for name in request.asked for part in with_needs([name])}
+    notes = [f"gex {DEALERS}"] if "gex" in asked else []
+    placed = [name for name in ("iv_rank_252", "iv_percentile_252") if name in asked]
+    longest = int(table["iv_sessions_252"].fill_null(0.0).to_numpy().max(initial=0.0))
+    if placed and longest < LEAST_SESSIONS:
+        what = f"{', '.join(placed)}: unknown for every symbol before {LEAST_SESSIONS} sessions with options"
+        notes.append(f"{what}, of which there are {longest}")
     return tuple(notes)
 
 

@@ -171,7 +171,10 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def digest(self) -> str:
         """Names the content: the same settings have the same digest, whatever the file is called or looks like."""
         content = msgspec.to_builtins(msgspec.structs.replace(self, name=""))
-        # Profiles from before there were models, or conditions, keep their digests.
+        # Profiles from before there were models, conditions, or factors that wait to be asked keep their digests.
+        for factor in FACTORS:
+            if factor.asked and not content["weights"][factor.name]:
+                del content["weights"][factor.name]
         if self.weights.alpha == ALPHA:
             del content["weights"]["alpha"]
         if not self.filters.where:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Literal
 
 from tapescan.columns.definition import Column
-from tapescan.columns.factors import EVERY_FACTOR, points_column, value_column
+from tapescan.columns.factors import FACTORS, points_column, value_column
 from tapescan.columns.registry import find_column, with_needs
 from tapescan.core.errors import InputError, OptionError, ProfileError, ScreenError, nearest
 from tapescan.features.plan import Plan, default_features, plan_features
@@ -98,7 +98,7 @@ class Request:
     plan: Plan
     looks: tuple[Look, ...]
     models: Models
-    factors: tuple[str, ...] = EVERY_FACTOR
+    factors: tuple[str, ...]
     held: tuple[str, ...] = ()
 
     @property
@@ -138,12 +138,7 @@ class Request:
         """With those factors alone that the score or an expression hangs on, and features besides: who is ranked, in
         which order, with which score and trade, stays the same.
         """
-        weights, named = self.profile.weights.factors(), with_needs(self.asked)
-        factors = tuple(
-            one
-            for one in EVERY_FACTOR
-            if weights[one] > 0.0 or value_column(one) in named or points_column(one) in named
-        )
+        factors = _factors(self.profile, self.asked, every=False)
         plan = _plan(self.profile, (*self.asked, *features), self.models, factors)
         return replace(self, factors=factors, plan=plan)
 
@@ -197,6 +192,7 @@ def prepare(
     own = [column.name for column in asked.values() if column.name in seen or _is_named(column)]
     order = [ORDER] if ranking.column == ORDER else []
     marks = [MATCHED] if len(found) > 1 else []
+    factors = _factors(profile, needed, every=True)
     return Request(
         profile=profile,
         filter=filtered,
@@ -206,9 +202,10 @@ def prepare(
         computed=computed,
         shown=shown,
         named=tuple(dict.fromkeys((*computed, *own, *order, *marks))),
-        plan=_plan(profile, needed, models),
+        plan=_plan(profile, needed, models, factors),
         looks=looks(terms),
         models=models,
+        factors=factors,
         held=given_symbols(held, "held") if held else (),
     )
 
@@ -363,7 +360,20 @@ def _ranking(text: str, columns: _Columns, computed: Mapping[str, Expression]) -
     return Ranking(column, way == "asc", made)
 
 
-def _plan(profile: Profile, names: Iterable[str], models: Models, factors: tuple[str, ...] = EVERY_FACTOR) -> Plan:
+def _factors(profile: Profile, names: Iterable[str], *, every: bool) -> tuple[str, ...]:
+    """Those that a weight or a name asks for. every : and those that every scan has."""
+    weights, named = profile.weights.factors(), with_needs(names)
+    return tuple(
+        one.name
+        for one in FACTORS
+        if (every and not one.asked)
+        or weights[one.name] > 0.0
+        or value_column(one.name) in named
+        or points_column(one.name) in named
+    )
+
+
+def _plan(profile: Profile, names: Iterable[str], models: Models, factors: tuple[str, ...]) -> Plan:
     """All features that these columns are made of, and that a scan with these factors needs besides."""
     needed = (*factor_columns(factors), *plan_features_needed(profile.risk), TRADED, WITHOUT_TRADE)
     columns = with_needs((*needed, *names))

@@ -55,7 +55,9 @@ class ProfileCheck(Result, msgspec.Struct, frozen=True):
 def weigh_profile(result: ScanResult) -> ProfileCheck:
     """Of the ranked of a scan."""
     shares: dict[str, float] = dict(result.provenance["weights"])
-    names = [factor.name for factor in FACTORS] + [name for name in shares if name.startswith("alpha_")]
+    names = [one.name for one in FACTORS if not one.asked or one.name in shares] + [
+        name for name in shares if name.startswith("alpha_")
+    ]
     columns = {name: value_column(name) if not name.startswith("alpha_") else name for name in names}
     wanted = ["score", *columns.values(), *(points_column(name) for name in shares)]
     rows = result.assembled.head(result.coverage.ranked, dict.fromkeys(wanted))

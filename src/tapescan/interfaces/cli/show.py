@@ -86,9 +86,8 @@ def show(
     _factors(console, found.factors)
     if any(view.of_statements for view in found.factors):
         console.print(_statements(found.statements), soft_wrap=True)
-    for forecast in found.forecasts:
-        for line in _forecast(forecast):
-            console.print(line, markup=False, soft_wrap=True)
+    for line in (*_options(found.options), *(line for one in found.forecasts for line in _forecast(one))):
+        console.print(line, markup=False, soft_wrap=True)
     up = sum(vote == 1 for _, vote in found.votes)
     down = sum(vote == -1 for _, vote in found.votes)
     against = ", ".join(name for name, vote in found.votes if vote == -1)
@@ -173,6 +172,20 @@ def _statements(known: Statements | None) -> str:
     said += f"; market value {_short_dollars(known.market_cap)}"
     if LEAST_TESTS <= known.f_score_tests < len(PIOTROSKI):
         said += f"; F-score scaled up from {known.f_score_tests} of its {len(PIOTROSKI)} tests"
+    return said
+
+
+def _options(known: dict[str, float]) -> list[str]:
+    """What is known of its options, by the columns' names; nothing where that is nothing."""
+    from tapescan.market.option_measures import DEALERS, LEAST_SESSIONS
+
+    if not known:
+        return []
+    said = [f"Options: {', '.join(f'{name} {value:,.4g}' for name, value in known.items())}"]
+    if "iv_30" in known and "iv_percentile_252" not in known:
+        said.append(f"  iv_rank_252 and iv_percentile_252 are unknown before {LEAST_SESSIONS} sessions with options")
+    if "gex" in known:
+        said.append(f"  gex {DEALERS}")
     return said
 
 
