@@ -142,6 +142,28 @@ def test_a_spot_of_another_moment_than_the_quotes_is_told() -> None:
     assert found["parity_gap"][0] == pytest.approx(0.2 / 99.8, rel=0.15)
 
 
+def test_what_hangs_on_the_spot_hangs_on_that_of_the_quotes() -> None:
+    """A share that moved by half a percent after its options were quoted changes nothing but the gap."""
+    frame = market("A", {14: 0.3, 21: 0.3, 28: 0.3, 56: 0.3, 84: 0.3}, dividend_yield=0.02)
+    right, late = measured(frame), measured(frame, spots=(100.5,))
+    assert right["borrow_30"][0] == pytest.approx(0.02, abs=2e-3)
+    assert late["borrow_30"][0] == pytest.approx(right["borrow_30"][0], abs=3e-4)
+    assert late["vol_spread_30"][0] == pytest.approx(right["vol_spread_30"][0], abs=1e-4)
+    assert late["iv_30"][0] == pytest.approx(right["iv_30"][0], abs=1e-6)
+    assert late["parity_gap"][0] == pytest.approx(math.log(100.0 / 100.5), abs=2e-4)
+
+
+def test_a_spot_is_not_moved_by_noise() -> None:
+    """Forwards that are off by a cent here and there, and no gap beyond that."""
+    frame = market("A", {14: 0.3, 21: 0.3, 28: 0.3, 56: 0.3, 84: 0.3})
+    noise = np.random.default_rng(3).normal(0.0, 0.02, len(frame))
+    frame = frame.with_columns(bid=pl.col("bid") + noise, ask=pl.col("ask") + noise)
+    chain = build_chain(frame)
+    found = analyse(chain, np.array([SPOT]), no_dividends(1), CURVE, NOW)
+    assert found.spot[0] == SPOT
+    assert abs(found.gap[0]) < 2e-3
+
+
 def test_what_an_event_adds_is_told_from_the_interval_after_it() -> None:
     """Six percent of a move between the second and the third expiry."""
     event = {

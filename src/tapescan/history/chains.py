@@ -15,8 +15,8 @@ from tapescan.store.table import store_errors
 __all__ = ["option_session", "stored_chain"]
 
 _QUOTES = "option_quotes"
-#: Dividends of the last year tell the next ones.
-_YEAR = dt.timedelta(days=400)
+#: Dividends of the last year tell the next ones; who paid any in so long may pay again, and tells no rate.
+_PAYING = dt.timedelta(days=3 * 366)
 
 
 def option_session(known: KnownStore) -> dt.date | None:
@@ -51,7 +51,7 @@ def stored_chain(known: KnownStore, symbols: Sequence[str] | None = None) -> Sto
     then = KnownStore(known.path, known.versions, session, session)
     then.take_sessions(pl.Series("session", [session]))
     names = quotes["symbol"].unique().sort().to_list()
-    paid = known.read("dividends").filter(pl.col("symbol").is_in(names), pl.col("ex_date") > session - _YEAR)
+    paid = known.read("dividends").filter(pl.col("symbol").is_in(names), pl.col("ex_date") > session - _PAYING)
     splits = known.read("splits").filter(pl.col("symbol").is_in(names), pl.col("ex_date") <= session)
     with store_errors(known.path, "read underlyings of"):
         prices = then.scan("underlyings").filter(pl.col("session") == session).collect()

@@ -17,6 +17,7 @@ from tapescan.options.forwards import fit_forwards
 from tapescan.options.pieces import by_slices
 from tapescan.options.rates import Curve
 from tapescan.options.smile import Smiles, fit_smiles, read_smiles
+from tapescan.options.spots import spot_gaps
 
 __all__ = ["REASONS", "Analysis", "analyse"]
 
@@ -43,6 +44,9 @@ VAGUE = 0.25
 #: How far from the smile a volatility may lie: errors of its own, a share of the smile, points of volatility, and a
 #: share of the smile for each z beyond the points that were fitted.
 ERRORS_OFF, SHARE_OFF, POINTS_OFF, SHARE_BEYOND = 2.0, 0.05, 0.01, 0.15
+
+#: How often the spot that forwards imply is told anew by the forwards that it gives.
+PASSES = 3
 
 #: Contracts that a thread takes at once.
 PIECE = 4096
@@ -82,6 +86,10 @@ class Analysis:
     rate: Floats
     carry: Floats
     smiles: Smiles
+    #: ``(underlyings,)``: the logarithm of the spot that near forwards imply over the one given (`spots.spot_gaps`),
+    #: NaN for unknown; and the spot that was used: the implied one where that is beyond its error.
+    gap: Floats
+    spot: Floats
 
     def counts(self) -> dict[str, int]:
         """How many contracts end with each reason; together all of them."""
@@ -115,15 +123,29 @@ def analyse(
     terms = Terms(chain.strike, np.where(chain.put, -1.0, 1.0), slice_of)
     reason = _quote_reasons(chain, known, alive, now - oldest)
     fits = np.where(chain.standard[slice_of] & (reason == 0), chain.bid, np.nan)
-    forward = np.empty(chain.slices)
-    by_slices(
-        lambda starts, *part: fit_forwards(starts, terms, fits, chain.ask, *part),
-        chain.starts,
-        slices,
-        held,
-        forward,
-        workers=workers,
-    )
+
+    def fitted(some: Slices) -> Floats:
+        found = np.empty(chain.slices)
+        by_slices(
+            lambda starts, *part: fit_forwards(starts, terms, fits, chain.ask, *part),
+            chain.starts,
+            some,
+            held,
+            found,
+            workers=workers,
+        )
+        return found
+
+    forward, given = fitted(slices), slices.star
+    for _ in range(PASSES):
+        costs = np.log(forward / given) - rate * time
+        gap, moved = spot_gaps(chain, time, np.where(chain.standard & alive, costs, np.nan))
+        again = moved[underlying_of] != 0.0
+        if not again.any():
+            break
+        # What early exercise adds hangs on the spot, and so do forwards.
+        slices = settle(known * np.exp(moved), underlying_of, slices.time, rate, dividends)
+        forward = np.where(again, fitted(slices._replace(star=np.where(again, slices.star, np.nan))), forward)
     slices.carry[:] = np.log(forward / slices.star) / time
     middle, half = 0.5 * (chain.bid + chain.ask), 0.5 * (chain.ask - chain.bid)
     _bound(reason, middle, terms, slices, forward, ~chain.european, workers)
@@ -159,6 +181,8 @@ def analyse(
         rate,
         slices.carry,
         smiles,
+        gap,
+        known * np.exp(moved),
     )
 
 

@@ -32,7 +32,7 @@ SHARES = 100.0
 #: As a logarithm, how far from the price a contract is near it.
 NEAR = 0.1
 
-#: Expiries within this many years say something of events and of the spot.
+#: Expiries within this many years say something of events.
 SOON = 120 / 365
 
 #: Expiries nearer to each other than this, in years, are one.
@@ -40,9 +40,6 @@ APART = 0.6 / 365
 
 #: An event stands out by this share of what its interval has besides, and by this move.
 STANDS_OUT, LEAST_MOVE = 0.25, 0.01
-
-#: Forwards that tell a spot.
-ENOUGH = 3
 
 
 class Counted(NamedTuple):
@@ -92,9 +89,9 @@ def measure(chain: Chain, analysis: Analysis, spots: Floats, volume: Floats, int
     )  # fmt: skip
     with np.errstate(all="ignore"):
         found = _at_maturities(chain, analysis, said, spots) | _counts(counted, spots)
-    event, gap = np.empty(len(spots)), np.empty(len(spots))
-    foresee(chain.firsts, analysis.time, said.middle, _costs(chain, analysis), event, gap)
-    found |= {"earnings_move": event, "parity_gap": gap}
+    event = np.empty(len(spots))
+    foresee(chain.firsts, analysis.time, said.middle, event)
+    found |= {"earnings_move": event, "parity_gap": analysis.gap}
     return {one.name: np.where(np.isfinite(found[one.name]), found[one.name], np.nan) for one in MEASURES}
 
 
@@ -209,28 +206,20 @@ def count_names(firsts, starts, terms, standard, times, ok, gammas, volumes, int
         counted.near[name], counted.fine[name] = near, fine
 
 
-@kernel(PLACES, READ, READ, READ, OUT, OUT)
-def foresee(firsts, times, variances, costs, events, gaps):
-    """Of each name: the deviation of the event that stands out most; the intercept of what forwards cost.
+@kernel(PLACES, READ, READ, OUT)
+def foresee(firsts, times, variances, events):
+    """Of each name: the deviation of the event that stands out most.
 
-    variances : of slices, a year. costs : as `_costs`.
+    variances : of slices, a year.
     """
     for name in range(len(firsts) - 1):
-        events[name] = gaps[name] = math.nan
+        events[name] = math.nan
         largest = LEAST_MOVE * LEAST_MOVE
         # The three newest of the expiries that count: when, and the total variance to it.
         last_time = last_total = early_time = early_total = 0.0
         known = 0
-        count = 0
-        time_sum = cost_sum = square = cross = 0.0
         for own in range(firsts[name], firsts[name + 1]):
             time = times[own]
-            if 0.0 < time < SOON and not math.isnan(costs[own]):
-                count += 1
-                time_sum += time
-                cost_sum += costs[own]
-                square += time * time
-                cross += time * costs[own]
             if math.isnan(variances[own]) or time - last_time < APART:
                 continue
             total = variances[own] * time
@@ -243,6 +232,3 @@ def foresee(firsts, times, variances, costs, events, gaps):
                     events[name] = math.sqrt(event)
             early_time, early_total, last_time, last_total = last_time, last_total, time, total
             known += 1
-        spread = count * square - time_sum * time_sum
-        if count >= ENOUGH and spread > 0.0:
-            gaps[name] = (cost_sum * square - time_sum * cross) / spread

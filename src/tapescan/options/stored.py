@@ -44,7 +44,7 @@ class StoredChain:
     #: In years from now; `projected` of each, whether nobody declared it.
     dividends: Dividends
     projected: Bools
-    #: ``(underlyings,)``: whether it paid in the last year, or will.
+    #: ``(underlyings,)``: whether it paid in what was given of the past, or will.
     payers: Bools
     #: ``(contracts,)``: contracts; NaN for unknown, as a volume of which nobody says that it is of this session.
     volume: Floats
@@ -63,7 +63,7 @@ def make_ready(
 
     prices : symbol, price, of underlyings when they were quoted. closes : symbol, close, in the session's share
     basis.
-    paid : symbol, ex_date, amount, adjusted_to, of the last year and declared. splits : symbol, ex_date, ratio.
+    paid : symbol, ex_date, amount, adjusted_to, of the last years and declared. splits : symbol, ex_date, ratio.
     """
     chain = chain_in_order(
         quotes.select("root", "expiration", "side", "strike", "bid", "ask", "quoted", underlying="symbol")
