@@ -64,6 +64,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache: Annotated[
         _Place, _said("Folder for what only saves time, as compiled kernels; empty for the user's cache folder.")
     ] = ""
+    rates: Annotated[
+        str,
+        _said(
+            "Rates a year, compounded continuously, that options are valued with: `0.045`, or by days to expiry as"
+            " `30:0.043, 365:0.047`; empty for what the market's own options imply."
+        ),
+    ] = ""
     chains: Annotated[
         int,
         _said(

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.progress import Progress, silent
+from tapescan.core.settings import setting
 from tapescan.history.chains import option_session, stored_chain
 from tapescan.options.analysis import analyse
 from tapescan.options.measures import measure
@@ -21,7 +22,7 @@ from tapescan.store import Batch, ImportReport, KnownStore, Store
 from tapescan.store.table import StoredTable, store_errors
 from tapescan.tables.registry import find_table
 
-__all__ = ["METHOD", "features_of", "store_option_features"]
+__all__ = ["METHOD", "curve_of", "features_of", "store_option_features"]
 
 #: The way of measuring, counted up whenever its answers change.
 METHOD = 1
@@ -51,6 +52,19 @@ def features_of(chain: StoredChain, curve: Curve, workers: int | None = None) ->
     return pl.DataFrame(rows).select(list(find_table(_TABLE).schema))
 
 
+def curve_of(chain: StoredChain) -> tuple[Curve, list[str]]:
+    """The rates that a session's chain is valued with: the setting's, else what it implies; and what a person should
+    know of them. Raises OptionError for a setting that is no curve."""
+    if given := setting("rates"):
+        return Curve.read(given), []
+    curve = imply_curve(chain.chain, chain.spots, chain.payers, chain.now)
+    if curve is None:
+        return RATE, [f"too few underlyings tell the rate, which is taken as {RATE.rates[0]:.0%} a year"]
+    if not chain.payers.any():
+        return curve, ["no dividends are known, so that rates are told by shares that may pay some, and come out low"]
+    return curve, []
+
+
 def store_option_features(
     store: Store, before: Mapping[str, int], report: ImportReport, progress: Progress = silent
 ) -> None:
@@ -68,13 +82,10 @@ def store_option_features(
         chain = stored_chain(known) if option_session(known) == day else None
         if chain is None:
             continue
-        curve = imply_curve(chain.chain, chain.spots, chain.payers, chain.now)
-        if curve is None:
-            report.notes.append(
-                f"options of {day}: too few underlyings tell the rate, which is taken as {RATE.rates[0]:.0%} a year"
-            )
+        curve, said = curve_of(chain)
+        report.notes += [f"options of {day}: {one}" for one in said]
         made = ImportReport()
-        store.commit(Batch({_TABLE: features_of(chain, curve or RATE)}), made)
+        store.commit(Batch({_TABLE: features_of(chain, curve)}), made)
         counts = zip(report.actions.get(_TABLE, (0, 0, 0)), made.actions[_TABLE], strict=True)
         new, replaced, unchanged = (sum(pair) for pair in counts)
         report.actions[_TABLE] = (new, replaced, unchanged)

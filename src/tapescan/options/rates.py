@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from tapescan.core.errors import OptionError
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.options.american import Terms, settle
 from tapescan.options.black import Slices
@@ -27,6 +29,11 @@ NEAREST = 14 / 365
 VAGUE = 0.02
 
 
+#: A rate outside of these is one in percent, or a slip.
+LOWEST, HIGHEST = -0.05, 0.5
+_HINT = "give one as 0.045, or some by days to expiry as 30:0.043, 365:0.047"
+
+
 @dataclass(frozen=True)
 class Curve:
     """Rates, compounded continuously, at times in years, ascending; linear between them and flat beyond."""
@@ -37,6 +44,22 @@ class Curve:
     @staticmethod
     def flat(rate: float) -> Curve:
         return Curve((1.0,), (rate,))
+
+    @staticmethod
+    def read(text: str) -> Curve:
+        """Of the setting `rates`: a rate, or rates by days to expiry. Raises OptionError for what is neither."""
+        try:
+            pairs = [one.split(":") for one in text.split(",")]
+            if len(pairs) == 1 and len(pairs[0]) == 1:
+                pairs = [["365", text]]
+            known = sorted((float(days) / 365, float(rate)) for days, rate in pairs)
+        except ValueError as error:
+            raise OptionError(f"rates are {text!r}", _HINT, field="rates") from error
+        times, rates = zip(*known, strict=True)
+        sane = all(LOWEST <= rate <= HIGHEST for rate in rates) and len({*times}) == len(times)
+        if not (sane and all(0.0 < time < math.inf for time in times)):
+            raise OptionError(f"rates are {text!r}", _HINT, field="rates")
+        return Curve(times, rates)
 
     def at(self, times: Floats) -> Floats:
         found: Floats = np.interp(times, self.times, self.rates)
