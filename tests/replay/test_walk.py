@@ -272,7 +272,9 @@ def asked_of(tmp_path_factory: pytest.TempPathFactory) -> Store:
 SCREENS = sorted(screen_files())
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=pytest.mark.long) if at % 4 else one for at, one in enumerate(SCREENS)]
+)
 def test_every_shipped_screen(asked_of: Store, name: str) -> None:
     replayed(asked_of, count=1, seed=len(name), screens=[name])
 
@@ -283,7 +285,13 @@ def test_there_are_screens_of_all_kinds() -> None:
     assert {*looks} >= {"", "weekly"}
 
 
-@pytest.mark.parametrize("name", ["position", "short_swing", "fundamental", "swing_aggressive"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fundamental",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("position", "short_swing", "swing_aggressive")),
+    ],
+)
 def test_profiles_of_all_sides(asked_of: Store, name: str) -> None:
     replayed(asked_of, count=4, profile=name)
 

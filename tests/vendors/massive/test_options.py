@@ -74,6 +74,7 @@ def test_the_whole_market_comes_in_ranges_an_underlying_at_a_time(own: FakeServe
     assert own.requests == []
 
 
+@pytest.mark.long
 def test_a_range_whose_pages_are_cut_off_is_stored_as_far_and_goes_on(own: FakeServer, tmp_path: Path) -> None:
     fake(own).page_rows = 50
     store = Store(tmp_path / "store")
@@ -110,6 +111,7 @@ def test_one_name_whose_later_page_fails_is_partly_there(own: FakeServer, tmp_pa
     assert len(stored(store)) == len(fake(own).chains.stored(("SPLT",)))
 
 
+@pytest.mark.long
 def test_too_many_requests_in_between_lose_nothing(own: FakeServer, tmp_path: Path) -> None:
     fake(own).page_rows = 25
     store = Store(tmp_path / "store")
