@@ -132,7 +132,7 @@ def test_what_is_priced_in_is_the_slope_of_puts() -> None:
     strikes = np.arange(70.0, 140.0, 2.5)
     z = np.log(strikes / forward) / (0.3 * math.sqrt(time))
     smiles = smile_of((0.3 * (1.0 - 0.08 * z + 0.02 * z * z)).tolist(), strikes, forward, time)
-    asked = np.array([80.0, 92.0, 100.0, 103.0, 118.0])
+    asked = np.array([83.0, 92.0, 100.0, 103.0, 118.0])
     puts = []
     for shift in (-0.01, 0.01):
         at = asked + shift
