@@ -79,14 +79,18 @@ def tradeable(chain: Chain, analysis: Analysis, interest: Floats) -> Bools:
     return found
 
 
-def expiries_of(chain: Chain, analysis: Analysis, exits: Floats) -> tuple[Ints, Ints]:
+def expiries_of(chain: Chain, analysis: Analysis, exits: Floats, expiry: int | None = None) -> tuple[Ints, Ints]:
     """The underlying and the slice of each case: the next `EXPIRIES` slices with a smile that leave room.
 
-    exits : ``(underlyings,)``, years from now to the end of the hold; NaN for no case.
+    exits : ``(underlyings,)``, years from now to the end of the hold; NaN for no case. expiry : a last day, days
+    since 1970-01-01: that one alone, if it is after the end of the hold.
     """
     of = chain.underlying_of
     usable = chain.standard & ~chain.european & np.isfinite(analysis.smiles.scale) & (analysis.smiles.scale > 0.0)
-    usable &= np.isfinite(analysis.forward) & (analysis.time >= ROOM * exits[of])
+    room = ROOM if expiry is None else 1.0
+    usable &= np.isfinite(analysis.forward) & (analysis.time > room * exits[of])
+    if expiry is not None:
+        usable &= chain.expiry == expiry
     places = np.flatnonzero(usable)
     names = of[places]
     number = np.arange(len(places)) - np.searchsorted(names, names)

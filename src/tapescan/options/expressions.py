@@ -123,16 +123,17 @@ def express_views(
     views: Views,
     budget: Budget,
     *,
+    expiry: int | None = None,
     workers: int | None = None,
 ) -> Expressions:
     """Every candidate of every name with a plan, valued and ranked. What is of others in the chain, and the number of
     threads, change no bytes.
 
-    interest : ``(contracts,)``, NaN for unknown.
+    interest : ``(contracts,)``, NaN for unknown. expiry : as in `expiries_of`.
     """
     planned = np.isfinite(views.target) & np.isfinite(views.stop)
     between = (spots - views.stop) * (views.target - spots) > 0.0
-    cases = expiries_of(chain, analysis, np.where(planned & between, views.exits, np.nan))
+    cases = expiries_of(chain, analysis, np.where(planned & between, views.exits, np.nan), expiry)
     usable = tradeable(chain, analysis, interest)
     legs = choose(chain, analysis, usable, cases, spots, views.long, views.target, views.stop)
     pieces = [slice(begin, begin + PIECE) for begin in range(0, len(legs), PIECE)]

@@ -11,6 +11,7 @@ from typing import Literal
 
 from tapescan.columns.definition import Column
 from tapescan.columns.factors import FACTORS, points_column, value_column
+from tapescan.columns.options import EXPRESSED
 from tapescan.columns.registry import find_column, with_needs
 from tapescan.core.errors import InputError, OptionError, ProfileError, ScreenError, nearest
 from tapescan.features.plan import Plan, default_features, plan_features
@@ -47,6 +48,9 @@ _WAY = re.compile(r"(.*?)(?:\s+(asc|desc))?\s*", re.DOTALL | re.IGNORECASE)
 
 #: Names that mean something else.
 _TAKEN = {"daily", "weekly", "monthly", ORDER, MATCHED, "list"}
+
+#: What is known of the rows shown alone.
+_EXPRESSED = {one.name for one in EXPRESSED}
 
 #: What the plan says of a trade is known when its side is.
 _TRADE = {"side", "entry", "stop", "target", "shares", "dollars", "risk", "limit"}
@@ -157,6 +161,7 @@ def prepare(
     models: Models | None = None,
     screens: Sequence[NamedScreen] = (),
     held: str | Iterable[str] = (),
+    needs: Sequence[str] = (),
 ) -> Request:
     """Parse and check everything a scan is asked for, so that bad input fails before any work.
 
@@ -165,7 +170,7 @@ def prepare(
     furthest from 50 for both.
     features : further columns to show, each a name or ``name = expression``. models : trained ones, none for None.
     screens : named ones; who satisfies one of them is ranked, if it satisfies `where` as well.
-    held : symbols that the account holds, or ``list:NAME``.
+    held : symbols that the account holds, or ``list:NAME``. needs : columns that are looked at and not shown.
     Raises ScreenError, OptionError, FileError and ProfileError.
     """
     models = usable(models or Models(()))
@@ -202,7 +207,7 @@ def prepare(
         computed=computed,
         shown=shown,
         named=tuple(dict.fromkeys((*computed, *own, *order, *marks))),
-        plan=_plan(profile, needed, models, factors),
+        plan=_plan(profile, (*needed, *needs), models, factors),
         looks=looks(terms),
         models=models,
         factors=factors,
@@ -254,6 +259,8 @@ class _Columns:
             of = "" if part.name == name else f"{name} is made of "
             if part.source == "forecasts" and part.name not in self.made:
                 raise OptionError(f"{of}unknown name {part.name!r}", nearest(part.name, self.made) or NO_MODEL)
+            if part.name in _EXPRESSED:
+                raise OptionError(f"{of}{part.name} is known where plans are expressed", "--express shows it")
             if part.late and (of or field != "features"):  # a result has it
                 raise OptionError(f"{of}{part.name} is not known before all are ranked", "name another column")
             if without == "trade" and part.name in _TRADE:
