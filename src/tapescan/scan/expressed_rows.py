@@ -34,8 +34,8 @@ SHOWN = (
 
 
 def with_expressions(result: ScanResult, known: KnownStore | None, risk: Risk) -> ScanResult:
-    """The scan with the columns of EXPRESSED, computed when they are asked for, all rows asked for at once; null, with a
-    note, where the session's quotes are not stored.
+    """The scan with the columns of EXPRESSED, computed when they are asked for, all rows asked for at once; null,
+    with a note, where the session's quotes are not stored.
 
     known : the store of the scan, as it was known then; None for a market of none.
     """

@@ -7,6 +7,7 @@ import datetime as dt
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 
 import polars as pl
 
@@ -24,8 +25,8 @@ from tapescan.scan.options_tables import (
 
 __all__ = ["options_page"]
 
-STYLE = """.call{stroke:var(--c0);fill:var(--c0)}.put{stroke:var(--c1);fill:var(--c1)}.off{stroke:var(--soft);fill:none}
-.puts{fill:var(--c1)}
+STYLE = """.call{stroke:var(--c0);fill:var(--c0)}.put{stroke:var(--c1);fill:var(--c1)}
+.off{stroke:var(--soft);fill:none}.puts{fill:var(--c1)}
 """
 
 #: Strikes are drawn within so many deviations of the forward.
@@ -96,7 +97,7 @@ def _interest(found: ExpressedPlan, day: dt.date, rows: pl.DataFrame) -> str:
     if near.is_empty():
         return figure(title, "", _NOTHING)
     strikes = near["strike"].unique().sort().to_list()
-    gap = min((b - a for a, b in zip(strikes, strikes[1:], strict=False)), default=1.0)
+    gap = min((b - a for a, b in pairwise(strikes)), default=1.0)
     x = _across([strikes[0] - gap, strikes[-1] + gap])
     signed = [-n if side == "put" else n for side, n in near.select("side", "open_interest").iter_rows()]
     y, drawn = _along([0.0, *signed]), ""
