@@ -80,7 +80,7 @@ def test_only_the_rows_asked_for_are_computed(store: Store, monkeypatch: pytest.
 
 def test_a_result_with_expressions_goes_to_another_process(store: Store) -> None:
     result = tapescan.scan_market(store, express=True, models=False)
-    again = pickle.loads(pickle.dumps(result.assembled))
+    again = pickle.loads(pickle.dumps(result.assembled))  # noqa: S301, our own
     assert again.head(40).equals(result.assembled.head(40))
 
 

@@ -32,6 +32,9 @@ STYLE = """.call{stroke:var(--c0);fill:var(--c0)}.put{stroke:var(--c1);fill:var(
 #: Strikes are drawn within so many deviations of the forward.
 WIDEST = 4.0
 
+#: The cone reaches over so many times the plan's hold; so many points from expiry to expiry.
+LONGEST, STEPS = 6.0, 8
+
 _NOTHING = "Nothing is known."
 
 
@@ -130,22 +133,37 @@ def _cone(found: ExpressedPlan) -> str:
     rows = found.expiries.filter(pl.col("standard"), pl.col("move").is_not_null(), pl.col("days") > 0.0)
     if rows.is_empty() or found.spot is None:
         return figure(title, "", _NOTHING)
-    ends = [(days, math.exp(move / forward)) for days, move, forward in rows.select("days", "move", "forward").rows()]
-    forwards = dict(rows.select("days", "forward").iter_rows())
-    most = max(ends[min(len(ends) - 1, 4)][0], 30.0)
-    ends = [one for one in ends if one[0] <= most]
-    sides = [[(0.0, found.spot), *((d, forwards[d] * f**way) for d, f in ends)] for way in (1.0, -1.0)]
+    days = (found.exit - found.session).days
+    most = max(LONGEST * days, rows["days"][0])
+    known = [row for row in rows.select("days", "move", "forward").iter_rows() if row[0] <= most]
+    sides = [[(0.0, found.spot), *_side(found.spot, known, way)] for way in (1.0, -1.0)]
     levels = {name: found.plan[name] for name in ("target", "stop") if found.plan}
     values = [value for side in sides for _, value in side] + [*levels.values()]
-    x, y = _across([0.0, ends[-1][0] if ends else most]), _along(values)
+    x, y = _across([0.0, known[-1][0]]), _along(values)
     drawn = "".join(line(((x(a), y(b)) for a, b in side), 0) for side in sides)
     keys = [key(0, "one deviation")]
-    days = (found.exit - found.session).days
     for number, (name, level) in enumerate(levels.items(), start=1):
         until = min(float(days), x.high)
         drawn += line([(x(0.0), y(level)), (x(until), y(level))], number)
         keys.append(key(number, f"{name} {level:,.2f}, up to {found.exit}"))
     return figure(title, framed(x, y, _marks(x), "days", "$ a share", drawn), " &nbsp; ".join(keys))
+
+
+def _side(spot: float, known: Sequence[tuple[float, float, float]], way: float) -> list[tuple[float, float]]:
+    """One side of the cone: variance grows with time in a line from expiry to expiry, as does the forward.
+
+    known : days, move, forward.
+    """
+    places, begin, variance, level = [], 0.0, 0.0, spot
+    for days, move, forward in known:
+        total = (move / forward) ** 2
+        for step in range(1, STEPS + 1):
+            share = step / STEPS
+            deviation = math.sqrt(variance + share * (total - variance))
+            middle = level + share * (forward - level)
+            places.append((begin + share * (days - begin), middle * math.exp(way * deviation)))
+        begin, variance, level = days, total, forward
+    return places
 
 
 def _near(found: ExpressedPlan, day: dt.date, rows: pl.DataFrame) -> pl.DataFrame:

@@ -77,7 +77,7 @@ def test_a_page_that_reaches_for_nothing(store: str, tmp_path: Path) -> None:
     assert "refused of the expiry:" in seen
     # A quote tells its spread, a refused one its reason.
     assert re.search(r"<title>100 call: 30\.0%, [\d.]+% to [\d.]+%</title>", text)
-    assert re.search(r"<title>\d+ (call|put): uninformative</title>", text)
+    assert re.search(r"<title>\d+ (call|put): (below_intrinsic|uninformative|no_bid)</title>", text)
     assert tapescan("options", "AA", "--store", store, "--html", str(path)).returncode == 0
     assert path.read_text() == text
 
