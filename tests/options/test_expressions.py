@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from tapescan.options.candidates import SHAPES, STRATEGIES, WEIGHTS
-from tapescan.options.expressions import FLAGS, WHY, Budget, Expressions
+from tapescan.options.expressions import WHY, Budget, Expressions
+from tapescan.options.flags import FLAGS
 from tapescan.options.outcomes import NEITHER, STOP, TARGET
 from tests.options.markets import smirk
 from tests.options.oracles import Case
@@ -222,6 +223,13 @@ def test_a_short_call_in_the_money_over_an_ex_date_is_said() -> None:
         assert flagged(found, "ex_date")[:, [DEBIT, COVERED]].tolist() == [[said, said]] * 3
         assert not flagged(found, "ex_date")[:, [STOCK, CALL, CREDIT, PUT]].any()
         assert not flagged(found, "assignment").any()
+    # Who holds the call gives up the put of its strike for the dividend: only a large one is worth it.
+    deep = dataclasses.replace(LONG, target=120.0, strikes=(70.0, 80.0, 90.0, 95.0, 100.0, 112.0, 130.0))
+    for amount, said in ((4.0, [True, False, False]), (0.5, [False] * 3)):
+        found = express(dataclasses.replace(deep, dividends=((7, amount),))).found
+        assert flagged(found, "ex_date")[:, COVERED].all()
+        assert flagged(found, "assignment")[:, COVERED].tolist() == said
+        assert not flagged(found, "assignment")[:, [STOCK, CALL, CREDIT, PUT]].any()
     # A bear's sold call lies out of the money: above the stop.
     assert not flagged(express(dataclasses.replace(SHORT, dividends=((7, 1.5),))).found, "ex_date").any()
 

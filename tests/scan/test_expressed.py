@@ -130,6 +130,18 @@ def test_premium_is_sold_where_it_is_rich_and_its_history_known(store: Store) ->
         assert {*best_of(made)} == {*NAMES}
 
 
+def test_a_market_that_halves_the_risk_halves_the_positions(store: Store) -> None:
+    known = known_of(store, None)
+    assert known is not None
+    quotes, risk = read_quotes(known), msgspec.structs.replace(load_profile("swing").risk, risk_per_trade=0.02)
+    whole, half = (express_rows(quotes, plans(store), risk, scale).found for scale in (1.0, 0.5))
+    by_loss = whole.there & (whole.size * whole.loss < 5000.0) & (whole.size >= 4.0)
+    by_loss[:, 0] = False
+    assert by_loss.any()
+    assert (half.size[by_loss] <= whole.size[by_loss] / 2.0).all()
+    assert (half.size[by_loss] >= (whole.size[by_loss] - 1.0) / 2.0 - 1.0).all()
+
+
 def test_the_hold_ends_with_a_session() -> None:
     assert exit_day(SESSION, 10).isoformat() == "2026-09-04"
     assert exit_day(SESSION, 252).isoformat() == "2027-08-24"

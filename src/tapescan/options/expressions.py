@@ -17,17 +17,14 @@ from tapescan.options.analysis import Analysis
 from tapescan.options.candidates import SHAPES, STOCK, STRATEGIES, WEIGHTS, choose, expiries_of, tradeable
 from tapescan.options.chains import Chain
 from tapescan.options.dividends import Dividends
-from tapescan.options.measures import find_events, said_by
+from tapescan.options.flags import flags_of
 from tapescan.options.outcomes import NEITHER, STOP, TARGET, Outcomes, outcomes_of
 from tapescan.options.payoffs import at_expiry
 
-__all__ = ["FLAGS", "WHY", "Budget", "Expressions", "Views", "express_views"]
+__all__ = ["WHY", "Budget", "Expressions", "Views", "express_views"]
 
 #: Why a position is not ranked; empty where it is.
 WHY = ("", "no_gain", "too_large", "cheap_premium")
-
-#: What a reader should know of a position: a bit each.
-FLAGS = ("ex_date", "assignment", "earnings", "adjusted", "interest_unknown")
 
 #: Cases that a thread takes at once.
 PIECE = 48
@@ -202,7 +199,8 @@ def _arranged(
     why[there & ~((won > 0.0) & (rest < 1.0))] = WHY.index("no_gain")
     why[there & (why == 0) & ~(size >= 1.0)] = WHY.index("too_large")
     why[there & (why == 0) & _SOLD & ~views.rich[names][:, None]] = WHY.index("cheap_premium")
-    flags = _flags(chain, analysis, spot, dividends, interest, views, cases, legs)
+    levels = np.maximum(views.target, views.stop)
+    flags = flags_of(chain, analysis, dividends, interest, (levels, views.exits), cases, legs)
     return Expressions(
         names,
         slices,
@@ -263,56 +261,6 @@ def _sizes(at_stop: Floats, loss: Floats, spot: Floats, unit: Floats, shares: Fl
         by_capital = budget.capital / np.where(np.isfinite(loss), loss, spot[:, None] * unit)
     found: Floats = np.floor(np.minimum(by_loss, by_capital) * (1.0 + 1e-12))
     found[:, 0] = shares
-    return found
-
-
-def _flags(
-    chain: Chain,
-    analysis: Analysis,
-    spot: Floats,
-    dividends: Dividends,
-    interest: Floats,
-    views: Views,
-    cases: tuple[Ints, Ints],
-    legs: Array,
-) -> Ints:
-    """Bits of each position.
-
-    ex_date : before the exit, with a short call that is in the money, or would be at the target. assignment : one
-    that is in the money now, whose dividend is more than the put of its strike costs. earnings : an event that
-    stands out may come before the exit. adjusted : the name has contracts of another deliverable, which were left
-    out. interest_unknown : nobody says how many contracts of a leg are open.
-    """
-    names, slices = cases
-    found = np.zeros((len(names), len(SHAPES)), np.int64)
-    largest = np.zeros(len(spot))
-    for case, name in enumerate(names.tolist()):
-        own = slice(dividends.firsts[name], dividends.firsts[name + 1])
-        near = (dividends.when[own] > 0.0) & (dividends.when[own] <= views.exits[name])
-        largest[case] = dividends.amount[own][near].max(initial=0.0)
-    sold = WEIGHTS[None] < 0.0
-    call = (legs >= 0) & ~chain.put[legs]
-    strike = chain.strike[legs]
-    most = np.maximum(spot, np.where(views.long[names], views.target[names], spot))
-    ahead = call & (largest > 0.0)[:, None] & (strike < most[:, None])
-    other = np.minimum(legs + 1, len(chain) - 1)
-    same = chain.put[other] & (chain.strike[other] == strike) & (chain.slice_of[other] == slices[:, None])
-    quoted = np.where(same, 0.5 * (chain.bid + chain.ask)[other], 0.0)
-    early = ahead & (strike < spot[:, None]) & (largest[:, None] > np.nan_to_num(quoted))
-    unknown = (legs >= 0) & np.isnan(interest[legs])
-    events = find_events(chain, analysis, said_by(chain, analysis))
-    soon = events.after[names] < views.exits[names]
-    odd = np.zeros(len(views.long), np.bool_)
-    odd[chain.underlying_of[~chain.standard]] = True
-    bits = (
-        (sold & ahead[:, None, :]).any(axis=-1),
-        (sold & early[:, None, :]).any(axis=-1),
-        np.repeat(soon[:, None], len(SHAPES), axis=1),
-        np.repeat(odd[names][:, None], len(SHAPES), axis=1),
-        ((WEIGHTS != 0.0)[None] & unknown[:, None, :]).any(axis=-1),
-    )
-    for bit, where in enumerate(bits):
-        found |= where.astype(np.int64) << bit
     return found
 
 

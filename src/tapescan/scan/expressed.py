@@ -15,7 +15,8 @@ from tapescan.core.results import Result, plain
 from tapescan.core.typing import Floats
 from tapescan.options.analysis import REASONS
 from tapescan.options.candidates import LEGS, STRATEGIES, WEIGHTS
-from tapescan.options.expressions import FLAGS, WHY
+from tapescan.options.expressions import WHY
+from tapescan.options.flags import FLAGS
 from tapescan.options.measures import said_by
 from tapescan.options.outcomes import NEITHER, STOP, TARGET
 from tapescan.options.probabilities import priced_below
@@ -37,8 +38,8 @@ __all__ = [
 
 #: What each flag says.
 FLAG_WORDS = {
-    "ex_date": "an ex-date before the exit, and a sold call that is in the money at the target",
-    "assignment": "a sold call in the money, and a dividend above what the put of its strike costs: exercise is near",
+    "ex_date": "an ex-date before the exit, and a sold call that is in the money at the plan's higher level",
+    "assignment": "there, the dividend is more than the put of that strike is worth: the call will be exercised",
     "earnings": "an event stands out in the term structure, and may come before the exit",
     "adjusted": "some contracts deliver something else than 100 shares; they were left out",
     "interest_unknown": "nobody says how many contracts are open",
