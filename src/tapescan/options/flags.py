@@ -61,8 +61,8 @@ def flags_of(
 
 def _any(weights: Bools, legs: Bools) -> Bools:
     """Whether one of the legs of each shape is."""
-    found: Bools = (weights[None] & legs[:, None, :]).any(axis=-1)
-    return found
+    each: Bools = weights[None] & legs[:, None, :]
+    return np.asarray(each.any(axis=-1), np.bool_)
 
 
 def _largest(dividends: Dividends, names: Ints, exits: Floats) -> tuple[Floats, Floats]:
