@@ -12,10 +12,11 @@ import pytest
 
 import tapescan
 from tapescan.api.scans import explained
+from tapescan.columns.options import EXPRESSED, EXPRESSED_OF
 from tapescan.core.errors import OptionError
 from tapescan.scan import expressed_rows
 from tapescan.scan.expressed import best_of, positions_of
-from tapescan.scan.expressing import NEEDS, Expressing, exit_day, express_rows, known_of, plan_rows, read_quotes
+from tapescan.scan.expressing import Expressing, exit_day, express_rows, known_of, plan_rows, read_quotes
 from tapescan.scan.profile import load_profile
 from tapescan.store import Store
 from tests.scan.chains import NAMES, SESSION, store_with_chains
@@ -30,7 +31,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 def plans(store: Store) -> pl.DataFrame:
     return pl.concat(
-        plan_rows(explained(name, store, None, "swing", None, False, None, lambda *_: None, NEEDS)[1].row)
+        plan_rows(explained(name, store, None, "swing", None, False, None, lambda *_: None, EXPRESSED_OF)[1].row)
         for name in NAMES
     )
 
@@ -91,6 +92,23 @@ def test_nothing_else_of_a_scan_changes(store: Store) -> None:
     assert len(added) == 9
     assert more.ranked.drop(added).equals(plain.ranked)
     assert more.notes == plain.notes
+
+
+def test_a_column_of_it_is_a_feature(store: Store) -> None:
+    whole = tapescan.scan_market(store, express=True, models=False)
+    some = tapescan.scan_market(store, features=["expression_gain", "rsi_14"], models=False)
+    assert some.features == ("expression_gain", "rsi_14")
+    assert some.ranked["expression_gain"].equals(whole.ranked["expression_gain"])
+
+
+def test_values_stay_in_the_declared_range(store: Store) -> None:
+    rows = tapescan.scan_market(store, express=True, models=False).ranked
+    for column in EXPRESSED:
+        assert rows[column.name].dtype == column.dtype
+        known = rows[column.name].drop_nulls()
+        assert len(known), column.name
+        assert column.low is None or (known >= column.low).all()
+        assert column.high is None or (known <= column.high).all()
 
 
 def test_a_loaded_market_is_expressed_as_its_store(store: Store) -> None:

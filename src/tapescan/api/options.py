@@ -46,9 +46,9 @@ def express_plan(
     Raises:
         OptionError: The market has no such symbol, no quotes of the session, no such expiry or strategy.
     """
+    from tapescan.columns.options import EXPRESSED_OF
     from tapescan.scan.expressed import ExpressedPlan, contracts_of, positions_of
     from tapescan.scan.expressing import (
-        NEEDS,
         check_strategy,
         exit_day,
         express_rows,
@@ -61,7 +61,7 @@ def express_plan(
     check_strategy(strategy)
     day = parse_date(expiry, "expiry")
     given = opened(data)
-    request, found = explained(symbol, given, as_of, profile, adjust, models, device, progress, NEEDS)
+    request, found = explained(symbol, given, as_of, profile, adjust, models, device, progress, EXPRESSED_OF)
     known, session = known_of(given, as_of), found.scan.as_of
     lacks = no_quotes(known, session)
     if lacks or known is None:

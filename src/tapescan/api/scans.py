@@ -72,15 +72,15 @@ def scan_market(
             `account_shares` while they rank among the profile's ``portfolio.keep``; a note says which are to leave.
         changes: Say who is new and who is gone since the last recorded scan that asked the same.
         since: Or since this earlier day. Not with a loaded market.
-        express: Add the best way to trade each row's plan by options (the columns ``expression``...); of rows that
-            nobody asks for nothing is computed.
+        express: Add the best way to trade each row's plan by options (the columns ``expression``...), as a feature
+            of them does; of rows that nobody asks for nothing is computed.
         progress: Told how far it is.
 
     Returns:
         Every requested symbol, ranked or dropped for a reason; coverage, regime, timings, provenance.
     """
     from tapescan.scan.changes import found_changes
-    from tapescan.scan.expressing import NEEDS, known_of
+    from tapescan.scan.expressing import known_of
     from tapescan.scan.named import chosen_screens
     from tapescan.scan.opening import chosen_models, ready
     from tapescan.scan.pipeline import run
@@ -89,9 +89,15 @@ def scan_market(
     given = opened(data)
     named, ranked_by, said = chosen_screens(screens, profile)
     shown, trained = shown_columns(features), chosen_models(given, models, device)
-    needs = NEEDS if express else ()
     request = prepare(
-        ranked_by, where=where, rank_by=rank_by, features=shown, models=trained, screens=named, held=held, needs=needs
+        ranked_by,
+        where=where,
+        rank_by=rank_by,
+        features=shown,
+        models=trained,
+        screens=named,
+        held=held,
+        express=express,
     )
     begin = time.perf_counter()
     market = ready(given, as_of, request, adjust, progress)
@@ -99,7 +105,7 @@ def scan_market(
     result = run(market, request)
     timings, notes = {"prepare": prepared, **result.timings}, (*said, *result.notes)
     told = found_changes(result, given, request, since, adjust, progress) if changes or since else None
-    if express:
+    if express or request.expresses:
         from tapescan.scan.expressed_rows import with_expressions
 
         result = with_expressions(result, known_of(given, as_of), request.profile.risk)

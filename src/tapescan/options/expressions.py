@@ -192,11 +192,11 @@ def _arranged(
     won, lost = at[:, :, TARGET], -at[:, :, STOP]
     idle = outcomes.chance[:, None, NEITHER]
     with np.errstate(all="ignore"):
-        rate = np.where(won + lost > 0.0, np.maximum(lost, 0.0) / (won + np.maximum(lost, 0.0)), np.nan)
+        rate = np.where(won > 0.0, np.maximum(lost, 0.0) / (won + np.maximum(lost, 0.0)), np.nan)
         rest = (lost * (1.0 - idle) - idle * at[:, :, NEITHER]) / ((1.0 - idle) * (won + lost))
-    rest = np.where(won + lost > 0.0, np.maximum(rest, 0.0), np.nan)
+    rest = np.where((won > 0.0) & (rest < 1.0), np.maximum(rest, 0.0), np.nan)
     why = np.zeros(there.shape, np.int8)
-    why[there & ~((won > 0.0) & (rest < 1.0))] = WHY.index("no_gain")
+    why[there & np.isnan(rest)] = WHY.index("no_gain")
     why[there & (why == 0) & ~(size >= 1.0)] = WHY.index("too_large")
     why[there & (why == 0) & _SOLD & ~views.rich[names][:, None]] = WHY.index("cheap_premium")
     levels = np.maximum(views.target, views.stop)

@@ -73,7 +73,7 @@ class Expression(Result, msgspec.Struct, frozen=True):
     average over when that is. target_first, stop_first, neither : priced in, as is `mean`, what all comes to, and
     `profit`, how likely it ends beyond `break_evens` at expiry. win_rate : of those that reach target or stop, the
     share that must reach the target for nothing to be lost; win_rate_undecided : so that nothing is lost where the
-    others come as often, and at the prices, priced in. round_trip : what it costs to get in and out. size :
+    others come as often, and at the prices, priced in; NaN where no rate is enough. round_trip : what it costs to get in and out. size :
     positions that the account allows. delta : shares. theta : a day. vega : a point. flags : of FLAG_WORDS. why : it
     has no rank, of WHY_WORDS; empty where it has one. rank : from 1 on, None for none.
     """

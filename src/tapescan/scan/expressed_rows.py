@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from tapescan.columns.options import EXPRESSED
+from tapescan.columns.options import EXPRESSED, EXPRESSED_OF
 from tapescan.core.labels import Labels
 from tapescan.core.typing import Ints
 from tapescan.scan.assembled import Late, Shown
 from tapescan.scan.expressed import best_of, stock_of
-from tapescan.scan.expressing import NEEDS, ROWS, Quotes, express_rows, no_quotes, read_quotes
+from tapescan.scan.expressing import ROWS, Quotes, express_rows, no_quotes, read_quotes
 from tapescan.scan.profile import Risk
 from tapescan.scan.result import ScanResult
 from tapescan.store import KnownStore
@@ -45,7 +45,9 @@ def with_expressions(result: ScanResult, known: KnownStore | None, risk: Risk) -
     made = {one.name: Shown(partial(rows.column, one.name), size) for one in EXPRESSED}
     assembled = replace(result.assembled, columns={**result.assembled.columns, **made})
     notes = (*result.notes, *([f"expression: {lacks}"] if lacks else []))
-    features = tuple(dict.fromkeys((*result.features, *SHOWN)))
+    named = {one.name for one in EXPRESSED}
+    asked = () if named.intersection(result.features) else SHOWN
+    features = (*result.features, *asked)
     return msgspec.structs.replace(result, assembled=assembled, notes=notes, features=features)
 
 
@@ -110,7 +112,7 @@ class _Rows:
 
         made = {name: plan(name) for name in ("side", "stop", "target", "shares")}
         known = section.values() if "options" in section.facts else None
-        for name in NEEDS:
+        for name in EXPRESSED_OF:
             nothing = pl.Series(name, [None] * len(places), pl.Float64)
             made[name] = nothing if known is None else pl.Series(name, known[name][places], nan_to_null=True)
         symbols = pl.Series("symbol", [section.symbols[place] for place in places.tolist()])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from tapescan.columns.options import EXPRESSED_OF
 from tapescan.core.dates import date_of, day_number, parse_date
 from tapescan.core.errors import OptionError, nearest
 from tapescan.core.typing import Floats
@@ -31,7 +32,6 @@ from tapescan.scan.tradeplan import borrowing
 from tapescan.store import KnownStore, Store
 
 __all__ = [
-    "NEEDS",
     "ROWS",
     "Expressing",
     "Quotes",
@@ -44,9 +44,6 @@ __all__ = [
     "read_quotes",
 ]
 
-#: Columns that say whether premium may be sold.
-NEEDS = ("vrp_20", "iv_percentile_252")
-
 #: What is asked of a row.
 ROWS = pl.Schema(
     {
@@ -55,7 +52,7 @@ ROWS = pl.Schema(
         "stop": pl.Float64,
         "target": pl.Float64,
         "shares": pl.Float64,
-        **dict.fromkeys(NEEDS, pl.Float64),
+        **dict.fromkeys(EXPRESSED_OF, pl.Float64),
     }
 )
 

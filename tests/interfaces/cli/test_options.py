@@ -99,8 +99,8 @@ def test_a_page_that_reaches_for_nothing(store: str, tmp_path: Path) -> None:
             ("options", "AA", "--as-of", "2026-08-20"),
             "this store holds no option quotes",
         ),
-        (("scan", "--where", "expression_cost > 0"), "expression_cost is known where plans are expressed"),
-        (("scan", "--features", "expression"), "--express shows it"),
+        (("scan", "--where", "expression_cost > 0"), "expression_cost is not known before all are ranked"),
+        (("scan", "--rank-by", "expression_win_rate asc"), "expression_win_rate is not known before all are ranked"),
     ],
     ids=lambda one: " ".join(one) if isinstance(one, tuple) else "",
 )
