@@ -71,11 +71,13 @@ class Expression(Result, msgspec.Struct, frozen=True):
     expiry : None for the stock. shares : 1, 0 or -1: whether shares of it are held. cost : paid; received below 0.
     max_loss, max_gain : at expiry, None where there is no end. at_target, at_stop, at_neither : after costs, on
     average over when that is. target_first, stop_first, neither : priced in, as is `mean`, what all comes to, and
-    `profit`, how likely it ends beyond `break_evens` at expiry. win_rate : of those that reach target or stop, the
-    share that must reach the target for nothing to be lost; win_rate_undecided : so that nothing is lost where the
-    others come as often, and at the prices, priced in; NaN where no rate is enough. round_trip : what it costs to get in and out. size :
-    positions that the account allows. delta : shares. theta : a day. vega : a point. flags : of FLAG_WORDS. why : it
-    has no rank, of WHY_WORDS; empty where it has one. rank : from 1 on, None for none.
+    `profit`, how likely it ends beyond `break_evens` at expiry.
+    win_rate : of those that reach target or stop, the share that must reach the target for nothing to be lost.
+    win_rate_undecided : so that nothing is lost where the others come as often, and at the prices, priced in. Both
+    are NaN where no rate is enough.
+    round_trip : what it costs to get in and out. size : positions that the account allows. delta : shares. theta : a
+    day. vega : a point. flags : of FLAG_WORDS. why : it has no rank, of WHY_WORDS; empty where it has one. rank :
+    from 1 on, None for none.
     """
 
     strategy: str
