@@ -25,11 +25,11 @@ __all__ = ["with_expressions"]
 #: Those that a table shows.
 SHOWN = (
     "expression",
-    "expression_size",
-    "expression_loss",
-    "expression_gain",
     "expression_win_rate",
     "stock_win_rate",
+    "expression_size",
+    "expression_gain",
+    "expression_loss",
 )
 
 

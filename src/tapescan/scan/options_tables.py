@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 import polars as pl
 
@@ -14,18 +15,20 @@ __all__ = ["chain_table", "expiries_table", "headline", "positions_table", "rema
 #: Strikes of a chain that are shown, those nearest the money.
 STRIKES = 17
 
+_WORDS = FLAG_WORDS | WHY_WORDS
+
 _HEADS = (
     "position",
     "size",
+    "needs",
+    "undecided",
     "cost",
-    "max loss",
-    "max gain",
-    "even",
     "at target",
     "at stop",
     "neither",
-    "needs",
-    "undecided",
+    "max loss",
+    "max gain",
+    "even",
     "mean",
     "P(profit)",
     "trip",
@@ -49,24 +52,31 @@ def headline(found: ExpressedPlan) -> str:
 
 
 def positions_table(found: ExpressedPlan) -> Table:
-    """The ranked ones first; dollars of one position after costs."""
-    rows = tuple(_position(one) for one in found.expressions)
+    """The ranked ones first; dollars of one position after costs; numbers in brackets are those of `remarks`."""
+    marks = _marks(found)
+    rows = tuple(_position(one, marks) for one in found.expressions)
     return Table("Ways to trade the plan, dollars a position after costs", ("#", *_HEADS), rows, left=2)
 
 
-def _position(one: Expression) -> tuple[str, ...]:
-    marks = "".join(f" [{name}]" for name in (*one.flags, *([one.why] if one.why else [])))
+def _marks(found: ExpressedPlan) -> dict[str, int]:
+    """What is said of some position, numbered."""
+    said = {name for one in found.expressions for name in (*one.flags, one.why)}
+    return {name: number for number, name in enumerate((one for one in _WORDS if one in said), start=1)}
+
+
+def _position(one: Expression, marks: Mapping[str, int]) -> tuple[str, ...]:
+    own = "".join(f" [{marks[name]}]" for name in (*one.flags, one.why) if name)
     return (
         "-" if one.rank is None else str(one.rank),
-        f"{one}{marks}",
+        f"{one}{own}",
         f"{one.size:,}",
+        show("{:.1%}", one.win_rate),
+        show("{:.1%}", one.win_rate_undecided),
         f"{one.cost:,.2f}",
+        *(f"{value:+,.2f}" for value in (one.at_target, one.at_stop, one.at_neither)),
         _bound(one.max_loss),
         _bound(one.max_gain),
         " ".join(f"{price:,.2f}" for price in one.break_evens) or "-",
-        *(f"{value:+,.2f}" for value in (one.at_target, one.at_stop, one.at_neither)),
-        show("{:.1%}", one.win_rate),
-        show("{:.1%}", one.win_rate_undecided),
         f"{one.mean:+,.2f}",
         show("{:.0%}", one.profit),
         f"{one.round_trip:,.2f}",
@@ -90,8 +100,7 @@ def remarks(found: ExpressedPlan) -> list[str]:
         "needs: the share of those that reach target or stop that must reach the target for nothing to be lost. "
         "undecided: where the others come as often, and at the prices, priced in; the order is by it.",
     ]
-    marks = {name for each in found.expressions for name in (*each.flags, each.why)}
-    return said + [f"{name}: {words}" for name, words in (FLAG_WORDS | WHY_WORDS).items() if name in marks]
+    return said + [f"[{number}] {name}: {_WORDS[name]}" for name, number in _marks(found).items()]
 
 
 def expiries_table(found: ExpressedPlan) -> Table:

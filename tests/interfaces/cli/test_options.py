@@ -37,7 +37,11 @@ def test_the_plan_the_positions_and_the_chain(store: str) -> None:
     assert "risk-neutral, no forecast" in done.stdout
     assert "success" not in done.stdout
     # One session tells no percentile, so no premium is sold, and it says so.
-    assert "cheap_premium: premium is sold only where vrp_20 is above 0" in done.stdout
+    number = re.search(r"\[(\d)\] cheap_premium: premium is sold only where vrp_20 is above 0", done.stdout)
+    assert number
+    spreads = [line for line in lines if re.match(r"-\s+credit_spread", line)]
+    assert spreads
+    assert all(f"[{number[1]}]" in line for line in spreads)
     assert any(line.startswith("100 call") for line in lines)
 
 

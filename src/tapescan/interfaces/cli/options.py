@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # imported, it would load all kernels before the command line
 __all__ = ["options"]
 
 #: Headings that make room where the window is narrow.
-LEAST = ("vega", "theta", "delta", "P(profit)", "trip", "mean", "undecided")
+LEAST = ("vega", "theta", "delta", "trip", "P(profit)", "mean")
 
 
 def options(
