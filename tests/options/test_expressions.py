@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tapescan.options.black import prices
 from tapescan.options.candidates import SHAPES, STRATEGIES, WEIGHTS
 from tapescan.options.expressions import WHY, Budget, Expressions
 from tapescan.options.flags import FLAGS
@@ -17,6 +18,7 @@ from tapescan.options.outcomes import NEITHER, STOP, TARGET
 from tests.options.markets import smirk
 from tests.options.oracles import Case
 from tests.options.plans import RATE, SPOT, Expressed, Name, express
+from tests.options.walks import walked
 
 LONG, SHORT = Name(), Name("B", long=False, target=90.0, stop=104.0)
 STOCK, DEEP, CALL, FAR, DEBIT, CREDIT, PUT, COVERED = range(len(SHAPES))
@@ -75,6 +77,26 @@ def test_the_mean_is_that_of_the_three_outcomes(both: Expressed) -> None:
     assert found.at[stock, STOCK, TARGET] == pytest.approx([10.0, 10.0])
     assert found.at[stock, STOCK, STOP] == pytest.approx([-5.0, -4.0])
     assert found.win_rate[stock, STOCK] == pytest.approx([5.0 / 15.0, 4.0 / 14.0])
+
+
+def test_a_bought_call_comes_to_what_walks_say(both: Expressed) -> None:
+    """Its value by Black where each walk ends, on average, at target, stop and neither: within the walks' error."""
+    found, vol = both.found, 0.35
+    time, rate = both.analysis.time[found.slices[0]], both.analysis.rate[found.slices[0]]
+    walks = walked(SPOT, both.analysis.carry[found.slices[0]], vol, [(14 / 365, 95.0, 110.0)])
+    for shape, leg in ((DEEP, 0), (FAR, 2)):
+        strike = both.chain.strike[found.legs[0, leg]]
+        for outcome, spots, when in (
+            (TARGET, np.full(len(walks.upper), 110.0), walks.upper),
+            (STOP, np.full(len(walks.lower), 95.0), walks.lower),
+            (NEITHER, walks.ends, np.full(len(walks.ends), 14 / 365)),
+        ):
+            left = time - when
+            forward, worth = spots * np.exp(rate * left), np.empty(len(when))
+            prices(np.ones(len(when)), forward, np.full(len(when), strike), vol * np.sqrt(left), worth)
+            came = 100.0 * np.exp(-rate * left) * worth - 1.0 - found.cost[0, shape]
+            error = 4.0 * came.std() / math.sqrt(len(came)) + 0.5
+            assert abs(found.at[0, shape, outcome] - came.mean()) < error
 
 
 def test_needed_win_rates_make_the_mean_nothing(both: Expressed) -> None:

@@ -14,6 +14,7 @@ from tapescan.options.black import Slices, prices
 from tapescan.options.paths import BUCKETS, NODES, Hits, Parts, follow, quadrature
 from tapescan.options.probabilities import priced_below
 from tapescan.options.smile import Smiles, fit_smiles, read_smiles
+from tests.options.walks import walked
 
 DAY = 1 / 365
 
@@ -35,37 +36,6 @@ class Way:
         return float(self.hits.upper.sum()), float(self.hits.lower.sum()), float(self.shares.sum())
 
 
-def walked(way: Way, walks: int = 40_000, steps: int = 400, seed: int = 3) -> tuple[tuple[float, ...], Floats, float]:
-    """Shares above, below and between, by walks whose crossings between two steps are drawn as a bridge's; where the
-    last end; the mean time of hitting the upper barrier."""
-    draw = np.random.default_rng(seed)
-    x, alive = np.full(walks, math.log(way.star)), np.ones(walks, np.bool_)
-    upper, when, begin, above, below = np.zeros(walks, np.bool_), np.zeros(walks), 0.0, 0, 0
-    for end, low, high in way.parts:
-        dt = (end - begin) / steps
-        bottom, top = math.log(low), math.log(high)
-        outside = alive & ((x <= bottom) | (x >= top))
-        below += int((outside & (x <= bottom)).sum())
-        above += int((outside & (x >= top)).sum())
-        alive &= ~outside
-        for step in range(steps):
-            moved = x + (way.growth - 0.5 * way.vol**2) * dt + way.vol * math.sqrt(dt) * draw.standard_normal(walks)
-            crossed = []
-            for barrier in (top, bottom):
-                gap = (barrier - x) * (barrier - moved)
-                bridge = np.where(gap <= 0.0, 1.0, np.exp(-2.0 * np.maximum(gap, 0.0) / (way.vol**2 * dt)))
-                crossed.append(alive & (draw.random(walks) < bridge))
-            up, down = crossed[0], crossed[1] & ~crossed[0]
-            upper |= up
-            when[up] = begin + (step + 0.5) * dt
-            above, below = above + int(up.sum()), below + int(down.sum())
-            alive &= ~(up | down)
-            x = moved
-        begin = end
-    shares = (above / walks, below / walks, float(alive.mean()))
-    return shares, np.exp(x[alive]), float(when[upper].mean())
-
-
 @pytest.mark.parametrize(
     ("growth", "vol", "parts"),
     [
@@ -80,7 +50,8 @@ def test_target_first_stop_first_and_neither_agree_with_walks(
 ) -> None:
     way = Way(100.0, growth, vol, parts)
     assert sum(way.chances) == pytest.approx(1.0, abs=1e-9)
-    shares, ends, when = walked(way)
+    walks = walked(way.star, way.growth, way.vol, way.parts)
+    shares, ends, when = walks.shares, walks.ends, walks.upper.mean()
     for ours, theirs in zip(way.chances, shares, strict=True):
         assert abs(ours - theirs) < 4.0 * math.sqrt(theirs * (1.0 - theirs) / 40_000) + 2e-4
     mean = float((way.ends * way.shares).sum() / way.shares.sum())

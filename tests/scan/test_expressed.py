@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import pickle
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tapescan.scan.expressed import best_of, positions_of
 from tapescan.scan.expressing import Expressing, exit_day, express_rows, known_of, plan_rows, read_quotes
 from tapescan.scan.profile import load_profile
 from tapescan.store import Store
-from tests.scan.chains import NAMES, SESSION, store_with_chains
+from tests.scan.chains import NAMES, SESSION, bars, chain, store_with_chains
 
 COLUMNS = ["symbol", "expression", "expression_size", "expression_cost", "expression_win_rate", "stock_win_rate"]
 
@@ -120,6 +121,24 @@ def test_a_loaded_market_is_expressed_as_its_store(store: Store) -> None:
         assert ours == theirs
 
 
+def test_what_comes_later_changes_no_earlier_day(store: Store, tmp_path: Path) -> None:
+    """Sessions, a dividend, a split and quotes of after it, imported with it."""
+    whole, later = Store(str(tmp_path / "whole")), dt.date(2026, 8, 24)
+    paid = pl.DataFrame({"symbol": ["BB"], "ex_date": [dt.date(2026, 8, 27)], "amount": [3.0]})
+    split = pl.DataFrame({"symbol": ["AA"], "ex_date": [later], "ratio": [2.0]})
+    more = bars().filter(pl.col("session") == SESSION).with_columns(session=pl.lit(later))
+    quoted = [chain(name, vol + 0.1, day) for name, vol in NAMES.items() for day in (later,)]
+    before = [chain(name, vol) for name, vol in NAMES.items()]
+    tapescan.import_bars(bars(), more, paid, split, *before, *quoted, store=whole)
+    for name in NAMES:
+        ours, theirs = (
+            tapescan.express_plan(name, data, as_of=SESSION, models=False).to_dict() for data in (whole, store)
+        )
+        assert ours["expressions"] == theirs["expressions"]
+        assert ours["contracts"] == theirs["contracts"]
+        assert len(ours["expressions"]) > 15
+
+
 def test_a_short_is_expressed_the_other_way_round(store: Store) -> None:
     profile = msgspec.structs.replace(load_profile("swing"), side="short")
     found = tapescan.express_plan("CC", store, profile=profile, models=False)
@@ -166,8 +185,6 @@ def test_the_hold_ends_with_a_session() -> None:
 
 
 def test_a_store_without_quotes_says_so(tmp_path: Path) -> None:
-    from tests.scan.chains import bars
-
     store = Store(str(tmp_path / "bare"))
     tapescan.import_bars(bars(), store=store)
     with pytest.raises(OptionError, match="this store holds no option quotes"):
