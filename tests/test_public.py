@@ -16,6 +16,7 @@ from tapescan.core.settings import load_settings
 def test_the_public_names_are_these() -> None:
     assert tapescan.__all__ == [
         "BreadthResult",
+        "ExpressedPlan",
         "Market",
         "NamedScreen",
         "Profile",
@@ -33,6 +34,7 @@ def test_the_public_names_are_these() -> None:
         "compute_features",
         "examine_store",
         "explain_symbol",
+        "express_plan",
         "find_record",
         "import_bars",
         "import_files",

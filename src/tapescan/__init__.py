@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         compute_features,
         examine_store,
         explain_symbol,
+        express_plan,
         find_record,
         import_bars,
         import_files,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from tapescan.indicators import registry
     from tapescan.replay.breadth import BreadthResult
     from tapescan.replay.result import ReplayResult
+    from tapescan.scan.expressed import ExpressedPlan
     from tapescan.scan.named import NamedScreen, load_screen
     from tapescan.scan.profile import Profile, load_profile
     from tapescan.scan.result import ScanResult
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 #: Where the names lie that are no use case; those lie in the front door.
 _WHERE = {
     "BreadthResult": "tapescan.replay.breadth",
+    "ExpressedPlan": "tapescan.scan.expressed",
     "Market": "tapescan.history.market",
     "NamedScreen": "tapescan.scan.named",
     "Profile": "tapescan.scan.profile",
@@ -75,6 +78,7 @@ _WHERE = {
 
 __all__ = [
     "BreadthResult",
+    "ExpressedPlan",
     "Market",
     "NamedScreen",
     "Profile",
@@ -92,6 +96,7 @@ __all__ = [
     "compute_features",
     "examine_store",
     "explain_symbol",
+    "express_plan",
     "find_record",
     "import_bars",
     "import_files",

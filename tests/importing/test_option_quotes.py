@@ -282,3 +282,24 @@ class TestStored:
     def test_a_past_day_sees_no_later_session(self, store: Store) -> None:
         import_frames(store, [self.quote(SESSION, 100.0, 2.0), self.quote(dt.date(2026, 8, 20), 100.0, 1.0)])
         assert store.known(dt.date(2026, 8, 20)).read("option_quotes")["bid"].to_list() == [1.0]
+
+
+def test_some_frames_hold_what_is_refused_and_some_do_not(store: Store) -> None:
+    """Rows of several frames lie in pieces, of which those without any refused row are empty."""
+
+    def frame(day: dt.date, bids: list[float]) -> pl.DataFrame:
+        strikes = [100.0 + at for at in range(len(bids))]
+        return pl.DataFrame(
+            {
+                "underlying": "AAPL", "date": day, "expiration": EXPIRY, "side": "call", "strike": strikes,
+                "bid": bids, "ask": [2.0] * len(bids), "root": "AAPL",
+            }
+        )  # fmt: skip
+
+    days = [SESSION - dt.timedelta(days=back) for back in (0, 1, 2, 3)]
+    bids = ([-1.0, -1.0, 1.0], [1.0, 1.0], [-1.0, 1.0], [1.0])
+    report = import_frames(store, [frame(day, some) for day, some in zip(days, bids, strict=True)])
+    assert report.actions["option_quotes"] == (5, 0, 0)
+    reasons = store.known().read("quarantine")["reason"].to_list()
+    assert len(reasons) == 3
+    assert all("no price, expiration 2026-09-18, strike " in one for one in reasons)

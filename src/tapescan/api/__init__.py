@@ -13,6 +13,7 @@ error of `tapescan.core.errors` before any work; its ``field`` names the argumen
 
 from __future__ import annotations
 
+from tapescan.api.options import express_plan
 from tapescan.api.places import Data, Day, Place, open_store
 from tapescan.api.replaying import breadth_market, find_record, replay_market
 from tapescan.api.scans import (
@@ -47,6 +48,7 @@ __all__ = [
     "compute_features",
     "examine_store",
     "explain_symbol",
+    "express_plan",
     "find_record",
     "import_bars",
     "import_files",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tapescan.scan.explain import Explanation
     from tapescan.scan.named import NamedScreen
     from tapescan.scan.profile import Profile
+    from tapescan.scan.request import Request
     from tapescan.scan.result import ScanResult
     from tapescan.scan.weighing import ProfileCheck
 
@@ -27,6 +28,7 @@ __all__ = [
     "check_profile",
     "compute_features",
     "explain_symbol",
+    "explained",
     "load_market",
     "opened",
     "record_scan",
@@ -49,6 +51,7 @@ def scan_market(
     held: Sequence[str] | str = (),
     changes: bool = False,
     since: Day = None,
+    express: bool = False,
     progress: Progress = silent,
 ) -> ScanResult:
     """Rank the whole market.
@@ -69,12 +72,15 @@ def scan_market(
             `account_shares` while they rank among the profile's ``portfolio.keep``; a note says which are to leave.
         changes: Say who is new and who is gone since the last recorded scan that asked the same.
         since: Or since this earlier day. Not with a loaded market.
+        express: Add the best way to trade each row's plan by options (the columns ``expression``...), as a feature
+            of them does; of rows that nobody asks for nothing is computed.
         progress: Told how far it is.
 
     Returns:
         Every requested symbol, ranked or dropped for a reason; coverage, regime, timings, provenance.
     """
     from tapescan.scan.changes import found_changes
+    from tapescan.scan.expressing import known_of
     from tapescan.scan.named import chosen_screens
     from tapescan.scan.opening import chosen_models, ready
     from tapescan.scan.pipeline import run
@@ -84,7 +90,14 @@ def scan_market(
     named, ranked_by, said = chosen_screens(screens, profile)
     shown, trained = shown_columns(features), chosen_models(given, models, device)
     request = prepare(
-        ranked_by, where=where, rank_by=rank_by, features=shown, models=trained, screens=named, held=held
+        ranked_by,
+        where=where,
+        rank_by=rank_by,
+        features=shown,
+        models=trained,
+        screens=named,
+        held=held,
+        express=express,
     )
     begin = time.perf_counter()
     market = ready(given, as_of, request, adjust, progress)
@@ -92,6 +105,11 @@ def scan_market(
     result = run(market, request)
     timings, notes = {"prepare": prepared, **result.timings}, (*said, *result.notes)
     told = found_changes(result, given, request, since, adjust, progress) if changes or since else None
+    if express or request.expresses:
+        from tapescan.scan.expressed_rows import with_expressions
+
+        result = with_expressions(result, known_of(given, as_of), request.profile.risk)
+        notes = (*said, *result.notes)
     return msgspec.structs.replace(result, timings=timings, notes=notes, changes=told)
 
 
@@ -130,14 +148,8 @@ def explain_symbol(
     Raises:
         OptionError: The market has no such symbol.
     """
-    from tapescan.scan.explain import explain
-    from tapescan.scan.opening import chosen_models, ready
-    from tapescan.scan.pipeline import run
-    from tapescan.scan.request import prepare
-
     given = opened(data)
-    request = prepare(_profile(profile), models=chosen_models(given, models, device))
-    return explain(run(ready(given, as_of, request, adjust, progress), request), symbol)
+    return explained(symbol, given, as_of, profile, adjust, models, device, progress)[1]
 
 
 def check_profile(
@@ -200,6 +212,27 @@ def compute_features(
     market = ready(opened(data), as_of, plan, adjust, progress)
     frame = latest(market.panel, plan).frame(market.panel.symbols)
     return market.universe.select("symbol").join(frame, on="symbol", how="left", maintain_order="left")
+
+
+def explained(
+    symbol: str,
+    given: Any,
+    as_of: Day,
+    profile: str | Profile | None,
+    adjust: Adjustment | None,
+    models: Models | str | Path | Literal[False] | None,
+    device: Device | None,
+    progress: Progress,
+    features: Sequence[str] = (),
+) -> tuple[Request, Explanation]:
+    """What was asked of the scan, and one of its symbols. given : as `opened`. features : columns besides."""
+    from tapescan.scan.explain import explain
+    from tapescan.scan.opening import chosen_models, ready
+    from tapescan.scan.pipeline import run
+    from tapescan.scan.request import prepare
+
+    request = prepare(_profile(profile), models=chosen_models(given, models, device), features=features)
+    return request, explain(run(ready(given, as_of, request, adjust, progress), request), symbol)
 
 
 def opened(data: Data) -> Any:

@@ -32,6 +32,7 @@ __all__ = [
     "held_by",
     "imply",
     "premiums",
+    "revalue",
     "settle",
     "worth",
 ]
@@ -295,6 +296,21 @@ def premiums(places, vols, terms, slices, held, out):
                 star, strike, sign, vols[place], time, carry, rate, held.coarse[own], held.fine[own], work, found
             )
             out[place] = max(found[0] - _black_value(strike, sign, vols[place], own, slices), 0.0)
+
+
+@kernel(READ, READ, READ, READ, PLACES, SLICES, HELD, OUT)
+def revalue(stars, strikes, signs, vols, slice_of, slices, held, out):
+    """What contracts are worth at a S* each, that of their slice left aside."""
+    work, found = np.empty(WORK), np.empty(5)
+    for i in range(len(out)):
+        own, star, strike, sign, vol = slice_of[i], stars[i], strikes[i], signs[i], vols[i]
+        time, carry, rate = slices.time[own], slices.carry[own], slices.rate[own]
+        if _early(sign, own, slices, held):
+            american(star, strike, sign, vol, time, carry, rate, held.coarse[own], held.fine[own], work, found)
+            out[i] = found[0]
+        else:
+            forward = star * math.exp(carry * time)
+            out[i] = math.exp(-rate * time) * black(sign, forward, strike, vol * math.sqrt(time))
 
 
 def settle(spots: Floats, underlying_of: Ints, time: Floats, rate: Floats, dividends: Dividends) -> Slices:

@@ -7,6 +7,7 @@ smile. Adjusted contracts are slices of their own, so that nothing of theirs get
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,7 +18,7 @@ from tapescan.market.calendar import EARLIEST, LATEST
 from tapescan.market.occ import parse
 from tapescan.options.contracts import EUROPEAN, MORNING, expiries, is_standard
 
-__all__ = ["Chain", "build_chain"]
+__all__ = ["Chain", "build_chain", "spans"]
 
 #: What a frame needs beside quotes, where it has no OCC symbols.
 PARTS = ("underlying", "expiration", "side", "strike")
@@ -85,6 +86,31 @@ class Chain:
             if one.name not in cut:
                 cut[one.name] = getattr(self, one.name)[start:stop]
         return Chain(**cut)
+
+    def some(self, underlyings: Ints) -> tuple[Chain, Ints]:
+        """These underlyings (their places, ascending) as a chain of their own, and which contracts it is of."""
+        own = spans(self.firsts, underlyings)
+        contracts = spans(self.starts, own)
+        cut: dict[str, Any] = {
+            "underlyings": tuple(self.underlyings[at] for at in underlyings.tolist()),
+            "firsts": np.concatenate([[0], np.cumsum(np.diff(self.firsts)[underlyings], dtype=np.int64)]),
+            "starts": np.concatenate([[0], np.cumsum(np.diff(self.starts)[own], dtype=np.int64)]),
+            "malformed": self.malformed.clear(),
+        }
+        for name in ("expiry", "expires", "european", "standard"):
+            cut[name] = getattr(self, name)[own]
+        for one in fields(self):
+            if one.name not in cut:
+                cut[one.name] = getattr(self, one.name)[contracts]
+        return Chain(**cut), contracts
+
+
+def spans(offsets: Ints, places: Ints) -> Ints:
+    """What lies from the offset of each place up to the next one, one place after the other."""
+    begins, lengths = offsets[places], np.diff(offsets)[places]
+    before = np.cumsum(lengths) - lengths
+    found: Ints = np.repeat(begins - before, lengths) + np.arange(int(lengths.sum()))
+    return found
 
 
 def build_chain(frame: pl.DataFrame) -> Chain:

@@ -18,7 +18,7 @@ from tapescan.options.chains import Chain
 from tapescan.options.kernels import FLAGS, OUT, PLACES, READ
 from tapescan.options.maturities import Quoted, Said, at_maturities, read_slices
 
-__all__ = ["measure"]
+__all__ = ["Events", "find_events", "measure", "said_by"]
 
 #: Maturities in days, and in sessions of 252 a year.
 DAYS, MOVES = (30, 60, 90, 180, 365), (5, 21)
@@ -57,7 +57,16 @@ class Counted(NamedTuple):
     pain: Floats
 
 
-COUNTED = (Counted, (OUT,) * 8)
+class Events(NamedTuple):
+    """Of each name, ``(underlyings,)``, NaN for none: the deviation of the event that stands out most; the expiries
+    between which it lies, years from now."""
+
+    move: Floats
+    after: Floats
+    until: Floats
+
+
+COUNTED, EVENTS = (Counted, (OUT,) * 8), (Events, (OUT,) * 3)
 
 
 def measure(chain: Chain, analysis: Analysis, spots: Floats, volume: Floats, interest: Floats) -> dict[str, Floats]:
@@ -66,6 +75,23 @@ def measure(chain: Chain, analysis: Analysis, spots: Floats, volume: Floats, int
 
     spots : ``(underlyings,)``, $. volume, interest : ``(contracts,)``, NaN for unknown.
     """
+    terms = Terms(chain.strike, np.where(chain.put, -1.0, 1.0), chain.slice_of)
+    ok = analysis.reason == REASONS.index("ok")
+    said = said_by(chain, analysis)
+    counted = Counted(*(np.empty(len(spots)) for _ in Counted._fields))
+    count_names(
+        chain.firsts, chain.starts, terms, chain.standard, analysis.time, ok, analysis.gamma, volume, interest, spots,
+        counted,
+    )  # fmt: skip
+    with np.errstate(all="ignore"):
+        found = _at_maturities(chain, analysis, said, spots) | _counts(counted, spots)
+    events = find_events(chain, analysis, said)
+    found |= {"earnings_move": events.move, "parity_gap": analysis.gap}
+    return {one.name: np.where(np.isfinite(found[one.name]), found[one.name], np.nan) for one in MEASURES}
+
+
+def said_by(chain: Chain, analysis: Analysis) -> Said:
+    """What each slice says, ``(slices,)``."""
     terms = Terms(chain.strike, np.where(chain.put, -1.0, 1.0), chain.slice_of)
     ok = analysis.reason == REASONS.index("ok")
     said = Said(*(np.empty(chain.slices) for _ in Said._fields))
@@ -82,17 +108,13 @@ def measure(chain: Chain, analysis: Analysis, spots: Floats, volume: Floats, int
         analysis.smiles,
         said,
     )
-    counted = Counted(*(np.empty(len(spots)) for _ in Counted._fields))
-    count_names(
-        chain.firsts, chain.starts, terms, chain.standard, analysis.time, ok, analysis.gamma, volume, interest, spots,
-        counted,
-    )  # fmt: skip
-    with np.errstate(all="ignore"):
-        found = _at_maturities(chain, analysis, said, spots) | _counts(counted, spots)
-    event = np.empty(len(spots))
-    foresee(chain.firsts, analysis.time, said.middle, event)
-    found |= {"earnings_move": event, "parity_gap": analysis.gap}
-    return {one.name: np.where(np.isfinite(found[one.name]), found[one.name], np.nan) for one in MEASURES}
+    return said
+
+
+def find_events(chain: Chain, analysis: Analysis, said: Said) -> Events:
+    events = Events(*(np.empty(len(chain.underlyings)) for _ in Events._fields))
+    foresee(chain.firsts, analysis.time, said.middle, events)
+    return events
 
 
 def _at_maturities(chain: Chain, analysis: Analysis, said: Said, spots: Floats) -> dict[str, Floats]:
@@ -206,14 +228,14 @@ def count_names(firsts, starts, terms, standard, times, ok, gammas, volumes, int
         counted.near[name], counted.fine[name] = near, fine
 
 
-@kernel(PLACES, READ, READ, OUT)
+@kernel(PLACES, READ, READ, EVENTS)
 def foresee(firsts, times, variances, events):
-    """Of each name: the deviation of the event that stands out most.
+    """Of each name.
 
     variances : of slices, a year.
     """
     for name in range(len(firsts) - 1):
-        events[name] = math.nan
+        events.move[name] = events.after[name] = events.until[name] = math.nan
         largest = LEAST_MOVE * LEAST_MOVE
         # The three newest of the expiries that count: when, and the total variance to it.
         last_time = last_total = early_time = early_total = 0.0
@@ -229,6 +251,7 @@ def foresee(firsts, times, variances, events):
                 event = last_total - early_total - usual
                 if after > 0.0 and event > STANDS_OUT * usual and event > largest:
                     largest = event
-                    events[name] = math.sqrt(event)
+                    events.move[name] = math.sqrt(event)
+                    events.after[name], events.until[name] = early_time, last_time
             early_time, early_total, last_time, last_total = last_time, last_total, time, total
             known += 1

@@ -7,6 +7,7 @@ last year again, a year (52 weeks) later, unless one is declared about then.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ import polars as pl
 
 from tapescan.core.typing import Array, Bools, Days, Floats
 from tapescan.market.closing import moments
-from tapescan.options.chains import Chain
+from tapescan.options.chains import Chain, spans
 from tapescan.options.contracts import years
 from tapescan.options.dividends import Dividends
 from tapescan.options.ordered import chain_in_order
@@ -49,6 +50,31 @@ class StoredChain:
     #: ``(contracts,)``: contracts; NaN for unknown, as a volume of which nobody says that it is of this session.
     volume: Floats
     open_interest: Floats
+
+    def some(self, underlyings: Sequence[str]) -> StoredChain:
+        """Of these underlyings alone, as far as they are in it; what is said of them stays what it is."""
+        wanted = {*underlyings}
+        at = np.array([place for place, name in enumerate(self.chain.underlyings) if name in wanted], np.int64)
+        chain, contracts = self.chain.some(at)
+        paid = spans(self.dividends.firsts, at)
+        counts = np.diff(self.dividends.firsts)[at]
+        dividends = Dividends(
+            np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),
+            self.dividends.when[paid],
+            self.dividends.amount[paid],
+        )
+        return StoredChain(
+            self.session,
+            self.now,
+            chain,
+            self.spots[at],
+            self.closes[at],
+            dividends,
+            self.projected[paid],
+            self.payers[at],
+            self.volume[contracts],
+            self.open_interest[contracts],
+        )
 
 
 def make_ready(

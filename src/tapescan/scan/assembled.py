@@ -13,7 +13,7 @@ import polars as pl
 from tapescan.core.labels import Labels
 from tapescan.core.typing import Array, Bools, Floats, Ints
 
-__all__ = ["Assembled", "Late", "Values"]
+__all__ = ["Assembled", "Late", "Shown", "Values"]
 
 #: A column's values: numbers of the panel's symbols with NaN where unknown, texts, or what is neither.
 Values: TypeAlias = Floats | Labels | pl.Series
@@ -39,6 +39,24 @@ def _made(values: Values) -> Late:
     return Late(lambda: values)
 
 
+@dataclass(eq=False)
+class Shown:
+    """A column that is made of the rows that somebody asks for, and of no others.
+
+    make : of places among all that were requested, a value each, null for unknown. size : how many there are.
+    """
+
+    make: Callable[[Ints], pl.Series]
+    size: int
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _kept, (self.make(np.arange(self.size)),)
+
+
+def _kept(values: pl.Series) -> Shown:
+    return Shown(lambda at: values[pl.Series(at.astype(np.uint32))], len(values))
+
+
 @dataclass(frozen=True, eq=False)
 class Assembled:
     """All columns of a result, and who stands where.
@@ -49,7 +67,7 @@ class Assembled:
     unseen : bool ``(symbols of the panel,)``, on whom the columns of `silent` say nothing, whatever stands there.
     """
 
-    columns: Mapping[str, Values | Late]
+    columns: Mapping[str, Values | Late | Shown]
     order: Ints
     ranked: int
     unseen: Bools
@@ -73,6 +91,9 @@ class Assembled:
                 made.append(_ranks(min(self.ranked, len(at)), len(at)))
                 continue
             found = self.columns[name]
+            if isinstance(found, Shown):
+                made.append(found.make(at).alias(name))
+                continue
             values = found.values if isinstance(found, Late) else found
             there = seen if name in self.silent else own if len(values) == panel else whole
             made.append(there.taken(name, values))

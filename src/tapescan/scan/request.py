@@ -11,6 +11,7 @@ from typing import Literal
 
 from tapescan.columns.definition import Column
 from tapescan.columns.factors import FACTORS, points_column, value_column
+from tapescan.columns.options import EXPRESSED, EXPRESSED_OF
 from tapescan.columns.registry import find_column, with_needs
 from tapescan.core.errors import InputError, OptionError, ProfileError, ScreenError, nearest
 from tapescan.features.plan import Plan, default_features, plan_features
@@ -47,6 +48,9 @@ _WAY = re.compile(r"(.*?)(?:\s+(asc|desc))?\s*", re.DOTALL | re.IGNORECASE)
 
 #: Names that mean something else.
 _TAKEN = {"daily", "weekly", "monthly", ORDER, MATCHED, "list"}
+
+#: What is known of the rows shown alone.
+_EXPRESSED = frozenset(one.name for one in EXPRESSED)
 
 #: What the plan says of a trade is known when its side is.
 _TRADE = {"side", "entry", "stop", "target", "shares", "dollars", "risk", "limit"}
@@ -100,6 +104,11 @@ class Request:
     models: Models
     factors: tuple[str, ...]
     held: tuple[str, ...] = ()
+
+    @property
+    def expresses(self) -> bool:
+        """Whether a column of plans by options is asked for."""
+        return not _EXPRESSED.isdisjoint(self.named)
 
     @property
     def span(self) -> int:
@@ -157,6 +166,7 @@ def prepare(
     models: Models | None = None,
     screens: Sequence[NamedScreen] = (),
     held: str | Iterable[str] = (),
+    express: bool = False,
 ) -> Request:
     """Parse and check everything a scan is asked for, so that bad input fails before any work.
 
@@ -165,7 +175,8 @@ def prepare(
     furthest from 50 for both.
     features : further columns to show, each a name or ``name = expression``. models : trained ones, none for None.
     screens : named ones; who satisfies one of them is ranked, if it satisfies `where` as well.
-    held : symbols that the account holds, or ``list:NAME``.
+    held : symbols that the account holds, or ``list:NAME``. express : whether plans are going to be expressed, as
+    they are where a column of it is among the features.
     Raises ScreenError, OptionError, FileError and ProfileError.
     """
     models = usable(models or Models(()))
@@ -183,7 +194,8 @@ def prepare(
     expressions += [condition] if condition else []
     written = [*(condition.written if condition else ()), *ranking.expression.written]
     asked = {column.name: column for column in (*wanted, *map(find_column, written))}
-    shown = tuple(name for name, column in asked.items() if not column.always)
+    shown = tuple(name for name, column in asked.items() if not (column.always or name in _EXPRESSED))
+    besides = EXPRESSED_OF if express or not _EXPRESSED.isdisjoint(asked) else ()
     filtered = _filter(profile, columns)
     expressions += [filtered] if filtered else []
     needed = dict.fromkeys((*shown, *(name for one in expressions for name in one.columns)))
@@ -202,7 +214,7 @@ def prepare(
         computed=computed,
         shown=shown,
         named=tuple(dict.fromkeys((*computed, *own, *order, *marks))),
-        plan=_plan(profile, needed, models, factors),
+        plan=_plan(profile, (*needed, *besides), models, factors),
         looks=looks(terms),
         models=models,
         factors=factors,

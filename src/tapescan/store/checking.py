@@ -72,7 +72,8 @@ def in_form(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
 
 def quarantined(table: Table, refused: pl.DataFrame) -> pl.DataFrame:
     """Refused rows as the quarantine keeps them: with what they were refused for."""
-    reason = pl.col("reason")
+    # Texts are not put together where some of the frames that rows came in were empty (polars 2.1 panics).
+    refused, reason = refused.rechunk(), pl.col("reason")
     if table.kept != "history":
         reason = pl.format(f"{table.name}: {{}}", reason)
     if table.value and table.kept != "history":

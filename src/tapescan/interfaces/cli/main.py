@@ -45,6 +45,7 @@ COMMANDS = {
     "replay": ("replay", "replay"),
     "breadth": ("breadth", "breadth"),
     "show": ("show", "show"),
+    "options": ("options", "options"),
     "columns": ("columns", "columns"),
     "indicators": ("indicators", "indicators"),
     "profiles": ("profiles", "profiles"),

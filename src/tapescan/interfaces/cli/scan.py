@@ -111,6 +111,10 @@ def scan(
     since: Annotated[
         str, typer.Option(metavar="DATE", help="Say it against the same scan as of this earlier day.")
     ] = "",
+    express: Annotated[
+        bool,
+        typer.Option("--express", help="Add the best way to trade each row shown by options, and what it needs."),
+    ] = False,
 ) -> None:
     """Rank the whole market and show the few names that deserve attention, why, and what the trade would be."""
     output_format = _format(output_format, output_file)
@@ -131,6 +135,7 @@ def scan(
         held=held,
         changes=changes,
         since=since,
+        express=express,
     )
     rows = top or (None if output_format in {"csv", "parquet"} else settings.top)
     if record:
@@ -195,6 +200,7 @@ def read_scan(settings: Settings, store: str, as_of: str, profile: str, **asked:
             held=asked.get("held") or (),
             changes=bool(asked.get("changes")),
             since=asked.get("since") or None,
+            express=bool(asked.get("express")),
             progress=progress,
         )
     return msgspec.structs.replace(result, notes=(*said, *result.notes))
