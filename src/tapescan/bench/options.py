@@ -53,7 +53,7 @@ LOOPS = (("QdFp fast", 300.0), ("Barone-Adesi-Whaley", 100.0), ("QdFp fast, obje
 #: Contracts of a sample.
 SAMPLE = 400
 #: Sessions of the simulated market, and contracts that a symbol of it has, about.
-SESSIONS, EACH = 130, 280
+SESSIONS, EACH = 130, 188
 #: Trees of both sizes that a volatility takes, on average; their nodes.
 TRIES, NODES = 2, sum((steps + 1) * (steps + 2) // 2 for steps in (COARSE, FINE))
 #: Bytes of a contract that are read at least: strike, side, bid, ask.

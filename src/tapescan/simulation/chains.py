@@ -37,6 +37,8 @@ REACH, LEAST_REACH, MOST_STRIKES = 3.0, 0.1, 40
 STEPS = np.array([0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0])
 #: Steps of a slice at the money, as a share of a month's deviation.
 FINEST = 0.1
+#: Contracts this far in the money, in deviations, and farther were seldom traded, and a file has few of them.
+NEAR, SELDOM = 0.75, 1.5
 #: Ticks of names without weekly expiries below and above this price; of others all are the first.
 PENNY, TICKS, TICK_ABOVE = 0.01, (0.05, 0.1), 3.0
 #: Contracts that a thread values at once.
@@ -249,7 +251,10 @@ def _contracts(
         (surfaces.number[name] << 40) + (days[own].astype(np.int64) << 22) + np.rint(strike * 4).astype(np.int64) * 2
     )
     key = (key + put).astype(np.uint64)
-    return Contracts(own, strike, put, np.log(strike / forward[own]) / deviation[own], key, name)
+    z = np.log(strike / forward[own]) / deviation[own]
+    inside = np.maximum(np.where(put, z, -z) - NEAR, 0.0)
+    kept = noise(key, 6) < np.exp(-SELDOM * inside)
+    return Contracts(own[kept], strike[kept], put[kept], z[kept], key[kept], name[kept])
 
 
 def _valued(contracts: Contracts, vols: Floats, slices: Slices, held: Held, workers: int | None) -> Greeks:
