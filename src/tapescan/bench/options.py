@@ -73,7 +73,7 @@ class Rival:
 
 @dataclass(frozen=True)
 class OptionBench:
-    """seconds : medians of the parts. computing, memory : seconds that arithmetic and memory take at least.
+    """seconds : medians of the parts; cpu : of all of them together, in seconds of all processors. computing, memory : seconds that arithmetic and memory take at least.
     left_out : what was not measured and why; empty when all was."""
 
     contracts: int
@@ -82,6 +82,7 @@ class OptionBench:
     trees: int
     machine: str
     seconds: dict[str, float]
+    cpu: float
     computing: float
     memory: float
     rivals: tuple[Rival, ...]
@@ -101,6 +102,7 @@ class OptionBench:
             "machine": self.machine,
             "seconds": {name: round(one, 4) for name, one in self.seconds.items()},
             "total": round(self.total, 4),
+            "cpu": round(self.cpu, 4),
             "limit": {"computing": round(self.computing, 4), "memory": round(self.memory, 5)},
             "against": [
                 {
@@ -136,11 +138,14 @@ def run_option_bench(contracts: int = 1_400_000, rounds: int = 5, progress: Prog
         prices = 0.5 * (chain.chain.bid + chain.chain.ask)[sample]
         taken: dict[str, list[float]] = {}
         failed: dict[str, float] = {}
+        used = []
         for turn in range(rounds):
             say(turn, rounds, "timing")
+            begin = time.process_time()
             _timed(taken, "read", lambda: stored_chain(store.known(None)))
             _timed(taken, "rate", lambda: imply_curve(chain.chain, chain.spots, chain.payers, chain.now))
             _timed(taken, "values and columns", lambda: features_of(chain, curve))
+            used.append(time.process_time() - begin)
             for name, _ in LOOPS if ql is not None else ():
                 failed[name] = _timed(taken, name, lambda name=name: _loop(ql, name, asked, prices))  # type: ignore[misc]
     median = {name: statistics.median(times) for name, times in taken.items()}
@@ -152,6 +157,7 @@ def run_option_bench(contracts: int = 1_400_000, rounds: int = 5, progress: Prog
         trees=trees,
         machine=in_words(),
         seconds={name: one for name, one in median.items() if name not in dict(LOOPS)},
+        cpu=statistics.median(used),
         computing=trees * TRIES * NODES * OPERATIONS / computing_speed(),
         memory=len(chain.chain) * BYTES / memory_speed(),
         rivals=tuple(

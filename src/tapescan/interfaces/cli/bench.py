@@ -79,7 +79,9 @@ def _options(contracts: int, rounds: int, as_json: bool) -> None:
         soft_wrap=True,
     )
     parts = " + ".join(f"{name} {one:.2f}" for name, one in report.seconds.items())
-    console.print(f"From the stored chain to columns: {report.total:.2f} s = {parts}", soft_wrap=True)
+    console.print(
+        f"From the stored chain to columns: {report.total:.2f} s = {parts}; {report.cpu:.2f} s of CPU", soft_wrap=True
+    )
     console.print(
         f"The limit: {report.computing:.2f} s of arithmetic, {report.memory:.3f} s of memory; "
         f"this takes {report.total / report.computing:.1f} times as long",
