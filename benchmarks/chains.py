@@ -37,6 +37,8 @@ import polars as pl
 
 from benchmarks.chain_checks import against_quantlib, against_slow_trees, bias_of_payers, pairs, unlisted
 from tapescan.api.stores import import_bars
+from tapescan.bench.options import contracts_of, pays, with_volatility
+from tapescan.bench.quantlib_loops import implied_plainly, load_quantlib
 from tapescan.core.errors import TapescanError
 from tapescan.core.typing import Ints
 from tapescan.history.chains import stored_chain
@@ -60,6 +62,11 @@ def say(line: str) -> None:
 
 def timed(what: str, work: Callable[[], T], rounds: int = 1) -> T:
     """Done so often; said is the least it took."""
+    return _timed(what, work, rounds)[0]
+
+
+def _timed(what: str, work: Callable[[], T], rounds: int = 1) -> tuple[T, float]:
+    """With the least of CPU."""
     taken, by_clock = [], []
     for _ in range(rounds):
         begin, clock = time.process_time(), time.perf_counter()
@@ -67,7 +74,7 @@ def timed(what: str, work: Callable[[], T], rounds: int = 1) -> T:
         taken.append(time.process_time() - begin)
         by_clock.append(time.perf_counter() - clock)
     say(f"{what}: {min(taken):.2f} s of CPU ({min(by_clock):.2f} s)")
-    return found
+    return found, min(taken)
 
 
 def main() -> None:
@@ -217,7 +224,31 @@ def _tiled(chain: StoredChain, curve: Curve, contracts: int, workers: int) -> No
             own = imply_curve(read.chain, read.spots, read.payers, read.now, workers=workers)
             return features_of(read, own or curve, workers)
 
-        timed("from stored quotes to columns", whole, rounds=5)
+        _, taken = _timed("from stored quotes to columns", whole, rounds=5)
+    _beside(chain, curve, taken, times, workers)
+
+
+def _beside(chain: StoredChain, curve: Curve, taken: float, times: int, workers: int) -> None:
+    """Loops of QuantLib over a sample, in CPU seconds of their one thread, scaled to all that have a volatility."""
+    ql = load_quantlib()
+    if ql is None:
+        say("QuantLib is not installed: nothing was timed beside")
+        return
+    found = analyse(chain.chain, chain.spots, chain.dividends, curve, chain.now, workers=workers, whole=False)
+    places = with_volatility(found)
+    places = places[~pays(chain, found)[chain.chain.slice_of[places]]]
+    sample = np.random.default_rng(1).permutation(places)[:400]
+    asked, prices = contracts_of(chain, found, sample), 0.5 * (chain.chain.bid + chain.chain.ask)[sample]
+    scale = times * len(with_volatility(found)) / len(sample)
+    for engine in ("QdFp fast", "Barone-Adesi-Whaley"):
+        begin = time.process_time()
+        for one, price in zip(asked, prices.tolist(), strict=True):
+            implied_plainly(ql, engine, one, price)
+        own = (time.process_time() - begin) * scale
+        say(
+            f"QuantLib {engine}: {own:,.0f} s of CPU, {own / taken:,.0f} times as much; on one thread beside ours on "
+            f"{workers} {own * workers / taken:,.0f} times as long"
+        )
 
 
 def _as_quotes(chain: StoredChain) -> pl.DataFrame:

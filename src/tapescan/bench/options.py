@@ -73,7 +73,8 @@ class Rival:
 
 @dataclass(frozen=True)
 class OptionBench:
-    """seconds : medians of the parts; cpu : of all of them together, in seconds of all processors. computing, memory : seconds that arithmetic and memory take at least.
+    """seconds : medians of the parts. cpu : of all of them together, what all processors worked. computing, memory :
+    seconds that arithmetic and memory take at least.
     left_out : what was not measured and why; empty when all was."""
 
     contracts: int
