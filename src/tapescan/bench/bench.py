@@ -16,20 +16,18 @@ machine that changes speed meanwhile hurts all sides alike.
 
 from __future__ import annotations
 
-import platform
 import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tapescan.bench.loops import pandas_loop
+from tapescan.bench.machine import in_words
 from tapescan.bench.models import ALONE, CONTRIBUTED, SHOWN, Workload, model_workload
 from tapescan.bench.stages import Stage, Staged, as_stages, reading_speed
 from tapescan.core.errors import OptionError
@@ -203,7 +201,7 @@ def run_bench(symbols: int = 6000, bars: int = 260, rounds: int = 5, progress: P
         symbols=len(panel),
         bars=bars,
         features=len(everything.names),
-        machine=_machine(),
+        machine=in_words(),
         threads=threads(),
         comparisons=comparisons,
         stages=stages,
@@ -299,11 +297,3 @@ def _peer(module: str, package: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise OptionError(f"the benchmark needs {package}", "pip install 'tapescan[test]'") from error
-
-
-def _machine() -> str:
-    model = platform.processor() or platform.machine()
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
-    return f"{model}, {threads()} threads, Python {platform.python_version()}, numpy {np.__version__}"

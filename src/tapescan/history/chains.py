@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from tapescan.options.stored import StoredChain, make_ready
+from tapescan.options.stored import READ, StoredChain, make_ready
 from tapescan.store.known import KnownStore
 from tapescan.store.later_splits import splits_inside
 from tapescan.store.table import store_errors
@@ -45,7 +45,8 @@ def stored_chain(known: KnownStore, symbols: Sequence[str] | None = None) -> Sto
     if session is None:
         return None
     with store_errors(known.path, f"read {_QUOTES} of"):
-        quotes = known.since_day(session).scan(_QUOTES, symbols).filter(pl.col("session") == session).collect()
+        rows = known.since_day(session).scan(_QUOTES, symbols).filter(pl.col("session") == session)
+        quotes = rows.select(READ).collect()
     if quotes.is_empty():
         return None
     then = KnownStore(known.path, known.versions, session, session)

@@ -143,7 +143,7 @@ def _as_read(market: Market, begin: int | None) -> Market:
     there = pl.Series(market.panel.newest >= begin)
     facts = [
         rows if rows is None or there.all() else rows.select(pl.when(there).then(pl.all()))
-        for rows in (market.fundamentals, market.dividends, market.options)
+        for rows in (market.fundamentals, market.dividends, market.option_rows)
     ]
     return replace(
         market,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,9 @@ from tapescan.core.errors import OptionError
 from tapescan.core.settings import Adjustment
 from tapescan.core.typing import Ints
 from tapescan.history.equal_weighted import CLOSES, index_of_bars
+from tapescan.history.late_rows import LateRows
 from tapescan.history.listed import Listed, absent_symbols, listed
+from tapescan.history.option_rows import PAST, option_rows, window
 from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.dividends import dividend_rows
@@ -25,8 +28,10 @@ from tapescan.market.panel import Panel, build_panel, order_of
 from tapescan.market.quality import check_bars, sort_bars
 from tapescan.market.suspect import SUSPECTS, find_suspects
 from tapescan.simulation.market import SimulatedMarket, simulate
+from tapescan.simulation.option_features import simulated_features
 from tapescan.store import Store
 from tapescan.store.table import is_remote
+from tapescan.tables.registry import find_table
 
 if TYPE_CHECKING:
     from tapescan.history.stored import Held
@@ -65,7 +70,7 @@ class Market:
     provenance : where the data comes from. notes : lines for the reader.
     fundamentals : one row a symbol of the panel, in its order, as `companies.statement_rows` gives them; None for a
         market without statements. dividends : likewise, as `dividends.dividend_rows` gives them.
-    options : likewise, as `option_rows.option_rows` gives them; None for a market without any.
+    options : likewise, as `option_rows.option_rows` gives them, or what makes them; None for a market without any.
     models : the folder where models trained on this market lie, if there are any; None for a market without one.
     suspects : its suspect bars that nobody accepted, as `market.suspect.SUSPECTS`.
     adjust : what its prices are adjusted for. store : the one that it was read from; None for a market of none.
@@ -78,7 +83,7 @@ class Market:
     notes: tuple[str, ...] = ()
     fundamentals: pl.DataFrame | None = None
     dividends: pl.DataFrame | None = None
-    options: pl.DataFrame | None = None
+    options: pl.DataFrame | LateRows | None = None
     suspects: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUSPECTS))
     models: Path | None = None
     adjust: Adjustment = "splits"
@@ -95,6 +100,11 @@ class Market:
         from tapescan.history.resident import refreshed
 
         return refreshed(self)
+
+    @property
+    def option_rows(self) -> pl.DataFrame | None:
+        """`options`, made."""
+        return self.options.rows if isinstance(self.options, LateRows) else self.options
 
     @property
     def by_symbol(self) -> Ints:
@@ -170,7 +180,15 @@ def market_of_simulated(
         panel.symbols, simulated.dividends.with_columns(adjusted_to="ex_date"), simulated.splits, newest
     )
     suspects = find_suspects(good, simulated.splits.filter(pl.col("ex_date") <= newest))
-    return replace(market, adjust=adjust, dividends=paid, suspects=suspects)
+    options = LateRows(partial(_simulated_options, simulated, panel.symbols, newest))
+    return replace(market, adjust=adjust, dividends=paid, options=options, suspects=suspects)
+
+
+def _simulated_options(simulated: SimulatedMarket, symbols: Sequence[str], day: dt.date) -> pl.DataFrame:
+    """Drawn when a scan reads them: most do not, and it takes as long as one."""
+    columns = [name for name in find_table("option_features").schema if name != "method"]
+    own = simulated_features(simulated, columns, day, day)
+    return option_rows(symbols, own, simulated_features(simulated, PAST, window(day)[0], day), day)
 
 
 def join_listing(

@@ -156,11 +156,13 @@ def _with_premium(place, strike, sign, vol, at, own, slices, held, found, premiu
         out.gamma[place] = out.vega[place] = out.theta[place] = out.rho[place] = 0.0
         return
     time, rate, carry, star = slices.time[own], slices.rate[own], slices.carry[own], slices.star[own]
-    plain, total = _black_value(strike, sign, at, own, slices), at * math.sqrt(time)
-    moved, carry, rate = star + RATE_STEP * slices.slope[own], carry + RATE_STEP, rate + RATE_STEP
+    gained = math.nan
     if whole:
+        plain, total = _black_value(strike, sign, at, own, slices), at * math.sqrt(time)
+        moved, carry, rate = star + RATE_STEP * slices.slope[own], carry + RATE_STEP, rate + RATE_STEP
         grow(moved, strike, sign, at, time, carry, rate, held.fine[own], FINE, work, found)
-    moved_plain = math.exp(-rate * time) * black(sign, moved * math.exp(carry * time), strike, total)
+        moved_plain = math.exp(-rate * time) * black(sign, moved * math.exp(carry * time), strike, total)
+        gained = ((found[0] - fine) - (moved_plain - plain)) / RATE_STEP
     _sensitivities(place, strike, sign, at, own, slices, out)
     value, delta, gamma = value - out.value[place], delta - out.delta[place], gamma - out.gamma[place]
     _sensitivities(place, strike, sign, vol, own, slices, out)
@@ -169,7 +171,7 @@ def _with_premium(place, strike, sign, vol, at, own, slices, held, found, premiu
     out.gamma[place] = max(out.gamma[place] + gamma, 0.0)
     out.vega[place] = max(out.vega[place] + premium_slope, 0.0)
     out.theta[place] = _theta(place, vol, own, slices, out)
-    out.rho[place] += ((found[0] - fine) - (moved_plain - plain)) / RATE_STEP if whole else math.nan
+    out.rho[place] += gained
 
 
 @kernel(PLACES, READ, TERMS, SLICES, HELD, GREEKS)

@@ -20,7 +20,13 @@ from tapescan.options.contracts import years
 from tapescan.options.dividends import Dividends
 from tapescan.options.ordered import chain_in_order
 
-__all__ = ["StoredChain", "make_ready"]
+__all__ = ["READ", "StoredChain", "make_ready"]
+
+#: The columns of quotes that are read.
+READ = (
+    *("symbol", "expiration", "root", "strike", "side", "bid", "ask", "volume", "traded", "open_interest"),
+    *("underlying_price", "quoted"),
+)
 
 #: A projected dividend later by whole years of so many days, so that it falls on a weekday.
 _YEAR = dt.timedelta(days=364)
@@ -85,7 +91,7 @@ def make_ready(
     splits: pl.DataFrame,
     session: dt.date,
 ) -> StoredChain:
-    """The chain of a session's rows of `option_quotes`.
+    """The chain of a session's rows of `option_quotes`, of which `READ` is needed.
 
     prices : symbol, price, of underlyings when they were quoted. closes : symbol, close, in the session's share
     basis.

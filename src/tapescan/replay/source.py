@@ -22,6 +22,7 @@ from tapescan.market.dividends import dividend_rows
 from tapescan.market.names import NOBODY, Names
 from tapescan.scan.opening import Opened
 from tapescan.simulation.market import SimulatedMarket, simulate
+from tapescan.simulation.option_features import simulated_features
 from tapescan.store import KnownStore, Store
 from tapescan.store.table import store_errors
 from tapescan.tables.registry import find_table
@@ -146,7 +147,10 @@ class Source:
         if columns not in self._options:
             names = list(dict.fromkeys((*PAST, *columns)))
             rows = pl.DataFrame(schema={name: find_table("option_features").schema[name] for name in names})
-            if self.known is not None and "option_features" in self.known:
+            if isinstance(self.data, SimulatedMarket):
+                day = date_of(int(self.data.surfaces.days[0]))
+                rows = simulated_features(self.data, names, day, self.history.end)
+            elif self.known is not None and "option_features" in self.known:
                 end = pl.col("session") <= self.history.end
                 renamed = self.history.names
                 with store_errors(self.known.path, "read option_features of"):

@@ -25,6 +25,7 @@ from tapescan.engine.seam import Engine
 from tapescan.features.carried import is_carried, newest
 from tapescan.features.compute import Features, latest
 from tapescan.features.plan import Plan, plan_features
+from tapescan.history.late_rows import Facts, LateRows
 from tapescan.history.market import Market
 from tapescan.market import eligibility
 from tapescan.market.calendar import EPOCH
@@ -297,7 +298,11 @@ def observe(
         if look.frame:
             terms |= clock.time("longer bars", partial(look_back, panel, look, engine))
     suspects = market.suspects_within(max(plan.rows, *(look.rows for look in looks), 0))
-    facts = {"statements": market.fundamentals, "dividends": market.dividends, "options": market.options}
+    facts: dict[str, pl.DataFrame | LateRows | None] = {
+        "statements": market.fundamentals,
+        "dividends": market.dividends,
+        "options": market.options,
+    }
     regime = clock.time("regime", lambda: market_regime(panel.index, panel.as_of))
     source = Source(market, plan, tuple(looks))
     section = CrossSection(
@@ -308,7 +313,7 @@ def observe(
         suspects=suspects,
         features=features,
         terms=terms,
-        facts={name: rows for name, rows in facts.items() if rows is not None},
+        facts=Facts(facts),
         regime=regime,
         index=panel.index.name,
         index_returns={one: market_return(panel.index, panel.as_of, one) for one in RELATIVE_HORIZONS},

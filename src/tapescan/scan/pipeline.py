@@ -154,14 +154,15 @@ def _unknown_notes(
 
 def _option_notes(section: CrossSection, request: Request) -> tuple[str, ...]:
     """What a reader should know of the columns of options that are asked for."""
-    table = section.facts.get("options")
-    if table is None:
+    if "options" not in section.facts:
         return ()
     asked = {part for name in request.asked for part in with_needs([name])}
     notes = [f"gex {DEALERS}"] if "gex" in asked else []
     placed = [name for name in ("iv_rank_252", "iv_percentile_252") if name in asked]
-    longest = int(table["iv_sessions_252"].fill_null(0.0).to_numpy().max(initial=0.0))
-    if placed and longest < LEAST_SESSIONS:
+    if not placed:
+        return tuple(notes)
+    longest = int(section.facts["options"]["iv_sessions_252"].fill_null(0.0).to_numpy().max(initial=0.0))
+    if longest < LEAST_SESSIONS:
         what = f"{', '.join(placed)}: unknown for every symbol before {LEAST_SESSIONS} sessions with options"
         notes.append(f"{what}, of which there are {longest}")
     return tuple(notes)

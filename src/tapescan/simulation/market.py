@@ -18,11 +18,13 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tapescan.core.dates import date_of
 from tapescan.core.errors import OptionError
 from tapescan.core.forks import begin_work
 from tapescan.core.typing import Floats, Ints
@@ -34,12 +36,12 @@ from tapescan.simulation.paths import (
     Events,
     Factors,
     Paths,
-    Presence,
     draw_factors,
     draw_paths,
-    draw_presence,
     total_volatility,
 )
+from tapescan.simulation.presence import Presence, draw_presence
+from tapescan.simulation.surfaces import Surfaces, draw_surfaces
 
 __all__ = ["DIRT", "SimulatedMarket", "Truth", "simulate"]
 
@@ -108,7 +110,7 @@ class SimulatedMarket:
     splits : symbol, ex_date, ratio (new shares for one old share).
     dividends : symbol, ex_date, amount ($ a share, as paid).
     listing : symbol, name, exchange, sector, industry, country, type; one row a symbol.
-    sessions : how many it was drawn for; some bars are of no session.
+    sessions : how many it was drawn for; some bars are of no session. end : the last one.
     """
 
     bars: pl.DataFrame
@@ -118,6 +120,12 @@ class SimulatedMarket:
     seed: int
     truth: Truth
     sessions: int
+    end: dt.date
+
+    @cached_property
+    def surfaces(self) -> Surfaces:
+        """What its options are priced with: `chains.simulate_chains`, `option_features.simulated_features`."""
+        return draw_surfaces(self.seed, self.truth.symbols.height, last_sessions(self.sessions, self.end))
 
     def __repr__(self) -> str:
         """Short, as a notebook shows it."""
@@ -143,7 +151,7 @@ def simulate(
             f"cannot simulate {symbols} symbols x {sessions} sessions with seed {seed}",
             "ask for at least one symbol and one session, and a seed of zero or more",
         )
-    days = _last_sessions(sessions, end)
+    days = last_sessions(sessions, end)
     factors = draw_factors(seed, sessions)
     order = group_order(symbols)
     with ThreadPoolExecutor(threads or os.cpu_count()) as workers:
@@ -169,10 +177,11 @@ def simulate(
         seed=seed,
         truth=_truth(plans, names),
         sessions=sessions,
+        end=date_of(int(days[-1])),
     )
 
 
-def _last_sessions(count: int, end: dt.date) -> NDArray[np.int32]:
+def last_sessions(count: int, end: dt.date) -> NDArray[np.int32]:
     """The last ``count`` sessions up to ``end``, as days since 1970-01-01."""
     # 252 sessions a year, and a month to spare; no more than there are days since the calendar begins.
     reach = min(int(count * 365.25 / 250) + 30, (end - calendar.EARLIEST).days)

@@ -24,9 +24,18 @@ def bench(
     symbols: Annotated[int, typer.Option(min=50, help="Symbols of the simulated market.")] = 6000,
     bars: Annotated[int, typer.Option(min=60, help="Sessions of the simulated market.")] = 260,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; the median counts.")] = 5,
+    options: Annotated[
+        bool, typer.Option("--options", help="Chains of options instead, beside loops of QuantLib.")
+    ] = False,
+    contracts: Annotated[
+        int, typer.Option(min=20_000, help="With --options: contracts of the simulated chain, about.")
+    ] = 1_400_000,
     as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
 ) -> None:
     """Measure the features and a whole warm scan against a TA-Lib and a pandas loop, and models, in one run."""
+    if options:
+        _options(contracts, rounds, as_json)
+        return
     from tapescan.bench.bench import run_bench
 
     with progress_line() as progress:
@@ -51,6 +60,43 @@ def bench(
     console.print(_stages(report))
     dearest = ", ".join(f"{name} {ms:.2f}" for name, ms in report.kernels[:SHOWN_KERNELS])
     console.print(f"Dearest kernels, ms on one thread: {dearest}")
+    console.print(f"Peak memory: {report.peak_memory:,.0f} MiB")
+
+
+def _options(contracts: int, rounds: int, as_json: bool) -> None:
+    from tapescan.bench.options import run_option_bench
+
+    with progress_line() as progress:
+        report = run_option_bench(contracts, rounds, progress)
+    if as_json:
+        typer.echo(json.dumps(report.to_dict(), indent=2))
+        return
+    console = output()
+    console.print(
+        f"{report.contracts:,} simulated contracts of {report.names:,} names, {report.valued:,} with a volatility, "
+        f"{report.trees:,} of them by trees; {report.machine}",
+        markup=False,
+        soft_wrap=True,
+    )
+    parts = " + ".join(f"{name} {one:.2f}" for name, one in report.seconds.items())
+    console.print(
+        f"From the stored chain to columns: {report.total:.2f} s = {parts}; {report.cpu:.2f} s of CPU", soft_wrap=True
+    )
+    console.print(
+        f"The limit: {report.computing:.2f} s of arithmetic, {report.memory:.3f} s of memory; "
+        f"this takes {report.total / report.computing:.1f} times as long",
+        soft_wrap=True,
+    )
+    for one in report.rivals:
+        wanted = f" (wanted {one.target:g})" if one.target else ""
+        failed = f", which gives none for {one.failed:.0%}" if one.failed else ""
+        console.print(
+            f"QuantLib {one.name}, volatilities alone, a sample scaled{failed}: {one.seconds:,.0f} s, "
+            f"{one.seconds / report.total:,.0f} times as long{wanted}",
+            soft_wrap=True,
+        )
+    if report.left_out:
+        console.print(f"Left out: {report.left_out}", markup=False, soft_wrap=True)
     console.print(f"Peak memory: {report.peak_memory:,.0f} MiB")
 
 
