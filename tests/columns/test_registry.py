@@ -18,6 +18,7 @@ from tapescan.features.plan import default_features, known_features
 from tapescan.fundamentals.ratios import RATIOS
 from tapescan.history.market import Market
 from tapescan.scan.expressed_rows import with_expressions
+from tapescan.scan.expressing import quoted_in
 from tapescan.scan.pipeline import run
 from tapescan.scan.profile import load_profile
 from tapescan.scan.request import prepare
@@ -41,9 +42,8 @@ def everything(with_statements: Market) -> ScanResult:
     """A scan with every column that is listed, of a market with invented options."""
     market = replace(with_statements, options=invented_options(len(with_statements.panel)))
     profile = load_profile("fundamental")
-    return with_expressions(
-        run(market, prepare(profile, features=[one.name for one in all_columns()])), None, profile.risk
-    )
+    scanned = run(market, prepare(profile, features=[one.name for one in all_columns()]))
+    return with_expressions(scanned, quoted_in(market, market, None), profile.risk)
 
 
 def test_every_name_is_known_to_one_source() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import pickle
 
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
@@ -102,3 +104,18 @@ def test_the_command_line_has_them_out_of_the_box() -> None:
     assert done.returncode == 0
     assert "iv_30" in done.stdout
     assert "SIMULATED" in done.stdout
+
+
+def test_a_plan_of_a_simulated_market_is_expressed_by_its_own_chain(simulated: SimulatedMarket) -> None:
+    """Also of a past day; and the rows of a scan are those of each symbol alone."""
+    day = simulated.end - dt.timedelta(days=40)
+    for as_of in (None, day):
+        scanned = tapescan.scan_market(simulated, as_of=as_of, express=True, models=False)
+        best = scanned.best(40).filter(pl.col("expression").is_not_null())
+        assert len(best) > 2
+        row = best.row(0, named=True)
+        found = tapescan.express_plan(row["symbol"], simulated, as_of=as_of, models=False)
+        assert found.session == scanned.as_of
+        first = next(one for one in found.expressions if one.legs and one.rank)
+        assert (str(first), first.size) == (row["expression"], row["expression_size"])
+        assert found.spot == pytest.approx(row["close"], rel=0.02)

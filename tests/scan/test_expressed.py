@@ -32,7 +32,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 def plans(store: Store) -> pl.DataFrame:
     return pl.concat(
-        plan_rows(explained(name, store, None, "swing", None, False, None, lambda *_: None, EXPRESSED_OF)[1].row)
+        plan_rows(explained(name, store, None, "swing", None, False, None, lambda *_: None, EXPRESSED_OF)[2].row)
         for name in NAMES
     )
 

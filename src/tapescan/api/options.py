@@ -52,22 +52,20 @@ def express_plan(
         check_strategy,
         exit_day,
         express_rows,
-        known_of,
-        no_quotes,
         plan_rows,
-        read_quotes,
+        quoted_in,
     )
 
     check_strategy(strategy)
     day = parse_date(expiry, "expiry")
     given = opened(data)
-    request, found = explained(symbol, given, as_of, profile, adjust, models, device, progress, EXPRESSED_OF)
-    known, session = known_of(given, as_of), found.scan.as_of
-    lacks = no_quotes(known, session)
-    if lacks or known is None:
+    request, market, found = explained(symbol, given, as_of, profile, adjust, models, device, progress, EXPRESSED_OF)
+    quoted, session = quoted_in(given, market, as_of), found.scan.as_of
+    lacks = quoted.lacks(session)
+    if lacks:
         raise OptionError(lacks, "`tapescan import` of the session's option quotes, or `tapescan sync`, brings them")
     progress(0, 0, "reading the options")
-    quotes = read_quotes(known)
+    quotes = quoted.read([found.symbol])
     if found.symbol not in quotes.stored.chain.underlyings:
         raise OptionError(f"no option quotes of {found.symbol} on {session}", "name another symbol", field="symbol")
     own = quotes.stored.some([found.symbol])

@@ -80,7 +80,7 @@ def scan_market(
         Every requested symbol, ranked or dropped for a reason; coverage, regime, timings, provenance.
     """
     from tapescan.scan.changes import found_changes
-    from tapescan.scan.expressing import known_of
+    from tapescan.scan.expressing import quoted_in
     from tapescan.scan.named import chosen_screens
     from tapescan.scan.opening import chosen_models, ready
     from tapescan.scan.pipeline import run
@@ -108,7 +108,7 @@ def scan_market(
     if express or request.expresses:
         from tapescan.scan.expressed_rows import with_expressions
 
-        result = with_expressions(result, known_of(given, as_of), request.profile.risk)
+        result = with_expressions(result, quoted_in(given, market, as_of), request.profile.risk)
         notes = (*said, *result.notes)
     return msgspec.structs.replace(result, timings=timings, notes=notes, changes=told)
 
@@ -149,7 +149,7 @@ def explain_symbol(
         OptionError: The market has no such symbol.
     """
     given = opened(data)
-    return explained(symbol, given, as_of, profile, adjust, models, device, progress)[1]
+    return explained(symbol, given, as_of, profile, adjust, models, device, progress)[2]
 
 
 def check_profile(
@@ -224,15 +224,17 @@ def explained(
     device: Device | None,
     progress: Progress,
     features: Sequence[str] = (),
-) -> tuple[Request, Explanation]:
-    """What was asked of the scan, and one of its symbols. given : as `opened`. features : columns besides."""
+) -> tuple[Request, Market, Explanation]:
+    """What was asked of the scan, what was scanned, and one of its symbols. given : as `opened`. features : columns
+    besides."""
     from tapescan.scan.explain import explain
     from tapescan.scan.opening import chosen_models, ready
     from tapescan.scan.pipeline import run
     from tapescan.scan.request import prepare
 
     request = prepare(_profile(profile), models=chosen_models(given, models, device), features=features)
-    return request, explain(run(ready(given, as_of, request, adjust, progress), request), symbol)
+    market = ready(given, as_of, request, adjust, progress)
+    return request, market, explain(run(market, request), symbol)
 
 
 def opened(data: Data) -> Any:

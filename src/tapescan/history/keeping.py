@@ -16,6 +16,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -192,7 +193,7 @@ class _Kept:
 
     def market(self, held: Held) -> Market:
         """The very market that `market_of` made of what is held."""
-        others = {name: self.file.frame(name) for name in _FACTS if name in self.file}
+        others: dict[str, Any] = {name: self.file.frame(name) for name in _FACTS if name in self.file}
         return Market(
             held.panel,
             self.file.frame("universe"),

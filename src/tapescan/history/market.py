@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,7 @@ from tapescan.tables.registry import find_table
 
 if TYPE_CHECKING:
     from tapescan.history.stored import Held
+    from tapescan.options.stored import StoredChain
 
 __all__ = [
     "EMBEDDED",
@@ -75,6 +76,7 @@ class Market:
     suspects : its suspect bars that nobody accepted, as `market.suspect.SUSPECTS`.
     adjust : what its prices are adjusted for. store : the one that it was read from; None for a market of none.
     held : what was read of that store.
+    drawn_chain : draws the options of some symbols on the session; None for a market of no simulation.
     """
 
     panel: Panel
@@ -89,6 +91,7 @@ class Market:
     adjust: Adjustment = "splits"
     store: Store | None = None
     held: Held | None = field(default=None, repr=False)
+    drawn_chain: Callable[[Sequence[str]], StoredChain] | None = field(default=None, repr=False)
 
     def refresh(self) -> Market:
         """The market with what came into its store since: sessions, corrections, splits, listings. Itself where
@@ -181,7 +184,21 @@ def market_of_simulated(
     )
     suspects = find_suspects(good, simulated.splits.filter(pl.col("ex_date") <= newest))
     options = LateRows(partial(_simulated_options, simulated, panel.symbols, newest))
-    return replace(market, adjust=adjust, dividends=paid, options=options, suspects=suspects)
+    return replace(
+        market,
+        adjust=adjust,
+        dividends=paid,
+        options=options,
+        suspects=suspects,
+        drawn_chain=partial(_simulated_chain, simulated, newest),
+    )
+
+
+def _simulated_chain(simulated: SimulatedMarket, day: dt.date, symbols: Sequence[str]) -> StoredChain:
+    # Not at the top: it brings the trees, which no scan needs.
+    from tapescan.simulation.chains import simulate_chains
+
+    return simulate_chains(simulated, day, symbols).ready()
 
 
 def _simulated_options(simulated: SimulatedMarket, symbols: Sequence[str], day: dt.date) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,10 +15,9 @@ from tapescan.core.labels import Labels
 from tapescan.core.typing import Ints
 from tapescan.scan.assembled import Late, Shown
 from tapescan.scan.expressed import best_of, stock_of
-from tapescan.scan.expressing import ROWS, Quotes, express_rows, no_quotes, read_quotes
+from tapescan.scan.expressing import ROWS, Quoted, express_rows
 from tapescan.scan.profile import Risk
 from tapescan.scan.result import ScanResult
-from tapescan.store import KnownStore
 
 __all__ = ["with_expressions"]
 
@@ -33,14 +32,14 @@ SHOWN = (
 )
 
 
-def with_expressions(result: ScanResult, known: KnownStore | None, risk: Risk) -> ScanResult:
+def with_expressions(result: ScanResult, quoted: Quoted, risk: Risk) -> ScanResult:
     """The scan with the columns of EXPRESSED, computed when they are asked for, all rows asked for at once; null,
-    with a note, where the session's quotes are not stored.
+    with a note, where the session's quotes are not there.
 
-    known : the store of the scan, as it was known then; None for a market of none.
+    quoted : of the market that was scanned, as it was known then (`quoted_in`).
     """
-    lacks = no_quotes(known, result.as_of)
-    rows = _Rows(result, None if lacks else known, risk)
+    lacks = quoted.lacks(result.as_of)
+    rows = _Rows(result, None if lacks else quoted, risk)
     size = len(result.assembled.order)
     made = {one.name: Shown(partial(rows.column, one.name), size) for one in EXPRESSED}
     assembled = replace(result.assembled, columns={**result.assembled.columns, **made})
@@ -54,20 +53,14 @@ def with_expressions(result: ScanResult, known: KnownStore | None, risk: Risk) -
 @dataclass(eq=False)
 class _Rows:
     result: ScanResult
-    known: KnownStore | None
+    quoted: Quoted | None
     risk: Risk
     told: dict[int, dict[str, Any]] = field(default_factory=dict)
-
-    @cached_property
-    def quotes(self) -> Quotes:
-        """Read when the first row is asked for."""
-        assert self.known is not None
-        return read_quotes(self.known)
 
     def column(self, name: str, at: Ints) -> pl.Series:
         """One column of these places."""
         kind = next(one.dtype for one in EXPRESSED if one.name == name)
-        if self.known is None:
+        if self.quoted is None:
             return pl.Series(name, [None] * len(at), kind)
         missing = [place for place in at.tolist() if place not in self.told]
         if missing:
@@ -81,7 +74,9 @@ class _Rows:
         if not len(own):
             return
         place_of = {self.result.section.symbols[place]: place for place in own.tolist()}
-        made = express_rows(self.quotes, self._plans(own), self.risk, self.result.provenance["risk_scale"])
+        assert self.quoted is not None
+        quotes = self.quoted.read(list(place_of))
+        made = express_rows(quotes, self._plans(own), self.risk, self.result.provenance["risk_scale"])
         stocks = stock_of(made)
         for symbol, one in best_of(made).items():
             self.told[place_of[symbol]] = {

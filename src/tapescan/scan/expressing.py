@@ -4,9 +4,10 @@ expressed."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -34,6 +35,7 @@ from tapescan.store import KnownStore, Store
 __all__ = [
     "ROWS",
     "Expressing",
+    "Quoted",
     "Quotes",
     "check_strategy",
     "exit_day",
@@ -41,6 +43,7 @@ __all__ = [
     "known_of",
     "no_quotes",
     "plan_rows",
+    "quoted_in",
     "read_quotes",
 ]
 
@@ -86,10 +89,70 @@ def check_strategy(strategy: str | None) -> None:
         raise OptionError(f"{strategy!r} is no strategy", hint, field="strategy")
 
 
-def no_quotes(known: KnownStore | None, session: dt.date) -> str:
-    """Why nothing can be said of a session's options, in words; empty where its quotes are stored."""
-    if known is None:
+class Quoted(Protocol):
+    """Where a session's chain comes from."""
+
+    def lacks(self, session: dt.date) -> str:
+        """Why nothing can be said of a session's options, in words; empty where its quotes are there."""
+        ...
+
+    def read(self, symbols: Sequence[str]) -> Quotes:
+        """The chain of these names at least, and its rates. Raises OptionError where there is none."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class _OfStore:
+    known: KnownStore
+
+    def lacks(self, session: dt.date) -> str:
+        return no_quotes(self.known, session)
+
+    def read(self, symbols: Sequence[str]) -> Quotes:
+        del symbols  # rates are told by all
+        return self._read
+
+    @cached_property
+    def _read(self) -> Quotes:
+        return read_quotes(self.known)
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Of a simulated market, whose rates are known. make : draws the chain of some names."""
+
+    make: Callable[[Sequence[str]], StoredChain]
+
+    def lacks(self, session: dt.date) -> str:
+        del session
+        return ""
+
+    def read(self, symbols: Sequence[str]) -> Quotes:
+        from tapescan.simulation.surfaces import RATES
+
+        return Quotes(self.make(symbols), RATES, guessed=False)
+
+
+class _Nothing:
+    def lacks(self, session: dt.date) -> str:
+        del session
         return "this market holds no option quotes"
+
+    def read(self, symbols: Sequence[str]) -> Quotes:
+        del symbols
+        raise OptionError("this market holds no option quotes", "`tapescan import` of a session's quotes brings some")
+
+
+def quoted_in(given: Opened, market: Market, as_of: dt.date | str | None) -> Quoted:
+    """Of what a market was made of, as it was known then."""
+    known = known_of(given, as_of)
+    if known is not None:
+        return _OfStore(known)
+    return _Nothing() if market.drawn_chain is None else _Drawn(market.drawn_chain)
+
+
+def no_quotes(known: KnownStore, session: dt.date) -> str:
+    """As `Quoted.lacks`."""
     newest = option_session(known)
     if newest is None:
         return "this store holds no option quotes"
