@@ -130,13 +130,15 @@ def explain_symbol(
     Raises:
         OptionError: The market has no such symbol.
     """
+    from tapescan.columns.registry import all_columns
     from tapescan.scan.explain import explain
     from tapescan.scan.opening import chosen_models, ready
     from tapescan.scan.pipeline import run
     from tapescan.scan.request import prepare
 
     given = opened(data)
-    request = prepare(_profile(profile), models=chosen_models(given, models, device))
+    ranges = [column.name for column in all_columns("ranges")]
+    request = prepare(_profile(profile), features=ranges, models=chosen_models(given, models, device))
     return explain(run(ready(given, as_of, request, adjust, progress), request), symbol)
 
 

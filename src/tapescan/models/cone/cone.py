@@ -1,0 +1,95 @@
+"""A cone: for each horizon the law that serves, and the volatility rule for whom that knows too little of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tapescan.columns.ranges import HORIZONS
+from tapescan.core.jit import kernel
+from tapescan.core.typing import Array, Floats
+from tapescan.models.cone.law import HIGH, LEVELS, LOW, Law, logs_of, rule_of, scales
+
+__all__ = ["SHIPPED", "SHIPPED_QUANTILES", "Cone", "Spread"]
+
+#: Quantiles of log returns over the volatility rule's scale, of each horizon, which serve where no cone is trained:
+#: made by `python -m benchmarks.cone STORE --shipped` of 2,006 US shares, 2012 to June 2025.
+SHIPPED_QUANTILES: dict[int, tuple[float, ...]] = {
+    1: (-1.45, -1.05, -0.47, 0.0, 0.5, 1.07, 1.47),
+    5: (-1.6, -1.15, -0.5, 0.05, 0.58, 1.16, 1.56),
+    10: (-1.65, -1.17, -0.5, 0.07, 0.62, 1.2, 1.6),
+    21: (-1.7, -1.2, -0.5, 0.1, 0.67, 1.25, 1.65),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """The quantiles of some rows. values : float64 ``(horizons, levels, rows)``, log returns; NaN where unknown.
+    deviations : ``(horizons, rows)``, of the normal distributions that are as wide."""
+
+    values: Floats
+    deviations: Floats
+
+    def prices(self, horizon: int, level: int, close: Floats) -> Floats:
+        """The price below which the close lies with one of LEVELS, by its place."""
+        out = np.empty(len(close))
+        _grown(np.ascontiguousarray(close), np.ascontiguousarray(self.values[HORIZONS.index(horizon), level]), out)
+        return out
+
+    def deviation(self, sessions: int) -> Floats:
+        """The deviation over so many sessions, ``(rows,)``: its square linear between horizons, and in proportion to
+        time beyond them."""
+        squares = self.deviations**2
+        after = next((at for at, horizon in enumerate(HORIZONS) if horizon >= sessions), None)
+        if after is None:
+            found = squares[-1] * (sessions / HORIZONS[-1])
+        elif HORIZONS[after] == sessions:
+            found = squares[after]
+        else:
+            begin, end = HORIZONS[after - 1], HORIZONS[after]
+            part = (sessions - begin) / (end - begin)
+            found = squares[after - 1] * (1.0 - part) + squares[after] * part
+        return np.sqrt(found)
+
+
+@dataclass(frozen=True)
+class Cone:
+    """laws : one a horizon of HORIZONS. rules : the volatility rule of each, with the quantiles of the same training;
+    they serve rows of which a law's terms are not all known. says : what serves, in a few words, for the reader."""
+
+    laws: tuple[Law, ...]
+    rules: tuple[Law, ...]
+    says: str
+
+    def spread(self, volatilities: Array, market: Array | float) -> Spread:
+        """Of each row, whatever rows stand beside it. Arguments as of `logs_of`."""
+        logs = logs_of(volatilities, market)
+        own, ruled = scales(self.laws, logs), scales(self.rules, logs)
+        known = ~np.isnan(own)
+        own = np.where(known, own, ruled)
+        mine, rule = self._quantiles
+        values = np.where(known[:, None], mine[:, :, None], rule[:, :, None]) * own[:, None]
+        wide = [np.array([law.spread for law in some])[:, None] for some in (self.laws, self.rules)]
+        return Spread(values, np.where(known, *wide) * own)
+
+    @cached_property
+    def _quantiles(self) -> tuple[Floats, Floats]:
+        mine, rule = (np.array([law.quantiles for law in some]) for some in (self.laws, self.rules))
+        assert mine.shape == rule.shape == (len(HORIZONS), len(LEVELS))
+        assert LOW < HIGH
+        return mine, rule
+
+
+_RULES = tuple(rule_of(horizon, SHIPPED_QUANTILES[horizon]) for horizon in HORIZONS)
+
+#: What serves where nothing is trained.
+SHIPPED = Cone(_RULES, _RULES, "by the volatility rule with its shipped quantiles: no cone is trained")
+
+
+@kernel("readonly float64[::1]", "readonly float64[::1]", "float64[::1]")
+def _grown(close, change, out):  # type: ignore[no-untyped-def]
+    for row in range(len(out)):
+        out[row] = close[row] * math.exp(change[row])
