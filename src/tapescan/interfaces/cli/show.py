@@ -204,10 +204,11 @@ def _ranges(found: Explanation) -> list[str]:
         f"{'the next session' if horizon == 1 else f'{horizon} sessions'} {_price(low)} to {_price(high)}"
         for horizon, (low, high) in ends.items()
     ]
-    lines = [f"Range of four closes in five: {', '.join(said)}; {found.scan.section.cone.says}"]
+    lines = [f"Range of four closes in five: {', '.join(said)}"]
     moves = {horizon: found.options.get(f"expected_move_{horizon}") for horizon in HORIZONS}
+    own = {horizon: _price((high - low) / NORMAL_SPREAD) for horizon, (low, high) in ends.items()}
     implied = [
-        f"{horizon} sessions {_price(move)}, the range's {_price((ends[horizon][1] - ends[horizon][0]) / NORMAL_SPREAD)}"
+        f"{horizon} sessions {_price(move)}, the range's {own[horizon]}"
         for horizon, move in moves.items()
         if move is not None
     ]
@@ -224,8 +225,8 @@ def _chances(row: dict[str, Any], hold: int) -> str:
     low, high = (row[name] for name in range_columns(horizon))
     inside = low < row["stop"] < high
     return (
-        f"The stop lies {'inside' if inside else 'outside'} the usual range of {horizon} sessions: within {hold} it is "
-        f"hit by chance {row['prob_stop']:.0%} of the time, the target {row['prob_target']:.0%}"
+        f"The stop lies {'inside' if inside else 'outside'} the usual range of {horizon} sessions: within {hold} it "
+        f"is hit by chance {row['prob_stop']:.0%} of the time, the target {row['prob_target']:.0%}"
     )
 
 

@@ -1,1 +1,1 @@
-"""The cone: how far a share's close may lie from today's, some sessions ahead, as quantiles and without a direction."""
+"""The cone: how far a share's coming closes may lie from today's, as quantiles and without a direction."""

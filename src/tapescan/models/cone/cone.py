@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
 import numpy as np
 
 from tapescan.columns.ranges import HORIZONS
@@ -52,7 +54,7 @@ class Spread:
             begin, end = HORIZONS[after - 1], HORIZONS[after]
             part = (sessions - begin) / (end - begin)
             found = squares[after - 1] * (1.0 - part) + squares[after] * part
-        return np.sqrt(found)
+        return np.asarray(np.sqrt(found))
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,12 @@ class Cone:
         values = np.where(known[:, None], mine[:, :, None], rule[:, :, None]) * own[:, None]
         wide = [np.array([law.spread for law in some])[:, None] for some in (self.laws, self.rules)]
         return Spread(values, np.where(known, *wide) * own)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of all numbers that serve."""
+        numbers = [(law.horizon, law.weights, law.quantiles) for law in (*self.laws, *self.rules)]
+        return hashlib.sha256(msgspec.json.encode(numbers)).hexdigest()
 
     @cached_property
     def _quantiles(self) -> tuple[Floats, Floats]:

@@ -21,13 +21,13 @@ from tapescan.core.typing import Array, Floats
 from tapescan.market.regime import SESSIONS_A_YEAR
 from tapescan.models.samples.inputs import as_inputs
 
-__all__ = ["LEVELS", "LOW", "HIGH", "MEDIAN", "NORMAL_SPREAD", "Law", "logs_of", "rule_of", "scales"]
+__all__ = ["HIGH", "LEVELS", "LOW", "MEDIAN", "NORMAL_SPREAD", "Law", "logs_of", "rule_of", "scales"]
 
 #: The quantiles of a law; those between which four returns of five should lie, and the middle.
 LEVELS = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
 LOW, MEDIAN, HIGH = 1, 3, 5
 
-#: A volatility below this, a ratio a year, is taken as this: a share that a takeover pins has none to take the log of.
+#: A volatility below this, a ratio a year, counts as this: a share that a takeover pins has none to take the log of.
 LEAST_VOLATILITY = 0.01
 
 #: Standard deviations of a normal distribution from its 10 to its 90 % quantile.
