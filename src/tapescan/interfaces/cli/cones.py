@@ -13,9 +13,9 @@ __all__ = ["cone_lines", "cone_table"]
 
 
 def cone_table(card: ConeCard) -> Table:
-    """Its record out of sample, a row a horizon."""
+    """Its record out of sample, a row a horizon; its loss against that of the rule."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("sessions", "returns", "loss to the rule's", "t", "covered", "rule", "folds", "serves"):
+    for title in ("sessions", "returns", "loss", "t", "covered", "rule", "folds", "serves"):
         shown.add_column(title, no_wrap=True)
     for one in card.records:
         shown.add_row(
