@@ -28,7 +28,8 @@ from tapescan.core.labels import Labels
 from tapescan.core.progress import silent
 from tapescan.core.typing import Array, Floats
 from tapescan.features.warm import warm_up
-from tapescan.models.cone.card import ConeCard, StoredCone, save_cone
+from tapescan.models.cone.card import ConeCard, save_cone
+from tapescan.models.cone.serving import StoredCone
 from tapescan.models.cone.train import train_cone
 from tapescan.models.forecast import Models
 from tapescan.models.judging.significance import mean_and_error

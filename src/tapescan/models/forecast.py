@@ -13,7 +13,7 @@ from tapescan.core.errors import ModelError, StoreError
 from tapescan.core.settings import Device
 from tapescan.core.typing import Floats, Ints, Singles
 from tapescan.features.compute import Features
-from tapescan.models.cone.card import StoredCone
+from tapescan.models.cone.serving import StoredCone
 from tapescan.models.judging.significance import freedom, least_t
 from tapescan.models.learners import find_learner
 from tapescan.models.learners.seam import Fitted, Learner

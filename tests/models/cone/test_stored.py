@@ -16,8 +16,9 @@ import tapescan
 from tapescan.columns.ranges import HORIZONS, TERMS
 from tapescan.core.errors import ModelError
 from tapescan.market.panel import build_panel
-from tapescan.models.cone.card import ConeCard, StoredCone, read_cone, save_cone
+from tapescan.models.cone.card import ConeCard, read_cone, save_cone
 from tapescan.models.cone.cone import SHIPPED
+from tapescan.models.cone.serving import StoredCone
 from tapescan.models.cone.train import recalibrate_cone, train_cone
 from tapescan.models.registry.names import CONE_FILE
 from tapescan.models.registry.trials import StoreTrials, count_trials

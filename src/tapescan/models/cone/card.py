@@ -6,28 +6,24 @@ It lies among the models of a store, and what is served or refused is decided as
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tapescan import version
-from tapescan.columns.ranges import HORIZONS, TERMS
-from tapescan.core.errors import TapescanError
 from tapescan.core.files import held_alone, write_at_once
 from tapescan.market.calendar import session_count
-from tapescan.models.cone.cone import SHIPPED, Cone
+from tapescan.models.cone.cone import Cone
 from tapescan.models.cone.judge import HorizonRecord
 from tapescan.models.cone.law import Law
 from tapescan.models.cone.recalibrate import Recalibration
 from tapescan.models.registry.files import decode_file, seal_of
-from tapescan.models.registry.known import is_known, remember
+from tapescan.models.registry.known import remember
 from tapescan.models.registry.names import CONE_FILE
 from tapescan.models.registry.probe import Values, check_probe
 
-__all__ = ["ConeCard", "StoredCone", "read_cone", "save_cone"]
+__all__ = ["ConeCard", "read_cone", "save_cone"]
 
 FORMAT = 1
 
@@ -123,54 +119,3 @@ def read_cone(path: Path) -> ConeCard:
     card = decode_file(path, ConeCard, "a cone's card", FORMAT)
     check_probe(card.features, card.probe)
     return card
-
-
-@dataclass(frozen=True)
-class StoredCone:
-    """The place of a card that is read when somebody asks for a range.
-
-    store : the identity of the store whose market is looked at. own : the folder is the store's own, where another
-    store's cone, or one that was not trained here, is refused.
-    """
-
-    path: Path
-    store: str
-    own: bool
-
-    @cached_property
-    def card(self) -> ConeCard | None:
-        """None where there is none, or one that is refused."""
-        return self._read[0]
-
-    @property
-    def refused(self) -> str:
-        """Why a card that is there is not served; empty where none is."""
-        return self._read[1]
-
-    @cached_property
-    def _read(self) -> tuple[ConeCard | None, str]:
-        if not self.path.exists():
-            return None, ""
-        try:
-            card = read_cone(self.path)
-        except TapescanError as error:
-            return None, str(error)
-        if self.own and card.store != self.store:
-            return None, "it learnt from another store; name the folder with --models to use it all the same"
-        if self.own and not is_known(card.seal):
-            return None, "it was not trained here; name the folder with --models to use it all the same"
-        if card.features != TERMS or tuple(law.horizon for law in card.laws) != HORIZONS:
-            return None, "it is of other features or horizons; train again: tapescan train --learner cone"
-        return card, ""
-
-    def serving(self, day: dt.date, index: str, adjust: str) -> Cone:
-        """What serves on a day: the card's, or the shipped rule, which says why."""
-        card = self.card
-        shipped = "by the volatility rule with its shipped quantiles"
-        if card is None:
-            return Cone(SHIPPED.laws, SHIPPED.rules, f"{shipped}: {self.refused}") if self.refused else SHIPPED
-        against = card.objection(day, index, adjust)
-        if against:
-            return Cone(SHIPPED.laws, SHIPPED.rules, f"{shipped}: {against}")
-        found, old = card.cone, card.age(day)
-        return Cone(found.laws, found.rules, f"{found.says}, {old}") if old else found

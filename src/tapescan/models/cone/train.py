@@ -22,11 +22,12 @@ from tapescan.core.errors import InputError, ModelError, StoreError
 from tapescan.core.progress import Progress, silent
 from tapescan.history.history import History, history_of, market_index
 from tapescan.market.regime import market_regime
-from tapescan.models.cone.card import ConeCard, StoredCone, save_cone
+from tapescan.models.cone.card import ConeCard, save_cone
 from tapescan.models.cone.fit import Rows, fit_law, fit_rule
 from tapescan.models.cone.judge import HorizonRecord, Outcomes, outcomes_of, record_of
 from tapescan.models.cone.law import Law
 from tapescan.models.cone.recalibrate import RECENT, Recalibration, Recent, seen_by
+from tapescan.models.cone.serving import StoredCone
 from tapescan.models.judging.folds import Fold, walk_forward
 from tapescan.models.learners import CONE
 from tapescan.models.registry.files import plain
