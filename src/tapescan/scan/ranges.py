@@ -46,5 +46,7 @@ class Ranges:
         assert self._hold is not None
         entry, stop, target = (np.asarray(self._of[name], np.float64) for name in ("entry", "stop", "target"))
         with np.errstate(all="ignore"):  # where there is no plan nothing is known
-            to_stop, to_target = logarithm(entry / stop), logarithm(target / entry)
-        return touch_chances(np.abs(to_stop), np.abs(to_target), self._spread.deviation(self._hold))
+            to_stop, to_target = np.abs(logarithm(entry / stop)), np.abs(logarithm(target / entry))
+            # A near level is touched by an ordinary day, a far one by a rare: each has the width of its own distance.
+            near, far = (self._spread.deviation(self._hold, one) for one in (to_stop, to_target))
+        return touch_chances(to_stop, to_target, near)[0], touch_chances(to_stop, to_target, far)[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def test_a_row_alone_is_what_it_is_among_others() -> None:
     for row in (0, 17, 399):
         alone = CONE.spread(VOLATILITIES[:, row : row + 1], market)
         assert alone.values[:, :, 0].tobytes() == whole.values[:, :, row].tobytes()
-        assert alone.deviation(7)[0] == whole.deviation(7)[row]
+        assert alone.deviation(7, np.array([0.1]))[0] == whole.deviation(7, np.full(400, 0.1))[row]
         price = np.array([50.0])
         assert alone.prices(5, LOW, price)[0] == whole.prices(5, LOW, np.full(400, 50.0))[row]
 
@@ -59,18 +60,33 @@ def test_who_is_known_too_little_of_has_the_rule() -> None:
 def test_a_pinned_share_has_a_narrow_range_and_no_infinite_one() -> None:
     found = CONE.spread(np.zeros((len(TERMS), 1)), 0.2)
     assert np.isfinite(found.values).all()
-    assert 0.0 < found.deviations[0, 0] < 0.05
+    assert 0.0 < found.deviations[0, 0, 0] < 0.05
 
 
 def test_deviations_between_horizons_grow_with_the_time() -> None:
-    spread = SHIPPED.spread(VOLATILITIES, 0.2)
-    grown = np.array([spread.deviation(sessions) for sessions in range(1, 64)])
-    assert (np.diff(grown, axis=0) > 0.0).all()
-    np.testing.assert_array_equal(spread.deviation(10), np.sqrt(spread.deviations[HORIZONS.index(10)] ** 2))
-    np.testing.assert_allclose(spread.deviation(84), 2.0 * spread.deviation(21), rtol=1e-12)
+    spread, far = SHIPPED.spread(VOLATILITIES, 0.2), np.full(400, 99.0)
+    outer = {sessions: spread.deviation(sessions, far) for sessions in range(1, 85)}
+    assert all((outer[sessions] < outer[sessions + 1]).all() for sessions in range(1, 84))
+    np.testing.assert_allclose(outer[10], spread.deviations[HORIZONS.index(10), 2], rtol=1e-12)
+    np.testing.assert_allclose(outer[84], 2.0 * outer[21], rtol=1e-12)
     # Linear in its square: half way from 5 to 10 are 7.5 sessions, and 7 and 8 lie on both sides of it.
-    between = (spread.deviation(7) ** 2 + spread.deviation(8) ** 2) / 2
-    np.testing.assert_allclose(between, (spread.deviation(5) ** 2 + spread.deviation(10) ** 2) / 2, rtol=1e-12)
+    np.testing.assert_allclose(outer[7] ** 2 + outer[8] ** 2, outer[5] ** 2 + outer[10] ** 2, rtol=1e-12)
+
+
+def test_a_normal_distribution_goes_as_often_beyond_a_distance() -> None:
+    """At the law's own quantiles, symmetric here; between them it lies between."""
+    sizes = (1.0, 2.2, 3.1)
+    law = Law(5, MINE[1].weights, (-3.1, -2.2, -1.0, 0.0, 1.0, 2.2, 3.1))
+    normal = [NormalDist().inv_cdf(level) for level in LEVELS[:MEDIAN:-1]][::-1]
+    assert law.widths == pytest.approx([size / one for size, one in zip(sizes, normal, strict=True)])
+    cone = Cone((MINE[0], law, *MINE[2:]), SHIPPED.rules, "")
+    scale = scales((law,), logs_of(VOLATILITIES, 0.2))[0]
+    spread = cone.spread(VOLATILITIES, 0.2)
+    for size, width in zip(sizes, law.widths, strict=True):
+        np.testing.assert_allclose(spread.deviation(5, size * scale), width * scale, rtol=1e-9)
+    between = spread.deviation(5, 1.6 * scale) / scale
+    assert ((between > law.widths[0]) & (between < law.widths[1])).all()
+    np.testing.assert_allclose(spread.deviation(5, 0.0 * scale), law.widths[0] * scale, rtol=1e-9)
 
 
 def both_series(u: float, v: float, terms: int = 60) -> tuple[float, float]:

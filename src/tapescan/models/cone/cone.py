@@ -13,7 +13,7 @@ import numpy as np
 from tapescan.columns.ranges import HORIZONS
 from tapescan.core.jit import kernel
 from tapescan.core.typing import Array, Floats
-from tapescan.models.cone.law import HIGH, LEVELS, LOW, Law, logs_of, rule_of, scales
+from tapescan.models.cone.law import HIGH, LEVELS, LOW, NORMAL, Law, logs_of, rule_of, scales
 
 __all__ = ["SHIPPED", "SHIPPED_QUANTILES", "Cone", "Spread"]
 
@@ -31,7 +31,7 @@ SHIPPED_QUANTILES: dict[int, tuple[float, ...]] = {
 @dataclass(frozen=True, eq=False)
 class Spread:
     """The quantiles of some rows. values : float64 ``(horizons, levels, rows)``, log returns; NaN where unknown.
-    deviations : ``(horizons, rows)``, of the normal distributions that are as wide."""
+    deviations : ``(horizons, 3, rows)``, of the normal distributions that are as wide (`Law.widths`)."""
 
     values: Floats
     deviations: Floats
@@ -42,9 +42,12 @@ class Spread:
         _grown(np.ascontiguousarray(close), np.ascontiguousarray(self.values[HORIZONS.index(horizon), level]), out)
         return out
 
-    def deviation(self, sessions: int) -> Floats:
-        """The deviation over so many sessions, ``(rows,)``: its square linear between horizons, and in proportion to
-        time beyond them."""
+    def deviation(self, sessions: int, distance: Floats) -> Floats:
+        """The deviation over so many sessions of the normal distribution that goes as often beyond a distance (a log
+        return's size) as this one does, ``(rows,)``.
+
+        Its square is linear in time between horizons, and in proportion to it beyond them.
+        """
         squares = self.deviations**2
         after = next((at for at, horizon in enumerate(HORIZONS) if horizon >= sessions), None)
         if after is None:
@@ -55,7 +58,12 @@ class Spread:
             begin, end = HORIZONS[after - 1], HORIZONS[after]
             part = (sessions - begin) / (end - begin)
             found = squares[after - 1] * (1.0 - part) + squares[after] * part
-        return np.asarray(np.sqrt(found))
+        inner, middle, outer = np.sqrt(found)
+        half, fifths, tenths = (
+            normal * one for normal, one in zip(NORMAL[::-1], (inner, middle, outer), strict=True)
+        )
+        near = inner + (middle - inner) * np.clip((distance - half) / (fifths - half), 0.0, 1.0)
+        return np.asarray(near + (outer - middle) * np.clip((distance - fifths) / (tenths - fifths), 0.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -75,8 +83,8 @@ class Cone:
         own = np.where(known, own, ruled)
         mine, rule = self._quantiles
         values = np.where(known[:, None], mine[:, :, None], rule[:, :, None]) * own[:, None]
-        wide = [np.array([law.spread for law in some])[:, None] for some in (self.laws, self.rules)]
-        return Spread(values, np.where(known, *wide) * own)
+        wide = [np.array([law.widths for law in some])[:, :, None] for some in (self.laws, self.rules)]
+        return Spread(values, np.where(known[:, None], *wide) * own[:, None])
 
     @cached_property
     def digest(self) -> str:

@@ -21,7 +21,7 @@ from tapescan.core.typing import Array, Floats
 from tapescan.market.regime import SESSIONS_A_YEAR
 from tapescan.models.samples.inputs import as_inputs
 
-__all__ = ["HIGH", "LEVELS", "LOW", "MEDIAN", "NORMAL_SPREAD", "Law", "logs_of", "rule_of", "scales"]
+__all__ = ["HIGH", "LEVELS", "LOW", "MEDIAN", "NORMAL", "NORMAL_SPREAD", "Law", "logs_of", "rule_of", "scales"]
 
 #: The quantiles of a law; those between which four returns of five should lie, and the middle.
 LEVELS = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
@@ -30,8 +30,10 @@ LOW, MEDIAN, HIGH = 1, 3, 5
 #: A volatility below this, a ratio a year, counts as this: a share that a takeover pins has none to take the log of.
 LEAST_VOLATILITY = 0.01
 
-#: Standard deviations of a normal distribution from its 10 to its 90 % quantile.
-NORMAL_SPREAD = 2.5631031310892007
+#: The 95, 90 and 75 % quantiles of a standard normal distribution; and how many of its deviations lie from the 10 to
+#: the 90 %.
+NORMAL = (1.6448536269514722, 1.2815515655446004, 0.6744897501960817)
+NORMAL_SPREAD = 2.0 * NORMAL[1]
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,11 @@ class Law:
     quantiles: tuple[float, ...]
 
     @property
-    def spread(self) -> float:
-        """The deviation of a normal distribution whose middle four fifths are as wide as this law's, in scales."""
-        return (self.quantiles[HIGH] - self.quantiles[LOW]) / NORMAL_SPREAD
+    def widths(self) -> tuple[float, ...]:
+        """The deviations, in scales, of normal distributions whose middle half, four fifths and nine tenths are as
+        wide as this law's: the later the larger where tails are fat."""
+        pairs = zip(self.quantiles[:MEDIAN], self.quantiles[:MEDIAN:-1], NORMAL, strict=True)
+        return tuple((high - low) / (2.0 * normal) for low, high, normal in pairs)[::-1]
 
     def stretched(self, factor: float) -> Law:
         """With all quantiles so many times as far from zero."""
