@@ -15,6 +15,7 @@ import pytest
 import tapescan
 from tapescan.columns.ranges import HORIZONS, TERMS
 from tapescan.core.errors import ModelError
+from tapescan.interfaces.cli.main import app
 from tapescan.market.panel import build_panel
 from tapescan.models.cone.card import ConeCard, read_cone, save_cone
 from tapescan.models.cone.cone import SHIPPED
@@ -112,6 +113,20 @@ def test_recalibrated_it_keeps_its_laws(
     assert again.recalibrations == trained.recalibrations
     with pytest.raises(ModelError, match="holds no cone"):
         recalibrate_cone(long_store, folder=tmp_path / "none")
+
+
+def test_a_strange_one_is_not_made_ones_own(
+    long_frames: dict[str, pl.DataFrame], long_folder: Path, trained: ConeCard, tmp_path: Path
+) -> None:
+    """Recalibrating seals anew: what somebody else put into a store's folder is refused there as in a scan."""
+    store = store_of(tmp_path / "whole", long_frames)
+    own = Path(store.path) / "models"
+    own.mkdir()
+    shutil.copy(long_folder / CONE_FILE, own / CONE_FILE)
+    arguments = ["train", "--store", store.path, "--learner", "cone", "--recalibrate"]
+    with pytest.raises(ModelError, match="learnt from another store"):
+        app(args=arguments, standalone_mode=False)
+    assert read_cone(own / CONE_FILE) == trained
 
 
 def test_the_front_door(trained: ConeCard, long_store: Store, tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ def world(
     own = np.tile(rng.normal(-1.2, 0.4, symbols), dates)
     values = np.exp(own + rng.normal(0.0, 0.3, (len(TERMS), rows))).T.astype(np.float32)
     session = np.repeat(sessions, symbols).astype(np.int32)
-    market = np.array([market_of(sessions)[int(day)] for day in session])
+    of_day = market_of(sessions)
+    market = np.repeat([of_day[int(day)] for day in sessions], symbols)
     scale = scales((Law(1, TRUTH, (0.0,) * 7),), logs_of(values.T, market))[0]
     # All shares share a part of a date's fortune, as they do.
     moves = rng.standard_t(5, rows) * np.repeat(np.exp(rng.normal(0.0, 0.1, dates)), symbols)

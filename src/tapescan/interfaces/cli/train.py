@@ -80,7 +80,7 @@ def train(
         with progress_line() as progress:
             last = parse_date(end or None, "end")
             if recalibrate:
-                card = recalibrate_cone(opened, end=last, folder=place, progress=progress)
+                card = recalibrate_cone(opened, end=last, folder=folder, progress=progress)
             else:
                 card = train_cone(
                     opened,
