@@ -48,6 +48,7 @@ def test_the_public_names_are_these() -> None:
         "open_store",
         "plan_sync",
         "read_list",
+        "recalibrate_cone",
         "record_scan",
         "registry",
         "replay_market",

@@ -19,6 +19,7 @@ def test_the_ways_are_these() -> None:
         "A vendor's reply",
         "A feature's name",
         "A training sample",
+        "A range",
         "A session of the past",
         "An as-of date",
     ]

@@ -35,7 +35,7 @@ from tapescan.api.stores import (
     sync_store,
     undo_mending,
 )
-from tapescan.api.training import judge_stored, train_models
+from tapescan.api.training import judge_stored, recalibrate_cone, train_models
 from tapescan.api.watching import watch_market
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "mend_store",
     "open_store",
     "plan_sync",
+    "recalibrate_cone",
     "record_scan",
     "replay_market",
     "scan_market",

@@ -148,8 +148,10 @@ def explain_symbol(
     Raises:
         OptionError: The market has no such symbol.
     """
-    given = opened(data)
-    return explained(symbol, given, as_of, profile, adjust, models, device, progress)[2]
+    from tapescan.columns.registry import all_columns
+
+    ranges = [column.name for column in all_columns("ranges")]
+    return explained(symbol, opened(data), as_of, profile, adjust, models, device, progress, ranges)[2]
 
 
 def check_profile(

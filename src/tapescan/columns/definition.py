@@ -54,6 +54,7 @@ class Column:
     kind : its type.
     needs : the columns that its value is made of. value : from these to its own, ``(symbols,)``; what comes out as
         no finite number is unknown. None for a column that its source knows without them.
+    by_source : whether its source makes it, of what it needs and of what is no column, and so says not how.
     always : whether every result has it, asked for or not.
     late : whether it is known only when all are ranked, and so not to screens and rankings.
     source : the name of its source; the registry fills it in.
@@ -71,10 +72,11 @@ class Column:
     value: Callable[[Values], Array] | None = None
     always: bool = False
     late: bool = False
+    by_source: bool = False
     source: str = ""
 
     def __post_init__(self) -> None:
-        if (self.value is None) != (not self.needs):
+        if (self.value is None and not self.by_source) != (not self.needs):
             raise ValueError(f"the column {self.name} must say both what it is made of and how, or neither")
         if self.value is not None and self.always:
             raise ValueError(f"the column {self.name} is made of others, so it is in a result where it is asked for")

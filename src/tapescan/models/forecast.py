@@ -13,11 +13,13 @@ from tapescan.core.errors import ModelError, StoreError
 from tapescan.core.settings import Device
 from tapescan.core.typing import Floats, Ints, Singles
 from tapescan.features.compute import Features
+from tapescan.models.cone.serving import StoredCone
 from tapescan.models.judging.significance import freedom, least_t
 from tapescan.models.learners import find_learner
 from tapescan.models.learners.seam import Fitted, Learner
 from tapescan.models.registry.cards import Card, Refused, Stored, read_cards
 from tapescan.models.registry.known import is_known
+from tapescan.models.registry.names import CONE_FILE
 from tapescan.models.registry.trials import StoreTrials
 from tapescan.models.samples.inputs import as_inputs
 from tapescan.store import Store
@@ -97,11 +99,13 @@ class Model:
 
 @dataclass(frozen=True)
 class Models:
-    """Those of a folder. refused : what is there and not served. notes : lines for the reader."""
+    """Those of a folder. refused : what is there and not served. notes : lines for the reader.
+    cone : the place of the one that serves ranges; None for the shipped rule."""
 
     models: tuple[Model, ...]
     refused: tuple[Refused, ...] = ()
     notes: tuple[str, ...] = ()
+    cone: StoredCone | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -127,9 +131,10 @@ def load_models(
     if folder is None:
         return Models(())
     stored, refused = read_cards(Path(folder))
-    if not stored:
-        return Models((), tuple(refused))
     identity = store.identity if store is not None else ""
+    cone = StoredCone(Path(folder) / CONE_FILE, identity, own)
+    if not stored:
+        return Models((), tuple(refused), cone=cone)
     strange = [one.card.name for one in stored if one.card.store != identity]
     notes = []
     if own:
@@ -146,7 +151,7 @@ def load_models(
         for one in stored
         if not horizons or one.card.horizon in horizons
     )
-    return Models(chosen, tuple(refused), (*notes, *((note,) if note else ())))
+    return Models(chosen, tuple(refused), (*notes, *((note,) if note else ())), cone)
 
 
 def _trials(store: Store | None) -> tuple[int | None, str]:

@@ -32,7 +32,16 @@ from tapescan.models.task import Settings, check_dates
 from tapescan.models.train import Learnt, learn
 from tapescan.store import Store
 
-__all__ = ["HORIZONS", "JudgedUnseen", "judge_stored", "model_folder", "stored_models", "train_models"]
+__all__ = [
+    "HORIZONS",
+    "JudgedUnseen",
+    "check_folder",
+    "judge_stored",
+    "model_folder",
+    "model_place",
+    "stored_models",
+    "train_models",
+]
 
 HORIZONS = (5, 10)
 #: Symbols whose bars are read at a time.
@@ -41,16 +50,16 @@ CHUNK = 1000
 
 def model_folder(store: Store, folder: str | Path | None = None) -> Path:
     """Where the models of a store lie: the folder named, else TAPESCAN_MODELS, else where a scan looks for them."""
-    return _place(store, folder)[0]
+    return model_place(store, folder)[0]
 
 
 def stored_models(store: Store, folder: str | Path | None = None) -> Models:
     """The models in that folder, as a scan of the store would use them."""
-    place, own = _place(store, folder)
+    place, own = model_place(store, folder)
     return load_models(place, store, own=own)
 
 
-def _place(store: Store, folder: str | Path | None) -> tuple[Path, bool]:
+def model_place(store: Store, folder: str | Path | None) -> tuple[Path, bool]:
     """The folder, and whether it is the store's own, which nobody had to name."""
     named = folder or setting("models")
     if named:
@@ -102,7 +111,7 @@ def train_models(
     place, trials = model_folder(store, folder), StoreTrials(store)
     source = history_of(store, last)
     _check_span(source, first, last, universe, max(ahead), settings)
-    _check_folder(place)
+    check_folder(place)
     trials.check()
     tell = progress or silent
     samples, regime = _sampled(source, ahead, first, last, every, universe, tell)
@@ -144,7 +153,8 @@ def _sampled(
     return samples, {day: f"{market_regime(market, day).trend} trend" for day in days}
 
 
-def _check_folder(folder: Path) -> None:
+def check_folder(folder: Path) -> None:
+    """Raises FileError for a folder in which no model can be stored, before minutes of work."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

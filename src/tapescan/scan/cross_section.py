@@ -33,10 +33,12 @@ from tapescan.market.index import market_return
 from tapescan.market.panel import Panel
 from tapescan.market.regime import Regime, market_regime
 from tapescan.market.suspect import in_words
+from tapescan.models.cone.cone import SHIPPED, Cone
 from tapescan.scan.account import Recent
 from tapescan.scan.clock import Clock
 from tapescan.scan.listing import Listing, listing_of
 from tapescan.scan.profile import Filters
+from tapescan.scan.ranges import Ranges
 from tapescan.screen.earlier import Look, latest_with, look_back
 from tapescan.screen.nodes import Earlier
 
@@ -101,7 +103,7 @@ class CrossSection:
     adjust : what prices are adjusted for. provenance, notes : the market's.
     timings : seconds a stage. complete : which symbols have all features; None for all of them. The others have those
         that everybody is shown. source : where the rest can be had from. recent : closes of the newest bars; None
-        where they are not at hand.
+        where they are not at hand. cone : what says where prices will lie.
     """
 
     as_of: dt.date
@@ -123,6 +125,7 @@ class CrossSection:
     complete: Bools | None = None
     source: Source | None = None
     recent: Recent | None = None
+    cone: Cone = SHIPPED
 
     def __repr__(self) -> str:
         return f"<cross-section of {len(self.symbols):,} symbols on {self.as_of}>"
@@ -187,9 +190,10 @@ class CrossSection:
             raise OptionError(what, "scan again to look into it", field="symbol")
         return observe(source.market, source.plan, source.looks)
 
-    def values(self, more: Mapping[str, Any] | None = None) -> ColumnValues:
-        """The columns by name. more : those that came to be known since, such as scores; texts as labels."""
-        return ColumnValues(self, more or {})
+    def values(self, more: Mapping[str, Any] | None = None, hold: int | None = None) -> ColumnValues:
+        """The columns by name. more : those that came to be known since, such as scores; texts as labels.
+        hold : sessions that plans are held, once there are plans."""
+        return ColumnValues(self, more or {}, hold)
 
     def listing_column(self, name: str) -> pl.Series:
         """A column of the listing, of all of the universe; null where this market's listing has none."""
@@ -200,10 +204,11 @@ class CrossSection:
 class ColumnValues(dict[str, Array]):
     """The columns of a cross-section by name, each ``(symbols,)``, looked up or computed when first asked for."""
 
-    def __init__(self, section: CrossSection, more: Mapping[str, Any]) -> None:
+    def __init__(self, section: CrossSection, more: Mapping[str, Any], hold: int | None = None) -> None:
         self._labels = {name: one for name, one in more.items() if isinstance(one, Labels)}
         super().__init__({name: one for name, one in more.items() if name not in self._labels})
-        self._section = section
+        self._section, self._hold = section, hold
+        self._ranges: Ranges | None = None
 
     def __missing__(self, name: str) -> Array:
         labels = self._labels.get(name)
@@ -225,6 +230,10 @@ class ColumnValues(dict[str, Array]):
             case "statements" | "dividends" | "options":
                 table = section.facts.get(column.source)
                 return np.full(len(section.symbols), np.nan) if table is None else table[column.name].to_numpy()
+            case "ranges":
+                if self._ranges is None:
+                    self._ranges = Ranges(section.cone, self, section.regime.realised, self._hold)
+                return self._ranges.column(column.name)
         raise KeyError(f"{column.name} is not known before symbols are ranked")
 
 

@@ -110,7 +110,7 @@ def usable(models: Models) -> Models:
             refused.append(Refused(model.card.name, str(error)))
         else:
             good.append(model)
-    return Models(tuple(good), tuple(refused), tuple(notes))
+    return replace(models, models=tuple(good), refused=tuple(refused), notes=tuple(notes))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import polars as pl
 
 from tapescan.columns.definition import Column
 from tapescan.columns.factors import FACTORS, points_column, value_column
-from tapescan.columns.registry import all_columns, find_column
+from tapescan.columns.registry import all_columns, find_column, sources_of
 from tapescan.core.labels import Labels
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.scan.account import Fitted, Rows, fit_account
@@ -60,9 +60,9 @@ def assemble(section: CrossSection, request: Request, ranks: Ranks) -> tuple[Ass
     symbols = len(dropped)
     own: dict[str, Any] = {"side": Labels(("short", "long"), ranks.long.astype(np.int64)), **ranks.columns}
     own |= vars(ranks.trades)
-    values = section.values(own)
+    values = section.values(own, request.profile.risk.hold)
     for name in request.shown:
-        own[name] = _values(find_column(name), section, values)
+        own[name] = _shown(find_column(name), section, values)
     own["shares"] = pl.Series("shares", own["shares"], nan_to_null=True).cast(pl.Int64)
     eligible = dropped.codes == 0
     session = SectionSession(section, eligible, values)
@@ -77,7 +77,9 @@ def assemble(section: CrossSection, request: Request, ranks: Ranks) -> tuple[Ass
         wanted &= satisfied(request.where, session)
     why = dropped.where(eligible & ~wanted, "screen").then(section.listing.absent)
     columns = {column.name: section.universe[column.name] for column in all_columns("listing") if column.always} | own
-    ranked = in_order(section.listing, eligible & wanted, columns[request.ranking.column], request.ranking)
+    by = columns[request.ranking.column]
+    by = by.values if isinstance(by, Late) else by
+    ranked = in_order(section.listing, eligible & wanted, by, request.ranking)
     listed = {name for name in request.shown if _is_listed(find_column(name))}
     leading = {name: columns[name] for name in LEADING}
     unseen, unknown = _unseen(section)
@@ -138,6 +140,13 @@ def scored_columns(section: CrossSection, factors: Mapping[str, Floats], score: 
 def _is_listed(column: Column) -> bool:
     """Whether it stands in the listing, and so is known of symbols without bars too."""
     return column.source == "listing" and column.value is None
+
+
+def _shown(column: Column, section: CrossSection, values: ColumnValues) -> Values | Late:
+    """A column's values, which the cone makes when somebody asks."""
+    if "ranges" in sources_of(column.name):
+        return Late(lambda: _values(column, section, values))
+    return _values(column, section, values)
 
 
 def _values(column: Column, section: CrossSection, values: ColumnValues) -> Values:

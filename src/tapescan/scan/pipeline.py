@@ -9,6 +9,7 @@ except for its own stage timings.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,9 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
         )
     if "options" not in section.facts:
         _refuse_options(section, request)
+    if request.ranges and request.models.cone is not None:
+        serving = request.models.cone.serving(section.as_of, section.index, section.adjust)
+        section = replace(section, cone=serving)
     profile, features, regime, clock = request.profile, section.features, section.regime, Clock(section.timings)
     dropped = clock.time("filters", lambda: _excluded(section, request))
     eligible = dropped.codes == 0
@@ -102,6 +106,7 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
             *section.notes,
             *_unknown_notes(section, request, unknown, shares),
             *_option_notes(section, request),
+            *((f"ranges are {section.cone.says}",) if request.ranges else ()),
             *model_notes(request.models, forecasts),
             *_screen_notes(request, matched),
             *_held_notes(section, request, assembled),
@@ -251,6 +256,7 @@ def _provenance(
         "data": dict(section.provenance),
         "market_index": section.index,
         **({"models": models} if models else {}),
+        **({"cone": section.cone.digest} if request.ranges else {}),
         "profile": {"name": request.profile.name, "digest": request.profile.digest},
         "weights": {name: round(share, 12) for name, share in shares.items()},
         "risk_scale": scale,

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Literal
 
 from tapescan.columns.definition import Column
 from tapescan.columns.factors import FACTORS, points_column, value_column
 from tapescan.columns.options import EXPRESSED, EXPRESSED_OF
-from tapescan.columns.registry import find_column, with_needs
+from tapescan.columns.registry import find_column, sources_of, with_needs
 from tapescan.core.errors import InputError, OptionError, ProfileError, ScreenError, nearest
 from tapescan.features.plan import Plan, default_features, plan_features
 from tapescan.market.eligibility import TRADED, WITHOUT_TRADE
@@ -142,6 +142,11 @@ class Request:
     def asked(self) -> tuple[str, ...]:
         """The columns that it shows, or that its expressions need."""
         return tuple(dict.fromkeys((*self.shown, *(name for one in self.expressions for name in one.columns))))
+
+    @cached_property
+    def ranges(self) -> bool:
+        """Whether it shows ranges, or its expressions need some."""
+        return any("ranges" in sources_of(name) for name in self.asked)
 
     def bare(self, features: Iterable[str]) -> Request:
         """With those factors alone that the score or an expression hangs on, and features besides: who is ranked, in

@@ -86,7 +86,8 @@ def show(
     _factors(console, found.factors)
     if any(view.of_statements for view in found.factors):
         console.print(_statements(found.statements), soft_wrap=True)
-    for line in (*_options(found.options), *(line for one in found.forecasts for line in _forecast(one))):
+    ranges = _ranges(found)
+    for line in (*_options(found.options), *ranges, *(line for one in found.forecasts for line in _forecast(one))):
         console.print(line, markup=False, soft_wrap=True)
     up = sum(vote == 1 for _, vote in found.votes)
     down = sum(vote == -1 for _, vote in found.votes)
@@ -113,6 +114,7 @@ def _plan(console: Console, found: Explanation, profile: Risk, record: Record | 
             f"stop {_price(row['stop'])} (risk ${row['risk']:,.0f}), target {_price(row['target'])} "
             f"({abs(row['target'] - row['entry']) / risk:.1f} times the risk); size limited by {row['limit']}"
         )
+        console.print(_chances(row, profile.hold), markup=False, soft_wrap=True)
         if row["side"] == "short":
             console.print(_borrowing(row["dollars"], profile), markup=False, soft_wrap=True)
         if record is not None:
@@ -187,6 +189,45 @@ def _options(known: dict[str, float]) -> list[str]:
     if "gex" in known:
         said.append(f"  gex {DEALERS}")
     return said
+
+
+def _ranges(found: Explanation) -> list[str]:
+    """Where its closes will lie, and what its options say of the same."""
+    from tapescan.columns.ranges import HORIZONS, range_columns
+    from tapescan.models.cone.law import NORMAL_SPREAD
+
+    row = found.row
+    ends = {horizon: [row[name] for name in range_columns(horizon)] for horizon in HORIZONS}
+    if any(end is None for both in ends.values() for end in both):
+        return []
+    said = [
+        f"{'the next session' if horizon == 1 else f'{horizon} sessions'} {_price(low)} to {_price(high)}"
+        for horizon, (low, high) in ends.items()
+    ]
+    lines = [f"Range of four closes in five: {', '.join(said)}"]
+    moves = {horizon: found.options.get(f"expected_move_{horizon}") for horizon in HORIZONS}
+    own = {horizon: _price((high - low) / NORMAL_SPREAD) for horizon, (low, high) in ends.items()}
+    implied = [
+        f"{horizon} sessions {_price(move)}, the range's {own[horizon]}"
+        for horizon, move in moves.items()
+        if move is not None
+    ]
+    return [*lines, f"  one deviation as the options have it: {'; '.join(implied)}"] if implied else lines
+
+
+def _chances(row: dict[str, Any], hold: int) -> str:
+    """How near the plan's levels lie: what chance alone does to them."""
+    from tapescan.columns.ranges import HORIZONS, range_columns
+
+    if row["prob_stop"] is None:
+        return "How often chance alone hits the stop is unknown: too few bars for a range"
+    horizon = min(HORIZONS, key=lambda one: abs(one - hold))
+    low, high = (row[name] for name in range_columns(horizon))
+    inside = low < row["stop"] < high
+    return (
+        f"The stop lies {'inside' if inside else 'outside'} the usual range of {horizon} sessions: within {hold} it "
+        f"is hit by chance {row['prob_stop']:.0%} of the time, the target {row['prob_target']:.0%}"
+    )
 
 
 def _short_dollars(value: float | None) -> str:

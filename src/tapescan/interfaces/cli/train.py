@@ -12,13 +12,17 @@ from rich.table import Table
 from tapescan.core.dates import parse_date
 from tapescan.core.errors import OptionError
 from tapescan.core.settings import Device
+from tapescan.interfaces.cli.cones import cone_lines, cone_table
 from tapescan.interfaces.cli.console import notes, output, progress_line
 from tapescan.interfaces.cli.stores import existing_store, store_place
-from tapescan.models.learners import DEFAULT, kinds
+from tapescan.models.learners import CONE, DEFAULT, kinds
 
 __all__ = ["evaluate", "models", "train"]
 
 StoreOption = Annotated[str, typer.Option(help="Folder or URL of the store.")]
+#: Horizons and costs where none are named.
+AHEAD, COST = "5,10", 10.0
+
 FolderOption = Annotated[
     str, typer.Option("--models", metavar="DIR", help="[default: models, in the store's folder]")
 ]
@@ -26,13 +30,17 @@ FolderOption = Annotated[
 
 def train(
     store: StoreOption = "",
-    learner: Annotated[str, typer.Option(metavar="NAME", help=f"What learns: {', '.join(kinds())}.")] = DEFAULT,
-    horizons: Annotated[str, typer.Option(metavar="LIST", help="Sessions to look ahead, commas between.")] = "5,10",
+    learner: Annotated[
+        str, typer.Option(metavar="NAME", help=f"What learns: {', '.join(kinds())}; {CONE} for ranges.")
+    ] = DEFAULT,
+    horizons: Annotated[str, typer.Option(metavar="LIST", help="Sessions to look ahead, commas between.")] = AHEAD,
     start: Annotated[str, typer.Option("--from", metavar="DATE", help="[default: all history]")] = "",
     end: Annotated[str, typer.Option("--to", metavar="DATE", help="[default: the newest session]")] = "",
-    folds: Annotated[int, typer.Option(min=1, max=50, help="Test windows of the walk-forward.")] = 5,
+    folds: Annotated[
+        int | None, typer.Option(min=1, max=50, help="Test windows of the walk-forward. [default: 5; of a cone 3]")
+    ] = None,
     every: Annotated[int, typer.Option(min=1, max=63, help="Sessions between two samples of a symbol.")] = 5,
-    cost: Annotated[float, typer.Option(help="Basis points of each purchase or sale.")] = 10.0,
+    cost: Annotated[float, typer.Option(help="Basis points of each purchase or sale.")] = COST,
     paths: Annotated[
         bool | None,
         typer.Option(
@@ -42,11 +50,16 @@ def train(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda. [default: the setting, where the learner can]")] = "",
     folder: FolderOption = "",
+    recalibrate: Annotated[
+        bool, typer.Option("--recalibrate", help="Only hold the stored cone against what came since.")
+    ] = False,
 ) -> None:
     """Train a model for each horizon on the store's own market, and judge it out of sample before it may count.
 
     It takes some years of history, and minutes: about 4 for 2,000 symbols and 8 years, three times that with --paths.
+    The cone takes seconds: ranges of coming closes, which a scan has as columns (range_5_low).
     """
+    from tapescan.models.cone.train import FOLDS, recalibrate_cone, train_cone
     from tapescan.models.report.page import table
     from tapescan.models.stored import model_folder, train_models
     from tapescan.models.train import record_of
@@ -56,6 +69,32 @@ def train(
     if device not in ("", *get_args(Device)):
         raise OptionError(f"device {device!r}", f"expected {' or '.join(get_args(Device))}")
     place = model_folder(opened, folder)
+    if recalibrate and learner != CONE:
+        raise OptionError(f"--recalibrate is of the cone, and --learner is {learner}", "give --learner cone")
+    if learner == CONE:
+        if (horizons, cost, paths, device) != (AHEAD, COST, None, ""):
+            raise OptionError(
+                "a cone has horizons of its own, no costs and no use for a device",
+                "leave out --horizons, --cost, --paths and --device",
+            )
+        with progress_line() as progress:
+            last = parse_date(end or None, "end")
+            if recalibrate:
+                card = recalibrate_cone(opened, end=last, folder=folder, progress=progress)
+            else:
+                card = train_cone(
+                    opened,
+                    start=parse_date(start or None, "start"),
+                    end=last,
+                    folds=folds or FOLDS,
+                    every=every,
+                    folder=place,
+                    progress=progress,
+                )
+        output().print(cone_table(card))
+        for line in (*cone_lines(card), f"stored in {place}"):
+            output().print(line, markup=False, soft_wrap=True)
+        return
     with progress_line() as progress:
         learnt = train_models(
             opened,
@@ -63,7 +102,7 @@ def train(
             horizons=ahead,
             start=parse_date(start or None, "start"),
             end=parse_date(end or None, "end"),
-            folds=folds,
+            folds=folds or 5,
             every=every,
             cost=cost,
             paths=paths,
@@ -89,11 +128,13 @@ def evaluate(
     cost: Annotated[float, typer.Option(help="With --unseen: basis points of each purchase or sale.")] = 10.0,
 ) -> None:
     """The out-of-sample record of the stored models, beside momentum, reversal and a ridge regression."""
-    from tapescan.models.registry.record import read_records
+    from tapescan.models.cone.train import stored_cone
+    from tapescan.models.registry.record import holds_records, read_records
     from tapescan.models.report.page import table, unseen_table, write_html
     from tapescan.models.stored import judge_stored, model_folder, stored_models
 
     opened = existing_store(store_place(store))
+    cone = stored_cone(opened, folder).card
     if unseen:
         if html is not None:
             raise OptionError("--unseen and --html are both given", "the page draws the record of the training only")
@@ -102,7 +143,14 @@ def evaluate(
         output().print(unseen_table(judged.judged), markup=False, soft_wrap=True)
         notes(judged.notes)
         return
-    records = read_records(model_folder(opened, folder))
+    place = model_folder(opened, folder)
+    if cone is not None:
+        output().print(cone_table(cone))
+        for line in cone_lines(cone):
+            output().print(line, markup=False, soft_wrap=True)
+        if html is None and not holds_records(place):
+            return
+    records = read_records(place)
     found = stored_models(opened, folder).models
     digests = {one.card.name: one.card.digest for one in found}
     others = [one.name for one in records if one.trained.get("digest") != digests.get(one.name)]
@@ -118,12 +166,20 @@ def evaluate(
 
 def models(store: StoreOption = "", folder: FolderOption = "") -> None:
     """List the stored models: what they were trained on, what they are worth, and which are refused and why."""
+    from tapescan.models.cone.train import stored_cone
     from tapescan.models.stored import model_folder, stored_models
 
     opened = existing_store(store_place(store))
-    found = stored_models(opened, folder)
+    found, cone = stored_models(opened, folder), stored_cone(opened, folder)
     console = output()
+    if cone.card is not None:
+        for line in cone_lines(cone.card):
+            console.print(f"cone: {line}", markup=False, soft_wrap=True)
+    elif cone.refused:
+        console.print(f"cone: refused: {cone.refused}", markup=False, soft_wrap=True)
     if not found.models and not found.refused:
+        if cone.card is not None or cone.refused:
+            return
         place = model_folder(opened, folder)
         console.print(f"{place} holds no models; `tapescan train` makes some", markup=False, soft_wrap=True)
         return

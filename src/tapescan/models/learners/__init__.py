@@ -15,10 +15,13 @@ from tapescan.core.errors import OptionError, nearest
 if TYPE_CHECKING:
     from tapescan.models.learners.seam import Learner
 
-__all__ = ["DEFAULT", "baselines", "find_learner", "kinds"]
+__all__ = ["CONE", "DEFAULT", "baselines", "find_learner", "kinds"]
 
 #: The learner that is trained when none is named.
 DEFAULT = "xgboost"
+
+#: What is trained like one, and makes no order but ranges (`models.cone`).
+CONE = "cone"
 
 
 def kinds() -> tuple[str, ...]:

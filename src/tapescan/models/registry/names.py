@@ -2,6 +2,7 @@
 
 xgboost_5                      the model
 xgboost_5.json                 its card
+cone.json                      the card of the cone, of all horizons
 xgboost_5.record.json          its record
 xgboost_5-1f0c9a2b77e1.ubj     what it learnt, named by content; the ending is the learner's
 alpha_xgboost_5                the column of its forecasts
@@ -11,10 +12,22 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["RECORDS", "card_file", "column_of", "is_card_file", "learnt_file", "model_name", "record_file"]
+__all__ = [
+    "CONE_FILE",
+    "RECORDS",
+    "card_file",
+    "column_of",
+    "is_card_file",
+    "learnt_file",
+    "model_name",
+    "record_file",
+]
 
 #: Of the files of a folder, those that hold a record.
 RECORDS = "*_*.record.json"
+
+#: The cone's card; no card of a model is called so.
+CONE_FILE = "cone.json"
 
 _CARD = re.compile(r"[a-z]\w*_\d+\.json", re.ASCII)
 

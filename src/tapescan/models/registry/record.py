@@ -34,6 +34,7 @@ __all__ = [
     "TenthRecord",
     "from_gate",
     "from_judgement",
+    "holds_records",
     "read_record",
     "read_records",
     "save_record",
@@ -236,6 +237,11 @@ def read_record(path: Path) -> Record:
     if path.name != record_file(record.name):
         raise ModelError(f"{path}: it is the record of another model, {record.name}", "train again")
     return record
+
+
+def holds_records(folder: Path) -> bool:
+    """Whether any model was judged there."""
+    return folder.is_dir() and any(folder.glob(RECORDS))
 
 
 def read_records(folder: Path) -> list[Record]:

@@ -5,7 +5,8 @@ Another folder for the models, or a copy of them elsewhere, counts nothing anew.
 
 Screens that were replayed stand in the same table (`replay.trials`), under a learner of their own, and are counted
 apart: the best is kept of the models, or of the screens, and no model is chosen by looking at a screen's record.
-Counted together, a day of replays would take the weight from every model that was judged before it.
+Counted together, a day of replays would take the weight from every model that was judged before it. Cones are logged
+too and counted with neither: they make no order, and of them none is chosen.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, Protocol
 import msgspec
 import polars as pl
 
+from tapescan.models.learners import CONE
 from tapescan.store import Store
 
 __all__ = ["SCREEN", "StoreTrials", "Trial", "Trials", "count_trials"]
@@ -104,6 +106,7 @@ def count_trials(trials: pl.DataFrame, *, screens: bool = False) -> tuple[int, i
     Learners and horizons are not counted apart: who tries twenty of them and keeps the best has tried twenty.
     """
     is_screen = pl.col("learner") == SCREEN
+    trials = trials.filter((pl.col("learner") != CONE).fill_null(value=True))
     trials = trials.filter((is_screen if screens else ~is_screen).fill_null(value=True))
     what = ["learner", "horizon", "configuration"]
     whole = trials.drop_nulls(what)

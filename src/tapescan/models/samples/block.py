@@ -14,7 +14,7 @@ from tapescan.features.plan import Plan
 from tapescan.market.eligibility import TRADED, illiquid, off_price, short_history
 from tapescan.market.panel import Block, Panel
 from tapescan.models.samples.inputs import as_inputs
-from tapescan.models.samples.labels import forward_returns
+from tapescan.models.samples.labels import closing_returns, forward_returns
 from tapescan.models.samples.runs import Run, Slot
 from tapescan.models.samples.samples import Universe
 
@@ -27,7 +27,7 @@ class Job:
 
     plan : of the features and what the filters need. names : of the features. sessions : the exchange's.
     sampled : those of them that are sampled. end : the session with which labels end, days since 1970-01-01.
-    wanted : symbols that may be sampled, with their places.
+    wanted : symbols that may be sampled, with their places. closing : whether returns are `closing_returns`.
     """
 
     plan: Plan
@@ -38,6 +38,7 @@ class Job:
     sampled: Days
     end: int
     wanted: Mapping[str, int]
+    closing: bool = False
 
 
 class Piece(NamedTuple):
@@ -76,7 +77,7 @@ def block_samples(piece: Piece) -> Run | None:
     samples["session"], samples["symbol"] = block.session[row, lane], code
     samples["dollar_volume"] = traded[row, lane]
     for at, horizon in enumerate(job.horizons):
-        returns = forward_returns(block, horizon, job.sessions, job.end)
+        returns = (closing_returns if job.closing else forward_returns)(block, horizon, job.sessions, job.end)
         returns[_among(wrong, -1, horizon + 1)] = np.nan
         samples["forward"][:, at] = returns[row, lane]
     for at in range(len(job.names)):

@@ -67,6 +67,7 @@ def build_samples(
     filters: Universe | None = None,
     features: Sequence[str] | None = None,
     market: MarketIndex | None = None,
+    closing: bool = False,
     folder: str | Path | None = None,
     chunk: int = 1000,
     progress: Progress | None = None,
@@ -80,6 +81,7 @@ def build_samples(
     every : each how many exchange sessions, counted on the calendar itself, so that neither `start` nor `end` nor the
         data move the choice. filters : `Universe()` when None. features : `model_features()` when None.
     market : the index that features are measured against; None for that of a scan (`history.market_index`).
+    closing : forward returns are those from close to close (`labels.closing_returns`), for ranges.
     folder : where the columns are written as ``.npy`` files, an empty or new one; None is a temporary folder that
         takes no more room once the samples are dropped. chunk : symbols read at a time; it bounds the memory, and
         changes no value. progress : told of the symbols done and their number.
@@ -94,11 +96,12 @@ def build_samples(
     data = source if isinstance(source, History) else history_of(source, end)
     sampled = _sampled(data, start, every)
     market = market or market_index(data, chunk)
-    job = _job(data, names, horizons, filters, sampled, market.name)
+    job = replace(_job(data, names, horizons, filters, sampled, market.name), closing=closing)
     columns = _columns(job, data, market, None if folder is None else Path(folder), chunk, progress or silent)
     asked = {"from": start and str(start), "to": end and str(end)}
     how = {"asked": asked, "market_index": market.name, "every": every, "filters": asdict(filters)}
-    return _samples(job, columns, {**data.provenance, **how})
+    said = {"returns": "close to close"} if closing else {}
+    return _samples(job, columns, {**data.provenance, **how, **said})
 
 
 def sampled_sessions(start: dt.date, end: dt.date, every: int) -> Days:

@@ -12,7 +12,15 @@ from tapescan.core.typing import Days, Floats, Singles
 from tapescan.features.cross import percentile, winsorise
 from tapescan.market.panel import Block
 
-__all__ = ["LONGEST_HORIZON", "SMALLEST_DATE", "forward_returns", "forward_returns_over", "rank_labels", "reach"]
+__all__ = [
+    "LONGEST_HORIZON",
+    "SMALLEST_DATE",
+    "closing_returns",
+    "forward_returns",
+    "forward_returns_over",
+    "rank_labels",
+    "reach",
+]
 
 
 #: A session with fewer labels than this ranks nobody.
@@ -52,15 +60,29 @@ def forward_returns(block: Block, horizon: int, sessions: Days, as_of: int) -> F
     return found
 
 
-def forward_returns_over(block: Block, horizons: Sequence[int], sessions: Days, as_of: int) -> Floats:
-    """As `forward_returns`, over several horizons: float64 ``(horizons, rows, lanes)``."""
+def closing_returns(block: Block, horizon: int, sessions: Days, as_of: int) -> Floats:
+    """Returns from the session's own close to the close `horizon` sessions later, what a range is of: float64
+    ``(rows, lanes)``.
+
+    Known with the close of that session, one before `reach`. Who has no bar on it counts at the last close before.
+    All else as in `forward_returns`.
+    """
+    found: Floats = forward_returns_over(block, (horizon,), sessions, as_of, closing=True)[0]
+    return found
+
+
+def forward_returns_over(
+    block: Block, horizons: Sequence[int], sessions: Days, as_of: int, *, closing: bool = False
+) -> Floats:
+    """As `forward_returns`, or `closing_returns`, over several horizons: float64 ``(horizons, rows, lanes)``."""
     known = sessions[: np.searchsorted(sessions, as_of, side="right")].astype(np.int32)
     out = np.empty((len(horizons), *block.close.shape))
     base = int(known[0]) if len(known) else 0
     place = np.full(int(known[-1]) - base + 1 if len(known) else 0, -1, np.int32)
     place[known - base] = np.arange(len(known))
     over = np.array(horizons, np.int64)
-    _forward(block.open, block.close, block.session, block.first, known, place, base, over, out)
+    entered, wait = (block.close, 0) if closing else (block.open, 1)
+    _forward(entered, block.close, block.session, block.first, known, place, base, over, wait, out)
     return out
 
 
@@ -76,32 +98,34 @@ _PRICES, _DAYS = "readonly float64[:, ::1]", "readonly int32[::1]"
     _DAYS,
     "int64",
     "readonly int64[::1]",
+    "int64",
     "float64[:, :, ::1]",
 )
-def _forward(opened, closed, session, first, sessions, place, base, horizons, out):  # type: ignore[no-untyped-def]
-    """place : of each day from `base` on its number among the sessions, -1 for none."""
+def _forward(opened, closed, session, first, sessions, place, base, horizons, wait, out):  # type: ignore[no-untyped-def]
+    """place : of each day from `base` on its number among the sessions, -1 for none. wait : sessions to the entry,
+    which is at `opened`, as the exit is."""
     rows, lanes = closed.shape
     top = len(sessions) - 1
     exits = np.empty(lanes, np.int64)
     for h in range(len(horizons)):
-        reached = horizons[h] + 1
+        reached = horizons[h] + wait
         exits[:] = 0
         for row in range(rows):
             for lane in range(lanes):
                 out[h, row, lane] = np.nan
-                if row < first[lane] or row + 1 >= rows or not opened[row + 1, lane] > 0.0:
+                if row < first[lane] or row + wait >= rows or not opened[row + wait, lane] > 0.0:
                     continue
                 day = session[row, lane] - base
                 number = place[day] if 0 <= day < len(place) else -1
-                if number < 0 or number + reached > top or session[row + 1, lane] != sessions[number + 1]:
+                if number < 0 or number + reached > top or session[row + wait, lane] != sessions[number + wait]:
                     continue
                 # Days of exits ascend, so each is looked for where the one before was found.
-                until, at = sessions[number + reached], max(exits[lane], row + 1)
+                until, at = sessions[number + reached], max(exits[lane], row + wait)
                 while at + 1 < rows and session[at + 1, lane] <= until:
                     at += 1
                 exits[lane] = at
                 leave = opened[at, lane] if session[at, lane] == until else closed[at, lane]
-                out[h, row, lane] = leave / opened[row + 1, lane] - 1.0
+                out[h, row, lane] = leave / opened[row + wait, lane] - 1.0
 
 
 def rank_labels(forward: NDArray[np.floating], session: Days) -> Singles:

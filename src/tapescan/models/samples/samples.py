@@ -26,7 +26,8 @@ class Samples:
     symbol : int32 ``(rows,)``, each row's place in `symbols`.
     symbols : sorted; also those without a row.
     forward : horizon in sessions -> float32 ``(rows,)``, the return from the next session's open to the open that
-        many sessions later (0.01 is one percent); NaN where it cannot be known (see `labels.forward_returns`).
+        many sessions later (0.01 is one percent); NaN where it cannot be known (see `labels.forward_returns`). Of
+        samples for ranges from the session's close to that many closes later (`labels.closing_returns`).
     dollar_volume : float32 ``(rows,)``, mean dollars a session over the 20 sessions up to the row's.
     provenance : where the rows come from and how they were chosen, as plain JSON values.
     """
