@@ -218,10 +218,10 @@ def _plain(chain: StoredChain, found: Analysis) -> Ints:
 
 
 def contracts_of(chain: StoredChain, found: Analysis, places: Ints) -> list[Contract]:
-    """Contracts without dividends, as QuantLib is told of them."""
+    """Contracts without dividends, as QuantLib is told of them: the spot is the one that was used."""
     quotes = chain.chain
     own = quotes.slice_of[places]
-    spots = chain.spots[quotes.underlying_of[own]]
+    spots = found.spot[quotes.underlying_of[own]]
     columns = (spots, quotes.strike[places], quotes.put[places], found.time[own], found.rate[own], found.carry[own])
     return [Contract(*one) for one in zip(*(column.tolist() for column in columns), strict=True)]
 

@@ -369,12 +369,10 @@ def _ranking(text: str, columns: _Columns, computed: Mapping[str, Expression]) -
     assert found is not None
     expression, way = found.group(1).strip(), (found.group(2) or "desc").lower()
     if not expression:
-        hint = 'expected a column and, if wanted, asc or desc: "rsi_2 asc"'
-        raise ScreenError(f"{text!r}", hint, field="rank_by")
+        raise ScreenError(f"{text!r}", 'expected a column and, if wanted, asc or desc: "rsi_2 asc"', field="rank_by")
     made = check(expression, columns.scope("rank_by", computed), "rank_by")
     plain = isinstance(made.parsed, Name) and (isinstance(made.node, Name) or made.parsed.name in computed)
-    column = made.parsed.name if plain and isinstance(made.parsed, Name) else ORDER
-    return Ranking(column, way == "asc", made)
+    return Ranking(made.parsed.name if plain and isinstance(made.parsed, Name) else ORDER, way == "asc", made)
 
 
 def _factors(profile: Profile, names: Iterable[str], *, every: bool) -> tuple[str, ...]:
@@ -393,8 +391,7 @@ def _factors(profile: Profile, names: Iterable[str], *, every: bool) -> tuple[st
 def _plan(profile: Profile, names: Iterable[str], models: Models, factors: tuple[str, ...]) -> Plan:
     """All features that these columns are made of, and that a scan with these factors needs besides."""
     needed = (*factor_columns(factors), *plan_features_needed(profile.risk), TRADED, WITHOUT_TRADE)
-    columns = with_needs((*needed, *names))
-    bars = (column.name for column in columns.values() if column.source == "bars")
+    bars = (column.name for column in with_needs((*needed, *names)).values() if column.source == "bars")
     return plan_features((*bars, *models.features))
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tapescan.store import Store
 from tests.commands import one_line, tapescan
+from tests.conftest import random_bars
 from tests.markup import Page, points, reaches_out
 from tests.options.markets import MONTH
 from tests.scan.chains import EXPIRIES, NAMES, SESSION, STRIKES, bars, store_with_chains
@@ -127,8 +128,20 @@ def test_quotes_of_another_session_are_named(store: str, tmp_path: Path) -> None
     assert Store(later).versions() != Store(store).versions()
 
 
-def test_a_market_without_chains_says_so_once() -> None:
-    assert "this market holds no option quotes" in one_line(tapescan("options", "ZEGIJ"))
+def test_a_market_without_chains_says_so_once(tmp_path: Path) -> None:
+    bars = random_bars(symbols=60, sessions=300, seed=3)
+    bars.write_parquet(tmp_path / "bars.parquet")
+    assert tapescan("import", str(tmp_path / "bars.parquet"), "--store", str(tmp_path / "s")).returncode == 0
+    assert "this store holds no option quotes" in one_line(
+        tapescan("options", "S001", "--store", str(tmp_path / "s"))
+    )
+
+
+def test_without_a_store_the_simulated_market_has_chains() -> None:
+    done = tapescan("options", "ZEGIJ", width=200)
+    assert done.returncode == 0, done.stderr
+    assert "SIMULATED" in done.stdout
+    assert "long_option" in done.stdout
 
 
 def test_a_name_without_a_plan_has_its_chain(store: str, tmp_path: Path) -> None:
