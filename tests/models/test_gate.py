@@ -49,6 +49,7 @@ def test_shuffled_labels_get_no_weight() -> None:
     assert passed <= 10
 
 
+@pytest.mark.long
 def test_shuffled_labels_that_overlap_get_no_weight() -> None:
     """Forecasts and returns that last: at most one in twenty of 100 worthless models passes."""
     passed = 0

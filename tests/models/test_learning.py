@@ -104,6 +104,7 @@ def test_histories_are_made_of_models_that_count_or_when_asked_for(
     assert told[0] == (0, 19 if paths else 4)
 
 
+@pytest.mark.long
 def test_histories_change_nothing_else(tmp_path: Path) -> None:
     made, found = samples(0.12), []
     for paths in (True, False):

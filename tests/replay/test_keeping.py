@@ -81,6 +81,7 @@ def test_it_is_what_would_be_read(store: Store, reads: list[Any]) -> None:
     same(second, first)
 
 
+@pytest.mark.long
 def test_a_replay_of_it_is_the_same(store: Store, reads: list[Any]) -> None:
     asked: dict[str, Any] = {"models": False, "top": 5, "plan": True, "where": "close > sma_20"}
     first, second = (tapescan.replay_market(store, **asked) for _ in range(2))

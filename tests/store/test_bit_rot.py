@@ -31,6 +31,7 @@ def copy(store: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(store, tmp_path / "store"))
 
 
+@pytest.mark.long
 def test_no_flipped_bit_changes_an_answer_unseen(store: Path, tmp_path: Path) -> None:
     whole, seen = read_all(store), 0
     for number, (file, bit) in enumerate(flips(store, FLIPS, random.Random(5))):
