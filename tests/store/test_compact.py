@@ -192,3 +192,16 @@ def test_the_command_says_what_it_would_do_and_does_it_when_told(daily: Store) -
     assert "--yes" not in done.stdout
     assert data_files(daily) != before
     assert "nothing to do" in tapescan("compact", "--store", daily.path, "--keep", "36500").stdout
+
+
+def test_a_file_that_goes_meanwhile_is_passed_over(daily: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of an import which another came before is made anew, and taken away while files are looked at."""
+    listed = Path.rglob
+
+    def with_one_gone(folder: Path, pattern: str) -> list[Path]:
+        return [*listed(folder, pattern), folder / "year=2022" / "gone.parquet"]
+
+    monkeypatch.setattr(Path, "rglob", with_one_gone)
+    before = daily.known().bars()
+    daily.compact(dt.timedelta(days=1), apply=True)
+    assert daily.known().bars().equals(before)

@@ -124,7 +124,7 @@ def _drop(store: str, table: Table, until: dt.datetime, *, apply: bool) -> tuple
     if is_remote(store):
         return _drop_remote(store, table, until, apply=apply)
     path = f"{store}/{table.name}"
-    doomed = [(file, file.stat().st_size) for file in _unneeded(StoredTable(store, table), until)]
+    doomed = _unneeded(StoredTable(store, table), until)
     if apply:
         for file, _ in doomed:
             file.unlink(missing_ok=True)
@@ -135,8 +135,8 @@ def _drop(store: str, table: Table, until: dt.datetime, *, apply: bool) -> tuple
     return len(doomed), sum(size for _, size in doomed)
 
 
-def _unneeded(opened: StoredTable, until: dt.datetime) -> list[Path]:
-    """Data files in no version that was the newest one since ``until``, nor about to be."""
+def _unneeded(opened: StoredTable, until: dt.datetime) -> list[tuple[Path, int]]:
+    """Data files in no version that was the newest one since ``until``, nor about to be; and their sizes."""
     needed, ended = set(opened.files()["path"]), dict[str, int]()
     for version in log_versions(opened.path)[0]:
         commit = read_commit(opened.path, version)
@@ -149,9 +149,13 @@ def _unneeded(opened: StoredTable, until: dt.datetime) -> list[Path]:
     for file in Path(opened.path).rglob("*.parquet"):
         if str(file) in needed or aside & set(file.relative_to(opened.path).parts):
             continue
+        try:
+            there = file.stat()
+        except FileNotFoundError:  # of an import that another came before, which makes it anew
+            continue
         end = ended.get(str(file))
-        if (end is not None and end < limit) or (end is None and file.stat().st_mtime < young):
-            found.append(file)
+        if (end is not None and end < limit) or (end is None and there.st_mtime < young):
+            found.append((file, there.st_size))
     return found
 
 
