@@ -43,6 +43,7 @@ def test_the_order_in_which_something_is_chosen_is_no_choice() -> None:
     assert one == other
 
 
+@pytest.mark.long
 def test_processes_may_log_at_the_same_time(tmp_path: Path) -> None:
     with ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("spawn")) as pool:
         for done in [pool.submit(log_many, str(tmp_path), writer) for writer in range(3)]:

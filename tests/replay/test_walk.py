@@ -95,6 +95,7 @@ def test_bars_that_an_import_refuses(tmp_path: Path) -> None:
     replayed(made.stored(tmp_path / "s"), **EVERYTHING)
 
 
+@pytest.mark.long
 def test_weeks_and_months_of_lanes_of_all_kinds(tmp_path: Path) -> None:
     """Lanes that lack days, weeks and months, begin and end within one, were split, and are another company's."""
     made = eventful(6, sessions=900, symbols=80).with_spy().with_taken_tickers(6).with_listings(6).with_holes(7, 0.2)

@@ -341,6 +341,7 @@ def test_the_report_adds_up_and_prints(full: Store, tmp_path: Path) -> None:
     assert steps[-1][:2] == (4, 4)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not REAL.exists(), reason="no real market data beside the checkout: its import was not run")
 def test_the_real_market_is_stored_whole(store: Store) -> None:
     report = import_files(store, [REAL, SHARED / "splits_2015_2025.parquet"], adjusted="splits")
