@@ -8,6 +8,7 @@ import numpy as np
 
 from tapescan.core.dates import day_number
 from tapescan.history.equal_weighted import index_of_store
+from tapescan.history.history import history_of, market_index
 from tapescan.market.index import equal_weighted, same_past
 from tests.replay.worlds import world
 
@@ -20,6 +21,15 @@ def test_it_is_the_same_whatever_companies_are_called_on_the_day_of_the_scan(tmp
     days = [*renames["ex_date"], made.days[5], made.days[len(made.days) - 201]]
     for day in days:
         assert same_past(index_of_store(store.known(day)), now, day_number(day)), day
+
+
+def test_a_training_measures_by_the_index_of_a_scan(tmp_path: Path) -> None:
+    """Also where a company has lost its symbol: its bars are nobody's, and count."""
+    made, renames = world(110, 320, 9).with_renames()
+    store = made.stored(tmp_path / "s", renames)
+    scanned, trained = index_of_store(store.known()), market_index(history_of(store, None), 50)
+    assert trained.session.tobytes() == scanned.session.tobytes()
+    assert trained.change.tobytes() == scanned.change.tobytes()
 
 
 def test_it_is_the_same_in_whatever_order_it_is_summed_up() -> None:

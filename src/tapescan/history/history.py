@@ -341,9 +341,11 @@ def market_index(history: History, chunk: int, wanted: str | None = None) -> Mar
     if own is not None and wanted != EQUAL_WEIGHTED:
         return own
     every = IndexOfAll(days(history.first), days(history.end))
-    symbols = history.symbols["symbol"].to_list()
+    symbols = history.names.others(history.symbols)["symbol"].to_list()
     for at in range(0, len(symbols), chunk):
         add_to(every, history.whole(symbols[at : at + chunk]), history.inside)
+    if history.names.symbols:  # with companies that have no symbol any more, as in a scan
+        add_to(every, history.renamed(), history.inside)
     return every.index()
 
 
