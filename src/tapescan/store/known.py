@@ -223,7 +223,7 @@ class KnownStore:
         renames = self.read("renames")
         if renames.is_empty() or "bars" not in self:
             return spans_of(renames)
-        return spans_of(renames, given_whole(renames, self._renamed_bars()))
+        return spans_of(renames, given_whole(renames, self._renamed_bars))
 
     @cached_property
     def names(self) -> Names:
@@ -231,9 +231,10 @@ class KnownStore:
         renames = self.read("renames")
         if renames.is_empty() or "bars" not in self:
             return NOBODY
-        bars = self._renamed_bars()
+        bars = self._renamed_bars
         return names_of(renames, given_whole(renames, bars), bars)
 
+    @cached_property
     def _renamed_bars(self) -> pl.DataFrame:
         """symbol, session as stored, of all symbols that were renamed, also of later days."""
         renames = self.read("renames")
