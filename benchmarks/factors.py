@@ -2,8 +2,8 @@
 
 python benchmarks/factors.py STORE [--profile NAME ...] [--from DATE] [--to DATE]
 
-Among those whom the first profile's filters let pass, of each session; means over sessions, with t after Newey and
-West over as many lags as the horizon has sessions.
+Among those whom the first profile's filters let pass, of each session; means over sessions, with t corrected for
+overlap.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tapescan.core.typing import Floats
 from tapescan.features.cross import percentile
 from tapescan.features.warm import warm_up
 from tapescan.models.forecast import Models
+from tapescan.models.judging.significance import mean_and_error
 from tapescan.replay.past import past_of
 from tapescan.replay.source import sessions_between, source_of
 from tapescan.replay.walk import Walk
@@ -40,15 +41,6 @@ def correlation(one: Floats, other: Floats) -> float:
     a = np.nan_to_num(a)
     size = np.sqrt((a @ a) * (b @ b))
     return float(a @ b / size) if size > 0.0 else np.nan
-
-
-def newey_west(values: Floats, lags: int) -> tuple[float, float]:
-    """The mean, and its t."""
-    away = values - values.mean()
-    total = away @ away
-    for lag in range(1, lags + 1):
-        total += 2.0 * (1.0 - lag / (lags + 1)) * (away[lag:] @ away[:-lag])
-    return float(values.mean()), float(values.mean() / np.sqrt(total / len(values) / len(values)))
 
 
 def main() -> None:
@@ -90,7 +82,8 @@ def main() -> None:
     for name, rows in found.items():
         parts = []
         for horizon, series in zip(HORIZONS, np.array(rows).T, strict=True):
-            mean, t = newey_west(series[~np.isnan(series)], horizon)
+            known = mean_and_error(series, horizon)
+            mean, t = known.mean, known.t
             parts.append(f"{horizon} sessions {mean:+.3f} t {t:+.1f}")
         sys.stdout.write(f"{name:40} {'   '.join(parts)}\n")
 

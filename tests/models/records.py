@@ -28,6 +28,7 @@ CARD = Card(
     rows=10,
     symbols=2,
     every=5,
+    judged=5,
     store="",
     data={},
     metrics={},

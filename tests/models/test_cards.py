@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from tapescan.models.registry.cards import Card, read_cards, save_model
+from tapescan.models.registry.known import is_known, remember
 from tests.models.records import CARD
 
 
@@ -62,7 +63,7 @@ def test_names_are_made_of_the_learner_and_the_horizon(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("alpha_5.json", '{"format": 1, "horizon": 5, "kernels": "0123"}', "its format is 1, this code reads 2"),
+        ("alpha_5.json", '{"format": 1, "horizon": 5, "kernels": "0123"}', "its format is 1, this code reads 3"),
         ("gone_5.json", None, "no learner is called 'gone'; known: "),
         ("ridge_7.json", None, "the card of ridge_5 under another name"),
     ],
@@ -88,3 +89,12 @@ def test_an_older_card_of_the_same_trees_is_not_served_under_the_new_seal(tmp_pa
     kept = msgspec.json.decode(path.read_bytes(), type=Card)
     path.write_bytes(msgspec.json.encode(msgspec.structs.replace(kept, weight=0.9)))
     assert "edited since" in read_cards(tmp_path)[1][0].reason
+
+
+def test_trainings_that_end_together_are_both_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each reads what is known, adds its own, and writes all: without a lock one forgets the other."""
+    monkeypatch.setenv("TAPESCAN_CACHE", str(tmp_path))
+    seals = [f"{number:08x}" for number in range(60)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(remember, seals))
+    assert all(map(is_known, seals))

@@ -11,19 +11,20 @@ import pytest
 
 from tapescan.core.errors import InputError, LeakError, OptionError
 from tapescan.market import calendar
+from tapescan.models.judging.significance import expected_maximum
 from tapescan.models.learners import find_learner
 from tapescan.models.learners.xgboost import LEARNER, Recipe
 from tapescan.models.registry.cards import read_cards
 from tapescan.models.registry.record import read_records
-from tapescan.models.registry.trials import StoreTrials
+from tapescan.models.registry.trials import StoreTrials, Trial
 from tapescan.models.report.page import table
 from tapescan.models.samples.samples import Samples
-from tapescan.models.task import Settings
+from tapescan.models.task import Settings, Task
 from tapescan.models.train import Learnt, learn
 from tapescan.store import Store
 
 RECIPE = Recipe(rounds=30, depth=3, rate=0.1, rows=0.8, columns=1.0, leaf=0.005, ridge=1.0)
-SETTINGS = Settings(folds=3, every=5, paths=False)
+SETTINGS = Settings(folds=3, every=5, judged=5, paths=False)
 FEATURES = ("momentum_252_21", "ret_21", "rsi_14", "natr_14", "zero_volume_days_21", "beta_252")
 
 
@@ -60,10 +61,10 @@ def count_trials(folder: Path) -> int:
 
 
 def test_a_planted_signal_is_found_and_counts(tmp_path: Path) -> None:
-    learnt = trees(samples(0.12), tmp_path)[0]
+    learnt = trees(samples(0.18), tmp_path)[0]
     summary = learnt.judgements["model"].summary
-    # The hump has a deviation of 0.603, so its correlation with the returns is 0.12 * 0.603 = 0.072.
-    assert 0.04 < summary.rank_ic < 0.09
+    # The hump has a deviation of 0.603, so its correlation with the returns is 0.18 * 0.603 = 0.109.
+    assert 0.06 < summary.rank_ic < 0.13
     assert summary.t > 3.0
     assert learnt.gate.weight > 0.2
     assert next(iter(learnt.importance)) == "rsi_14"
@@ -83,7 +84,7 @@ def test_nothing_is_found_where_nothing_is(seed: int, tmp_path: Path) -> None:
     assert "does not count" in learnt.gate.reason
 
 
-@pytest.mark.parametrize(("signal", "paths", "made"), [(0.12, None, True), (0.0, None, False), (0.0, True, True)])
+@pytest.mark.parametrize(("signal", "paths", "made"), [(0.18, None, True), (0.0, None, False), (0.0, True, True)])
 def test_histories_are_made_of_models_that_count_or_when_asked_for(
     signal: float, paths: bool | None, made: bool, tmp_path: Path
 ) -> None:
@@ -133,6 +134,49 @@ def test_a_leak_in_one_horizon_stores_none(tmp_path: Path) -> None:
         trees(leaky, tmp_path, (5, 10))
     assert list(tmp_path.iterdir()) == []
     assert count_trials(tmp_path) == 2
+
+
+def test_dates_other_than_those_that_are_judged_are_refused(tmp_path: Path) -> None:
+    """By another step the returns would overlap otherwise, and their t be another."""
+    weekly = dataclasses.replace(samples(0.1), provenance={"every": 1})
+    with pytest.raises(OptionError, match="samples are of one session in 1, and one in 5 is to be judged"):
+        trees(weekly, tmp_path)
+
+
+def test_what_came_of_a_trial_is_written_down_and_widens_the_luck_of_the_next(tmp_path: Path) -> None:
+    learnt = trees(samples(0.12), tmp_path)[0]
+    tried = trials(tmp_path)
+    deflated = learnt.judgements["model"].deflated
+    assert tried.count()[0] == 1
+    other = Trial.of("xgboost", 5, {"recipe": "another"})
+    assert tried.sharpes(besides=other) == (deflated.sharpe,)
+    for number in range(9):
+        tried.log(Trial.of("ridge", 5, {"number": number}), 0.5 * (-1.0) ** number)
+    again = trees(samples(0.12), tmp_path)[0].judgements["model"].deflated
+    assert again.trials == 10
+    spread = np.std([*(0.5 * (-1.0) ** np.arange(9)), deflated.sharpe], ddof=1)
+    assert again.benchmark == pytest.approx(expected_maximum(10) * spread)
+
+
+def test_one_session_in_five_is_trained_on_and_every_one_judged(tmp_path: Path) -> None:
+    made = samples(0.12, symbols=60, dates=160)
+    every = calendar.sessions(dt.date(2018, 1, 2), dt.date(2025, 12, 31))[:800]
+    daily = dataclasses.replace(
+        made,
+        values=np.random.default_rng(1).normal(size=(800 * 60, len(FEATURES))).astype(np.float32),
+        session=np.repeat(every, 60).astype(np.int32),
+        symbol=np.tile(np.arange(60, dtype=np.int32), 800),
+        forward={5: np.random.default_rng(2).normal(size=800 * 60).astype(np.float32)},
+        dollar_volume=np.full(800 * 60, 1e7, np.float32),
+    )
+    settings = dataclasses.replace(SETTINGS, judged=1)
+    task = Task.of(daily, 5, LEARNER, RECIPE, settings, None)
+    grid = calendar.sessions(calendar.EARLIEST, dt.date(2025, 12, 31))[::5]
+    for fold in task.folds:
+        assert np.isin(fold.train, grid).all()
+        assert (np.diff(np.searchsorted(every, fold.test)) == 1).all()
+    assert np.isin(task.dates, grid).all()
+    assert len(task.dates) == 160
 
 
 def test_too_little_history_is_said_before_any_training(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_records_of_a_folder_are_sorted_by_horizon_and_learner(tmp_path: Path) -
         (("gate", "weight"), 1.2, "<= 1.0"),
         (("gate", "why"), "", "unknown field `why`"),
         (("trials",), 0, ">= 1"),
-        (("format",), 1, "its format is 1, this code reads 2"),
+        (("format",), 1, "its format is 1, this code reads 3"),
         (("gate", "weight"), 0.9, "edited since the training wrote it"),
         (("deciles", 0), 1e308, "edited since the training wrote it"),
     ],

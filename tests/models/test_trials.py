@@ -55,7 +55,13 @@ def test_processes_may_log_at_the_same_time(tmp_path: Path) -> None:
 def test_rows_that_do_not_say_what_was_tried_are_said_and_each_counts(tmp_path: Path) -> None:
     store = Store(tmp_path)
     StoreTrials(store).log(Trial.of("a", 5, {}))
-    odd = {"learner": ["a", None], "horizon": [5, None], "configuration": [None, "0123"], "chosen": ["{}", None]}
+    odd = {
+        "learner": ["a", None],
+        "horizon": [5, None],
+        "configuration": [None, "0123"],
+        "chosen": ["{}", None],
+        "sharpe": [None, 0.1],
+    }
     StoredTable(store.path, find_table("trials")).append(pl.DataFrame(odd).with_columns(at=pl.lit(None)))
     assert StoreTrials(store).count() == (
         3,

@@ -133,6 +133,7 @@ def test_rows_that_do_not_say_what_was_tried_count_where_they_may_belong(tmp_pat
         "horizon": [5, 5, 5],
         "configuration": [None, "x", None],
         "chosen": ["", "", ""],
+        "sharpe": [None, None, None],
     }
     StoredTable(store.path, find_table("trials")).append(pl.DataFrame(odd).with_columns(at=pl.lit(None)))
     assert StoreTrials(store).count_screens()[0] == 3

@@ -7,8 +7,11 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from tapescan.core.typing import Floats
+from tapescan.models.judging.significance import mean_and_error
 from tapescan.replay.parts import Names
 from tapescan.replay.returns import SessionReturns
 from tapescan.replay.statistics import Statistics, measure_replay
@@ -24,9 +27,9 @@ def leading(t: float, dates: int = 250) -> SessionReturns:
     noise: Floats = np.random.default_rng(4).normal(size=dates)
     rest = measure_replay(with_picks(returns, 5, returns.eligible_mean[5] + 0.02 * noise), hold=5, every=5, cost=0.0)
     worth = rest.held.over_eligible
-    return with_picks(
-        returns, 5, returns.eligible_mean[5] + 0.02 * noise - worth.mean + t * np.nan_to_num(worth.error)
-    )
+    waves = mean_and_error(noise, 1).freedom
+    ahead = student.isf(norm.sf(t), waves) * worth.error if waves else 0.0
+    return with_picks(returns, 5, returns.eligible_mean[5] + 0.02 * noise - worth.mean + ahead)
 
 
 def judged(t: float, *, cost: float = 0.0, trials: int = 1, dates: int = 250, **more: Any) -> Verdict:
@@ -54,8 +57,8 @@ def test_ahead_and_sure_but_for_the_trials() -> None:
     assert judged(2.6).sure
     found = judged(2.6, trials=20)
     assert (found.kind, found.sure) == ("ahead", False)
-    assert ", which chance alone does only one time in 160; but of 20 screens tried, " in found.sentence
-    assert found.sentence.endswith("the best by chance alone looks this good one time in nine.")
+    assert ", which chance alone does only one time in 220; but of 20 screens tried, " in found.sentence
+    assert found.sentence.endswith("the best by chance alone looks this good one time in 11.")
 
 
 def test_ahead_and_sure_after_the_trials() -> None:
@@ -90,7 +93,7 @@ def test_costs_that_take_more_than_the_lead() -> None:
     found = judged(2.2, cost=20.0)
     assert found.kind == "behind"
     assert (
-        "they led by 14 % before costs of 20 %, and chance alone leads by as much only one time in" in found.sentence
+        "they led by 12 % before costs of 20 %, and chance alone leads by as much only one time in" in found.sentence
     )
 
 
@@ -107,7 +110,7 @@ def test_shorts_are_called_so() -> None:
     assert "the picks, sold short, lagged a short of the whole market" in judged(2.0, short=True).sentence
 
 
-@pytest.mark.parametrize("dates", [2, 11, 13])
+@pytest.mark.parametrize("dates", [2, 8, 11])
 def test_too_few_dates_say_nothing(dates: int) -> None:
     found = judged(3.0, dates=dates)
     assert (found.kind, found.sure, found.further) == ("unknown", False, ())

@@ -98,13 +98,20 @@ def test_what_was_tried_since_counts_against_a_model(store: Store) -> None:
     assert gates(scan_market(store)) == {"xgboost_5": 0.5, "xgboost_10": 0.5}
     for number in range(49):
         StoreTrials(store).log(Trial.of("ridge", 20, {"number": number}))
-    nothing = {"learner": [None], "horizon": [None], "configuration": [None], "chosen": [None], "at": [None]}
+    nothing = {
+        "learner": [None],
+        "horizon": [None],
+        "configuration": [None],
+        "chosen": [None],
+        "sharpe": [None],
+        "at": [None],
+    }
     StoredTable(store.path, find_table("trials")).append(pl.DataFrame(nothing))
     for data in (store, market):
         found = scan_market(data)
         assert any("1 of its trials do not say what was tried; each counts as one" in note for note in found.notes)
         assert gates(found) == {"xgboost_5": 0.0, "xgboost_10": 0.5}
-        said = "51 trainings have been tried by now, after which its t of 2.5 must be at least 3.5"
+        said = "51 trainings have been tried by now, after which its t of 2.5 must be at least 3.3"
         assert any(said in note for note in found.notes)
         assert found.ranked["alpha_xgboost_5"].null_count() == 0
     (Path(store.path) / "models").rename(Path(store.path) / "elsewhere")

@@ -78,6 +78,7 @@ def trained(
         rows=len(samples),
         symbols=SYMBOLS,
         every=5,
+        judged=5,
         store=store,
         data={"filters": ANYONE, **data},
         metrics={"model": {"t": t, "dates": 250}},

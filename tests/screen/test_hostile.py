@@ -32,12 +32,12 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
 
 def asked(text: str) -> bool:
     """Whether a screen is understood."""
-    begin, said = time.perf_counter(), ""
+    begin, said = time.process_time(), ""  # of this process alone, whatever else runs
     try:
         prepare(PROFILE, where=text)
     except InputError as error:
         said = str(error)
-    assert time.perf_counter() - begin < SLOWEST, text[:200]
+    assert time.process_time() - begin < SLOWEST, text[:200]
     assert "\n" not in said
     assert len(said) < 400
     return not said

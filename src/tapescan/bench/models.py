@@ -153,6 +153,7 @@ def _train(folder: Path, horizon: int, names: tuple[str, ...], rows: Singles) ->
         rows=count,
         symbols=count,
         every=1,
+        judged=1,
         store="",
         data={"bench": "random labels", "filters": {"min_price": 0.0, "min_dollar_volume": 0.0, "min_bars": 1}},
         metrics={},

@@ -14,7 +14,7 @@ from tapescan.core.settings import Device
 from tapescan.core.typing import Floats, Ints, Singles
 from tapescan.features.compute import Features
 from tapescan.models.cone.serving import StoredCone
-from tapescan.models.judging.significance import freedom, least_t
+from tapescan.models.judging.significance import least_t
 from tapescan.models.learners import find_learner
 from tapescan.models.learners.seam import Fitted, Learner
 from tapescan.models.registry.cards import Card, Refused, Stored, read_cards
@@ -54,10 +54,10 @@ class Model:
         if self.trials is None:
             return 0.0, f"the {card.horizon}-session model does not count: what was tried cannot be counted"
         record = card.metrics.get("model", {})
-        own, dates = record.get("t"), record.get("dates")
-        if card.weight == 0.0 or self.trials <= card.trials or own is None or dates is None:
+        own = record.get("t")
+        if card.weight == 0.0 or self.trials <= card.trials or own is None:
             return card.weight, card.reason
-        needed = least_t(self.trials, freedom(dates, -(-card.horizon // card.every)))
+        needed = least_t(self.trials)
         if own >= needed:
             return card.weight, card.reason
         return 0.0, (

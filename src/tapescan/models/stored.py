@@ -20,7 +20,7 @@ from tapescan.history.market import models_folder
 from tapescan.market.calendar import EARLIEST, sessions
 from tapescan.market.regime import market_regime
 from tapescan.models.forecast import Model, Models, load_models
-from tapescan.models.judging.metrics import check_cost
+from tapescan.models.judging.costs import check_cost
 from tapescan.models.judging.unseen import Unseen, judge_unseen, nothing_unseen
 from tapescan.models.learners import DEFAULT, find_learner
 from tapescan.models.learners.seam import Recipe
@@ -79,6 +79,7 @@ def train_models(
     end: dt.date | str | None = None,
     folds: int = 5,
     every: int = 5,
+    judged: int = 1,
     cost: float = 10.0,
     paths: bool | None = None,
     device: Device | None = None,
@@ -91,9 +92,10 @@ def train_models(
 
     store : folder, URL or Store; the trial is logged there. learner : its kind (`tapescan train --help` lists them).
     horizons : sessions. start : the first session sampled. end : nothing later is read.
-    folds : test windows of the walk-forward. every : sessions between two samples of a symbol. cost : basis points of
-    each purchase or sale. paths : whether to train the combinatorial folds too, which takes three times as long; None
-    for models that count.
+    folds : test windows of the walk-forward. every : sessions between two dates that are trained on. judged : and
+    between two that are judged, a part of `every`. cost : basis points of each purchase or sale of a share of
+    `costs.COST_AT` dollars a session. paths : whether to train the combinatorial folds too, which takes three times
+    as long; None for models that count.
     device : ``cuda`` trains on a GPU; None is the recipe's, or without one the setting's, where the learner has a use
     for it. folder : where models go; see `model_folder`. recipe : the learner's, in place of the one chosen
     (`models.learners`). universe : who is sampled. progress : called with (done, total, what).
@@ -106,7 +108,7 @@ def train_models(
     if device is None and recipe is None and chosen.facts.gpu:
         device = setting("device")
     recipe = chosen.prepare(recipe, device)  # before minutes of work
-    settings, universe = Settings(folds, every, cost, paths), universe or Universe()
+    settings, universe = Settings(folds, every, judged, cost, paths), universe or Universe()
     store = store if isinstance(store, Store) else Store(str(store))
     place, trials = model_folder(store, folder), StoreTrials(store)
     source = history_of(store, last)
@@ -114,7 +116,7 @@ def train_models(
     check_folder(place)
     trials.check()
     tell = progress or silent
-    samples, regime = _sampled(source, ahead, first, last, every, universe, tell)
+    samples, regime = _sampled(source, ahead, first, last, judged, universe, tell)
     return learn(
         samples,
         ahead,
@@ -177,7 +179,7 @@ def _check_span(
     begin = max(source.first, EARLIEST)
     known = sessions(begin, source.settled)
     usable = known[universe.min_bars - 1 : max(len(known) - reach(horizon), 0)]
-    dates = sampled_sessions(max(start or begin, begin), source.settled, settings.every)
+    dates = sampled_sessions(max(start or begin, begin), source.settled, settings.judged)
     try:
         check_dates(dates[np.isin(dates, usable)], horizon, settings)
     except InputError as error:
@@ -245,7 +247,7 @@ def _judged(source: History, model: Model, end: dt.date | None, cost: float, tel
         horizons=(card.horizon,),
         start=card.first,
         end=end,
-        every=card.every,
+        every=card.judged,
         filters=msgspec.convert(card.data["filters"], Universe),
         features=card.features,
         # The training's, also where a scan would by now take another one.

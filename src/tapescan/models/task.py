@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
 
+from tapescan.core.dates import date_of
 from tapescan.core.errors import InputError, OptionError
 from tapescan.core.progress import Progress
 from tapescan.core.typing import Days, Floats, Ints, Singles
+from tapescan.models.judging.costs import check_cost
 from tapescan.models.judging.folds import Combinatorial, Fold, combinatorial, walk_forward
-from tapescan.models.judging.metrics import check_cost
 from tapescan.models.learners.seam import Fitted, Learner, Recipe, forecast_rows
 from tapescan.models.registry.trials import Trial
+from tapescan.models.samples.build import sampled_sessions
 from tapescan.models.samples.labels import SMALLEST_DATE, rank_labels
 from tapescan.models.samples.samples import Samples
 
@@ -29,12 +31,14 @@ Rows = tuple[Ints, Floats]
 
 @dataclass(frozen=True)
 class Settings:
-    """folds : of the walk-forward. every : sessions between samples, as they were built. cost : basis points of each
-    purchase or sale. paths : whether to train the combinatorial folds too, which takes three times as long; None for
-    a model that the gate lets count alone: the gate does not look at them."""
+    """folds : of the walk-forward. every : sessions between two dates that are trained on; judged : and between two
+    that are judged, as the samples were built; a part of `every`. cost : basis points of each purchase or sale of a
+    share of `costs.COST_AT` dollars a session. paths : whether to train the combinatorial folds too, which takes
+    three times as long; None for a model that the gate lets count alone: the gate does not look at them."""
 
     folds: int = 5
     every: int = 5
+    judged: int = 1
     cost: float = 10.0
     paths: bool | None = None
 
@@ -43,14 +47,20 @@ class Settings:
         check_cost(self.cost)
         if not isinstance(self.folds, int) or self.folds < 1:
             raise OptionError(f"folds is {self.folds}", "give a whole number, 1 or more")
+        if self.judged < 1 or self.every % self.judged:
+            raise OptionError(
+                f"one session in {self.judged} is judged, and one in {self.every} trained on",
+                f"judge every session, or one in a part of {self.every}",
+                field="judged",
+            )
 
 
 @dataclass
 class Task:
     """What is trained on and judged, and how many trainings are done.
 
-    labels : float32 ``(len(samples),)``, NaN for none. dates : with labels, ascending. plan : of the combinatorial
-    validation, None without. extra : trainings of that to come, as far as is known.
+    labels : float32 ``(len(samples),)``, NaN for none. dates : with labels, that are trained on, ascending. plan : of
+    the combinatorial validation, None without. extra : trainings of that to come, as far as is known.
     """
 
     samples: Samples
@@ -76,7 +86,14 @@ class Task:
         settings: Settings,
         progress: Progress | None,
     ) -> Task:
-        """Raises InputError for too little history."""
+        """Raises InputError for too little history, OptionError for samples of other dates than are judged."""
+        step = samples.provenance.get("every", settings.judged)
+        if step != settings.judged:
+            raise OptionError(
+                f"samples are of one session in {step}, and one in {settings.judged} is to be judged",
+                f"build them with every={settings.judged}, or judge one in {step}",
+                field="judged",
+            )
         labels = rank_labels(samples.forward[horizon], samples.session)
         dates = np.unique(samples.session[np.isfinite(labels)])
         if not len(dates):
@@ -87,6 +104,7 @@ class Task:
             )
         folds, plan = _folds(dates, horizon, settings)
         extra = len(plan.folds) if plan and settings.paths else 0
+        dates = _trained(dates, settings)
         return cls(samples, horizon, labels, dates, folds, plan, learner, recipe, settings, progress, extra=extra)
 
     @property
@@ -97,6 +115,7 @@ class Task:
             "features": self.samples.features,
             "folds": self.settings.folds,
             "every": self.settings.every,
+            "judged": self.settings.judged,
             "cost": self.settings.cost,
             **{name: self.samples.provenance.get(name) for name in ("filters", "market_index", "asked")},
         }
@@ -161,8 +180,31 @@ def check_dates(dates: Days, horizon: int, settings: Settings) -> None:
 
 
 def _folds(dates: Days, horizon: int, settings: Settings) -> tuple[list[Fold], Combinatorial | None]:
-    folds = walk_forward(dates, settings.folds, horizon)
-    return folds, combinatorial(dates, GROUPS, HELD_OUT, horizon) if settings.paths is not False else None
+    """Every date is judged, and one in `every` sessions trained on."""
+    folds = [_thinned(fold, settings) for fold in walk_forward(dates, settings.folds, horizon)]
+    if settings.paths is False:
+        return folds, None
+    plan = combinatorial(dates, GROUPS, HELD_OUT, horizon)
+    return folds, replace(plan, folds=tuple(_thinned(fold, settings) for fold in plan.folds))
+
+
+def _thinned(fold: Fold, settings: Settings) -> Fold:
+    found = Fold(_trained(fold.train, settings), fold.test)
+    if not len(found.train):
+        raise InputError(
+            f"none of {len(fold.train)} dates to train on is one in {settings.every} sessions",
+            "take a longer range, or train on more sessions (--every)",
+        )
+    return found
+
+
+def _trained(dates: Days, settings: Settings) -> Days:
+    """Those of the dates that are trained on: `sampled_sessions`, whatever dates there are."""
+    if not len(dates) or settings.every == settings.judged:
+        return dates
+    first, last = date_of(int(dates[0])), date_of(int(dates[-1]))
+    found: Days = dates[np.isin(dates, sampled_sessions(first, last, settings.every))]
+    return found
 
 
 def _joined(parts: Sequence[Rows]) -> Rows:

@@ -113,17 +113,19 @@ def learn(
     for task in tasks:
         trials.log(task.trial)
     tried, _ = trials.count()
-    found = [_learn(task, trials.store, tried, regime) for task in tasks]
-    for learnt in found:
+    found = [_learn(task, trials, tried, regime) for task in tasks]
+    for task, learnt in zip(tasks, found, strict=True):
+        trials.log(task.trial, learnt.judgements[MODEL].deflated.sharpe)
         save_model(folder, learnt.card, learnt.content)
         save_record(folder, record_of(learnt))
     return found
 
 
-def _learn(task: Task, store: str, tried: int, regime: Mapping[int, str] | None) -> Learnt:
+def _learn(task: Task, trials: Trials, tried: int, regime: Mapping[int, str] | None) -> Learnt:
     samples, judged = task.samples, partial(_judged, task, tried, regime)
+    sharpes = trials.sharpes(besides=task.trial)
     (rows, forecasts), last = task.walk()
-    own = judged(rows, forecasts)
+    own = judged(rows, forecasts, sharpes=sharpes)
     check_leak(own)
     others = {one.facts.kind: judged(rows, task.walk_of(one)) for one in baselines(task.learner.facts.kind)}
     seen = np.flatnonzero(np.isin(samples.session, task.folds[-1].train))[-SEEN:]
@@ -133,7 +135,7 @@ def _learn(task: Task, store: str, tried: int, regime: Mapping[int, str] | None)
     histories = [judged(*history).summary for history in task.histories(decision.weight > 0.0)]
     content, judgements = final.save(), {MODEL: own, **others}
     return Learnt(
-        _card(task, store, tried, judgements, decision, train_rank_ic).of_learnt(content),
+        _card(task, trials.store, tried, judgements, decision, train_rank_ic).of_learnt(content),
         content,
         decision,
         judgements,
@@ -144,7 +146,14 @@ def _learn(task: Task, store: str, tried: int, regime: Mapping[int, str] | None)
     )
 
 
-def _judged(task: Task, tried: int, regime: Mapping[int, str] | None, rows: Ints, forecasts: Floats) -> Judgement:
+def _judged(
+    task: Task,
+    tried: int,
+    regime: Mapping[int, str] | None,
+    rows: Ints,
+    forecasts: Floats,
+    sharpes: Sequence[float] = (),
+) -> Judgement:
     """The record of forecasts of some rows."""
     samples = task.samples
     return judge(
@@ -153,9 +162,10 @@ def _judged(task: Task, tried: int, regime: Mapping[int, str] | None, rows: Ints
         forecasts,
         samples.forward[task.horizon][rows],
         horizon=task.horizon,
-        every=task.settings.every,
+        every=task.settings.judged,
         cost=task.settings.cost,
         trials=tried,
+        sharpes=sharpes,
         dollar_volume=samples.dollar_volume[rows],
         regime=regime,
     )
@@ -178,6 +188,7 @@ def _card(
         rows=len(rows),
         symbols=len(np.unique(samples.symbol[rows])),
         every=task.settings.every,
+        judged=task.settings.judged,
         store=store,
         data=plain(dict(samples.provenance)),
         metrics={name: plain(msgspec.to_builtins(one.summary)) for name, one in judgements.items()},

@@ -13,8 +13,9 @@ import numpy as np
 
 from tapescan.core.results import Result
 from tapescan.core.typing import Floats
+from tapescan.models.judging.costs import check_cost
 from tapescan.models.judging.judgement import overlap
-from tapescan.models.judging.metrics import SESSIONS_A_YEAR, check_cost
+from tapescan.models.judging.metrics import SESSIONS_A_YEAR
 from tapescan.replay.returns import SessionReturns
 
 __all__ = ["Growth", "cohorts_a_year", "measure_growth", "replaced", "split_account", "trading_costs"]

@@ -19,7 +19,6 @@ from tapescan.models.judging.significance import (
     DeflatedSharpe,
     deflated_sharpe,
     expected_maximum,
-    freedom,
     least_t,
 )
 from tapescan.replay.growth import Growth, cohorts_a_year, measure_growth, replaced, trading_costs
@@ -67,7 +66,7 @@ class Luck(Result, msgspec.Struct, frozen=True):
     best_p : how often the best of so many independent worthless ones does: 1 - (1 - p) ** trials; more often than
         screens that are alike do.
     t : the value. expected_t : that of the best of so many, in the middle; needed_t : the value that it reaches once
-        in 44 times (`least_t`), NaN without SciPy.
+        in 44 times (`least_t`); NaN with t.
     deflated : the Sharpe ratio of those cohorts beside that of the best of so many worthless trials.
     q : the share of false finds, at most, among the screens as good as this one (Benjamini and Hochberg); NaN where
         the others' p are not known.
@@ -257,12 +256,6 @@ def _growth(held: _Held, idle: Bools, every: int) -> dict[str, Growth]:
 
 def _luck(ahead: Floats, overlap: int, trials: int, others: Floats | None) -> Luck:
     own = measure_worth(ahead, overlap)
-    spread = freedom(own.dates, overlap)
-    try:
-        needed = math.nan if math.isnan(own.t) else least_t(trials, spread)
-    except OptionError:
-        # Without SciPy, which a base install does not have; `best_p` says the same in another way.
-        needed = math.nan
     q = math.nan if others is None else float(q_values(np.append(np.asarray(others, np.float64), own.p))[-1])
     return Luck(
         trials=trials,
@@ -270,7 +263,7 @@ def _luck(ahead: Floats, overlap: int, trials: int, others: Floats | None) -> Lu
         best_p=-math.expm1(trials * math.log1p(-min(own.p, 1.0 - 1e-15))),
         t=own.t,
         expected_t=expected_maximum(trials),
-        needed_t=needed,
+        needed_t=math.nan if math.isnan(own.t) else least_t(trials),
         deflated=deflated_sharpe(ahead, trials, overlap=overlap),
         q=q,
     )

@@ -114,7 +114,7 @@ class Store:
 
     def trials(self) -> pl.DataFrame:
         """Trainings and replayed screens that were tried, oldest first: at (UTC), learner, horizon, configuration,
-        chosen (JSON text)."""
+        chosen (JSON text), sharpe (of those that were judged)."""
         return self._open("trials").read().sort("at", maintain_order=True)
 
     # --- writing --------------------------------------------------------------------------------------
@@ -197,11 +197,13 @@ class Store:
         """Add the record of a replay; ``subject`` is the digest of what was replayed, ``document`` JSON text."""
         self._append("replays", {"at": dt.datetime.now(dt.UTC), "subject": subject, "document": document})
 
-    def log_trial(self, learner: str, horizon: int, configuration: str, chosen: str) -> None:
-        """Add a training or a replay that is about to be tried; ``chosen`` is all that may be chosen for it, as JSON
-        text."""
+    def log_trial(
+        self, learner: str, horizon: int, configuration: str, chosen: str, sharpe: float | None = None
+    ) -> None:
+        """Add a training or a replay that is about to be tried, or what came of one; ``chosen`` is all that may be
+        chosen for it, as JSON text."""
         row = {"learner": learner, "horizon": horizon, "configuration": configuration, "chosen": chosen}
-        self._append("trials", {"at": dt.datetime.now(dt.UTC), **row})
+        self._append("trials", {"at": dt.datetime.now(dt.UTC), **row, "sharpe": sharpe})
 
     # --- upkeep ---------------------------------------------------------------------------------------
 

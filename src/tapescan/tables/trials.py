@@ -17,6 +17,10 @@ TABLE = Table(
         "horizon": Field(pl.Int64(), "sessions that were forecast, or that picks were held"),
         "configuration": Field(pl.String(), "digest of all that may be chosen"),
         "chosen": Field(pl.String(), "all that may be chosen, as JSON text"),
+        "sharpe": Field(
+            pl.Float64(),
+            "of a model once it is judged: the Sharpe ratio a date of what it would have bought; null before",
+        ),
     },
     key=(),
     kept="append",

@@ -39,8 +39,13 @@ def train(
     folds: Annotated[
         int | None, typer.Option(min=1, max=50, help="Test windows of the walk-forward. [default: 5; of a cone 3]")
     ] = None,
-    every: Annotated[int, typer.Option(min=1, max=63, help="Sessions between two samples of a symbol.")] = 5,
-    cost: Annotated[float, typer.Option(help="Basis points of each purchase or sale.")] = COST,
+    every: Annotated[int, typer.Option(min=1, max=63, help="Sessions between two dates that are trained on.")] = 5,
+    judged: Annotated[
+        int, typer.Option(min=1, max=63, help="Sessions between two dates that are judged, a part of --every.")
+    ] = 1,
+    cost: Annotated[
+        float, typer.Option(help="Basis points of each purchase or sale at $50 million a session; more below.")
+    ] = COST,
     paths: Annotated[
         bool | None,
         typer.Option(
@@ -72,10 +77,10 @@ def train(
     if recalibrate and learner != CONE:
         raise OptionError(f"--recalibrate is of the cone, and --learner is {learner}", "give --learner cone")
     if learner == CONE:
-        if (horizons, cost, paths, device) != (AHEAD, COST, None, ""):
+        if (horizons, judged, cost, paths, device) != (AHEAD, 1, COST, None, ""):
             raise OptionError(
-                "a cone has horizons of its own, no costs and no use for a device",
-                "leave out --horizons, --cost, --paths and --device",
+                "a cone has horizons of its own, is judged on all its dates, and has no costs and no use of a device",
+                "leave out --horizons, --judged, --cost, --paths and --device",
             )
         with progress_line() as progress:
             last = parse_date(end or None, "end")
@@ -104,6 +109,7 @@ def train(
             end=parse_date(end or None, "end"),
             folds=folds or 5,
             every=every,
+            judged=judged,
             cost=cost,
             paths=paths,
             device=cast("Device", device) if device else None,

@@ -10,15 +10,16 @@ import numpy as np
 
 from tapescan.core.errors import LeakError
 from tapescan.models.judging.judgement import Judgement
-from tapescan.models.judging.significance import Mean, freedom, least_t, mean_and_error
+from tapescan.models.judging.significance import Mean, least_t, mean_and_error
 
 __all__ = ["LEAK", "Gate", "check_leak", "gate", "shrunken_icir"]
 
 #: No honest forecast of whole-market returns has a mean rank IC above this; published ones lie below 0.10.
 LEAK = 0.15
 
-#: The t-value that a model's lead over each baseline must reach; for its own, see `least_t`.
-LEAD_T = 1.0
+#: The t-value that a model's lead over each baseline must be above, and that what would be bought must reach; for
+#: that of its rank IC, see `least_t`.
+LEAD_T, BOUGHT_T = 1.0, 2.0
 
 #: A model whose rank IC in training is so many times, and by so much, above that out of sample knows it by heart.
 BY_HEART_TIMES, BY_HEART_BY = 5.0, 0.10
@@ -31,9 +32,9 @@ PRIOR_ICIR = 0.2
 class Gate:
     """weight : 0 (the model does not count) to below 1. reason : one sentence that says why.
 
-    numbers : what it was decided on, by name: rank_ic, t, needed_t, icir (shrunken), best_baseline_icir, net_spread,
-        train_rank_ic (NaN when not given), and for each baseline lead_<name> (mean difference of rank IC) and
-        lead_t_<name>.
+    numbers : what it was decided on, by name: rank_ic, t, needed_t, icir (shrunken), best_baseline_icir, bought,
+        bought_t, net_spread, train_rank_ic (NaN when not given), and for each baseline lead_<name> (mean difference
+        of rank IC) and lead_t_<name>.
     """
 
     weight: float
@@ -46,18 +47,19 @@ def gate(model: Judgement, baselines: Mapping[str, Judgement], train_rank_ic: fl
 
     It is zero unless all of these hold, out of sample:
 
-    - the t-value of its mean rank IC, corrected for overlap, is at least 2, and more with few dates and after several
-      trials: what the best of as many worthless ones reaches as rarely (`least_t`);
+    - the t-value of its mean rank IC, corrected for overlap, is at least 2, and more after several trials: what the
+      best of as many worthless ones reaches as rarely (`least_t`);
     - its rank IC in training (`train_rank_ic`) is not both more than 5 times that out of sample and more than 0.10
       above it;
-    - its spread is above zero after costs: an order that cannot be traded is none to trade by;
+    - what it would buy leads the mean of the market, after costs, with a t of at least 2: an order that cannot be
+      traded is none to trade by;
     - it beats each baseline: the mean difference of their rank ICs, date by date, has a t above 1, corrected too.
 
     Then the weight is s / (s + max(b, 0.2)): s the model's shrunken ICIR, b the best baseline's. A model as good as
     the best baseline, or as a good model is expected to be (0.2), would get one half.
     """
     summary = model.summary
-    needed = least_t(model.deflated.trials, freedom(summary.dates, model.overlap))
+    needed = least_t(model.deflated.trials)
     own = shrunken_icir(model)
     best = max((shrunken_icir(baseline) for baseline in baselines.values()), default=0.0)
     leads = {name: _lead(model, baseline) for name, baseline in baselines.items()}
@@ -67,6 +69,8 @@ def gate(model: Judgement, baselines: Mapping[str, Judgement], train_rank_ic: fl
         "needed_t": needed,
         "icir": own,
         "best_baseline_icir": best,
+        "bought": summary.bought,
+        "bought_t": summary.bought_t,
         "net_spread": summary.net_spread,
         "train_rank_ic": math.nan if train_rank_ic is None else train_rank_ic,
     }
@@ -130,8 +134,13 @@ def _by_heart(rank_ic: float, train_rank_ic: float | None) -> str:
 
 
 def _too_dear(model: Judgement) -> str:
-    net = model.summary.net_spread
-    return "" if net > 0.0 else f"and its spread is {net:.2%} after costs, {model.horizon} sessions held"
+    lead, t = model.summary.bought, model.summary.bought_t
+    if t >= BOUGHT_T:
+        return ""
+    return (
+        f"and what it would buy leads the market by {lead:.2%} after costs, {model.horizon} sessions held "
+        f"(t {t:.1f}), where t must be at least {BOUGHT_T:.0f}"
+    )
 
 
 def _no_better(leads: Mapping[str, Mean]) -> str:

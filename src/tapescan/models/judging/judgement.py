@@ -24,13 +24,15 @@ class PerDate:
     ic : Pearson correlation of forecasts with returns winsorised at 1 % on each side, -1 to 1.
     rank_ic : Spearman correlation, equal values sharing their mean rank, -1 to 1. Both are 0 where the forecasts
         or the returns do not differ: no order was given.
-    spread : equal-weighted mean return of the tenth with the highest forecasts minus that of the lowest, a ratio;
-        equal forecasts at the edge of a tenth share its remaining places.
+    spread : equal-weighted mean return, winsorised as for `ic`, of the tenth with the highest forecasts minus that of
+        the lowest, a ratio; equal forecasts at the edge of a tenth share its remaining places.
     turnover : share of the two tenths that was replaced, 0 to 1, against the portfolio whose place they take: the
         newest that is at least the horizon old. NaN on the first dates, which take nobody's place.
     net_spread : spread minus costs: each replaced share is sold and another bought, in both tenths; on the first
         dates all is bought, and sold at the end. Where the horizon is no multiple of the step from date to date, no
         portfolio begins when another ends, and all is bought and sold each time.
+    bought : what would be bought: the mean return of the highest tenth, after its own costs, less that of all symbols
+        of the date, which costs nothing.
     """
 
     session: Days
@@ -40,6 +42,7 @@ class PerDate:
     spread: Floats
     turnover: Floats
     net_spread: Floats
+    bought: Floats
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Summary:
     positive : share of dates with a rank IC above 0.
     spread, net_spread : mean a portfolio, a ratio; the yearly ones times the portfolios that follow each other in a
         year: 252 / horizon, or fewer where the horizon is no multiple of the step from date to date. net_t : t-value
-        of the net spread, corrected likewise.
+        of the net spread, corrected likewise. bought, bought_yearly, bought_t : the same of what would be bought.
     turnover : mean share replaced each time; NaN when no date replaces another.
     """
 
@@ -72,6 +75,9 @@ class Summary:
     net_spread: float
     net_spread_yearly: float
     net_t: float
+    bought: float
+    bought_yearly: float
+    bought_t: float
     turnover: float
 
 
@@ -80,11 +86,11 @@ class Judgement:
     """The record of one forecast.
 
     horizon : sessions of the forward return. every : sessions from one judged date to the next.
-    cost : basis points of each purchase or sale.
+    cost : basis points of each purchase or sale of a share of `costs.COST_AT` dollars a session.
     by_year, by_regime : the summary over a part of the dates, taken as following each other.
     by_liquidity : the summary over a third of each date's symbols by dollar volume; without those that never have
         50 pairs. Empty, as by_regime, where volumes or regimes were not given.
-    deflated : of the net spread, with the number of trials.
+    deflated : of what would be bought, with the number of trials.
     """
 
     horizon: int

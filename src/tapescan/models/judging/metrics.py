@@ -8,28 +8,26 @@ ends then, at the same open, so several are held side by side when dates are jud
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tapescan.core.errors import InputError, OptionError
+from tapescan.core.errors import InputError
 from tapescan.core.typing import Bools, Days, Floats, Ints
 from tapescan.features.cross import winsorise
+from tapescan.models.judging.costs import WHOLE, costs_of
 from tapescan.models.judging.judgement import Judgement, PerDate, Summary, overlap
 from tapescan.models.judging.significance import Mean, deflated_sharpe, mean_and_error
 
-__all__ = ["FEWEST_PAIRS", "LIQUIDITY", "check_cost", "judge"]
+__all__ = ["FEWEST_PAIRS", "LIQUIDITY", "judge"]
 
 #: A date with fewer pairs of forecast and return is not judged.
 FEWEST_PAIRS = 50
 
 #: The thirds of each date's symbols by dollar volume, from the least traded.
 LIQUIDITY = ("low", "middle", "high")
-
-#: Basis points in one.
-WHOLE = 10_000.0
 
 SESSIONS_A_YEAR = 252
 EPOCH_YEAR = 1970
@@ -40,23 +38,20 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class _Rows:
-    """Pairs in the order of their dates; `begin` has the first row of each date, and the end."""
+    """Pairs in the order of their dates; `begin` has the first row of each date, and the end.
+
+    cost : the share of its value that each purchase or sale of the row's symbol costs.
+    """
 
     session: Days
     begin: Ints
     symbol: NDArray[np.integer]
     forecast: NDArray[np.floating]
     forward: Floats
+    cost: Floats
 
     def __len__(self) -> int:
         return len(self.session)
-
-
-def check_cost(cost: float) -> float:
-    """The cost. Raises OptionError for one that is not from 0 to all of the value."""
-    if not 0.0 <= cost <= WHOLE:
-        raise OptionError(f"the cost is {cost:g} basis points", f"give 0 to {WHOLE:,.0f}")
-    return cost
 
 
 def judge(
@@ -69,6 +64,7 @@ def judge(
     every: int,
     cost: float = 10.0,
     trials: int = 1,
+    sharpes: Sequence[float] = (),
     dollar_volume: NDArray[np.floating] | None = None,
     regime: Mapping[int, str] | None = None,
 ) -> Judgement:
@@ -77,26 +73,29 @@ def judge(
     session, symbol, forecast, forward, dollar_volume : ``(rows,)``, one row a symbol and session, in any order.
         session is days since 1970-01-01, symbol a number from 0 on; a forecast is any number of which more is
         better. A row without a finite forecast and forward return is not a pair.
-    every : sessions from one date of the rows to the next. cost : basis points of the value bought or sold.
-    trials : how many models were tried to find this one, itself included.
+    every : sessions from one date of the rows to the next. cost : basis points of the value bought or sold, of a
+    share of `costs.COST_AT` dollars a session; less and more of others (`costs.costs_of`), of all where no
+    dollar_volume is given.
+    trials : how many models were tried to find this one, itself included. sharpes : as of `deflated_sharpe`.
     regime : a label for each session; ``unknown`` for those it does not have.
     Raises InputError when no session has 50 pairs.
     """
     pair = np.isfinite(forecast) & np.isfinite(forward)
-    rows = _arrange(session, symbol, forecast, forward, pair)
+    paid = np.full(len(session), cost / WHOLE) if dollar_volume is None else costs_of(dollar_volume, cost)
+    rows = _arrange(session, symbol, forecast, forward, paid, pair)
     if not len(rows):
         raise InputError(
             f"no session has {FEWEST_PAIRS} symbols with a forecast and a return over {horizon} sessions",
             "take more symbols or a longer range of dates",
         )
-    per_date = _per_date(rows, horizon, every, cost)
+    per_date = _per_date(rows, horizon, every)
     by_liquidity = {}
     if dollar_volume is not None:
         third = _thirds(session, dollar_volume, pair)
         for number, name in enumerate(LIQUIDITY):
-            part = _arrange(session, symbol, forecast, forward, third == number)
+            part = _arrange(session, symbol, forecast, forward, paid, third == number)
             if len(part):
-                by_liquidity[name] = _summary(_per_date(part, horizon, every, cost), horizon, every)
+                by_liquidity[name] = _summary(_per_date(part, horizon, every), horizon, every)
     years = (per_date.session.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + EPOCH_YEAR).astype(
         str
     )
@@ -110,7 +109,7 @@ def judge(
         _by_label(per_date, years.tolist(), horizon, every),
         by_liquidity,
         _by_label(per_date, labels, horizon, every),
-        deflated_sharpe(per_date.net_spread, trials, overlap=overlap(horizon, every)),
+        deflated_sharpe(per_date.bought, trials, overlap=overlap(horizon, every), sharpes=sharpes),
     )
 
 
@@ -119,6 +118,7 @@ def _arrange(
     symbol: NDArray[np.integer],
     forecast: NDArray[np.floating],
     forward: NDArray[np.floating],
+    cost: Floats,
     wanted: Bools,
 ) -> _Rows:
     """The wanted rows of the sessions that have enough of them, in the order of their dates."""
@@ -131,33 +131,42 @@ def _arrange(
     enough = np.flatnonzero(count >= FEWEST_PAIRS)
     begin = np.concatenate(([0], np.cumsum(count[enough])))
     return _Rows(
-        (enough + first).astype(np.int32), begin, symbol[rows], forecast[rows], forward[rows].astype(np.float64)
+        (enough + first).astype(np.int32),
+        begin,
+        symbol[rows],
+        forecast[rows],
+        forward[rows].astype(np.float64),
+        cost[rows],
     )
 
 
-def _per_date(rows: _Rows, horizon: int, every: int, cost: float) -> PerDate:
+def _per_date(rows: _Rows, horizon: int, every: int) -> PerDate:
     """Measure each date; a loop over dates, each a whole cross-section."""
     dates, together = len(rows), overlap(horizon, every)
-    ic, rank_ic, spread, turnover = np.zeros((4, dates))
+    ic, rank_ic, spread, turnover, net, bought = np.zeros((6, dates))
     held: deque[Floats] = deque(maxlen=together)
     symbols = int(rows.symbol.max()) + 1 if dates else 0
+    cost = np.zeros(symbols)
     for date in range(dates):
         here = slice(rows.begin[date], rows.begin[date + 1])
-        forecast, forward = rows.forecast[here], rows.forward[here]
+        forecast, tame = rows.forecast[here], winsorise(rows.forward[here])
         low, high = _tie_runs(forecast)
-        ic[date] = _correlation(forecast.astype(np.float64), winsorise(forward))
-        rank_ic[date] = _correlation(low + high, np.add(*_tie_runs(forward)))
+        ic[date] = _correlation(forecast.astype(np.float64), tame)
+        rank_ic[date] = _correlation(low + high, np.add(*_tie_runs(rows.forward[here])))
         tenths = _tenths(low, high)
-        spread[date] = tenths[0] @ forward - tenths[1] @ forward
+        came = tenths @ tame
         portfolio = np.zeros((2, symbols))
         portfolio[:, rows.symbol[here]] = tenths
-        kept = np.minimum(portfolio, held[0]).sum() / 2.0 if len(held) == together else np.nan
-        turnover[date] = np.clip(1.0 - kept, 0.0, 1.0)
+        cost[rows.symbol[here]] = rows.cost[here]
+        follows = len(held) == together
+        turnover[date] = np.clip(1.0 - np.minimum(portfolio, held[0]).sum() / 2.0, 0.0, 1.0) if follows else np.nan
+        # Two tenths, of which what is replaced is sold and the new bought; else all is bought and, in the end, sold.
+        traded = np.abs(portfolio - held[0]) if follows and horizon % every == 0 else 2.0 * portfolio
+        paid = traded @ cost
+        spread[date], net[date] = came[0] - came[1], came[0] - came[1] - paid.sum()
+        bought[date] = came[0] - paid[0] - tame.mean()
         held.append(portfolio)
-    # Two tenths, each sold and bought again; a first portfolio is bought and, in the end, sold.
-    whole = np.isnan(turnover) | (horizon % every != 0)
-    paid = 4.0 * cost * 1e-4 * np.where(whole, 1.0, turnover)
-    return PerDate(rows.session, np.diff(rows.begin), ic, rank_ic, spread, turnover, spread - paid)
+    return PerDate(rows.session, np.diff(rows.begin), ic, rank_ic, spread, turnover, net, bought)
 
 
 def _tie_runs(values: NDArray[np.floating]) -> tuple[Floats, Floats]:
@@ -215,6 +224,7 @@ def _summary(per_date: PerDate, horizon: int, every: int, wanted: Bools | slice 
         return mean_and_error(values[wanted], overlap(horizon, every))
 
     ic, rank_ic, net = over(per_date.ic), over(per_date.rank_ic), over(per_date.net_spread)
+    bought = over(per_date.bought)
     spread, yearly = over(per_date.spread).mean, SESSIONS_A_YEAR / (overlap(horizon, every) * every)
     return Summary(
         dates=rank_ic.dates,
@@ -232,6 +242,9 @@ def _summary(per_date: PerDate, horizon: int, every: int, wanted: Bools | slice 
         net_spread=net.mean,
         net_spread_yearly=net.mean * yearly,
         net_t=net.t,
+        bought=bought.mean,
+        bought_yearly=bought.mean * yearly,
+        bought_t=bought.t,
         turnover=over(per_date.turnover).mean,
     )
 

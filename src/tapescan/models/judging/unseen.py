@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tapescan.core.dates import EPOCH
+from tapescan.core.dates import EPOCH, date_of
 from tapescan.core.errors import InputError
 from tapescan.core.typing import Floats
 from tapescan.models.forecast import Model
@@ -22,6 +22,7 @@ from tapescan.models.learners import baselines
 from tapescan.models.learners.seam import forecast_rows
 from tapescan.models.registry.cards import Card
 from tapescan.models.registry.record import MODEL
+from tapescan.models.samples.build import sampled_sessions
 from tapescan.models.samples.labels import rank_labels
 from tapescan.models.samples.samples import Samples
 
@@ -48,7 +49,8 @@ def nothing_unseen(card: Card) -> InputError:
 def judge_unseen(model: Model, samples: Samples, cost: float) -> Unseen:
     """Judge a model on the samples of the sessions on which a scan would have used it.
 
-    samples : with the card's features, index, horizon and step; those before are what the baselines learn from.
+    samples : with the card's features, index and horizon, of the dates that it judges; those before are what the
+    baselines learn from.
     cost : basis points of each purchase or sale.
     Raises InputError when there is no such session with known returns.
     """
@@ -60,7 +62,9 @@ def judge_unseen(model: Model, samples: Samples, cost: float) -> Unseen:
     test = np.array([day for day in dates if card.has_not_seen(EPOCH + dt.timedelta(days=int(day)))], np.int32)
     if not len(test):
         raise nothing_unseen(card)
-    fold = Fold(known_before(dates, int(test[0]), card.horizon), test)
+    earlier = known_before(dates, int(test[0]), card.horizon)
+    learnt = sampled_sessions(card.first, date_of(int(test[0])), card.every)
+    fold = Fold(earlier[np.isin(earlier, learnt)], test)
     rows, labels = fold.test_rows(samples.session), rank_labels(forward, samples.session)
     forecasts: dict[str, Floats] = {MODEL: forecast_rows(model.fitted, samples, rows)}
     for other in baselines(card.kind):
@@ -75,7 +79,7 @@ def judge_unseen(model: Model, samples: Samples, cost: float) -> Unseen:
                 found,
                 forward[rows],
                 horizon=card.horizon,
-                every=card.every,
+                every=card.judged,
                 cost=cost,
                 trials=card.trials,
                 dollar_volume=samples.dollar_volume[rows],

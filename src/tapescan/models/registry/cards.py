@@ -28,7 +28,7 @@ from tapescan.models.samples.labels import reach
 
 __all__ = ["Card", "Refused", "Stored", "read_cards", "save_model", "stored_model"]
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -36,7 +36,8 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     kind : its learner's. horizon : sessions. features : in the order of the model's columns.
     parameters : of the training. missing : how it treated a feature without a value.
-    first, last : sessions of its samples. rows, symbols : how many. every : sessions between two samples of a symbol.
+    first, last : sessions of its samples. rows, symbols : how many. every : sessions between two dates that it
+    was trained on; judged : and between two that it was judged on.
     store : the identity of the store that it learnt from; empty for samples of none. data : versions of its tables,
     and the samples' universe.
     metrics : out-of-sample record, the model's and each baseline's, by name. train_rank_ic : on its own training
@@ -57,6 +58,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     rows: int
     symbols: int
     every: int
+    judged: int
     store: str
     data: dict[str, Any]
     metrics: dict[str, dict[str, Any]]

@@ -12,7 +12,7 @@ import os
 import stat
 
 from tapescan.core.errors import FileError
-from tapescan.core.files import user_cache, write_at_once
+from tapescan.core.files import held_alone, user_cache, write_at_once
 from tapescan.core.logging import logger
 
 __all__ = ["is_known", "remember"]
@@ -24,10 +24,11 @@ _MOST = 10_000
 
 def remember(seal: str) -> None:
     """This model was trained here. A cache that cannot be written is no error: it will be asked for by name."""
-    lines = [line for line in _seals() if line != seal][1 - _MOST :]
     try:
-        write_at_once(user_cache() / _FILE, "".join(f"{line}\n" for line in (*lines, seal)).encode())
-        (user_cache() / _FILE).chmod(0o600)
+        with held_alone(user_cache()):  # of two trainings that end together neither is forgotten
+            lines = [line for line in _seals() if line != seal][1 - _MOST :]
+            write_at_once(user_cache() / _FILE, "".join(f"{line}\n" for line in (*lines, seal)).encode())
+            (user_cache() / _FILE).chmod(0o600)
     except (FileError, OSError) as error:
         logger.debug("cannot remember a model: %s", error)
 

@@ -43,7 +43,7 @@ __all__ = [
 #: The name of the model among the judgements; the others are baselines.
 MODEL = "model"
 
-FORMAT = 2
+FORMAT = 3
 
 Number = float | None
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -67,6 +67,7 @@ class DatesRecord(_Part, frozen=True):
     spread: tuple[float, ...]
     turnover: tuple[Number, ...]
     net_spread: tuple[float, ...]
+    bought: tuple[float, ...]
 
     def __post_init__(self) -> None:
         columns = {name: getattr(self, name) for name in self.__struct_fields__}
@@ -95,6 +96,9 @@ class SummaryRecord(_Part, frozen=True):
     net_spread: Number
     net_spread_yearly: Number
     net_t: Number
+    bought: Number
+    bought_yearly: Number
+    bought_t: Number
     turnover: Number
 
 

@@ -12,6 +12,7 @@ too and counted with neither: they make no order, and of them none is chosen.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -52,8 +53,12 @@ class Trials(Protocol):
         """The identity of the store that is learnt from; empty for samples that come from none."""
         ...
 
-    def log(self, trial: Trial) -> None:
-        """Write one down, before its training begins."""
+    def log(self, trial: Trial, sharpe: float | None = None) -> None:
+        """Write one down: before its training begins, and once more with what came of it, a Sharpe ratio a date."""
+        ...
+
+    def sharpes(self, *, besides: Trial) -> tuple[float, ...]:
+        """What came of the other trials of models, as far as it was written down."""
         ...
 
     def count(self) -> tuple[int, str]:
@@ -76,9 +81,22 @@ class StoreTrials:
         """Raises StoreError when the store cannot be written, before minutes of work."""
         self._store.check_writable()
 
-    def log(self, trial: Trial) -> None:
+    def log(self, trial: Trial, sharpe: float | None = None) -> None:
         """Raises StoreError when the store cannot be written."""
-        self._store.log_trial(trial.learner, trial.horizon, trial.configuration, trial.chosen)
+        known = None if sharpe is None or math.isnan(sharpe) else sharpe
+        self._store.log_trial(trial.learner, trial.horizon, trial.configuration, trial.chosen, known)
+
+    def sharpes(self, *, besides: Trial) -> tuple[float, ...]:
+        """Raises StoreError when the table cannot be read."""
+        what = ["learner", "horizon", "configuration"]
+        known = _of(self._store.trials(), screens=False).drop_nulls([*what, "sharpe"])
+        newest = known.unique(what, keep="last", maintain_order=True)
+        others = newest.filter(
+            (pl.col("learner") != besides.learner)
+            | (pl.col("horizon") != besides.horizon)
+            | (pl.col("configuration") != besides.configuration)
+        )
+        return tuple(others["sharpe"].to_list())
 
     def count(self) -> tuple[int, str]:
         """Raises StoreError when the table cannot be read."""
@@ -105,10 +123,15 @@ def count_trials(trials: pl.DataFrame, *, screens: bool = False) -> tuple[int, i
 
     Learners and horizons are not counted apart: who tries twenty of them and keeps the best has tried twenty.
     """
-    is_screen = pl.col("learner") == SCREEN
-    trials = trials.filter((pl.col("learner") != CONE).fill_null(value=True))
-    trials = trials.filter((is_screen if screens else ~is_screen).fill_null(value=True))
+    trials = _of(trials, screens=screens)
     what = ["learner", "horizon", "configuration"]
     whole = trials.drop_nulls(what)
     broken = len(trials) - len(whole)
     return whole.select(what).n_unique() + broken, broken
+
+
+def _of(trials: pl.DataFrame, *, screens: bool) -> pl.DataFrame:
+    """The trials of screens, or those of models; of no known learner, both."""
+    is_screen = pl.col("learner") == SCREEN
+    trials = trials.filter((pl.col("learner") != CONE).fill_null(value=True))
+    return trials.filter((is_screen if screens else ~is_screen).fill_null(value=True))

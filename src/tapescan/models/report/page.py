@@ -15,6 +15,7 @@ from typing import Any
 from tapescan.core.files import write_at_once
 from tapescan.core.pages import Table, as_html, as_text, page, show
 from tapescan.core.text import printable
+from tapescan.models.judging.costs import COST_AT
 from tapescan.models.judging.unseen import Unseen
 from tapescan.models.registry.record import MODEL, JudgementRecord, Record, SummaryRecord, from_judgement
 from tapescan.models.report.charts import PLOTS
@@ -33,7 +34,7 @@ MEASURES = (
         "t",
         "t",
         "{:.1f}",
-        "mean rank IC over its standard error, corrected for overlapping returns; chance stays within 2 in 19 of 20",
+        "mean rank IC over its error, corrected for overlapping returns; chance is within 2 in 19 of 20",
     ),
     ("positive", "positive", "{:.0%}", "share of the dates with a rank IC above 0"),
     (
@@ -50,6 +51,13 @@ MEASURES = (
         "net spread times the portfolios that follow each other in a year",
     ),
     ("net_t", "net t", "{:.1f}", "t of the net spread"),
+    (
+        "bought_yearly",
+        "bought a year",
+        "{:.1%}",
+        "mean return of the best tenth after costs, less that of all, times the portfolios of a year",
+    ),
+    ("bought_t", "bought t", "{:.1f}", "t of that lead"),
     ("turnover", "turnover", "{:.0%}", "share of the two tenths that is replaced after each horizon"),
 )
 
@@ -59,6 +67,8 @@ GATE_WORDS = {
     "needed_t": "the t that it must reach, with so many trainings tried",
     "icir": "its rank ICIR, shrunk towards 0 for few dates",
     "best_baseline_icir": "the best baseline's, shrunk likewise",
+    "bought": "lead over the market of what it would buy, after costs, a ratio",
+    "bought_t": "t of that lead",
     "net_spread": "mean spread after costs, a ratio",
     "train_rank_ic": "rank IC on the training's own rows",
 }
@@ -82,7 +92,7 @@ def unseen_table(unseen: Sequence[Unseen]) -> str:
         judged = {name: from_judgement(judgement) for name, judgement in one.judgements.items()}
         days = judged[MODEL].per_date.session
         title = f"{one.card.name}, trained on {one.card.first} to {one.card.last}, as it stands"
-        said = f"Judged from {days[0]} to {days[-1]} on {_every(one.card.every)}, sessions that it has not seen."
+        said = f"Judged from {days[0]} to {days[-1]} on {_every(one.card.judged)}, sessions that it has not seen."
         lines += [
             title,
             "=" * len(title),
@@ -129,10 +139,11 @@ def _sentences(record: Record) -> list[str]:
     said = [
         printable(record.gate.reason, 1000),
         f"Judged from {days[0]} to {days[-1]} on {_every(record.every)}; costs of {record.cost:g} basis "
-        f"points are paid for each purchase and each sale.",
-        f"Deflated Sharpe ratio: {show('{:.1%}', worth.probability)}, the probability that the spread after costs "
-        f"is better than luck. Its Sharpe ratio is {show('{:.3f}', worth.sharpe)} a date, over what is worth "
-        f"{worth.observations:,} independent dates; by chance the best of {count} would show "
+        f"points are paid for each purchase and each sale of a share of ${COST_AT / 1e6:g} million a session, and "
+        f"more of one that is traded less.",
+        f"Deflated Sharpe ratio: {show('{:.1%}', worth.probability)}, the probability that what it would buy leads "
+        f"the market by more than luck. Its Sharpe ratio is {show('{:.3f}', worth.sharpe)} a date, over what is "
+        f"worth {worth.observations:,} independent dates; by chance the best of {count} would show "
         f"{show('{:.3f}', worth.benchmark)}.",
     ]
     if trained is not None:
