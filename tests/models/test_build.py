@@ -212,6 +212,15 @@ def test_each_session_is_sampled_in_its_own_share_basis(tmp_path: Path) -> None:
     import_files(theirs, [bars, tmp_path / "raw" / "splits.parquet"], adjusted="splits")
     same_bars = build_samples(theirs, every=1, filters=every_one)
     np.testing.assert_array_equal(same_bars.values, plain.values)
+    # The filter on the price asks for the one that people saw, whatever the vendor put inside.
+    dollars = float(quoted["close"].median())  # type: ignore[arg-type]
+    dear = Universe(dollars, 0.0, 1)
+    as_seen, as_told = (
+        build_samples(one, every=1, filters=dear, features=["ret_5"]).session for one in (store, theirs)
+    )
+    np.testing.assert_array_equal(as_told, as_seen)
+    inside = store.known().bars().sort("session").filter(pl.col("close") >= dollars)
+    assert len(inside) > 1.3 * len(as_seen)  # of the prices as they lie in the store far more would pass
 
 
 @pytest.mark.parametrize("later", [10, 200])

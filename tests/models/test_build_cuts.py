@@ -48,7 +48,9 @@ def test_a_block_travels_and_is_done_again_with_the_same_bytes(whole: Store, tmp
     job = build._job(data, names, (5,), LOOSE, sampled, "equal-weighted")
     places = runs.Runs(tmp_path, sampled, len(names), 1)
     basis = next(iter(data.bases(list(job.wanted))))
-    piece = build._pieces(places, job, basis, market_index(data, 1000), data.suspects(basis.bars, None))[0]
+    raw = data.stamped(list(job.wanted))
+    seen = build._behind(raw).with_columns(factor=2.0).head(3)
+    piece = build._pieces(places, job, basis, market_index(data, 1000), data.suspects(basis.bars, None), seen)[0]
     first = block_samples(piece)
     assert first is not None
     written = first.path.read_bytes()

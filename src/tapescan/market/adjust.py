@@ -23,7 +23,7 @@ import polars as pl
 from tapescan.core.settings import Adjustment
 from tapescan.core.typing import Days, Floats, Ints
 
-__all__ = ["adjust_bars", "closes_before"]
+__all__ = ["adjust_bars", "closes_before", "quoted_factors"]
 
 
 _PRICES = ("open", "high", "low", "close")
@@ -88,6 +88,22 @@ def closes_before(bars: pl.DataFrame, splits: pl.DataFrame) -> Floats:
         ratio = np.multiply.reduce(steps.ratio[min(own[at], other[at]) : max(own[at], other[at])])
         was[rows[at]] *= 1.0 / ratio if own[at] > other[at] else ratio
     return was
+
+
+def quoted_factors(bars: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+    """What turns the price of a bar that was adjusted beyond its own session into the one that was quoted then:
+    symbol, session, factor, of those bars alone whose factor is not 1.
+
+    bars : symbol, session, adjusted_to, as stored, sorted by symbol and session. splits : all that are recorded; of
+    one that nobody recorded the price stays as it is.
+    """
+    codes = _codes(splits)
+    _, part = _rows_of(bars, codes, ["symbol", "session", "adjusted_to"])
+    steps = _Steps.of(splits, codes)
+    own, inside = (steps.product_after(part["code"], part[day]) for day in ("session", "adjusted_to"))
+    beyond = (part["adjusted_to"] > part["session"]).to_numpy()
+    factor = np.where(beyond, own / inside, 1.0)
+    return part.select("symbol", "session", factor=pl.Series(factor)).filter(pl.col("factor") != 1.0)
 
 
 def _apply_splits(bars: pl.DataFrame, splits: pl.DataFrame, use_up: bool) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from tapescan.core.typing import Bools, Days, Ints
+from tapescan.core.typing import Bools, Days, Floats, Ints
 from tapescan.features.compute import replay
 from tapescan.features.plan import Plan
 from tapescan.market.eligibility import TRADED, illiquid, off_price, short_history
@@ -43,24 +43,26 @@ class Job:
 
 class Piece(NamedTuple):
     """panel : of one block. within : ``(lanes, 2)``, of each lane the first day sampled and the first no longer.
-    suspect : ``(2, n)``, row and lane of each suspect bar. slot : where the samples go."""
+    suspect : ``(2, n)``, row and lane of each suspect bar. quoted : ``(3, n)``, row, lane and factor of each price
+    that was adjusted beyond its session. slot : where the samples go."""
 
     job: Job
     panel: Panel
     within: Ints
     suspect: Ints
+    quoted: Floats
     slot: Slot
 
 
 def block_samples(piece: Piece) -> Run | None:
     """Write the samples of one block as a run; None where there is none."""
-    job, panel, within, suspect, slot = piece
+    job, panel, within, suspect, quoted, slot = piece
     (block,) = panel.blocks
     wrong = np.zeros(block.close.shape, dtype=bool)
     wrong[suspect[0], suspect[1]] = True
     due = _due(job, block) & ~_among(wrong, job.plan.rows - 1, 0)
     due &= (block.session >= within[:, 0]) & (block.session < within[:, 1])
-    row, lane = np.nonzero(due & ~off_price(block.close, job.filters.min_price))
+    row, lane = np.nonzero(due & ~off_price(_as_quoted(block.close, quoted), job.filters.min_price))
     if not row.size:
         return None
     _, values = next(replay(panel, job.plan))
@@ -83,6 +85,16 @@ def block_samples(piece: Piece) -> Run | None:
     for at in range(len(job.names)):
         samples["values"][:, at] = as_inputs(values[at][row, lane])
     return slot.write(samples)
+
+
+def _as_quoted(close: Floats, quoted: Floats) -> Floats:
+    """The closes as people saw them."""
+    if not quoted.shape[1]:
+        return close
+    row, lane = quoted[:2].astype(np.int64)
+    found = close.copy()
+    found[row, lane] *= quoted[2]
+    return found
 
 
 def _among(marked: Bools, before: int, after: int) -> Bools:

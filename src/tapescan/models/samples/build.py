@@ -4,8 +4,9 @@ The features are those of a scan, from the very same kernels, replayed over all 
 a scan as of D would have seen:
 
 - bars up to D only, since no kernel reads ahead, in the share basis of D (`history.history`): the price is the one
-  that was quoted, where the store holds raw prices (those that a vendor adjusted before they came in stay in their
-  file's basis; features have no scale of their own, but the filter on the price has);
+  that was quoted, where the store holds raw prices. Those that a vendor adjusted before they came in stay in their
+  file's basis: features have no scale of their own, and for the filter on the price the splits inside are taken out
+  again, as far as the store knows them;
 - the filters on price, dollar volume and number of bars as of D.
 
 What reads a suspect bar (`market.suspect`) is no sample, and what is bought or sold on one has no label. These alone
@@ -39,6 +40,7 @@ from tapescan.features.plan import plan_features
 from tapescan.features.warm import warm_up
 from tapescan.history.history import Basis, History, days, history_of, market_index
 from tapescan.market import calendar
+from tapescan.market.adjust import quoted_factors
 from tapescan.market.eligibility import TRADED, none_of, short_history
 from tapescan.market.funds import KNOWN_FUNDS
 from tapescan.market.index import MarketIndex
@@ -210,26 +212,37 @@ def _fill(runs: Runs, job: Job, data: History, market: MarketIndex, chunk: int, 
     symbols = list(job.wanted)
     for at in range(0, total, chunk):
         some = symbols[at : at + chunk]
-        for basis in data.bases(some):
-            for run in engine.map(
-                block_samples, _pieces(runs, job, basis, market, data.unaccepted(data.suspects(basis.bars, None)))
-            ):
+        raw = data.stamped(some)
+        seen = _behind(raw).join(quoted_factors(raw, data.inside), on=["symbol", "session"])
+        for basis in data.bases_of(raw):
+            wrong = data.unaccepted(data.suspects(basis.bars, None))
+            for run in engine.map(block_samples, _pieces(runs, job, basis, market, wrong, seen)):
                 if run is not None:
                     runs.add(run)
         progress(at + len(some), total, what)
 
 
-def _pieces(runs: Runs, job: Job, basis: Basis, market: MarketIndex, suspects: pl.DataFrame) -> list[Piece]:
-    """One a block of the bars, the longest first."""
+def _behind(raw: pl.DataFrame) -> pl.DataFrame:
+    """Of each bar how many of its symbol are newer: symbol, session, behind."""
+    newer = pl.len().over("symbol") - 1 - pl.int_range(pl.len()).over("symbol")
+    return raw.select("symbol", "session", behind=newer.cast(pl.Int64))
+
+
+def _pieces(
+    runs: Runs, job: Job, basis: Basis, market: MarketIndex, suspects: pl.DataFrame, quoted: pl.DataFrame
+) -> list[Piece]:
+    """One a block of the bars, the longest first. quoted : symbol, behind, factor (`quoted_factors`)."""
     panel = build_panel(basis.bars, lanes=LANES, index=market)
     within = np.array([basis.sessions[symbol] for symbol in panel.symbols])
-    place = {symbol: at for at, symbol in enumerate(panel.symbols)}
-    wrong = np.array([(place[symbol], behind) for symbol, behind in suspects.select("symbol", "behind").iter_rows()])
-    wrong = wrong.reshape(-1, 2).astype(np.int64)
+    places = pl.DataFrame({"symbol": panel.symbols, "place": range(len(panel.symbols))})
+    wrong = suspects.join(places, on="symbol").select("place", "behind").to_numpy().astype(np.int64)
+    seen = quoted.join(places, on="symbol").select("place", "behind", "factor").to_numpy()
     pieces = []
     for block in panel.blocks:
         lanes = slice(block.offset, block.offset + block.lanes)
         own = wrong[(wrong[:, 0] >= lanes.start) & (wrong[:, 0] < lanes.stop)]
         at = np.stack([block.rows - 1 - own[:, 1], own[:, 0] - block.offset])
-        pieces.append(Piece(job, replace(panel, blocks=(block,)), within[lanes], at, runs.slot()))
+        mine = seen[(seen[:, 0] >= lanes.start) & (seen[:, 0] < lanes.stop)]
+        as_quoted = np.stack([block.rows - 1 - mine[:, 1], mine[:, 0] - block.offset, mine[:, 2]])
+        pieces.append(Piece(job, replace(panel, blocks=(block,)), within[lanes], at, as_quoted, runs.slot()))
     return pieces
