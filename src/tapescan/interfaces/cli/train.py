@@ -10,12 +10,13 @@ import typer
 from rich.table import Table
 
 from tapescan.core.dates import parse_date
-from tapescan.core.errors import OptionError
+from tapescan.core.errors import InputError, OptionError
 from tapescan.core.settings import Device
 from tapescan.interfaces.cli.cones import cone_lines, cone_table
 from tapescan.interfaces.cli.console import notes, output, progress_line
 from tapescan.interfaces.cli.stores import existing_store, store_place
 from tapescan.models.learners import CONE, DEFAULT, kinds
+from tapescan.store import Store
 
 __all__ = ["evaluate", "models", "train"]
 
@@ -146,6 +147,10 @@ def evaluate(
     if unseen:
         if html is not None:
             raise OptionError("--unseen and --html are both given", "the page draws the record of the training only")
+        if cone is not None and not _unseen_cone(
+            opened, folder, alone=not holds_records(model_folder(opened, folder))
+        ):
+            return
         with progress_line() as progress:
             judged = judge_stored(opened, folder=folder, cost=cost, progress=progress)
         output().print(unseen_table(judged.judged), markup=False, soft_wrap=True)
@@ -173,6 +178,23 @@ def evaluate(
         output().print(table(records), markup=False, soft_wrap=True)
     if html is not None:
         output().print(f"written to {html}", markup=False, soft_wrap=True)
+
+
+def _unseen_cone(store: Store, folder: str, *, alone: bool) -> bool:
+    """Print what came of the cone since. Whether there is more to say: nothing where it stands alone."""
+    from tapescan.models.cone.unseen import judge_cone
+    from tapescan.models.report.ranges import unseen_ranges_text
+
+    try:
+        with progress_line() as progress:
+            found = judge_cone(store, folder=folder, progress=progress)
+    except InputError as error:
+        if alone:
+            raise
+        notes((str(error),))
+    else:
+        output().print(unseen_ranges_text(found), markup=False, soft_wrap=True)
+    return not alone
 
 
 def models(store: StoreOption = "", folder: FolderOption = "") -> None:

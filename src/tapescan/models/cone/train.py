@@ -40,7 +40,7 @@ from tapescan.models.samples.samples import Samples, Universe
 from tapescan.models.stored import CHUNK, check_folder, model_place
 from tapescan.store import Store
 
-__all__ = ["FOLDS", "LearntCone", "learn_cone", "recalibrate_cone", "stored_cone", "train_cone"]
+__all__ = ["FOLDS", "LearntCone", "cone_samples", "learn_cone", "recalibrate_cone", "stored_cone", "train_cone"]
 
 #: Test windows of the walk-forward, and sessions between two samples of a symbol.
 FOLDS, EVERY = 3, 5
@@ -73,7 +73,7 @@ def train_cone(
     trials = StoreTrials(store)
     trials.check()
     source = history_of(store, last)
-    samples, market = _sampled(source, first, last, every, universe or Universe(), progress or silent)
+    samples, market = cone_samples(source, first, last, every, universe or Universe(), progress or silent)
     trials.log(_trial(samples, folds, every))
     learnt = learn_cone(samples, market, source.end, store.identity, folds=folds, every=every, others=named)
     # The record after the card that it names: what is left of a kill between them names another, and is not shown.
@@ -104,7 +104,7 @@ def recalibrate_cone(
     # As many sessions as the newest dates and their returns take, and some more.
     begin = source.end - dt.timedelta(days=2 * card.every * (RECENT + 3))
     filters = msgspec.convert(card.data["filters"], Universe)
-    samples, market = _sampled(
+    samples, market = cone_samples(
         source, begin, last, card.every, filters, progress or silent, card.data.get("market_index")
     )
     rows = {horizon: Rows.of(samples, horizon, market) for horizon in sorted({*map(seen_by, HORIZONS)})}
@@ -180,7 +180,7 @@ def _recalibrations(rows: Mapping[int, Rows], laws: Mapping[int, Law], every: in
     return tuple(found)
 
 
-def _sampled(
+def cone_samples(
     source: History,
     start: dt.date | None,
     end: dt.date | None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from html import escape
 
 import msgspec
@@ -11,10 +12,11 @@ from tapescan.core.pages import Table, as_html, as_text, show
 from tapescan.models.cone.judge import COVERED, LEAST_T, RULE
 from tapescan.models.cone.law import LEVELS
 from tapescan.models.cone.record import Ranged, RangeRecord, RangesRecord
+from tapescan.models.cone.unseen import UnseenCone
 from tapescan.models.learners import CONE
 from tapescan.models.report.range_charts import covered_over_time, levels_that_came
 
-__all__ = ["TITLES", "merged", "range_meanings", "range_section", "range_tables", "ranges_text"]
+__all__ = ["TITLES", "merged", "range_meanings", "range_section", "range_tables", "ranges_text", "unseen_ranges_text"]
 
 #: Forecasters as a reader knows them; others go by their names.
 TITLES = {"xgboost": "XGBoost quantiles", "tft": "network"}
@@ -90,8 +92,22 @@ def ranges_text(records: Sequence[RangesRecord]) -> str:
     return "\n".join([*lines, *as_text(range_meanings())]) + "\n" if lines else ""
 
 
+def unseen_ranges_text(one: UnseenCone) -> str:
+    """The same for a stored cone on what came after it, without a gate: that has decided."""
+    lines: list[str] = []
+    serving = {record.horizon: "the cone" if record.counts else "the rule" for record in one.card.records}
+    for ranged in one.horizons:
+        title, serves = _title(ranged), serving[ranged.horizon]
+        said = f"As the cone stands, which has seen prices up to {one.card.seen}, beside the rule; {serves} serves."
+        whole, *others = range_tables(ranged)
+        whole = replace(whole, title="Since then, on the same returns", rows=whole.rows[:-1])
+        tables = (whole, *others)
+        lines += [title, "=" * len(title), said, "", *(line for table in tables for line in (*as_text(table), ""))]
+    return "\n".join([*lines, *as_text(range_meanings())]) + "\n"
+
+
 def range_tables(one: RangeRecord) -> list[Table]:
-    """The whole, its parts, the years' losses, and the levels."""
+    """The whole, the gate last; its parts, the years' losses, and the levels."""
     names = [*one.forecasters]
     head = tuple(TITLES.get(name, name) for name in names)
     records = {name: said.record for name, said in one.forecasters.items()}
