@@ -132,6 +132,10 @@ def evaluate(
     unseen: Annotated[
         bool, typer.Option("--unseen", help="Judge the models as they stand on the sessions since their training.")
     ] = False,
+    chances: Annotated[
+        str,
+        typer.Option(metavar="PROFILE", help="Hold prob_stop and prob_target against what came of its plans."),
+    ] = "",
     cost: Annotated[float, typer.Option(help="With --unseen: basis points of each purchase or sale.")] = 10.0,
 ) -> None:
     """The out-of-sample record of the stored models, beside momentum, reversal and a ridge regression."""
@@ -143,6 +147,11 @@ def evaluate(
     from tapescan.models.stored import judge_stored, model_folder, stored_models
 
     opened = existing_store(store_place(store))
+    if chances:
+        if html is not None or unseen:
+            raise OptionError("--chances stands alone", "leave out --html and --unseen")
+        _chances(opened, chances)
+        return
     cone = stored_cone(opened, folder).card
     if unseen:
         if html is not None:
@@ -178,6 +187,15 @@ def evaluate(
         output().print(table(records), markup=False, soft_wrap=True)
     if html is not None:
         output().print(f"written to {html}", markup=False, soft_wrap=True)
+
+
+def _chances(store: Store, profile: str) -> None:
+    from tapescan.replay.chances import judge_chances
+    from tapescan.replay.report.chances import chances_text
+
+    with progress_line() as progress:
+        found = judge_chances(store, profile, progress=progress)
+    output().print(chances_text(found), markup=False, soft_wrap=True)
 
 
 def _unseen_cone(store: Store, folder: str, *, alone: bool) -> bool:

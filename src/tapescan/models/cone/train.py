@@ -40,7 +40,16 @@ from tapescan.models.samples.samples import Samples, Universe
 from tapescan.models.stored import CHUNK, check_folder, model_place
 from tapescan.store import Store
 
-__all__ = ["FOLDS", "LearntCone", "cone_samples", "learn_cone", "recalibrate_cone", "stored_cone", "train_cone"]
+__all__ = [
+    "EVERY",
+    "FOLDS",
+    "LearntCone",
+    "cone_samples",
+    "learn_cone",
+    "recalibrate_cone",
+    "stored_cone",
+    "train_cone",
+]
 
 #: Test windows of the walk-forward, and sessions between two samples of a symbol.
 FOLDS, EVERY = 3, 5
