@@ -13,9 +13,17 @@ __all__ = ["HORIZONS", "RULED_BY", "SOURCE", "TERMS", "range_columns"]
 #: Sessions ahead of which a cone speaks.
 HORIZONS = (1, 5, 10, 21)
 
-#: The feature that the volatility rule goes by, and all that a cone takes: volatilities, each a ratio a year.
+#: The feature that the volatility rule goes by, and all that a cone takes: volatilities, each a ratio a year, and the
+#: average true range, percent, which one large day does not raise for a month.
 RULED_BY = "realised_volatility_21"
-TERMS = ("realised_volatility_5", RULED_BY, "realised_volatility_63", "realised_volatility_252", "yang_zhang_21")
+TERMS = (
+    "realised_volatility_5",
+    RULED_BY,
+    "realised_volatility_63",
+    "realised_volatility_252",
+    "yang_zhang_21",
+    "natr_14",
+)
 
 _OF_PLAN = ("close", "entry", "stop", "target", *TERMS)
 _NO_DIRECTION = (

@@ -1,11 +1,8 @@
 """What comes first, a share's target or its stop, and where it is if neither does: two barriers, in closed form.
 
 S*, the spot less the dividends still to come, moves without a jump: growth b, volatility s, ``m = b - s²/2``. Between
-barriers at 0 and a (logarithms), from x, the upper one is hit first, and by t, with the probability
-
-    (1 - e^(-2mx/s²)) / (1 - e^(-2ma/s²)) - sum_n (-1)^(n+1) (n pi s²/a²) / l_n sin(n pi x/a) e^(m(a-x)/s² - l_n t)
-
-with ``l_n = (n pi s/a)²/2 + (m/s)²/2``; the lower one by the mirror, and those who hit neither have the density
+barriers at 0 and a (logarithms), from x, the upper one is hit first, and by t, as `barriers` says; the lower one by
+the mirror, and those who hit neither have, with ``l_n = (n pi s/a)²/2 + (m/s)²/2``, the density
 ``2/a e^(m(y-x)/s² - l_n t) sin(n pi x/a) sin(n pi y/a)``, summed over n. On an ex-date both barriers rise, seen from
 S*: there the density is carried on from its points, and who is beyond a barrier has hit it.
 """
@@ -21,6 +18,7 @@ import numpy as np
 
 from tapescan.core.jit import compile_kernel, kernel
 from tapescan.core.typing import Floats
+from tapescan.options.barriers import DEEP, upper_first
 from tapescan.options.kernels import PLACES, READ, WRITTEN_TABLE
 
 __all__ = ["BUCKETS", "NODES", "Hits", "Parts", "follow", "quadrature"]
@@ -28,8 +26,8 @@ __all__ = ["BUCKETS", "NODES", "Hits", "Parts", "follow", "quadrature"]
 #: A part of the way is looked at in so many steps; those who hit nothing are told at so many points.
 BUCKETS, NODES = 3, 32
 
-#: Terms of a series whose exponent lies so far down say nothing; so many deviations away nobody is.
-DEEP, FAR = 38.0, 8.0
+#: So many deviations away nobody is.
+FAR = 8.0
 
 
 class Parts(NamedTuple):
@@ -62,26 +60,6 @@ def quadrature() -> tuple[Floats, Floats]:
 
 
 @compile_kernel
-def _upper_first(x, a, drift, variance, time):
-    """How likely the upper barrier is hit first, and by then."""
-    tilt = 2.0 * drift / variance
-    if abs(tilt) * a < 1e-9:
-        ever = x / a
-    elif tilt > 0.0:
-        ever = math.expm1(-tilt * x) / math.expm1(-tilt * a)
-    else:
-        ever = math.exp(tilt * (a - x)) * math.expm1(tilt * x) / math.expm1(tilt * a)
-    speed = 0.5 * (math.pi / a) ** 2 * variance
-    slow, shift = 0.5 * drift * drift / variance, 0.5 * tilt * (a - x) - 0.5 * drift * drift / variance * time
-    total, sign, n = 0.0, 1.0, 1.0
-    while n * n * speed * time < DEEP:
-        weight = n * math.pi * variance / (a * a) / (n * n * speed + slow)
-        total += sign * weight * math.sin(n * math.pi * x / a) * math.exp(shift - n * n * speed * time)
-        sign, n = -sign, n + 1.0
-    return min(max(ever - total, 0.0), 1.0)
-
-
-@compile_kernel
 def _density(x, y, a, drift, variance, time):
     """Of who has hit nothing, at y."""
     speed = 0.5 * (math.pi / a) ** 2 * variance
@@ -109,7 +87,7 @@ def _by(x, weights, count, a, drift, variance, time, upper):
         if beyond:
             total += weights[i]
         elif inside and time > 0.0:
-            total += weights[i] * _upper_first(at, a, moves, variance, time)
+            total += weights[i] * upper_first(at, a, moves, variance, time)
     return total
 
 

@@ -15,7 +15,9 @@ from tapescan.models.cone.law import HIGH, LEVELS, LOW, MEDIAN, Law, logs_of, ru
 
 RNG = np.random.default_rng(3)
 VOLATILITIES = np.exp(RNG.normal(-1.0, 0.5, (len(TERMS), 400)))
-MINE = tuple(Law(h, (-3.0 + 0.1 * h, 0.2, 0.1, 0.2, 0.2, 0.1, 0.1), (-3.0, -2.2, -1, 0.1, 1, 2, 3)) for h in HORIZONS)
+MINE = tuple(
+    Law(h, (-3.0 + 0.1 * h, 0.2, 0.1, 0.2, 0.2, 0.05, 0.05, 0.1), (-3.0, -2.2, -1, 0.1, 1, 2, 3)) for h in HORIZONS
+)
 CONE = Cone(MINE, SHIPPED.rules, "by the test's")
 
 
@@ -61,6 +63,15 @@ def test_a_pinned_share_has_a_narrow_range_and_no_infinite_one() -> None:
     found = CONE.spread(np.zeros((len(TERMS), 1)), 0.2)
     assert np.isfinite(found.values).all()
     assert 0.0 < found.deviations[0, 0, 0] < 0.05
+
+
+def test_a_range_of_a_former_price_makes_no_range_of_thousands_of_percent() -> None:
+    """After a fall by 99 % in a day the average true range is many times the price; the others know better."""
+    fallen = np.full((len(TERMS), 2), 0.8)
+    fallen[TERMS.index("natr_14")] = 40.0, 4_000.0
+    found = CONE.spread(fallen, 0.2)
+    assert found.values[:, :, 0].tobytes() == found.values[:, :, 1].tobytes()
+    assert found.values.max() < 3.0
 
 
 def test_deviations_between_horizons_grow_with_the_time() -> None:

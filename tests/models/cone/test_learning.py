@@ -14,10 +14,20 @@ from tapescan.columns.ranges import HORIZONS
 from tapescan.core.errors import InputError
 from tapescan.models.cone.card import ConeCard
 from tapescan.models.cone.fit import Rows, fit_law, fit_rule
-from tapescan.models.cone.judge import FoldRecord, decide, outcomes_of
-from tapescan.models.cone.law import LEVELS
+from tapescan.models.cone.judge import (
+    FoldRecord,
+    Lead,
+    Outcomes,
+    decide,
+    judged,
+    lead_of,
+    outcomes_of,
+    record_of,
+)
+from tapescan.models.cone.law import LEVELS, scales
 from tapescan.models.cone.recalibrate import RECENT, Recent
 from tapescan.models.cone.train import learn_cone
+from tapescan.models.learners import CONE
 from tests.models.cone.worlds import TRUTH, market_of, world
 
 SEEN = dt.date(2025, 6, 30)
@@ -26,7 +36,7 @@ SEEN = dt.date(2025, 6, 30)
 @cache
 def card_of(stretched: int = 0, shuffled: bool = False) -> ConeCard:
     samples = world(stretched=stretched, shuffled=shuffled)
-    return learn_cone(samples, market_of(samples.session), SEEN)
+    return learn_cone(samples, market_of(samples.session), SEEN).card
 
 
 def rows_of(horizon: int = 5) -> Rows:
@@ -71,7 +81,7 @@ def test_shuffled_returns_are_covered_and_serve_nobody() -> None:
 
 def test_twice_it_is_the_same() -> None:
     samples = world()
-    one, other = (learn_cone(samples, market_of(samples.session), SEEN) for _ in range(2))
+    one, other = (learn_cone(samples, market_of(samples.session), SEEN).card for _ in range(2))
     same = one.created_at
     first, second = (msgspec.json.encode(msgspec.structs.replace(card, created_at=same)) for card in (one, other))
     assert first == second
@@ -94,7 +104,7 @@ def test_what_lies_outside_of_the_training_dates_counts_for_nothing() -> None:
 
 def test_a_factor_looks_back_at_returns_that_are_known() -> None:
     rows = rows_of(5)
-    recent = Recent(rows, fit_law(rows, rows.dates))
+    recent = Recent.of(rows, fit_law(rows, rows.dates))
     day = int(rows.dates[60])
     before = recent.before(day)
     assert len(before) == RECENT
@@ -153,8 +163,6 @@ def test_pinball_loss_and_coverage_by_hand() -> None:
     law, rule = fit_law(rows, dates), fit_rule(rows, dates)
     factors = np.linspace(0.8, 1.2, 10)
     found = outcomes_of(law, rule, rows, rows.dates[60:70], factors)
-    from tapescan.models.cone.law import scales
-
     for at in (0, 100, len(found.at) - 1):
         row = int(found.at[at])
         date = int(np.searchsorted(rows.dates[60:70], rows.session[row]))
@@ -164,8 +172,37 @@ def test_pinball_loss_and_coverage_by_hand() -> None:
             max(p * (rows.returns[row] - q), (p - 1) * (rows.returns[row] - q))
             for p, q in zip(LEVELS, quantiles, strict=True)
         ]
-        assert found.loss[at] == pytest.approx(np.mean(losses), rel=1e-12)
-        assert found.covered[at] == (quantiles[1] < rows.returns[row] <= quantiles[5])
+        assert found.by[CONE].loss[at] == pytest.approx(np.mean(losses), rel=1e-12)
+        assert found.by[CONE].covered[at] == (quantiles[1] < rows.returns[row] <= quantiles[5])
+
+
+def test_anybodys_quantiles_are_judged_beside_the_rule_and_the_cone() -> None:
+    """The cone's own quantiles, handed over as a matrix, have the cone's record; those of the truth a better one."""
+    samples = world()
+    market = market_of(samples.session)
+    rows = Rows.of(samples, 5, market)
+    train, test = rows.dates[:80], np.split(rows.dates[82:], 2)
+    law, rule = fit_law(rows, train), fit_rule(rows, train)
+    law, folds = law.stretched(0.7), []  # too narrow a cone
+    for dates in test:
+        found = outcomes_of(law, rule, rows, dates, np.ones(len(dates)))
+        scale = scales((law,), rows.logs[:, found.at])[0]
+        mine = np.multiply.outer(np.array(law.quantiles), scale)
+        returns = rows.returns[found.at]
+        more = {"same": judged(mine, returns), "wider": judged(mine / 0.7, returns)}
+        folds.append(Outcomes(found.at, {**found.by, **more}))
+    cone, same, wider = (record_of(rows, folds, samples.dollar_volume, 5, who) for who in (CONE, "same", "wider"))
+    assert msgspec.structs.replace(same, reason=cone.reason) == cone
+    assert not cone.counts
+    assert wider.counts
+    assert "over 5 sessions the wider serves" in wider.reason
+    assert lead_of(rows, folds, "same", CONE, 5) == Lead(0.0, None, len(rows.dates) - 82)
+    over = lead_of(rows, folds, "wider", CONE, 5)
+    assert over.gain == pytest.approx(1.0 - wider.loss / cone.loss, rel=1e-12)
+    assert over.t is not None
+    assert over.t < -4.0
+    with pytest.raises(AssertionError):
+        judged(np.full((len(LEVELS), 3), np.nan), np.zeros(3))
 
 
 def test_too_few_returns_are_one_clear_line() -> None:

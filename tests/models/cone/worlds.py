@@ -15,7 +15,7 @@ from tapescan.models.samples.samples import Samples
 __all__ = ["TRUTH", "market_of", "world"]
 
 #: The weights that returns over one session are made by; longer ones have the root of the time more.
-TRUTH = (-2.8, 0.2, 0.1, 0.2, 0.3, 0.0, 0.1)
+TRUTH = (-2.8, 0.2, 0.1, 0.2, 0.3, 0.0, 0.0, 0.1)
 
 
 def world(

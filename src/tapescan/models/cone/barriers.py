@@ -1,12 +1,12 @@
 """How likely a path without direction touches one of two levels before the other, within a time.
 
 The path is a Brownian motion without drift. With u the share of the way between the levels that lies before the lower
-one, and v its deviation over the time as a share of that way, the lower is touched first, and in time, with
+one, and v its deviation over the time as a share of that way, the series of plans by options (`options.barriers`) is
+short where v is large; where it is small, the lower is touched first, and in time, with
 
-    1 - u - sum over n of 2 / (n pi) sin(n pi u) exp(-n^2 pi^2 v^2 / 2)          where v is large,
-    sum over k of erfc((2k + u) / (v sqrt 2)) - erfc((2k + 2 - u) / (v sqrt 2))  where it is small:
+    sum over k of erfc((2k + u) / (v sqrt 2)) - erfc((2k + 2 - u) / (v sqrt 2))
 
-the two series of W. Feller, An Introduction to Probability Theory and Its Applications II, X.5, 1971.
+(W. Feller, An Introduction to Probability Theory and Its Applications II, X.5, 1971, has both).
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import numpy as np
 
 from tapescan.core.jit import compile_kernel, kernel
 from tapescan.core.typing import Floats
+from tapescan.options.barriers import upper_first
 
 __all__ = ["touch_chances"]
 
-#: From this v on the first series is used; there its terms beyond the eighth, and below it those of the second beyond
-#: the third, are under 1e-20.
+#: From this v on the first series is used, with five terms at most; below it those of the second beyond the third are
+#: under 1e-20.
 LARGE = 0.6
 
 
@@ -38,15 +39,11 @@ def touch_chances(first: Floats, other: Floats, deviation: Floats) -> tuple[Floa
 
 @compile_kernel
 def _touched(u, v):  # type: ignore[no-untyped-def]
-    found = 0.0
     if v >= LARGE:
-        found = 1.0 - u
-        for n in range(1, 9):
-            found -= 2.0 / (n * math.pi) * math.sin(n * math.pi * u) * math.exp(-0.5 * (n * math.pi * v) ** 2)
-    else:
-        scale = 0.7071067811865476 / v
-        for k in range(4):
-            found += math.erfc((2 * k + u) * scale) - math.erfc((2 * k + 2 - u) * scale)
+        return upper_first(1.0 - u, 1.0, 0.0, v * v, 1.0)
+    found, scale = 0.0, 0.7071067811865476 / v
+    for k in range(4):
+        found += math.erfc((2 * k + u) * scale) - math.erfc((2 * k + 2 - u) * scale)
     return min(max(found, 0.0), 1.0)
 
 

@@ -3,8 +3,9 @@
     scale = exp(w0 + w1 ln v1 + ... + wn ln vn)        quantile = scale * z
 
 The volatilities are those over a week, a month, a quarter and a year, one of whole bars, and the market's: the
-heterogeneous terms of F. Corsi, A Simple Approximate Long-Memory Model of Realized Volatility, 2009. The volatility
-rule is the law of one term: last month's, times the root of the time.
+heterogeneous terms of F. Corsi, A Simple Approximate Long-Memory Model of Realized Volatility, 2009; and the average
+true range, which is of sizes and not of squares. The volatility rule is the law of one term: last month's, times the
+root of the time.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ LOW, MEDIAN, HIGH = 1, 3, 5
 
 #: A volatility below this, a ratio a year, counts as this: a share that a takeover pins has none to take the log of.
 LEAST_VOLATILITY = 0.01
+
+#: No volatility reaches this, and an average true range above it, percent, counts as it: that of a share that fell by
+#: nine tenths in a day is of its former price.
+MOST_VOLATILITY = 40.0
 
 #: The 95, 90 and 75 % quantiles of a standard normal distribution; and how many of its deviations lie from the 10 to
 #: the 90 %.
@@ -68,12 +73,12 @@ def rule_of(horizon: int, quantiles: tuple[float, ...]) -> Law:
 def logs_of(volatilities: Array, market: Array | float) -> Floats:
     """What scales are made of, float64 ``(terms, rows)``: the logs of volatilities, the market's last.
 
-    volatilities : ``(len(TERMS), rows)``, ratios a year. market : its volatility, one or ``(rows,)``. NaN stays NaN.
+    volatilities : ``(len(TERMS), rows)``, in their units. market : its volatility, one or ``(rows,)``. NaN stays NaN.
     """
     known = as_inputs(volatilities)
     every = np.empty((len(known) + 1, known.shape[1]))
     every[:-1], every[-1] = known, market
-    return logarithm(np.maximum(every, LEAST_VOLATILITY))
+    return logarithm(np.clip(every, LEAST_VOLATILITY, MOST_VOLATILITY))
 
 
 def scales(laws: tuple[Law, ...], logs: Floats) -> Floats:

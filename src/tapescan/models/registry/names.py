@@ -3,6 +3,7 @@
 xgboost_5                      the model
 xgboost_5.json                 its card
 cone.json                      the card of the cone, of all horizons
+cone.ranges.json               the record of the cone and of who stands beside it
 xgboost_5.record.json          its record
 xgboost_5-1f0c9a2b77e1.ubj     what it learnt, named by content; the ending is the learner's
 alpha_xgboost_5                the column of its forecasts
@@ -14,17 +15,22 @@ import re
 
 __all__ = [
     "CONE_FILE",
+    "RANGES",
     "RECORDS",
     "card_file",
     "column_of",
     "is_card_file",
     "learnt_file",
     "model_name",
+    "ranges_file",
     "record_file",
 ]
 
 #: Of the files of a folder, those that hold a record.
 RECORDS = "*_*.record.json"
+
+#: ... and one of ranges.
+RANGES = "*.ranges.json"
 
 #: The cone's card; no card of a model is called so.
 CONE_FILE = "cone.json"
@@ -51,6 +57,10 @@ def is_card_file(file: str) -> bool:
 
 def record_file(name: str) -> str:
     return f"{name}.record.json"
+
+
+def ranges_file(name: str) -> str:
+    return f"{name}.ranges.json"
 
 
 def learnt_file(name: str, digest: str, ending: str) -> str:
