@@ -24,12 +24,12 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_a_watched_list_is_read_by_another_process(
-    store: Path, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    store: Path, server: RedisServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("TAPESCAN_REDIS", server.address)
-    done = command(
-        "watch", "--store", str(store), "--times", "0", "--publish", "evening", "--top", "5", "--no-models"
-    )
+    (tmp_path / "tapescan.toml").write_text(f'redis = "{server.address}"\n')
+    monkeypatch.chdir(tmp_path)
+    options = ("--store", str(store), "--times", "0", "--publish", "evening", "--top", "5", "--no-models")
+    done = command("watch", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = tapescan.newest_result("evening")
     assert found is not None
