@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import tapescan
@@ -35,7 +35,7 @@ def test_a_watched_list_is_read_by_another_process(
     assert found is not None
     assert found.number == 1
     expected = tapescan.scan_market(store, models=False).to_dict(5)
-    assert found.document["rows"] == json.loads(json.dumps(expected["rows"]))
+    assert found.document["rows"] == msgspec.json.decode(msgspec.json.encode(expected["rows"]))
     assert tapescan.newest_result("evening", after=found.number, wait=0.05) is None
 
 
