@@ -30,6 +30,7 @@ CONSOLE = "Only the command line knows typer and rich"
 PARSER = "Only the language of screens knows the parser of SQL"
 READERS = "Only the readers of files know spreadsheets and alphabets"
 PANDAS = "Nothing of ours needs pandas"
+REDIS = "Only shared/redis.py knows Redis"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ PLANTS = {
     ),
     "sqlglot in scan": Plant("scan/planted.py", "import sqlglot", "sqlglot", PARSER),
     "spreadsheets in the store": Plant("store/planted.py", "import fastexcel", "fastexcel", READERS),
+    "Redis in a sync": Plant("sync/planted.py", "import redis", "redis", REDIS),
     "pandas in history": Plant("history/planted.py", "import pandas", "pandas", PANDAS),
     "the store imports the scan": Plant(
         "store/planted.py", "from tapescan.scan.result import ScanResult", "tapescan.scan.result", LAYERS

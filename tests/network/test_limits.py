@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tapescan.network.limits import Pace
+from tapescan.network.limits import OwnSlots, Pace
 from tests.fakes.limit import Limit, Style
 
 STYLES: tuple[Style, ...] = ("sliding", "fixed", "bucket")
@@ -327,7 +327,7 @@ def test_requests_of_an_earlier_process_count() -> None:
 
     async def run() -> None:
         # Of five in 0.5 s two are spent, and one long ago.
-        pace = Pace(5, 0.5, spent=(0.2, 0.4, 7.0))
+        pace = Pace(5, 0.5, slots=OwnSlots(5, 0.5, (0.2, 0.4, 7.0)))
         begun = now()
         await asyncio.gather(*(leave(pace, number, left) for number in range(6)))
         waits = [at - begun for _, at in left]
@@ -344,7 +344,7 @@ def test_more_spent_than_the_limit_waits_for_the_newest_of_them() -> None:
 
     async def run() -> None:
         begun = now()
-        pace = Pace(2, 0.5, spent=(0.05, 0.1, 0.2, 0.3, 0.4))
+        pace = Pace(2, 0.5, slots=OwnSlots(2, 0.5, (0.05, 0.1, 0.2, 0.3, 0.4)))
         await asyncio.gather(*(leave(pace, number, left) for number in range(2)))
         assert [at - begun for _, at in left] == pytest.approx([0.401, 0.451], abs=0.001)
 

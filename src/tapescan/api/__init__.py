@@ -24,6 +24,7 @@ from tapescan.api.scans import (
     record_scan,
     scan_market,
 )
+from tapescan.api.sharing import newest_result, publish_result
 from tapescan.api.stores import (
     accept_bars,
     examine_store,
@@ -58,8 +59,10 @@ __all__ = [
     "load_market",
     "look_at_files",
     "mend_store",
+    "newest_result",
     "open_store",
     "plan_sync",
+    "publish_result",
     "recalibrate_cone",
     "record_scan",
     "replay_market",

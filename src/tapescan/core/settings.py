@@ -85,6 +85,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             " cannot be written), so that the next process maps it into memory; `false` reads it each time."
         ),
     ] = True
+    redis: Annotated[
+        str,
+        _said(
+            "Address of a Redis that several processes or machines share (`redis://HOST:6379/0`, `rediss://` for TLS,"
+            " `unix://PATH`): the pace at vendors, the newest results, locks. Empty for files of this machine. One"
+            " with a password belongs into the variable."
+        ),
+    ] = ""
     keys: Annotated[
         _Place,
         _said("File with the vendors' keys, readable by you alone; empty for the user's configuration folder."),

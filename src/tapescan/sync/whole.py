@@ -17,7 +17,7 @@ from tapescan.core.progress import Progress
 from tapescan.market import calendar
 from tapescan.market.clock import session_of
 from tapescan.network.link import Link, Patience
-from tapescan.network.recent import Recent
+from tapescan.shared.chosen import shared
 from tapescan.store import Store
 from tapescan.sync.chains import finish_chains
 from tapescan.sync.choosing import COMPANIES, SYMBOLS, choose_vendor, preferred_vendors
@@ -130,10 +130,11 @@ async def _sync(
                 planned = replace(planned, notes=(*planned.notes, f"{vendor.name}: {chosen.terms}"))
             if planned.calls and vendor.name not in links:
                 places = dict(addresses or base_addresses(vendor))
-                recent = Recent(vendor.name, " ".join(places.values()), chosen.requests, chosen.seconds)
-                opened.enter_context(recent.turn())
-                link = open_link(vendor, chosen, patience=patience, spent=recent.ago(), addresses=places)
-                link.pace.on_send = recent.remember
+                where = " ".join(places.values())
+                budget = shared().budget(vendor.name, where, chosen.requests, chosen.seconds)
+                opened.enter_context(budget.turn())
+                link = open_link(vendor, chosen, patience=patience, slots=budget.slots(), addresses=places)
+                link.pace.on_send = budget.remember
                 links[vendor.name] = await opened.enter_async_context(link)
             if vendor.name in links:
                 part = await run_part(store, vendor, links[vendor.name], planned, wishes, sessions, clock, progress)

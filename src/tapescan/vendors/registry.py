@@ -16,7 +16,7 @@ from yarl import URL
 import tapescan.vendors
 from tapescan.core.errors import OptionError, nearest
 from tapescan.core.settings import vendor_setting, vendor_variable
-from tapescan.network.limits import Pace
+from tapescan.network.limits import Pace, Slots
 from tapescan.network.link import Link, Patience
 from tapescan.vendors.keys import required_keys
 from tapescan.vendors.seam import Plan, Vendor
@@ -99,12 +99,12 @@ def open_link(
     plan: Plan,
     *,
     patience: Patience | None = None,
-    spent: tuple[float, ...] = (),
+    slots: Slots | None = None,
     addresses: Mapping[str, str] | None = None,
 ) -> Link:
     """A link to a vendor at a plan's pace; raises VendorError (``no_key``) without its keys.
 
-    spent : seconds since requests that were made before in the plan's window.
+    slots : of the plan's limit; this link's own when None.
     """
     keys = required_keys(vendor.name, vendor.keys)
     values = {name: key.value for name, key in keys.items()}
@@ -112,7 +112,7 @@ def open_link(
     return Link(
         vendor.name,
         addresses or base_addresses(vendor),
-        Pace(plan.requests, plan.seconds, plan.concurrency, spent),
+        Pace(plan.requests, plan.seconds, plan.concurrency, slots),
         headers=vendor.headers(values),
         secrets={name: value for name, value in values.items() if name in secret},
         judge=vendor.judge,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tapescan.core.errors import OptionError
 from tapescan.core.results import plain
 from tapescan.core.settings import load_settings
 from tapescan.core.text import ascii_json, printable
@@ -24,6 +28,7 @@ from tapescan.interfaces.cli.scan import (
     show_scan,
 )
 from tapescan.interfaces.cli.stores import existing_store, store_place
+from tapescan.shared.chosen import shared
 
 if TYPE_CHECKING:
     from tapescan.api.watching import Sighting
@@ -56,9 +61,12 @@ def watch(
     as_json: Annotated[
         bool, typer.Option("--json", help="One line of JSON a scan: the first with the whole list as entered.")
     ] = False,
+    publish: Annotated[
+        str, typer.Option(metavar="TOPIC", help="Publish each list to other processes, where the setting redis says.")
+    ] = "",
 ) -> None:
     """Keep the ranked list up to date while a store grows, and say who enters it and who leaves, and why."""
-    from tapescan.api import watch_market
+    from tapescan.api import publish_result, watch_market
     from tapescan.scan.request import split_features
 
     settings = load_settings()
@@ -81,11 +89,27 @@ def watch(
                 progress=progress,
             )
             first = next(seen)
-        told = _told(first, rows, told, as_json=as_json)
-        for one in seen:
-            told = _told(one, rows, told, as_json=as_json)
+        with _alone(publish):
+            for one in chain((first,), seen):
+                told = _told(one, rows, told, as_json=as_json)
+                if publish and one.result is not None:
+                    publish_result(publish, one.to_dict(rows))
     except KeyboardInterrupt:
         return  # that is how it ends
+
+
+@contextmanager
+def _alone(topic: str) -> Iterator[None]:
+    """Nobody else publishes under the topic meanwhile. Raises OptionError where somebody does."""
+    if not topic:
+        yield
+        return
+    with shared().lock(f"publishing-{topic}") as alone:
+        if not alone:
+            raise OptionError(
+                f"another process publishes as {topic}", "name another topic, or end it", field="publish"
+            )
+        yield
 
 
 def _told(seen: Sighting, top: int, told: tuple[str, ...], *, as_json: bool) -> tuple[str, ...]:

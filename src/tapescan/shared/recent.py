@@ -17,6 +17,7 @@ from typing import TextIO
 
 from tapescan.core.errors import VendorError
 from tapescan.core.files import user_cache
+from tapescan.network.limits import OwnSlots, Slots
 
 __all__ = ["Recent"]
 
@@ -63,6 +64,10 @@ class Recent:
             hint = "wait until it ends: the vendor's limit is for both together"
             raise VendorError(self.vendor, "throttled", "another sync is asking it now", hint) from error
         yield  # closing the file unlocks it
+
+    def slots(self) -> Slots:
+        """Those of this process, which knows of the requests before it."""
+        return OwnSlots(self.requests, self.seconds, self.ago())
 
     def ago(self) -> tuple[float, ...]:
         """Seconds since each request in the plan's window reached the vendor, at least."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tapescan.network.limits import Pace
-from tapescan.network.recent import ON_THE_WAY, Recent
+from tapescan.shared.recent import ON_THE_WAY, Recent
 from tapescan.vendors.seam import Plan
 from tests.fakes import FakeServer
 from tests.vendors.wires import ROWS, Echo, linked
@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def a_command(url: str, plan: Plan, requests: int) -> float:
     """What a process does: an own memory, pace, loop and link; seconds until all its answers are there."""
     recent = Recent("echo", url, plan.requests, plan.seconds)
-    pace = Pace(plan.requests, plan.seconds, plan.concurrency, recent.ago())
+    pace = Pace(plan.requests, plan.seconds, plan.concurrency, recent.slots())
     pace.on_send = recent.remember
 
     async def inside() -> float:
