@@ -15,7 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tapescan.market.spelling import spelling_key
 
@@ -24,6 +26,7 @@ __all__ = [
     "SECTORS",
     "TYPES",
     "build_universe",
+    "industry_numbers",
     "is_index",
     "listing_numbers",
     "sector_name",
@@ -274,6 +277,13 @@ def build_universe(listing: pl.DataFrame | None, symbols: Sequence[str]) -> pl.D
         _first(pl.col("lower industry"), _INDUSTRY_SAYS).alias("by industry"),
     )
     return witnesses.with_columns(_sector(), _type()).select(COLUMNS)
+
+
+def industry_numbers(industries: pl.Series) -> NDArray[np.int32]:
+    """A number for each industry, from 1 on in the order of their names, whatever their case; 0 for none known."""
+    words = industries.fill_null("").str.strip_chars().str.to_lowercase()
+    known = words.set(words == "", None)
+    return known.rank("dense").fill_null(0).cast(pl.Int32).to_numpy()
 
 
 def listing_numbers(listing: pl.DataFrame | None, symbols: Sequence[str] | pl.Series) -> pl.DataFrame:
