@@ -100,10 +100,7 @@ class Ranks:
         signs = dict(chosen.monotone)
         # A sign is that of the feature's own rank; what its industry does is another matter.
         bound = {"monotone_constraints": tuple(signs.get(name, 0) for name in names)} if signs else {}
-        forests = tuple(
-            xgboost.grow(msgspec.structs.replace(chosen, seed=chosen.seed + at), names, chunks, total, **bound)
-            for at in range(chosen.seeds)
-        )
+        forests = xgboost.grow(chosen, names, chunks, total, chosen.seeds, **bound)
         return _FittedRanks(samples.features, industry, forests)
 
     def load(self, content: bytes, features: tuple[str, ...], device: Device = "cpu") -> Fitted:

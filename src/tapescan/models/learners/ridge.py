@@ -101,7 +101,7 @@ LEARNER: Learner = Ridge()
 
 @dataclass(frozen=True, eq=False)
 class _FittedRidge:
-    """weights : float64 ``(features,)``, of the standardised features, or of their ranks. penalty : the chosen one."""
+    """weights : float64 ``(features,)``, of the standardised features or their ranks. penalty : the chosen one."""
 
     features: tuple[str, ...]
     weights: Floats

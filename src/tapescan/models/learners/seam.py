@@ -89,8 +89,8 @@ class Fitted(Protocol):
         """A forecast of each row, float64 ``(rows,)``; more is better, the unit is the learner's.
 
         values : float32 ``(rows, features)``. session : ``(rows,)``, days since 1970-01-01, ascending.
-        industry : ``(rows,)``, the same number for rows of one industry, 0 for none known; None where nobody knows any.
-        Numbers tell industries of one call apart, and mean nothing else.
+        industry : ``(rows,)``, the same number for rows of one industry, 0 for none known; None where nobody knows
+        any. Numbers tell industries of one call apart, and mean nothing else.
         Raises OptionError for values of another width.
         """
         ...

@@ -141,7 +141,8 @@ class XGBoost:
         chosen = seam.own_recipe(self.facts.kind, Recipe, recipe)
         rows = seam.training_rows(samples, dates, labels)
         check_rows(rows)
-        return grow(chosen, samples.features, lambda: _chunks(samples, rows, labels), len(rows))
+        (forest,) = grow(chosen, samples.features, lambda: _chunks(samples, rows, labels), len(rows))
+        return forest
 
     def load(self, content: bytes, features: tuple[str, ...], device: Device = "cpu") -> Forest:
         fitted = Forest(features, content, read_saved(content, len(features)), device)
@@ -160,9 +161,15 @@ def check_rows(rows: Ints) -> None:
 
 
 def grow(
-    recipe: Recipe, inputs: tuple[str, ...], chunks: Callable[[], Iterator[Chunk]], total: float, **more: Any
-) -> Forest:
-    """Trees grown on rows that come in chunks, which are gone through several times.
+    recipe: Recipe,
+    inputs: tuple[str, ...],
+    chunks: Callable[[], Iterator[Chunk]],
+    total: float,
+    seeds: int = 1,
+    **more: Any,
+) -> tuple[Forest, ...]:
+    """Trees grown on rows that come in chunks, which are gone through several times: a forest a seed, from the
+    recipe's on.
 
     inputs : names of the columns. total : of the rows' weights. more : further parameters of XGBoost.
     """
@@ -172,9 +179,12 @@ def grow(
     # In a thread of its own, where no Ctrl-C reaches: in a call from C back to Python it would crash.
     with ThreadPoolExecutor(1) as apart:
         matrix = apart.submit(xgboost.QuantileDMatrix, iterator, max_bin=recipe.bins, nthread=threads()).result()
-    booster = xgboost.train(_parameters(recipe, total) | more, matrix, recipe.rounds, verbose_eval=False)
-    content = bytes(booster.save_raw("ubj"))
-    return Forest(inputs, content, read_saved(content, len(inputs)))
+    found = []
+    for seed in range(recipe.seed, recipe.seed + seeds):
+        parameters = {**_parameters(recipe, total), **more, "seed": seed}
+        content = bytes(xgboost.train(parameters, matrix, recipe.rounds, verbose_eval=False).save_raw("ubj"))
+        found.append(Forest(inputs, content, read_saved(content, len(inputs))))
+    return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,8 +16,8 @@ def neutral_labels(labels: Singles, session: Days, beta: Singles | None, industr
     """Rank labels, less what their industry's mean and the beta of the row explain on their session, ranked again:
     float32 in (-0.5, 0.5), NaN where there was NaN.
 
-    labels : ``(rows,)``, as of `labels.rank_labels`. beta : ``(rows,)``, unknown counts as the industry's mean; None for
-    none. industry : as in `within.codes_within`; small industries, and the unknown, share one mean.
+    labels : ``(rows,)``, as of `labels.rank_labels`. beta : ``(rows,)``, unknown counts as the industry's mean; None
+    for none. industry : as in `within.codes_within`; small industries, and the unknown, share one mean.
     """
     out = np.full(labels.shape, np.nan, np.float32)
     for rows in sessions_of(session):

@@ -78,7 +78,7 @@ def sessions_of(session: Days) -> Iterator[slice]:
 
 
 def _steps(ranks: Floats) -> Codes:
-    """Numbers strictly between 0 and 1 as steps; 0 for NaN."""
+    """Numbers strictly between 0 and 1 as steps; 0 for NaN. In which order a mean was summed up makes no step."""
     known = ~np.isnan(ranks)
-    steps = np.clip(np.where(known, ranks, 0.0) * STEPS, 0.0, STEPS - 1).astype(np.uint8) + np.uint8(1)
+    steps = np.clip(np.where(known, ranks, 0.0) * STEPS + 1e-9, 0.0, STEPS - 1).astype(np.uint8) + np.uint8(1)
     return np.where(known, steps, np.uint8(0))
