@@ -4,10 +4,10 @@ python -m benchmarks.alpha STORE --folder DIR
 python -m benchmarks.alpha STORE --folder DIR --final NAME
 
 Samples end with 2023; each recipe is trained and judged as `tapescan train` does, but on every second date, over
-three windows, and without the combinatorial paths. The gate is asked with all trials of the list, those that failed as well.
-What is done lies in the folder (samples, a line a trial), so a run that was broken off goes on. `--final` looks at the
-years after, once, with one recipe: trained on the development years, judged on what came; asked again it says the same
-and looks no more.
+three windows, and without the combinatorial paths. The gate is asked with all trials of the list, those that failed
+as well. What is done lies in the folder (samples, a line a trial), so a run that was broken off goes on. `--final`
+looks at the years after, once, with one recipe: trained on the development years, judged on what came; asked again it
+says the same and looks no more.
 
 The store's own count of trials stays: who takes a recipe from here into `tapescan train` has tried them all.
 """

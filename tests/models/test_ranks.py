@@ -57,7 +57,9 @@ def made(returns: str = "own", seed: int = 5) -> Samples:
 def fit(samples: Samples, horizon: int = 5, **chosen: Any) -> Fitted:
     recipe = ranks.Recipe(**(QUICK | chosen))
     labels = rank_labels(samples.forward[horizon], samples.session)
-    return ranks.LEARNER.fit(samples, np.unique(samples.session), labels, horizon, ranks.LEARNER.prepare(recipe))
+    dates = np.unique(samples.session)
+    fitted: Fitted = ranks.LEARNER.fit(samples, dates, labels, horizon, ranks.LEARNER.prepare(recipe))
+    return fitted
 
 
 def likeness(fitted: Fitted, samples: Samples) -> float:
