@@ -147,9 +147,22 @@ def test_neutral_labels_need_no_industry() -> None:
     assert likeness(fit(samples, neutral=True), samples) < likeness(nobody, samples) - 0.1
 
 
-@pytest.mark.parametrize("chosen", [{"seeds": 0}, {"half_life": -1.0}, {"monotone": (("ret_5", 2),)}])
+def test_pairs_of_a_session_are_learnt_from() -> None:
+    samples, later = made(), made(seed=6)
+    fitted = fit(samples, pairs=True)
+    assert likeness(fitted, later) > 0.4
+    assert fitted.save() == fit(samples, pairs=True).save() != fit(samples).save()
+    loaded = ranks.LEARNER.load(fitted.save(), FEATURES)
+    np.testing.assert_array_equal(
+        loaded.forecast(later.values, later.session), fitted.forecast(later.values, later.session)
+    )
+
+
+@pytest.mark.parametrize(
+    "chosen", [{"pairs": True, "half_life": 1.0}, {"seeds": 0}, {"half_life": -1.0}, {"monotone": (("ret_5", 2),)}]
+)
 def test_a_recipe_that_cannot_be_is_refused_before_any_work(chosen: dict[str, Any]) -> None:
-    with pytest.raises(OptionError, match="seeds"):
+    with pytest.raises(OptionError, match=r"seeds|pairs"):
         ranks.LEARNER.prepare(ranks.Recipe(**chosen))
 
 

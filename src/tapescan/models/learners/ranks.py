@@ -33,6 +33,9 @@ BETA = "beta_252"
 
 DAYS_A_YEAR = 365.25
 
+#: How XGBoost learns from pairs: of each row with one other of its session, drawn by chance.
+PAIRS = {"objective": "rank:pairwise", "lambdarank_pair_method": "mean", "lambdarank_num_pair_per_sample": 1}
+
 
 class Recipe(xgboost.Recipe, frozen=True, kw_only=True):
     """How trees are grown (`xgboost.Recipe`), and on what.
@@ -40,7 +43,9 @@ class Recipe(xgboost.Recipe, frozen=True, kw_only=True):
     more : features beside the default ones. industry : features of which the industry's mean, and the distance from
     it, are inputs too. neutral : labels without what beta and industry explain. averaged : labels are the mean over
     the samples' horizons up to the model's own. half_life : years after which a row weighs half; 0 for none.
-    monotone : features that may only push up (1) or down (-1). seeds : forests.
+    monotone : features that may only push up (1) or down (-1). seeds : forests. pairs : which of two rows of a
+    session is better is learnt (C. Burges, From RankNet to LambdaRank to LambdaMART, 2010), and not the rank; a leaf's
+    share is of their weights then.
     """
 
     more: tuple[str, ...] = ()
@@ -50,6 +55,7 @@ class Recipe(xgboost.Recipe, frozen=True, kw_only=True):
     half_life: float = 0.0
     monotone: tuple[tuple[str, int], ...] = ()
     seeds: int = 1
+    pairs: bool = False
 
     @property
     def more_features(self) -> tuple[str, ...]:
@@ -76,6 +82,8 @@ class Ranks:
                 f"seeds {chosen.seeds}, half_life {chosen.half_life:g}, monotone {chosen.monotone}",
                 "give 1 seed or more, years of 0 or more, and signs of 1 or -1",
             )
+        if chosen.pairs and chosen.half_life:
+            raise OptionError("pairs of one session have no age", "give either pairs or half_life")
         xgboost.load_xgboost()
         return msgspec.structs.replace(chosen, device=xgboost.check_device(device or chosen.device))
 
@@ -95,12 +103,14 @@ class Ranks:
         def chunks() -> Iterator[Chunk]:
             for begin in range(0, len(rows), CHUNK):
                 part = slice(begin, begin + CHUNK)
-                yield as_singles(codes[rows[part]]), wanted[part], None if weights is None else weights[part]
+                weight = None if weights is None else weights[part]
+                session = samples.session[rows[part]] if chosen.pairs else None
+                yield as_singles(codes[rows[part]]), wanted[part], weight, session
 
         signs = dict(chosen.monotone)
         # A sign is that of the feature's own rank; what its industry does is another matter.
         bound = {"monotone_constraints": tuple(signs.get(name, 0) for name in names)} if signs else {}
-        forests = xgboost.grow(chosen, names, chunks, total, chosen.seeds, **bound)
+        forests = xgboost.grow(chosen, names, chunks, total, chosen.seeds, **(PAIRS if chosen.pairs else {}), **bound)
         return _FittedRanks(samples.features, industry, forests)
 
     def load(self, content: bytes, features: tuple[str, ...], device: Device = "cpu") -> Fitted:

@@ -45,8 +45,9 @@ CHUNK = 200_000
 FEWEST_ROWS = 1000
 
 
-#: Values ``(rows, inputs)``, labels and weights of some rows; None where each weighs one.
-Chunk = tuple[Singles, Singles, Singles | None]
+#: Values ``(rows, inputs)``, labels, weights and sessions of some rows; None where each weighs one, and where rows
+#: are not compared with others of their session.
+Chunk = tuple[Singles, Singles, Singles | None, Days | None]
 
 
 class Recipe(seam.Recipe, frozen=True, kw_only=True):
@@ -276,7 +277,7 @@ def _iterator(xgboost: Any, chunks: Callable[[], Iterator[Chunk]]) -> Any:
             chunk = next(self.left, None)
             if chunk is None:
                 return False
-            input_data(data=chunk[0], label=chunk[1], weight=chunk[2])
+            input_data(data=chunk[0], label=chunk[1], weight=chunk[2], qid=chunk[3])
             return True
 
         def reset(self) -> None:
@@ -288,4 +289,4 @@ def _iterator(xgboost: Any, chunks: Callable[[], Iterator[Chunk]]) -> Any:
 def _chunks(samples: Samples, rows: Ints, labels: Singles) -> Iterator[Chunk]:
     for begin in range(0, len(rows), CHUNK):
         part = rows[begin : begin + CHUNK]
-        yield np.ascontiguousarray(samples.values[part]), labels[part], None
+        yield np.ascontiguousarray(samples.values[part]), labels[part], None, None
