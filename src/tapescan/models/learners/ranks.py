@@ -43,9 +43,9 @@ class Recipe(xgboost.Recipe, frozen=True, kw_only=True):
     more : features beside the default ones. industry : features of which the industry's mean, and the distance from
     it, are inputs too. neutral : labels without what beta and industry explain. averaged : labels are the mean over
     the samples' horizons up to the model's own. half_life : years after which a row weighs half; 0 for none.
-    monotone : features that may only push up (1) or down (-1). seeds : forests. pairs : which of two rows of a
-    session is better is learnt (C. Burges, From RankNet to LambdaRank to LambdaMART, 2010), and not the rank; a leaf's
-    share is of their weights then.
+    monotone : features that may only push up (1) or down (-1). seeds : forests.
+    pairs : which of two rows of a session is better is learnt (C. Burges, From RankNet to LambdaRank to LambdaMART,
+    2010), and not the rank; a leaf's share is then of the pairs' weights.
     """
 
     more: tuple[str, ...] = ()
