@@ -15,10 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tapescan.core.typing import Shorts
 from tapescan.market.spelling import spelling_key
 
 __all__ = [
@@ -279,7 +278,7 @@ def build_universe(listing: pl.DataFrame | None, symbols: Sequence[str]) -> pl.D
     return witnesses.with_columns(_sector(), _type()).select(COLUMNS)
 
 
-def industry_numbers(industries: pl.Series) -> NDArray[np.int32]:
+def industry_numbers(industries: pl.Series) -> Shorts:
     """A number for each industry, from 1 on in the order of their names, whatever their case; 0 for none known."""
     words = industries.fill_null("").str.strip_chars().str.to_lowercase()
     known = words.set(words == "", None)

@@ -17,7 +17,7 @@ import numpy as np
 from tapescan.core.dates import EPOCH
 from tapescan.core.errors import ModelError
 from tapescan.core.settings import Adjustment
-from tapescan.core.typing import Bools, Days, Floats, Ints, Singles
+from tapescan.core.typing import Bools, Floats, Ints, Shorts, Singles
 from tapescan.features.compute import Features
 from tapescan.market import eligibility
 from tapescan.models.explain import by_family, in_words
@@ -62,7 +62,7 @@ class Forecast:
     values: Floats
     places: Mapping[str, int]
     inputs: Singles
-    industry: Days
+    industry: Shorts
     day: int
     says: str
     weight: float

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.labels import Labels
-from tapescan.core.typing import Bools, Days, Ints
+from tapescan.core.typing import Bools, Ints, Shorts
 from tapescan.history.market import Market
 from tapescan.market.universe import industry_numbers
 
@@ -41,7 +41,7 @@ class Listing:
         return Labels.of(self.rows["sector"])
 
     @cached_property
-    def industries(self) -> Days:
+    def industries(self) -> Shorts:
         """The industry of each of the panel's symbols, as a number (`market.universe.industry_numbers`)."""
         return industry_numbers(self.rows["industry"])
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from tapescan.core.errors import ModelError
 from tapescan.core.settings import Device
-from tapescan.core.typing import Days, Floats, Ints, Singles
+from tapescan.core.typing import Days, Floats, Ints, Shorts, Singles
 from tapescan.models.learners import seam
 from tapescan.models.learners.seam import Facts, Fitted, Learner, Recipe
 from tapescan.models.samples.samples import Samples
@@ -79,13 +79,13 @@ class _FittedComposite:
     features: tuple[str, ...]
     weights: dict[str, float]
 
-    def forecast(self, values: Singles, session: Days, industry: Days | None = None) -> Floats:  # noqa: ARG002
+    def forecast(self, values: Singles, session: Days, industry: Shorts | None = None) -> Floats:  # noqa: ARG002
         seam.check_width(values, len(self.features))
         out: Floats = self._parts(values, session).sum(axis=1)
         out[seam.nothing_known(values[:, self._places()])] = np.nan
         return out
 
-    def explain(self, values: Singles, session: Days, rows: Ints, industry: Days | None = None) -> Floats:  # noqa: ARG002
+    def explain(self, values: Singles, session: Days, rows: Ints, industry: Shorts | None = None) -> Floats:  # noqa: ARG002
         seam.check_width(values, len(self.features))
         out = np.zeros((len(rows), len(self.features) + 1))
         out[:, self._places()] = self._parts(values, session)[rows]

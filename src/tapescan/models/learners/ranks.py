@@ -16,14 +16,14 @@ import numpy as np
 
 from tapescan.core.errors import OptionError
 from tapescan.core.settings import Device
-from tapescan.core.typing import Days, Floats, Ints, Singles
+from tapescan.core.typing import Codes, Days, Floats, Ints, Shorts, Singles
 from tapescan.models.learners import seam, xgboost
 from tapescan.models.learners.seam import Facts, Fitted, Learner
 from tapescan.models.learners.xgboost import CHUNK, Chunk, Forest
 from tapescan.models.samples.labels import rank_labels
 from tapescan.models.samples.neutral import neutral_labels
 from tapescan.models.samples.samples import Samples
-from tapescan.models.samples.within import Codes, as_singles, codes_within
+from tapescan.models.samples.within import as_singles, codes_within
 from tapescan.models.trees.saved import read_saved
 
 __all__ = ["LEARNER", "Recipe"]
@@ -140,14 +140,14 @@ class _FittedRanks:
     industry: tuple[str, ...]
     forests: tuple[Forest, ...]
 
-    def forecast(self, values: Singles, session: Days, industry: Days | None = None) -> Floats:
+    def forecast(self, values: Singles, session: Days, industry: Shorts | None = None) -> Floats:
         seam.check_width(values, len(self.features))
         inputs = as_singles(self._codes(values, session, industry))
         out: Floats = np.mean([one.forecast(inputs, session) for one in self.forests], axis=0)
         out[seam.nothing_known(values)] = np.nan
         return out
 
-    def explain(self, values: Singles, session: Days, rows: Ints, industry: Days | None = None) -> Floats:
+    def explain(self, values: Singles, session: Days, rows: Ints, industry: Shorts | None = None) -> Floats:
         seam.check_width(values, len(self.features))
         inputs = as_singles(self._codes(values, session, industry))
         found = np.mean([one.explain(inputs, session, rows) for one in self.forests], axis=0)
@@ -171,7 +171,7 @@ class _FittedRanks:
     def save(self) -> bytes:
         return msgspec.json.encode(_Saved(self.industry, tuple(one.content for one in self.forests)))
 
-    def _codes(self, values: Singles, session: Days, industry: Days | None) -> Codes:
+    def _codes(self, values: Singles, session: Days, industry: Shorts | None) -> Codes:
         return codes_within(values, session, industry, _among(self.features, self.industry))
 
     def _places(self) -> list[int]:

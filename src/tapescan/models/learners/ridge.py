@@ -22,7 +22,7 @@ import numpy as np
 
 from tapescan.core.errors import InputError, ModelError
 from tapescan.core.settings import Device
-from tapescan.core.typing import Days, Floats, Ints, Singles
+from tapescan.core.typing import Days, Floats, Ints, Shorts, Singles
 from tapescan.features.cross import winsorise, zscore
 from tapescan.models.judging.folds import known_before
 from tapescan.models.learners import seam
@@ -108,7 +108,7 @@ class _FittedRidge:
     penalty: float
     ranked: bool = False
 
-    def forecast(self, values: Singles, session: Days, industry: Days | None = None) -> Floats:  # noqa: ARG002 (one signature for all)
+    def forecast(self, values: Singles, session: Days, industry: Shorts | None = None) -> Floats:  # noqa: ARG002 (one signature for all)
         seam.check_width(values, len(self.features))
         out = np.full(len(values), np.nan)
         for rows in _runs(session):
@@ -116,7 +116,7 @@ class _FittedRidge:
         out[seam.nothing_known(values)] = np.nan
         return out
 
-    def explain(self, values: Singles, session: Days, rows: Ints, industry: Days | None = None) -> Floats:  # noqa: ARG002
+    def explain(self, values: Singles, session: Days, rows: Ints, industry: Shorts | None = None) -> Floats:  # noqa: ARG002
         seam.check_width(values, len(self.features))
         out = np.zeros((len(rows), len(self.features) + 1))
         for run in _runs(session):

@@ -16,7 +16,7 @@ import numpy as np
 
 from tapescan.core.errors import ModelError, OptionError, nearest
 from tapescan.core.settings import Device
-from tapescan.core.typing import Bools, Days, Floats, Ints, Singles
+from tapescan.core.typing import Bools, Days, Floats, Ints, Shorts, Singles
 from tapescan.models.samples.samples import Samples
 
 __all__ = [
@@ -85,7 +85,7 @@ class Fitted(Protocol):
         """The columns of the values that it takes, in order."""
         ...
 
-    def forecast(self, values: Singles, session: Days, industry: Days | None = None) -> Floats:
+    def forecast(self, values: Singles, session: Days, industry: Shorts | None = None) -> Floats:
         """A forecast of each row, float64 ``(rows,)``; more is better, the unit is the learner's.
 
         values : float32 ``(rows, features)``. session : ``(rows,)``, days since 1970-01-01, ascending.
@@ -95,7 +95,7 @@ class Fitted(Protocol):
         """
         ...
 
-    def explain(self, values: Singles, session: Days, rows: Ints, industry: Days | None = None) -> Floats | None:
+    def explain(self, values: Singles, session: Days, rows: Ints, industry: Shorts | None = None) -> Floats | None:
         """What each feature adds to the forecasts of some of these rows, float64 ``(len(rows), features + 1)``; the
         base, the same for all, is last, and a row's sum is its forecast. None for a learner that cannot say."""
         ...

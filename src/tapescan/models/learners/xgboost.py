@@ -20,7 +20,7 @@ import numpy as np
 from tapescan.core.errors import ModelError, OptionError
 from tapescan.core.machine import threads
 from tapescan.core.settings import Device
-from tapescan.core.typing import Days, Floats, Ints, Singles
+from tapescan.core.typing import Days, Floats, Ints, Shorts, Singles
 from tapescan.models.learners import seam
 from tapescan.models.learners.seam import Facts, Learner
 from tapescan.models.samples.inputs import as_inputs
@@ -212,7 +212,7 @@ class Forest:
         booster.set_param({"nthread": threads(), "device": self.device})
         return booster
 
-    def forecast(self, values: Singles, session: Days, industry: Days | None = None) -> Floats:  # noqa: ARG002 (one signature for all)
+    def forecast(self, values: Singles, session: Days, industry: Shorts | None = None) -> Floats:  # noqa: ARG002 (one signature for all)
         """The expected rank among the market, about -0.5 to 0.5."""
         seam.check_width(values, len(self.features))
         inputs = as_inputs(values)
@@ -223,7 +223,7 @@ class Forest:
         out[seam.nothing_known(inputs)] = np.nan
         return out
 
-    def explain(self, values: Singles, session: Days, rows: Ints, industry: Days | None = None) -> Floats:  # noqa: ARG002
+    def explain(self, values: Singles, session: Days, rows: Ints, industry: Shorts | None = None) -> Floats:  # noqa: ARG002
         return contributions(self.trees, as_inputs(values[rows]))
 
     def importance(self) -> dict[str, float]:

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from tapescan.core.errors import OptionError, StoreError
 from tapescan.core.files import scratch_folder
 from tapescan.core.progress import Progress, silent
-from tapescan.core.typing import Days, Singles
+from tapescan.core.typing import Days, Shorts, Singles
 from tapescan.engine.threads import Threads
 from tapescan.features.plan import plan_features
 from tapescan.features.warm import warm_up
@@ -121,7 +121,7 @@ def _sampled(data: History, start: dt.date | None, every: int) -> Days:
 
 
 def _samples(
-    job: Job, columns: dict[str, NDArray[np.generic]], industries: Days, about: Mapping[str, Any]
+    job: Job, columns: dict[str, NDArray[np.generic]], industries: Shorts, about: Mapping[str, Any]
 ) -> Samples:
     return Samples(
         features=job.names,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tapescan.core.typing import Days, Floats, Ints, Singles
+from tapescan.core.typing import Days, Floats, Ints, Shorts, Singles
 from tapescan.features.cross import neutralise, percentile, winsorise
 from tapescan.models.samples.labels import SMALLEST_DATE
 from tapescan.models.samples.within import sessions_of
@@ -12,7 +12,7 @@ from tapescan.models.samples.within import sessions_of
 __all__ = ["neutral_labels"]
 
 
-def neutral_labels(labels: Singles, session: Days, beta: Singles | None, industry: Days | None) -> Singles:
+def neutral_labels(labels: Singles, session: Days, beta: Singles | None, industry: Shorts | None) -> Singles:
     """Rank labels, less what their industry's mean and the beta of the row explain on their session, ranked again:
     float32 in (-0.5, 0.5), NaN where there was NaN.
 

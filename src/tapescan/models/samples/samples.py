@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tapescan.core.typing import Ints, Singles
+from tapescan.core.typing import Ints, Shorts, Singles
 
 __all__ = ["Samples", "Universe"]
 
@@ -42,12 +42,12 @@ class Samples:
     forward: Mapping[int, Singles]
     dollar_volume: Singles
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    industries: NDArray[np.int32] | None = None
+    industries: Shorts | None = None
 
     def __len__(self) -> int:
         return len(self.session)
 
-    def industry(self, rows: Ints | slice = slice(None)) -> NDArray[np.int32] | None:
+    def industry(self, rows: Ints | slice = slice(None)) -> Shorts | None:
         """The industry of some rows, ``(rows,)``; None where nothing is known."""
         return None if self.industries is None else self.industries[self.symbol[rows]]
 

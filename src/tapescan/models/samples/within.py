@@ -6,21 +6,17 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tapescan.core.typing import Days, Floats, Singles
+from tapescan.core.typing import Codes, Days, Floats, Shorts, Singles
 from tapescan.features.cross import SMALLEST_GROUP, percentile
 
-__all__ = ["STEPS", "Codes", "as_singles", "codes_within", "industry_means", "sessions_of", "standard_ranks"]
+__all__ = ["STEPS", "as_singles", "codes_within", "industry_means", "sessions_of", "standard_ranks"]
 
 #: A rank is one of so many steps, 1 (lowest) to 255; 0 is unknown. Trees look at no more than 64 of them.
 STEPS = 255
 
-#: uint8, steps.
-Codes = NDArray[np.uint8]
 
-
-def codes_within(values: Singles, session: Days, industry: Days | None = None, of: tuple[int, ...] = ()) -> Codes:
+def codes_within(values: Singles, session: Days, industry: Shorts | None = None, of: tuple[int, ...] = ()) -> Codes:
     """Each value's rank among those of its session, and for the columns `of` the mean rank of the row's industry and
     how far its own lies above that: uint8 ``(rows, columns + 2 * len(of))``, 0 where unknown.
 
@@ -42,7 +38,7 @@ def codes_within(values: Singles, session: Days, industry: Days | None = None, o
     return out
 
 
-def industry_means(ranks: Floats, industry: Days) -> Floats:
+def industry_means(ranks: Floats, industry: Shorts) -> Floats:
     """The mean of each row's industry, ``(columns, rows)`` as `ranks`; NaN for none known, and for one with fewer
     than five known values."""
     out = np.full_like(ranks, np.nan)
