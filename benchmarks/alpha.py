@@ -269,7 +269,10 @@ def look_once(folder: Path, store: str, name: str) -> None:
             later = dates[dates > (DEVELOPMENT - EPOCH).days]
             rows.append(bench.run(name, horizon, Fold(known_before(dates, int(later[0]), horizon), later)))
         kept.write_bytes(msgspec.json.encode(rows))
-    for row in msgspec.json.decode(kept.read_bytes(), type=list[Row]):
+    seen = msgspec.json.decode(kept.read_bytes(), type=list[Row])
+    if seen[0].name != name:
+        raise OptionError(f"the years after were looked at by {seen[0].name!r}", "there is one look")
+    for row in seen:
         say(row.line)
 
 
