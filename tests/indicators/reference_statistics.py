@@ -64,3 +64,21 @@ def zscore(bars: Bars, period: int) -> tuple[Floats, ...]:
     score = _centred(windows)[:, -1] / windows.std(axis=1)
     equal = (windows == windows[:, :1]).all(axis=1)
     return (_padded(np.where(equal, np.nan, score), len(bars["close"])),)
+
+
+@reference
+def residual_ret(bars: Bars, period: int, window: int) -> tuple[Floats, ...]:
+    close, level = bars["close"], bars["market"]
+    x, y = _centred(_windows(_returns(level), window)), _centred(_windows(_returns(close), window))
+    slope = _padded((x * y).sum(axis=1) / (x * x).sum(axis=1), len(close))
+    found = np.full(len(close), np.nan)
+    found[period:] = close[period:] / close[:-period] - 1 - slope[period:] * (level[period:] / level[:-period] - 1)
+    return (found,)
+
+
+@reference
+def idiosyncratic_volatility(bars: Bars, period: int) -> tuple[Floats, ...]:
+    x = _centred(_windows(_returns(bars["market"]), period))
+    y = _centred(_windows(_returns(bars["close"]), period))
+    left = y - ((x * y).sum(axis=1) / (x * x).sum(axis=1))[:, None] * x
+    return (_padded(np.sqrt(252 * (left * left).sum(axis=1) / (period - 2)), len(bars["close"])),)

@@ -44,6 +44,7 @@ def same(ours: Samples, theirs: Samples) -> None:
     assert (ours.features, ours.symbols, ours.provenance) == (theirs.features, theirs.symbols, theirs.provenance)
     for name in ("session", "symbol", "dollar_volume", "values"):
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), err_msg=name)
+    np.testing.assert_array_equal(ours.industry(), theirs.industry())
     assert ours.forward.keys() == theirs.forward.keys()
     for horizon, returns in ours.forward.items():
         np.testing.assert_array_equal(returns, theirs.forward[horizon])

@@ -62,9 +62,9 @@ def test_a_date_is_summed_up_once_and_each_fold_is_as_if_it_were_alone(monkeypat
     summed: list[int] = []
     plain = ridge._moments
 
-    def counted(values: Any, label: Any) -> Any:
+    def counted(values: Any, label: Any, ranked: bool) -> Any:
         summed.append(len(label))
-        return plain(values, label)
+        return plain(values, label, ranked)
 
     monkeypatch.setattr(ridge, "_moments", counted)
     folds = walk_forward(np.unique(made.session), 4, HORIZON)

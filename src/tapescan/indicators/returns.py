@@ -53,3 +53,51 @@ def momentum(close, first, start, out, period, skip):
         for j in range(lanes):
             change = close[lately, j] / close[then, j] - 1.0
             out[t - start, j] = change if t - first[j] >= lookback else np.nan
+
+
+@indicator(
+    title="Largest daily return",
+    group="returns",
+    inputs=("close",),
+    parameters=(Period(21, low=1),),
+    defaults=(),
+    outputs=RETURN,
+    lookback=lambda period: period,
+    formula="the largest of the last period returns (close / previous close - 1)",
+    reference="T. Bali, N. Cakici and R. Whitelaw, Maxing Out: Stocks as Lotteries, 2011",
+)
+def max_ret(close, first, start, out, period):
+    rows, lanes = close.shape
+    for t in range(start, rows):
+        row = out[t - start]
+        row[:] = -1.0
+        for k in range(max(t - period, 0) + 1, t + 1):
+            for j in range(lanes):
+                row[j] = max(row[j], close[k, j] / close[k - 1, j] - 1.0)
+        for j in range(lanes):
+            row[j] = row[j] if t - first[j] >= period else np.nan
+
+
+@indicator(
+    title="Seasonality",
+    group="returns",
+    inputs=("close",),
+    parameters=(Period(3, "years", low=1, high=10),),
+    defaults=(),
+    outputs=RETURN,
+    lookback=lambda years: 252 * years,
+    formula="mean over years of the return of the 21 bars that followed 252, 504 ... bars ago",
+    reference="S. Heston and R. Sadka, Seasonality in the Cross-Section of Stock Returns, 2008",
+    note="years of 252 bars, not calendar months",
+)
+def seasonality(close, first, start, out, years):
+    rows, lanes = close.shape
+    for t in range(start, rows):
+        row = out[t - start]
+        row[:] = 0.0
+        for year in range(1, years + 1):
+            then = max(t - 252 * year, 0)
+            for j in range(lanes):
+                row[j] += close[min(then + 21, t), j] / close[then, j] - 1.0
+        for j in range(lanes):
+            row[j] = row[j] / years if t - first[j] >= 252 * years else np.nan

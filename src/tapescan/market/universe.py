@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from tapescan.core.typing import Shorts
 from tapescan.market.spelling import spelling_key
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "SECTORS",
     "TYPES",
     "build_universe",
+    "industry_numbers",
     "is_index",
     "listing_numbers",
     "sector_name",
@@ -274,6 +276,13 @@ def build_universe(listing: pl.DataFrame | None, symbols: Sequence[str]) -> pl.D
         _first(pl.col("lower industry"), _INDUSTRY_SAYS).alias("by industry"),
     )
     return witnesses.with_columns(_sector(), _type()).select(COLUMNS)
+
+
+def industry_numbers(industries: pl.Series) -> Shorts:
+    """A number for each industry, from 1 on in the order of their names, whatever their case; 0 for none known."""
+    words = industries.fill_null("").str.strip_chars().str.to_lowercase()
+    known = words.set(words == "", None)
+    return known.rank("dense").fill_null(0).cast(pl.Int32).to_numpy()
 
 
 def listing_numbers(listing: pl.DataFrame | None, symbols: Sequence[str] | pl.Series) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tapescan.core.errors import ModelError, StoreError
 from tapescan.core.settings import Device
-from tapescan.core.typing import Floats, Ints, Singles
+from tapescan.core.typing import Floats, Ints, Shorts, Singles
 from tapescan.features.compute import Features
 from tapescan.models.cone.serving import StoredCone
 from tapescan.models.judging.significance import least_t
@@ -85,16 +85,16 @@ class Model:
         rows = [features.values[place[name]] for name in self.card.features]
         return as_inputs(np.array(rows if at is None else [row.take(at) for row in rows]).T)
 
-    def forecast(self, inputs: Singles, day: int = 0) -> Floats:
+    def forecast(self, inputs: Singles, day: int = 0, industry: Shorts | None = None) -> Floats:
         """The forecast of each row of one session, float64 ``(rows,)``; NaN for a row of which nothing is known.
 
-        day : the session, days since 1970-01-01.
+        day : the session, days since 1970-01-01. industry : of each row, as in `Fitted.forecast`.
         """
-        return self.fitted.forecast(inputs, np.full(len(inputs), day, np.int32))
+        return self.fitted.forecast(inputs, np.full(len(inputs), day, np.int32), industry)
 
-    def explain(self, inputs: Singles, day: int, rows: Ints) -> Floats | None:
+    def explain(self, inputs: Singles, day: int, rows: Ints, industry: Shorts | None = None) -> Floats | None:
         """What each feature adds to the forecasts of some of these rows, as `Fitted.explain`."""
-        return self.fitted.explain(inputs, np.full(len(inputs), day, np.int32), rows)
+        return self.fitted.explain(inputs, np.full(len(inputs), day, np.int32), rows, industry)
 
 
 @dataclass(frozen=True)

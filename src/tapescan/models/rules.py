@@ -12,7 +12,7 @@ import numpy as np
 
 from tapescan.core.errors import ModelError
 from tapescan.core.settings import Device
-from tapescan.core.typing import Days, Floats, Ints, Singles
+from tapescan.core.typing import Days, Floats, Ints, Shorts, Singles
 from tapescan.models.learners.seam import (
     Facts,
     Fitted,
@@ -36,12 +36,12 @@ class _FittedRule:
     feature: str
     sign: float
 
-    def forecast(self, values: Singles, session: Days) -> Floats:  # noqa: ARG002 (one signature for all)
+    def forecast(self, values: Singles, session: Days, industry: Shorts | None = None) -> Floats:  # noqa: ARG002 (one signature for all)
         check_width(values, len(self.features))
         column = values[:, self.features.index(self.feature)].astype(np.float64)
         return np.where(np.isfinite(column), self.sign * column, np.nan)
 
-    def explain(self, values: Singles, session: Days, rows: Ints) -> Floats:
+    def explain(self, values: Singles, session: Days, rows: Ints, industry: Shorts | None = None) -> Floats:  # noqa: ARG002
         found = np.zeros((len(rows), len(self.features) + 1))
         found[:, self.features.index(self.feature)] = self.forecast(values, session)[rows]
         return found

@@ -17,7 +17,7 @@ import numpy as np
 from tapescan.core.dates import EPOCH
 from tapescan.core.errors import ModelError
 from tapescan.core.settings import Adjustment
-from tapescan.core.typing import Bools, Floats, Ints, Singles
+from tapescan.core.typing import Bools, Floats, Ints, Shorts, Singles
 from tapescan.features.compute import Features
 from tapescan.market import eligibility
 from tapescan.models.explain import by_family, in_words
@@ -54,7 +54,7 @@ class Forecast:
         for symbols that the scan's filters or the training's dropped, or of which the model knows nothing.
     places : symbol -> its row of the inputs, for symbols with a forecast. inputs : float32 ``(rows, features)``, of
         those and, where a forecast hangs on the others of its session, of whom it was compared with.
-    day : the session, days since 1970-01-01.
+    day : the session, days since 1970-01-01. industry : ``(rows,)`` of the inputs.
     says : whether the model counts and why, in a sentence. weight : 0 to 1, from its card; 0 where it does not count.
     """
 
@@ -62,6 +62,7 @@ class Forecast:
     values: Floats
     places: Mapping[str, int]
     inputs: Singles
+    industry: Shorts
     day: int
     says: str
     weight: float
@@ -77,7 +78,7 @@ class Forecast:
         names = self.model.card.features
         wanted = [symbol for symbol in symbols if symbol in self.places]
         rows = np.array([self.places[symbol] for symbol in wanted], np.int64)
-        found = self.model.explain(self.inputs, self.day, rows) if rows.size else None
+        found = self.model.explain(self.inputs, self.day, rows, self.industry) if rows.size else None
         if found is None:
             return [None] * len(symbols)
         families = by_family(names, found)
@@ -148,12 +149,13 @@ def forecast_market(
         # Models of one training take the same.
         key = model.card.features, at.tobytes()
         inputs = taken[key] = taken[key] if key in taken else model.inputs(features, at)
-        made = model.forecast(inputs, day)
+        industry = listing.industries[at]
+        made = model.forecast(inputs, day, industry)
         kept = np.flatnonzero(ranked[at] & ~np.isnan(made))
         values = np.full(len(symbols), np.nan)
         values[at[kept]] = made[kept]
         places = {symbols[place]: row for place, row in zip(at[kept].tolist(), kept.tolist(), strict=True)}
-        found.append(Forecast(model, values, places, inputs, day, says, weight))
+        found.append(Forecast(model, values, places, inputs, industry, day, says, weight))
     return tuple(found)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.labels import Labels
-from tapescan.core.typing import Bools, Ints
+from tapescan.core.typing import Bools, Ints, Shorts
 from tapescan.history.market import Market
+from tapescan.market.universe import industry_numbers
 
 __all__ = ["Listing", "listing_of"]
 
@@ -38,6 +39,11 @@ class Listing:
     def sectors(self) -> Labels:
         """The sector of each of the panel's symbols, numbered in the order of their names."""
         return Labels.of(self.rows["sector"])
+
+    @cached_property
+    def industries(self) -> Shorts:
+        """The industry of each of the panel's symbols, as a number (`market.universe.industry_numbers`)."""
+        return industry_numbers(self.rows["industry"])
 
     @cached_property
     def behind(self) -> Bools:

@@ -5,6 +5,8 @@ mean, 0. The weights solve (X'X / n + penalty) w = X'y / n over the training row
 with the highest correlation of forecasts and labels on the last quarter of the training dates, fitted on those before
 it whose labels end before that quarter begins; the highest of equals.
 
+On ranks, as a recipe may ask, a feature's rank within the session stands in place of its standardised value.
+
 The sums of a date are the same in every fold that has it, and are made once.
 """
 
@@ -20,12 +22,13 @@ import numpy as np
 
 from tapescan.core.errors import InputError, ModelError
 from tapescan.core.settings import Device
-from tapescan.core.typing import Days, Floats, Ints, Singles
+from tapescan.core.typing import Days, Floats, Ints, Shorts, Singles
 from tapescan.features.cross import winsorise, zscore
 from tapescan.models.judging.folds import known_before
 from tapescan.models.learners import seam
 from tapescan.models.learners.seam import Facts, Fitted, Learner
 from tapescan.models.samples.samples import Samples
+from tapescan.models.samples.within import standard_ranks
 
 __all__ = ["LEARNER", "Recipe"]
 
@@ -33,10 +36,18 @@ __all__ = ["LEARNER", "Recipe"]
 class Recipe(seam.Recipe, frozen=True, kw_only=True):
     """penalties : that are chosen from, as multiples of the variance of one feature (1).
     choosing : the last share of the training dates, on which the penalty is chosen.
+    ranked : on ranks. more : features beside the default ones.
+    What is UNSET is not written down with a trial, so that those without it are the same as they were before.
     """
 
     penalties: tuple[float, ...] = tuple((10.0 ** np.arange(-4.0, 2.5, 0.5)).tolist())
     choosing: float = 0.25
+    ranked: bool | msgspec.UnsetType = msgspec.UNSET
+    more: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def more_features(self) -> tuple[str, ...]:
+        return () if isinstance(self.more, msgspec.UnsetType) else self.more
 
 
 class Ridge:
@@ -60,10 +71,11 @@ class Ridge:
 
     def fit(self, samples: Samples, dates: Days, labels: Singles, horizon: int, recipe: seam.Recipe) -> Fitted:
         chosen = seam.own_recipe(self.facts.kind, Recipe, recipe)
+        ranked = chosen.ranked is True
         start = int((1.0 - chosen.choosing) * len(dates))
         known = len(known_before(dates, int(dates[start]), horizon)) if len(dates) else 0
         with _one_thread():
-            sums, spans = _sums_of(samples, labels), (dates[:known], dates[known:start], dates[start:])
+            sums, spans = _sums_of(samples, labels, ranked), (dates[:known], dates[known:start], dates[start:])
             early, purged, late = (sums.over(samples, some) for some in spans)
             whole = early + purged + late
             if not whole.rows:
@@ -73,7 +85,7 @@ class Ridge:
                 )
             penalties = np.array(chosen.penalties)
             penalty = _best_penalty(early, late, penalties) if early.rows and late.rows else float(penalties[-1])
-            return _FittedRidge(samples.features, whole.weights(np.array([penalty]))[:, 0], penalty)
+            return _FittedRidge(samples.features, whole.weights(np.array([penalty]))[:, 0], penalty, ranked)
 
     def load(self, content: bytes, features: tuple[str, ...], device: Device = "cpu") -> Fitted:  # noqa: ARG002
         saved = seam.decode_learnt(content, _Saved)
@@ -81,7 +93,7 @@ class Ridge:
             raise ModelError(
                 f"it weighs {len(saved.weights)} features, its card names {len(features)}", "train again"
             )
-        return _FittedRidge(features, np.array(saved.weights), saved.penalty)
+        return _FittedRidge(features, np.array(saved.weights), saved.penalty, saved.ranked)
 
 
 LEARNER: Learner = Ridge()
@@ -89,27 +101,28 @@ LEARNER: Learner = Ridge()
 
 @dataclass(frozen=True, eq=False)
 class _FittedRidge:
-    """weights : float64 ``(features,)``, of the standardised features. penalty : the chosen one."""
+    """weights : float64 ``(features,)``, of the standardised features or their ranks. penalty : the chosen one."""
 
     features: tuple[str, ...]
     weights: Floats
     penalty: float
+    ranked: bool = False
 
-    def forecast(self, values: Singles, session: Days) -> Floats:
+    def forecast(self, values: Singles, session: Days, industry: Shorts | None = None) -> Floats:  # noqa: ARG002 (one signature for all)
         seam.check_width(values, len(self.features))
         out = np.full(len(values), np.nan)
         for rows in _runs(session):
-            out[rows] = _standardised(values[rows]) @ self.weights
+            out[rows] = _standardised(values[rows], self.ranked) @ self.weights
         out[seam.nothing_known(values)] = np.nan
         return out
 
-    def explain(self, values: Singles, session: Days, rows: Ints) -> Floats:
+    def explain(self, values: Singles, session: Days, rows: Ints, industry: Shorts | None = None) -> Floats:  # noqa: ARG002
         seam.check_width(values, len(self.features))
         out = np.zeros((len(rows), len(self.features) + 1))
         for run in _runs(session):
             mine = (rows >= run.start) & (rows < run.stop)
             if mine.any():
-                out[mine, :-1] = _standardised(values[run])[rows[mine] - run.start] * self.weights
+                out[mine, :-1] = _standardised(values[run], self.ranked)[rows[mine] - run.start] * self.weights
         return out
 
     def importance(self) -> dict[str, float]:
@@ -119,14 +132,15 @@ class _FittedRidge:
         return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
 
     def save(self) -> bytes:
-        return msgspec.json.encode(_Saved(self.penalty, tuple(self.weights.tolist())))
+        return msgspec.json.encode(_Saved(self.penalty, tuple(self.weights.tolist()), self.ranked))
 
 
-class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """JSON writes a float with all the digits that it takes to read the same one."""
 
     penalty: float
     weights: tuple[float, ...]
+    ranked: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,6 +167,7 @@ class _Sums:
     """The moments of single dates over their labelled rows, as they are asked for."""
 
     labels: Singles
+    ranked: bool
     known: dict[int, _Moments] = field(default_factory=dict)
 
     def over(self, samples: Samples, dates: Days) -> _Moments:
@@ -162,7 +177,7 @@ class _Sums:
         for rows in _dates(samples.session, dates):
             day = int(samples.session[rows.start])
             if day not in self.known:
-                self.known[day] = _moments(samples.values[rows], self.labels[rows])
+                self.known[day] = _moments(samples.values[rows], self.labels[rows], self.ranked)
             total += self.known[day]
         return total
 
@@ -171,17 +186,17 @@ class _Sums:
 _SUMS: WeakKeyDictionary[Samples, _Sums] = WeakKeyDictionary()
 
 
-def _sums_of(samples: Samples, labels: Singles) -> _Sums:
+def _sums_of(samples: Samples, labels: Singles, ranked: bool) -> _Sums:
     found = _SUMS.get(samples)
-    if found is None or found.labels is not labels:
-        found = _SUMS[samples] = _Sums(labels)
+    if found is None or found.labels is not labels or found.ranked != ranked:
+        found = _SUMS[samples] = _Sums(labels, ranked)
     return found
 
 
-def _moments(values: Singles, label: Singles) -> _Moments:
+def _moments(values: Singles, label: Singles, ranked: bool) -> _Moments:
     """Sums over the labelled rows of one date."""
     known = ~np.isnan(label)
-    x, y = _standardised(values)[known], label[known].astype(np.float64)
+    x, y = _standardised(values, ranked)[known], label[known].astype(np.float64)
     return _Moments(len(y), x.T @ x, x.T @ y)
 
 
@@ -204,8 +219,11 @@ def _best_penalty(early: _Moments, late: _Moments, penalties: Floats) -> float:
     return float(penalties[np.flatnonzero(correlation == correlation.max())[-1]])
 
 
-def _standardised(values: Singles) -> Floats:
-    """One date's features ``(rows, features)``: winsorised, mean 0 and deviation 1, 0 where there is no value."""
+def _standardised(values: Singles, ranked: bool) -> Floats:
+    """One date's features ``(rows, features)``: winsorised or ranked, mean 0 and deviation 1, 0 where there is no
+    value."""
+    if ranked:
+        return standard_ranks(values)
     columns = np.array(values.T, np.float64)
     columns[~np.isfinite(columns)] = np.nan
     scores = zscore(winsorise(columns))

@@ -16,7 +16,7 @@ import numpy as np
 
 from tapescan.core.errors import ModelError, OptionError, nearest
 from tapescan.core.settings import Device
-from tapescan.core.typing import Bools, Days, Floats, Ints, Singles
+from tapescan.core.typing import Bools, Days, Floats, Ints, Shorts, Singles
 from tapescan.models.samples.samples import Samples
 
 __all__ = [
@@ -43,6 +43,11 @@ Learnt = TypeVar("Learnt")
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """How a learner is trained: all that may be chosen, written down with each trial. This one chooses nothing."""
+
+    @property
+    def more_features(self) -> tuple[str, ...]:
+        """Features that it takes beside the default ones (`samples.inputs.model_features`)."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -80,15 +85,17 @@ class Fitted(Protocol):
         """The columns of the values that it takes, in order."""
         ...
 
-    def forecast(self, values: Singles, session: Days) -> Floats:
+    def forecast(self, values: Singles, session: Days, industry: Shorts | None = None) -> Floats:
         """A forecast of each row, float64 ``(rows,)``; more is better, the unit is the learner's.
 
         values : float32 ``(rows, features)``. session : ``(rows,)``, days since 1970-01-01, ascending.
+        industry : ``(rows,)``, the same number for rows of one industry, 0 for none known; None where nobody knows
+        any. Numbers tell industries of one call apart, and mean nothing else.
         Raises OptionError for values of another width.
         """
         ...
 
-    def explain(self, values: Singles, session: Days, rows: Ints) -> Floats | None:
+    def explain(self, values: Singles, session: Days, rows: Ints, industry: Shorts | None = None) -> Floats | None:
         """What each feature adds to the forecasts of some of these rows, float64 ``(len(rows), features + 1)``; the
         base, the same for all, is last, and a row's sum is its forecast. None for a learner that cannot say."""
         ...
@@ -198,7 +205,8 @@ def forecast_rows(fitted: Fitted, samples: Samples, rows: Ints) -> Floats:
     while begin < len(rows):
         last = session[min(begin + CHUNK, len(rows)) - 1]
         end = int(np.searchsorted(session, last, side="right"))
-        out[begin:end] = fitted.forecast(samples.values[rows[begin:end]], session[begin:end])
+        here = rows[begin:end]
+        out[begin:end] = fitted.forecast(samples.values[here], session[begin:end], samples.industry(here))
         begin = end
     return out
 

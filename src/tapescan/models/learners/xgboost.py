@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +20,7 @@ import numpy as np
 from tapescan.core.errors import ModelError, OptionError
 from tapescan.core.machine import threads
 from tapescan.core.settings import Device
-from tapescan.core.typing import Days, Floats, Ints, Singles
+from tapescan.core.typing import Days, Floats, Ints, Shorts, Singles
 from tapescan.models.learners import seam
 from tapescan.models.learners.seam import Facts, Learner
 from tapescan.models.samples.inputs import as_inputs
@@ -33,7 +33,7 @@ from tapescan.models.trees.trees import Trees
 if TYPE_CHECKING:
     from xgboost import Booster
 
-__all__ = ["LEARNER", "Forest", "Recipe", "check_device", "has_gpu", "load_xgboost"]
+__all__ = ["LEARNER", "Forest", "Recipe", "check_device", "check_rows", "grow", "has_gpu", "load_xgboost"]
 
 #: The variable by which OpenMP is told how threads wait.
 WAITING = "OMP_WAIT_POLICY"
@@ -43,6 +43,11 @@ CHUNK = 200_000
 
 #: Fewer labelled rows teach nothing.
 FEWEST_ROWS = 1000
+
+
+#: Values ``(rows, inputs)``, labels, weights and sessions of some rows; None where each weighs one, and where rows
+#: are not compared with others of their session.
+Chunk = tuple[Singles, Singles, Singles | None, Days | None]
 
 
 class Recipe(seam.Recipe, frozen=True, kw_only=True):
@@ -135,20 +140,10 @@ class XGBoost:
 
     def fit(self, samples: Samples, dates: Days, labels: Singles, horizon: int, recipe: seam.Recipe) -> Forest:  # noqa: ARG002
         chosen = seam.own_recipe(self.facts.kind, Recipe, recipe)
-        xgboost = load_xgboost()
-        check_device(chosen.device)
         rows = seam.training_rows(samples, dates, labels)
-        if len(rows) < FEWEST_ROWS:
-            raise OptionError(
-                f"{len(rows):,} labelled samples are too few to train on", "give more history or symbols"
-            )
-        iterator = _iterator(xgboost, samples, rows, labels)
-        # In a thread of its own, where no Ctrl-C reaches: in a call from C back to Python it would crash.
-        with ThreadPoolExecutor(1) as apart:
-            matrix = apart.submit(xgboost.QuantileDMatrix, iterator, max_bin=chosen.bins, nthread=threads()).result()
-        booster = xgboost.train(_parameters(chosen, len(rows)), matrix, chosen.rounds, verbose_eval=False)
-        content = bytes(booster.save_raw("ubj"))
-        return Forest(samples.features, content, read_saved(content, len(samples.features)))
+        check_rows(rows)
+        (forest,) = grow(chosen, samples.features, lambda: _chunks(samples, rows, labels), len(rows))
+        return forest
 
     def load(self, content: bytes, features: tuple[str, ...], device: Device = "cpu") -> Forest:
         fitted = Forest(features, content, read_saved(content, len(features)), device)
@@ -158,6 +153,39 @@ class XGBoost:
 
 
 LEARNER: Learner = XGBoost()
+
+
+def check_rows(rows: Ints) -> None:
+    """Raise OptionError for too few rows to train on."""
+    if len(rows) < FEWEST_ROWS:
+        raise OptionError(f"{len(rows):,} labelled samples are too few to train on", "give more history or symbols")
+
+
+def grow(
+    recipe: Recipe,
+    inputs: tuple[str, ...],
+    chunks: Callable[[], Iterator[Chunk]],
+    total: float,
+    seeds: int = 1,
+    **more: Any,
+) -> tuple[Forest, ...]:
+    """Trees grown on rows that come in chunks, which are gone through several times: a forest a seed, from the
+    recipe's on.
+
+    inputs : names of the columns. total : of the rows' weights. more : further parameters of XGBoost.
+    """
+    xgboost = load_xgboost()
+    check_device(recipe.device)
+    iterator = _iterator(xgboost, chunks)
+    # In a thread of its own, where no Ctrl-C reaches: in a call from C back to Python it would crash.
+    with ThreadPoolExecutor(1) as apart:
+        matrix = apart.submit(xgboost.QuantileDMatrix, iterator, max_bin=recipe.bins, nthread=threads()).result()
+    found = []
+    for seed in range(recipe.seed, recipe.seed + seeds):
+        parameters = {**_parameters(recipe, total), **more, "seed": seed}
+        content = bytes(xgboost.train(parameters, matrix, recipe.rounds, verbose_eval=False).save_raw("ubj"))
+        found.append(Forest(inputs, content, read_saved(content, len(inputs))))
+    return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +212,7 @@ class Forest:
         booster.set_param({"nthread": threads(), "device": self.device})
         return booster
 
-    def forecast(self, values: Singles, session: Days) -> Floats:  # noqa: ARG002 (one signature for all)
+    def forecast(self, values: Singles, session: Days, industry: Shorts | None = None) -> Floats:  # noqa: ARG002 (one signature for all)
         """The expected rank among the market, about -0.5 to 0.5."""
         seam.check_width(values, len(self.features))
         inputs = as_inputs(values)
@@ -195,7 +223,7 @@ class Forest:
         out[seam.nothing_known(inputs)] = np.nan
         return out
 
-    def explain(self, values: Singles, session: Days, rows: Ints) -> Floats:  # noqa: ARG002
+    def explain(self, values: Singles, session: Days, rows: Ints, industry: Shorts | None = None) -> Floats:  # noqa: ARG002
         return contributions(self.trees, as_inputs(values[rows]))
 
     def importance(self) -> dict[str, float]:
@@ -218,7 +246,7 @@ class Forest:
         return self.content
 
 
-def _parameters(recipe: Recipe, rows: int) -> dict[str, Any]:
+def _parameters(recipe: Recipe, total: float) -> dict[str, Any]:
     return {
         "objective": "reg:squarederror",
         "tree_method": "hist",
@@ -227,7 +255,7 @@ def _parameters(recipe: Recipe, rows: int) -> dict[str, Any]:
         "learning_rate": recipe.rate,
         "subsample": recipe.rows,
         "colsample_bytree": recipe.columns,
-        "min_child_weight": recipe.leaf * recipe.rows * rows,  # each row weighs one
+        "min_child_weight": recipe.leaf * recipe.rows * total,
         "reg_lambda": recipe.ridge,
         "max_bin": recipe.bins,
         "base_score": 0.0,  # ranks are centred
@@ -237,28 +265,28 @@ def _parameters(recipe: Recipe, rows: int) -> dict[str, Any]:
     }
 
 
-def _iterator(xgboost: Any, samples: Samples, rows: Ints, labels: Singles) -> Any:
+def _iterator(xgboost: Any, chunks: Callable[[], Iterator[Chunk]]) -> Any:
     class Chunks(xgboost.DataIter):  # type: ignore[misc]
         """The rows in chunks; XGBoost goes through them several times."""
 
         def __init__(self) -> None:
-            self.left: Iterator[tuple[Singles, Singles]] = iter(())
+            self.left: Iterator[Chunk] = iter(())
             super().__init__()
 
         def next(self, input_data: Any) -> bool:
             chunk = next(self.left, None)
             if chunk is None:
                 return False
-            input_data(data=chunk[0], label=chunk[1])
+            input_data(data=chunk[0], label=chunk[1], weight=chunk[2], qid=chunk[3])
             return True
 
         def reset(self) -> None:
-            self.left = _chunks(samples, rows, labels)
+            self.left = chunks()
 
     return Chunks()
 
 
-def _chunks(samples: Samples, rows: Ints, labels: Singles) -> Iterator[tuple[Singles, Singles]]:
+def _chunks(samples: Samples, rows: Ints, labels: Singles) -> Iterator[Chunk]:
     for begin in range(0, len(rows), CHUNK):
         part = rows[begin : begin + CHUNK]
-        yield np.ascontiguousarray(samples.values[part]), labels[part]
+        yield np.ascontiguousarray(samples.values[part]), labels[part], None, None

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from tapescan.core.errors import OptionError, StoreError
 from tapescan.core.files import scratch_folder
 from tapescan.core.progress import Progress, silent
-from tapescan.core.typing import Days, Singles
+from tapescan.core.typing import Days, Shorts, Singles
 from tapescan.engine.threads import Threads
 from tapescan.features.plan import plan_features
 from tapescan.features.warm import warm_up
@@ -45,7 +45,7 @@ from tapescan.market.eligibility import TRADED, none_of, short_history
 from tapescan.market.funds import KNOWN_FUNDS
 from tapescan.market.index import MarketIndex
 from tapescan.market.panel import build_panel
-from tapescan.market.universe import build_universe
+from tapescan.market.universe import build_universe, industry_numbers
 from tapescan.models.samples.block import Job, Piece, block_samples
 from tapescan.models.samples.inputs import check_inputs, model_features
 from tapescan.models.samples.labels import LONGEST_HORIZON
@@ -103,7 +103,8 @@ def build_samples(
     asked = {"from": start and str(start), "to": end and str(end)}
     how = {"asked": asked, "market_index": market.name, "every": every, "filters": asdict(filters)}
     said = {"returns": "close to close"} if closing else {}
-    return _samples(job, columns, {**data.provenance, **how, **said})
+    industries = industry_numbers(build_universe(data.listing, list(job.wanted))["industry"])
+    return _samples(job, columns, industries, {**data.provenance, **how, **said})
 
 
 def sampled_sessions(start: dt.date, end: dt.date, every: int) -> Days:
@@ -121,7 +122,9 @@ def _sampled(data: History, start: dt.date | None, every: int) -> Days:
     return sampled
 
 
-def _samples(job: Job, columns: dict[str, NDArray[np.generic]], about: Mapping[str, Any]) -> Samples:
+def _samples(
+    job: Job, columns: dict[str, NDArray[np.generic]], industries: Shorts, about: Mapping[str, Any]
+) -> Samples:
     return Samples(
         features=job.names,
         values=cast("Singles", columns["values"]),
@@ -131,6 +134,7 @@ def _samples(job: Job, columns: dict[str, NDArray[np.generic]], about: Mapping[s
         forward={h: cast("Singles", columns[f"forward_{h}"]) for h in job.horizons},
         dollar_volume=cast("Singles", columns["dollar_volume"]),
         provenance=about,
+        industries=industries,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tapescan.core.typing import Singles
+from tapescan.core.typing import Ints, Shorts, Singles
 
 __all__ = ["Samples", "Universe"]
 
@@ -29,6 +29,8 @@ class Samples:
         many sessions later (0.01 is one percent); NaN where it cannot be known (see `labels.forward_returns`). Of
         samples for ranges from the session's close to that many closes later (`labels.closing_returns`).
     dollar_volume : float32 ``(rows,)``, mean dollars a session over the 20 sessions up to the row's.
+    industries : int32 ``(symbols,)``, a number an industry of the listing, which has no history: today's; 0 for none
+        known. None for none at all. Numbers tell industries apart and mean nothing else.
     provenance : where the rows come from and how they were chosen, as plain JSON values.
     """
 
@@ -40,9 +42,14 @@ class Samples:
     forward: Mapping[int, Singles]
     dollar_volume: Singles
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    industries: Shorts | None = None
 
     def __len__(self) -> int:
         return len(self.session)
+
+    def industry(self, rows: Ints | slice = slice(None)) -> Shorts | None:
+        """The industry of some rows, ``(rows,)``; None where nothing is known."""
+        return None if self.industries is None else self.industries[self.symbol[rows]]
 
     def __repr__(self) -> str:
         """Short: millions of numbers help nobody."""

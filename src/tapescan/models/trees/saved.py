@@ -19,7 +19,7 @@ from tapescan.models.trees.ubjson import MOST_ITEMS, BrokenError, need, read_ubj
 __all__ = ["read_saved"]
 
 #: Objectives whose prediction is the plain sum of the trees.
-OBJECTIVES = ("reg:squarederror", "reg:pseudohubererror", "reg:absoluteerror")
+OBJECTIVES = ("reg:squarederror", "reg:pseudohubererror", "reg:absoluteerror", "rank:pairwise")
 
 #: Bounds of what is read: nodes of all trees, splits one below the other.
 MOST_NODES, MOST_DEPTH = MOST_ITEMS, 64
