@@ -44,15 +44,14 @@ def intraday_momentum(bars: Bars, period: int, skip: int) -> tuple[Floats, ...]:
 def max_ret(bars: Bars, period: int) -> tuple[Floats, ...]:
     close = bars["close"]
     change, found = close[1:] / close[:-1] - 1, np.full(len(close), np.nan)
-    for t in range(period, len(close)):
-        found[t] = change[t - period : t].max()
+    if len(change) >= period:
+        found[period:] = sliding_window_view(change, period).max(axis=1)
     return (found,)
 
 
 @reference
 def seasonality(bars: Bars, years: int) -> tuple[Floats, ...]:
     close, found = bars["close"], np.full(len(bars["close"]), np.nan)
-    for t in range(252 * years, len(close)):
-        begins = [t - 252 * year for year in range(1, years + 1)]
-        found[t] = np.mean([close[at + 21] / close[at] - 1 for at in begins])
+    t = np.arange(252 * years, len(close))
+    found[t] = np.mean([close[t - 252 * k + 21] / close[t - 252 * k] - 1 for k in range(1, years + 1)], axis=0)
     return (found,)
