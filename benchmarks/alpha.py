@@ -19,6 +19,7 @@ import datetime as dt
 import json
 import sys
 import time
+from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ import numpy as np
 
 from tapescan.core.dates import EPOCH
 from tapescan.core.errors import OptionError, TapescanError
-from tapescan.core.typing import Floats, Ints
+from tapescan.core.typing import Days, Floats, Ints
 from tapescan.models.judging.folds import Fold, known_before
 from tapescan.models.judging.gate import gate
 from tapescan.models.judging.judgement import Judgement
@@ -111,11 +112,18 @@ TRIALS: dict[str, tuple[str, Recipe | None]] = {
         "ranks",
         msgspec.structs.replace(FULL, averaged=True, half_life=2.0, monotone=SIGNS),
     ),
+    "12-1 momentum, buffer": ("momentum", None),
+    "composite, buffer": ("composite", None),
+    "trees on ranks, buffer": ("ranks", Ranks()),
 }
+
+#: What ends so keeps who is held while he ranks in the best (worst) fifth; a tenth is held.
+BUFFER, KEPT = ", buffer", 0.2
 
 
 class Row(msgspec.Struct, frozen=True):
-    """What one trial came to over one horizon. Spreads are means of a portfolio; leads are over 12-1 momentum."""
+    """What one trial came to over one horizon. net : a year, of what would be bought, above the mean of all.
+    lead : over 12-1 momentum."""
 
     name: str
     horizon: int
@@ -141,7 +149,7 @@ class Row(msgspec.Struct, frozen=True):
         lead = f"{'':14}" if self.lead is None else f"{self.lead:+.3f} (t {self.lead_t:+4.1f})"
         return (
             f"{self.name:32}{self.horizon:3} {self.rank_ic:+.4f} (t {self.t:+4.1f}) {self.icir:+.2f}  "
-            f"{self.net:+7.2%} (t {self.net_t:+4.1f})  {self.turnover:4.0%}  {lead}  {self.reason}"
+            f"{self.net:+6.1%} (t {self.net_t:+4.1f})  {self.turnover:4.0%}  {lead}  {self.reason}"
         )
 
 
@@ -167,10 +175,12 @@ class Bench:
         learner = find_learner(kind)
         recipe = learner.prepare(given)
         samples = self.of(recipe)
-        task = Task.of(samples, horizon, learner, recipe, Settings(FOLDS, EVERY), None)
+        task = Task.of(samples, horizon, learner, recipe, Settings(FOLDS, EVERY, EVERY), None)
         folds = task.folds if fold is None else [fold]
         task.folds = [Fold(one.train[::THINNED], one.test) for one in folds]
         (rows, forecasts), last = task.walk()
+        if name.endswith(BUFFER):
+            forecasts = buffered(samples.session[rows], samples.symbol[rows], forecasts, horizon // EVERY)
         own = self.judged(task, rows, forecasts)
         key = samples.features, horizon, fold is None
         if key not in self.known:
@@ -186,8 +196,8 @@ class Bench:
             summary.rank_ic,
             summary.t,
             summary.rank_icir,
-            summary.net_spread,
-            summary.net_t,
+            summary.bought_yearly,
+            summary.bought_t,
             summary.turnover,
             numbers.get("lead_momentum"),
             numbers.get("lead_t_momentum"),
@@ -209,6 +219,21 @@ class Bench:
             trials=self.trials,
             dollar_volume=samples.dollar_volume[rows],
         )
+
+
+def buffered(session: Days, symbol: Days, forecasts: Floats, apart: int) -> Floats:
+    """Forecasts by which who is held is sold later: R. Novy-Marx and M. Velikov, A Taxonomy of Anomalies and Their
+    Trading Costs, 2016 (a buy-hold spread). apart : dates after which a portfolio is replaced."""
+    out, held = np.full(len(forecasts), np.nan), deque[tuple[Days, Days]](maxlen=apart)
+    for date in np.split(np.arange(len(session)), np.flatnonzero(np.diff(session)) + 1):
+        rows = date[np.isfinite(forecasts[date])]
+        rank = (forecasts[rows].argsort(kind="stable").argsort(kind="stable") + 0.5) / max(len(rows), 1)
+        if len(held) == apart:
+            rank += np.isin(symbol[rows], held[0][0]) & (rank >= 1.0 - KEPT)
+            rank -= np.isin(symbol[rows], held[0][1]) & (rank <= KEPT)
+        out[rows], order, tenth = rank, rank.argsort(kind="stable"), len(rows) // 10
+        held.append((symbol[rows[order[len(rows) - tenth :]]], symbol[rows[order[:tenth]]]))
+    return out
 
 
 def samples_in(folder: Path, store: str, end: dt.date) -> Samples:
@@ -256,6 +281,18 @@ def develop(folder: Path, store: str) -> None:
             say(row.line)
 
 
+def table(log: Path) -> None:
+    """All that was tried, a line a recipe."""
+    rows = {(row.name, row.horizon): row for row in (msgspec.json.decode(one, type=Row) for one in log.open("rb"))}
+    for name in TRIALS:
+        cells = []
+        for row in (rows[name, horizon] for horizon in HORIZONS):
+            lead = "" if row.lead is None else f"{row.lead:+.3f} ({row.lead_t:+.1f})"
+            net = f"{row.net:+.1%} ({row.net_t:+.1f})"
+            cells += [f"{row.rank_ic:+.4f} ({row.t:+.1f})", f"{row.icir:+.2f}", net, f"{row.turnover:.0%}", lead]
+        say(f"| {name} | {' | '.join(cells)} |")
+
+
 def look_once(folder: Path, store: str, name: str) -> None:
     """The years after development, by one recipe."""
     kept = folder / "final.json"
@@ -281,9 +318,12 @@ def main() -> None:
     parser.add_argument("store")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--final", metavar="NAME")
+    parser.add_argument("--table", action="store_true", help="what is done, as a table in Markdown")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
-    if asked.final is None:
+    if asked.table:
+        table(asked.folder / "trials.jsonl")
+    elif asked.final is None:
         develop(asked.folder, asked.store)
     elif asked.final in TRIALS:
         look_once(asked.folder, asked.store, asked.final)

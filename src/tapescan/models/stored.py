@@ -26,6 +26,7 @@ from tapescan.models.learners import DEFAULT, find_learner
 from tapescan.models.learners.seam import Recipe
 from tapescan.models.registry.trials import StoreTrials
 from tapescan.models.samples.build import build_samples, check_choice, sampled_sessions
+from tapescan.models.samples.inputs import model_features
 from tapescan.models.samples.labels import reach
 from tapescan.models.samples.samples import Samples, Universe
 from tapescan.models.task import Settings, check_dates
@@ -116,7 +117,7 @@ def train_models(
     check_folder(place)
     trials.check()
     tell = progress or silent
-    samples, regime = _sampled(source, ahead, first, last, judged, universe, tell)
+    samples, regime = _sampled(source, ahead, first, last, judged, universe, tell, recipe.more_features)
     return learn(
         samples,
         ahead,
@@ -138,8 +139,9 @@ def _sampled(
     every: int,
     universe: Universe,
     progress: Progress,
+    more: Sequence[str] = (),
 ) -> tuple[Samples, dict[int, str]]:
-    """The samples, and the market's trend on each of their sessions."""
+    """The samples, and the market's trend on each of their sessions. more : features beside the default ones."""
     market = market_index(source, CHUNK)
     samples = build_samples(
         source,
@@ -148,6 +150,7 @@ def _sampled(
         end=end,
         every=every,
         filters=universe,
+        features=(*model_features(), *more) if more else None,
         market=market,
         progress=progress,
     )
