@@ -30,6 +30,7 @@ class Samples:
         samples for ranges from the session's close to that many closes later (`labels.closing_returns`).
     dollar_volume : float32 ``(rows,)``, mean dollars a session over the 20 sessions up to the row's.
     provenance : where the rows come from and how they were chosen, as plain JSON values.
+    closing : as `forward`, the returns from close to close, in samples that have both; else empty.
     """
 
     features: tuple[str, ...]
@@ -40,6 +41,7 @@ class Samples:
     forward: Mapping[int, Singles]
     dollar_volume: Singles
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    closing: Mapping[int, Singles] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.session)

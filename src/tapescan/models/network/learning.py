@@ -1,0 +1,425 @@
+"""How the network learns, by torch: pinball loss, and an end where whole dates that it has not seen say so.
+
+The newest part of the training dates is held out, and the rows just before, whose returns reach into it. After each
+round the loss on those dates is taken; each member keeps the weights with its least one. Those of round 0 are the
+volatility rule, so a member that finds nothing says what the rule says.
+
+The same numbers come of the same rows: no global state of torch's is drawn from, and its threads are always as many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tapescan.core.errors import OptionError
+from tapescan.core.typing import Array, Floats, Ints, Singles
+from tapescan.models.cone.law import HIGH, LEVELS, LOW, MEDIAN, NORMAL_SPREAD
+from tapescan.models.network.forward import (
+    BOUNDS,
+    DAILY,
+    Sizes,
+    Tensor,
+    begun,
+    ladder,
+    levels_of,
+    network,
+    prepared,
+)
+from tapescan.models.network.inputs import CHANNELS, VOLUME, Layout
+
+__all__ = ["Learning", "Learnt", "Rows", "has_gpu", "learnt", "like", "load_torch"]
+
+#: Threads of torch: several wait for each other by spinning, and beside other work take ten times as long.
+THREADS = 1
+
+#: Rows that are looked through at a time, and those of the held-out dates on which losses are taken.
+CHUNK, JUDGED = 65_536, 40_000
+
+#: Of few rows a round goes through all of them no more than so many times, and a pass takes at least so many steps.
+FEW_ROUNDS, LEAST_STEPS = 4, 16
+
+#: Rows on which it is seen what the loss is without a variable.
+ASKED = 4_096
+
+#: A row whose rule is so many times as wide as the mean counts no more than this many times.
+MOST_WEIGHT = 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """values : float32 ``(rows, features)``. season : `inputs.season` of them. targets : float32 ``(rows, horizons)``,
+    log returns; NaN for none. held : places of those that are held out, and train : of those that are learnt from."""
+
+    values: Singles
+    season: Singles
+    targets: Singles
+    train: Ints
+    held: Ints
+
+
+@dataclass(frozen=True)
+class Learning:
+    """As the learner's recipe has them (`learners.tft.Recipe`)."""
+
+    sizes: Sizes
+    rate: float
+    decay: float
+    dropout: float
+    batch: int
+    round: int
+    rounds: int
+    patience: int
+    seed: int
+    device: str
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """weights : of the network, numbers. constants : `like` and the rule's. rounds : after which each member stopped.
+    losses : of the held-out dates, the rule's and the ensemble's. scalars, past : by how much the loss rises without
+    each, ``(v,)`` and ``(d, c)``."""
+
+    weights: dict[str, Array]
+    constants: dict[str, Array]
+    rounds: tuple[int, ...]
+    losses: tuple[float, float]
+    scalars: Floats
+    past: Floats
+
+
+def load_torch() -> Any:
+    """Torch, or an OptionError that says how to get it."""
+    try:
+        import torch
+    except ImportError as error:
+        raise OptionError("PyTorch is not installed", "pip install 'tapescan[deep]'") from error
+    return torch
+
+
+def has_gpu() -> bool:
+    return bool(load_torch().cuda.is_available())
+
+
+@dataclass(frozen=True)
+class _Torch:
+    """The operations of `forward`, carried out. rate : of what is dropped; draw : where from."""
+
+    torch: Any
+    rate: float = 0.0
+    draw: Any = None
+
+    def elu(self, x: Tensor) -> Tensor:
+        return self.torch.nn.functional.elu(x)
+
+    def sigmoid(self, x: Tensor) -> Tensor:
+        return self.torch.sigmoid(x)
+
+    def softmax(self, x: Tensor) -> Tensor:
+        return self.torch.softmax(x, -1)
+
+    def norm(self, x: Tensor) -> Tensor:
+        return self.torch.nn.functional.layer_norm(x, x.shape[-1:])
+
+    def exp(self, x: Tensor) -> Tensor:
+        return self.torch.exp(x)
+
+    def log(self, x: Tensor) -> Tensor:
+        return self.torch.log(x)
+
+    def clip(self, x: Tensor, low: float, high: float) -> Tensor:
+        return self.torch.clamp(x, low, high)
+
+    def within(self, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        return self.torch.minimum(self.torch.maximum(x, low), high)
+
+    def where(self, chosen: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+        return self.torch.where(chosen, yes, no)
+
+    def known(self, of: Tensor, x: Tensor) -> Tensor:
+        return self.torch.where(self.torch.isnan(of), self.torch.zeros_like(x), x)
+
+    def columns(self, x: Tensor, places: Sequence[int]) -> Tensor:
+        return x[:, list(places)]
+
+    def reshape(self, x: Tensor, *shape: int) -> Tensor:
+        return x.reshape(shape)
+
+    def transpose(self, x: Tensor) -> Tensor:
+        return x.transpose(-1, -2)
+
+    def mean(self, x: Tensor, axis: int) -> Tensor:
+        return x.mean(axis)
+
+    def join(self, parts: Sequence[Tensor]) -> Tensor:
+        return self.torch.cat(list(parts), -1)
+
+    def earlier(self, x: Tensor, days: int) -> Tensor:
+        return x if not days else self.torch.nn.functional.pad(x, (0, 0, days, 0))[:, :, : x.shape[2]]
+
+    def drop(self, x: Tensor) -> Tensor:
+        if not self.rate:
+            return x
+        kept = self.torch.rand(x.shape, generator=self.draw, device=x.device) >= self.rate
+        return x * kept / (1.0 - self.rate)
+
+
+def like(values: Singles, layout: Layout) -> dict[str, Array]:
+    """What the training's rows are like: bounds, middle and spread of each scalar, and of each channel over all days.
+
+    A scalar that is positive throughout and spans more than a decade goes in as its logarithm.
+    """
+    scalars = values[:, list(layout.scalars)]
+    with np.errstate(all="ignore"):
+        low, high = np.nanmin(scalars, axis=0), np.nanmax(scalars, axis=0)
+        logged = (low > 0.0) & (high > 10.0 * low)
+        scalars = np.where(logged, np.log(np.maximum(scalars, BOUNDS["tiny"])), scalars)
+        scale = np.maximum(values[:, layout.scale], BOUNDS["least_scale"]) / np.float32(1.0 / DAILY)
+        past = values[:, layout.columns].reshape(len(values), layout.days, len(CHANNELS))
+        volume = np.array([one == VOLUME for one in CHANNELS])
+        past = np.where(volume, np.log(np.maximum(past, BOUNDS["idle"])), past / scale[:, None, None])
+    usual = np.array(np.median(values[:, layout.scale]), np.float32)
+    found: dict[str, Array] = {
+        "usual_scale": usual,
+        "scalar_logged": logged,
+        "past_volume": np.tile(volume, layout.days),
+        **BOUNDS,
+    }
+    for name, some in (("scalar", scalars), ("past", past.reshape(-1, len(CHANNELS)))):
+        quantiles = np.nanquantile(some, (0.005, 0.1, 0.5, 0.9, 0.995), axis=0)
+        spread = (quantiles[3] - quantiles[1]) / NORMAL_SPREAD
+        wide = np.where(spread > 0.0, spread, np.nanstd(some, axis=0))
+        parts = {"low": quantiles[0], "middle": quantiles[2], "high": quantiles[4]}
+        parts["spread"] = np.where(wide > 0.0, wide, 1.0)
+        times = layout.days if name == "past" else 1
+        found |= {f"{name}_{part}": np.tile(one, times).astype(np.float32) for part, one in parts.items()}
+    return found
+
+
+def learnt(rows: Rows, layout: Layout, how: Learning, horizons: tuple[int, ...]) -> Learnt:
+    """Train a network on rows."""
+    torch = load_torch()
+    with _steady(torch):
+        return _Training(torch, rows, layout, how, horizons).run()
+
+
+@contextmanager
+def _steady(torch: Any) -> Iterator[None]:
+    """Torch so that it gives the same numbers twice, and as it was afterwards."""
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(THREADS)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(strict)
+        torch.set_num_threads(threads)
+
+
+@dataclass(eq=False)
+class _Training:
+    torch: Any
+    rows: Rows
+    layout: Layout
+    how: Learning
+    horizons: tuple[int, ...]
+    constants: dict[str, Tensor] = field(default_factory=dict)
+
+    def run(self) -> Learnt:
+        torch, how, rows = self.torch, self.how, self.rows
+        numbers = {**like(rows.values[_spaced(len(rows.values), 4 * CHUNK)], self.layout), **ladder()}
+        self._put(numbers)
+        scalars, past, scale = self._prepared()
+        moves = self._moves(scale)
+        numbers |= self._rule(moves)
+        self._put(numbers)
+        weights = {name: self._tensor(one) for name, one in begun(how.sizes, how.seed).items()}
+        data = tuple(
+            self._tensor(one) for one in (scalars, past, rows.season, np.nan_to_num(moves), ~np.isnan(moves))
+        )
+        weigh = np.minimum(scale / scale.mean(), np.float32(MOST_WEIGHT))
+        data = (*data, self._tensor(weigh[:, None] / len(LEVELS)))
+        kept, rounds, losses = self._descend(weights, data)
+        asked = _spaced(len(rows.held), ASKED)
+        by_scalar, by_past = self._without(kept, data, torch.as_tensor(rows.held[asked]).to(how.device))
+        return Learnt(
+            {name: one.cpu().numpy() for name, one in kept.items()}, numbers, rounds, losses, by_scalar, by_past
+        )
+
+    def _put(self, numbers: Mapping[str, Array]) -> None:
+        self.constants = {name: self._tensor(np.asarray(one)) for name, one in numbers.items()}
+
+    def _tensor(self, numbers: Array) -> Tensor:
+        return self.torch.as_tensor(np.ascontiguousarray(numbers)).to(self.how.device)
+
+    def _prepared(self) -> tuple[Singles, Singles, Singles]:
+        """All rows as the network takes them; the rule's deviation over one session ``(rows,)``."""
+        parts: list[tuple[Singles, ...]] = []
+        with self.torch.no_grad():
+            for begin in range(0, len(self.rows.values), CHUNK):
+                some = self._tensor(self.rows.values[begin : begin + CHUNK])
+                found = prepared(_Torch(self.torch), self.constants, some, self.layout)
+                parts.append(tuple(one.cpu().numpy() for one in found))
+        scalars, past, scale = (np.concatenate(some) for some in zip(*parts, strict=True))
+        return scalars, past, scale[:, 0]
+
+    def _moves(self, scale: Singles) -> Singles:
+        """Log returns over the rule's deviation, ``(rows, horizons)``."""
+        found: Singles = self.rows.targets / (scale[:, None] * np.sqrt(np.array(self.horizons, np.float32)))
+        return found
+
+    def _rule(self, moves: Singles) -> dict[str, Array]:
+        """The rule's quantiles of all training dates, as `forward.levels_of` takes them."""
+        levels = np.array([np.nanquantile(moves[:, at], LEVELS) for at in range(len(self.horizons))])
+        steps = np.maximum(np.diff(levels, axis=1), 1e-6 * np.abs(levels).max() + 1e-30)
+        spread = np.maximum(levels[:, HIGH] - levels[:, LOW], 1e-30) / NORMAL_SPREAD
+        return {
+            "middle": levels[:, MEDIAN : MEDIAN + 1].astype(np.float32),
+            "spread": spread[:, None].astype(np.float32),
+            "steps": steps.astype(np.float32),
+        }
+
+    def _descend(
+        self, weights: dict[str, Tensor], data: tuple[Tensor, ...]
+    ) -> tuple[dict[str, Tensor], tuple[int, ...], tuple[float, float]]:
+        """The weights of each member after its best round."""
+        torch, how, members = self.torch, self.how, self.how.sizes.members
+        for one in weights.values():
+            one.requires_grad_(True)
+        heavy = [one for name, one in weights.items() if not name.endswith(("bias", "level"))]
+        light = [one for name, one in weights.items() if name.endswith(("bias", "level"))]
+        optimiser = torch.optim.AdamW(
+            [{"params": heavy, "weight_decay": how.decay}, {"params": light, "weight_decay": 0.0}], lr=how.rate
+        )
+        draw = torch.Generator(device=how.device).manual_seed(how.seed)
+        op, orders = _Torch(torch, how.dropout, draw), _Orders(self.rows.train, members, how.seed)
+        held = torch.as_tensor(self.rows.held[_spaced(len(self.rows.held), JUDGED)]).to(how.device)
+        seen = min(how.round, FEW_ROUNDS * len(self.rows.train))
+        batch = min(how.batch, max(len(self.rows.train) // LEAST_STEPS, 1))
+        first = least = self._losses(weights, data, held)
+        kept, rounds = {name: one.detach().clone() for name, one in weights.items()}, np.zeros(members, int)
+        for number in range(1, how.rounds + 1):
+            for _ in range(seen // batch):
+                places = torch.as_tensor(orders.next(batch)).to(how.device)
+                optimiser.zero_grad(set_to_none=True)
+                self._loss(op, weights, data, places, how.sizes.members).sum().backward()
+                optimiser.step()
+            now = self._losses(weights, data, held)
+            better = now < least
+            for name, one in weights.items():
+                kept[name][better] = one.detach()[better]
+            least, rounds = np.minimum(now, least), np.where(better, number, rounds)
+            if number - rounds.max() >= how.patience:
+                break
+        ensemble = float(self._ensemble(kept, data, held).item())
+        return kept, tuple(rounds.tolist()), (float(first[0]), ensemble)
+
+    def _forward(
+        self, op: _Torch, weights: Mapping[str, Tensor], some: tuple[Tensor, ...], lead: int
+    ) -> tuple[Tensor, Tensor]:
+        sizes = self.how.sizes
+        scalars, past, season = some
+        known = season.reshape(lead, -1, 2)
+        said, _, _, attention = network(op, weights, sizes, scalars, past, known, lead)
+        return levels_of(op, self.constants, said), attention
+
+    def _loss(
+        self, op: _Torch, weights: Mapping[str, Tensor], data: tuple[Tensor, ...], places: Tensor, lead: int
+    ) -> Tensor:
+        """The mean pinball loss of each member, ``(members,)``. places : ``(lead, rows)``."""
+        scalars, past, season, moves, there, weigh = (one[places] for one in data)
+        said, _ = self._forward(op, weights, (scalars, past, season), lead)
+        return self._pinball(said, moves, there, weigh).mean((1, 2))
+
+    def _pinball(self, said: Tensor, moves: Tensor, there: Tensor, weigh: Tensor) -> Tensor:
+        level = self.torch.as_tensor(np.array(LEVELS, np.float32)).to(said.device)
+        beyond = moves[..., None] - said
+        lost = self.torch.maximum(level * beyond, (level - 1.0) * beyond).sum(-1)
+        return lost * there * weigh / self.constants["spread"][:, 0]
+
+    def _losses(self, weights: Mapping[str, Tensor], data: tuple[Tensor, ...], places: Tensor) -> Floats:
+        """Of each member on the same rows."""
+        total = np.zeros(self.how.sizes.members)
+        with self.torch.no_grad():
+            for begin in range(0, len(places), CHUNK // 8):
+                some = places[None, begin : begin + CHUNK // 8]
+                total += self._loss(_Torch(self.torch), weights, data, some, 1).cpu().numpy() * some.shape[1]
+        return total / max(len(places), 1)
+
+    def _ensemble(
+        self, weights: Mapping[str, Tensor], data: tuple[Tensor, ...], places: Tensor, change: Any = None
+    ) -> Tensor:
+        """The loss of the members' mean. change : does something to scalars and past before."""
+        total = 0.0
+        with self.torch.no_grad():
+            for begin in range(0, len(places), CHUNK // 8):
+                some = places[None, begin : begin + CHUNK // 8]
+                scalars, past, season, moves, there, weigh = (one[some] for one in data)
+                if change is not None:
+                    scalars, past = change(scalars, past)
+                said, _ = self._forward(_Torch(self.torch), weights, (scalars, past, season), 1)
+                total = total + self._pinball(said.mean(0)[None], moves, there, weigh).mean((0, 2)).sum()
+        return total / max(len(places), 1)
+
+    def _without(
+        self, weights: Mapping[str, Tensor], data: tuple[Tensor, ...], places: Tensor
+    ) -> tuple[Floats, Floats]:
+        """By how much the loss rises where a scalar, or a channel, is the middle of all; a channel's share is its
+        days' as far as they are attended to."""
+        layout, whole = self.layout, float(self._ensemble(weights, data, places).item())
+
+        def lost(change: Any) -> float:
+            return max(float(self._ensemble(weights, data, places, change).item()) - whole, 0.0)
+
+        def scalar(at: int) -> Any:
+            def change(scalars: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+                scalars = scalars.clone()
+                scalars[..., at] = 0.0
+                return scalars, past
+
+            return change
+
+        def channel(at: int) -> Any:
+            def change(scalars: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+                past = past.clone()
+                past[..., at :: len(CHANNELS)] = 0.0
+                return scalars, past
+
+            return change
+
+        some = places[None]
+        with self.torch.no_grad():
+            _, attention = self._forward(_Torch(self.torch), weights, tuple(one[some] for one in data[:3]), 1)
+        days = attention.mean((0, 1, 2)).cpu().numpy().astype(np.float64)
+        channels = np.array([lost(channel(at)) for at in range(len(CHANNELS))])
+        return np.array([lost(scalar(at)) for at in range(len(layout.scalars))]), days[:, None] * channels
+
+
+@dataclass(eq=False)
+class _Orders:
+    """Rows in the order in which each member sees them, one pass after the other."""
+
+    rows: Ints
+    members: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        self._draws = [np.random.default_rng([self.seed, 1, member]) for member in range(self.members)]
+        self._left = np.empty((self.members, 0), np.int64)
+
+    def next(self, count: int) -> Ints:
+        """``(members, count)``; at most all of them."""
+        count = min(count, len(self.rows))
+        if self._left.shape[1] < count:
+            self._left = np.array([draw.permutation(self.rows) for draw in self._draws])
+        found, self._left = self._left[:, :count], self._left[:, count:]
+        return found
+
+
+def _spaced(count: int, most: int) -> Ints:
+    """Places of at most so many, evenly."""
+    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(np.int64)
