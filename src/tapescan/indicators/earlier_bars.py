@@ -27,8 +27,8 @@ USUAL = 20
     ),
     lookback=lambda ago: ago + USUAL,
     formula="of the bar that many bars ago (0 is the newest): change: close / close before - 1; gap: open / close "
-    "before - 1; range: (high - low) / close before; volume: volume / mean volume of the 20 bars before it, undefined "
-    "if nothing was traded in those",
+    "before - 1; range: (high - low) / close before; volume: volume / mean volume of the 20 bars before it, "
+    "undefined if nothing was traded in those",
     reference="ret_1, gap and relative_volume_20 of that bar",
     note="what the network sees of the past",
 )

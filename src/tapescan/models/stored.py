@@ -18,15 +18,16 @@ from tapescan.core.settings import Device, setting
 from tapescan.history.history import History, history_of, market_index
 from tapescan.history.market import models_folder
 from tapescan.market.calendar import EARLIEST, sessions
-from tapescan.market.regime import market_regime
+from tapescan.market.regime import Regime, market_regime
 from tapescan.models.forecast import Model, Models, load_models
 from tapescan.models.judging.metrics import check_cost
 from tapescan.models.judging.unseen import Unseen, judge_unseen, nothing_unseen
 from tapescan.models.learners import DEFAULT, find_learner
-from tapescan.models.learners.seam import Recipe
+from tapescan.models.learners.seam import Facts, Recipe
+from tapescan.models.network.ranges import card_of, judge_ranges, save_ranges
 from tapescan.models.registry.trials import StoreTrials
 from tapescan.models.samples.build import build_samples, check_choice, sampled_sessions
-from tapescan.models.samples.labels import reach
+from tapescan.models.samples.labels import reach, until_all_known
 from tapescan.models.samples.samples import Samples, Universe
 from tapescan.models.task import Settings, check_dates
 from tapescan.models.train import Learnt, learn
@@ -114,8 +115,8 @@ def train_models(
     check_folder(place)
     trials.check()
     tell = progress or silent
-    samples, regime = _sampled(source, ahead, first, last, every, universe, tell)
-    return learn(
+    samples, regimes = _sampled(source, ahead, first, last, every, universe, chosen.facts, tell)
+    learnt = learn(
         samples,
         ahead,
         place,
@@ -123,9 +124,16 @@ def train_models(
         trials=trials,
         recipe=recipe,
         settings=settings,
-        regime=regime,
+        regime={day: f"{one.trend} trend" for day, one in regimes.items()},
         progress=tell,
     )
+    if chosen.facts.quantiles:
+        market = {day: one.realised for day, one in regimes.items()}
+        tell(0, 0, "judging ranges")
+        records = judge_ranges(samples, chosen, recipe, market, folds, every)
+        digests = {one.horizon: one.card.digest for one in learnt}
+        save_ranges(place, card_of(chosen.facts.kind, records, digests, source.end, store.identity))
+    return learnt
 
 
 def _sampled(
@@ -135,9 +143,10 @@ def _sampled(
     end: dt.date | None,
     every: int,
     universe: Universe,
+    facts: Facts,
     progress: Progress,
-) -> tuple[Samples, dict[int, str]]:
-    """The samples, and the market's trend on each of their sessions."""
+) -> tuple[Samples, dict[int, Regime]]:
+    """The samples of a learner, and the market's regime on each of their sessions."""
     market = market_index(source, CHUNK)
     samples = build_samples(
         source,
@@ -146,11 +155,13 @@ def _sampled(
         end=end,
         every=every,
         filters=universe,
+        features=facts.features or None,
         market=market,
+        both=facts.quantiles,
         progress=progress,
     )
     days = np.unique(samples.session).tolist()
-    return samples, {day: f"{market_regime(market, day).trend} trend" for day in days}
+    return until_all_known(samples) if facts.quantiles else samples, {day: market_regime(market, day) for day in days}
 
 
 def check_folder(folder: Path) -> None:

@@ -22,7 +22,7 @@ from tapescan.market.suspect import in_words
 from tapescan.market.universe import spelling_key
 from tapescan.scan.cross_section import CrossSection
 from tapescan.scan.factors import factor_columns
-from tapescan.scan.forecasts import Forecast, Parts
+from tapescan.scan.forecasts import Forecast, Looked, Parts
 from tapescan.scan.result import ScanResult
 
 __all__ = ["Explanation", "FactorView", "ForecastView", "Statements", "explain"]
@@ -50,8 +50,9 @@ class ForecastView(Result, msgspec.Struct, frozen=True):
     """One model's forecast of one symbol.
 
     name, horizon : of the model, the latter in sessions. value : the expected rank among the market, about -0.5 to
-    0.5. percentile : 0 to 1 among the forecasts of the scan. parts : what it is made of. These three are None for a
-    symbol without a forecast. says : whether the model counts and why.
+    0.5. percentile : 0 to 1 among the forecasts of the scan. parts : what it is made of; looked : what it looked at.
+    These four are None for a symbol without a forecast, the last two also where the model cannot say, or nobody wants
+    to know. says : whether the model counts and why.
     """
 
     name: str
@@ -60,6 +61,7 @@ class ForecastView(Result, msgspec.Struct, frozen=True):
     percentile: float | None
     says: str
     parts: Parts | None
+    looked: Looked | None = None
 
 
 class Statements(Result, msgspec.Struct, frozen=True):
@@ -197,6 +199,7 @@ def _forecast(forecast: Forecast, symbol: str, at: int) -> ForecastView:
         percentile=float(percentile(forecast.values)[at]) if known else None,
         says=forecast.says,
         parts=forecast.explain([symbol])[0],
+        looked=forecast.looked([symbol])[0],
     )
 
 

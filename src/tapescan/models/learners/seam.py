@@ -55,7 +55,8 @@ class Facts:
     missing : what becomes of a feature without a value, in a sentence.
     extra : the extra of this package that brings its library; empty for none.
     needs : features that it cannot do without. features : that it is trained on; those of every model where it names
-    none. together : a fit learns all horizons of the samples, and the next one costs nothing.
+    none. quantiles : it says quantiles, and a fit learns all horizons of the samples, so that
+    the next one costs nothing.
     alone : a row's forecast hangs on that row only, not on the others of its session.
     learns : labels change its forecasts. gpu : one can do its work. baseline : every other model has to beat it.
     """
@@ -67,7 +68,7 @@ class Facts:
     extra: str = ""
     needs: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
-    together: bool = False
+    quantiles: bool = False
     alone: bool = True
     learns: bool = True
     gpu: bool = False

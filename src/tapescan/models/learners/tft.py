@@ -6,7 +6,7 @@ returns over the longest of them, and a gap as long, end where those of its own 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 from weakref import WeakKeyDictionary
 
@@ -78,7 +78,7 @@ class Tft:
         extra="deep",
         needs=(RULED_BY, past_name(0, CHANNELS[0])),
         features=FEATURES,
-        together=True,
+        quantiles=True,
         gpu=True,
     )
 
@@ -153,6 +153,10 @@ class Network:
         found = self.served.quantiles(inputs, session)[:, self._place, which].astype(np.float64)
         found[seam.nothing_known(inputs)] = np.nan
         return found
+
+    def over(self, horizon: int) -> Network:
+        """The same fit, of another of its horizons."""
+        return replace(self, horizon=horizon)
 
     def explain(self, values: Singles, session: Days, rows: Ints) -> None:
         """Nothing that adds up: `regard` says what it looked at."""

@@ -2,7 +2,8 @@
 
 A light form of B. Lim, S. Arik, N. Loeff and T. Pfister, Temporal Fusion Transformers for Interpretable
 Multi-horizon Time Series Forecasting, 2021: variables are weighed by selection networks, of now and of each past day;
-gated residual networks; attention over the days, one query a horizon, whose heads share the values, so that it can be read; quantiles.
+gated residual networks; attention over the days, one query a horizon, whose heads share the values, so that it can be
+read; quantiles.
 Lighter than there: a variable has a line in place of a network of its own, and the past goes through a gated
 convolution over three days in place of an LSTM.
 

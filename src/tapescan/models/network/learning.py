@@ -52,8 +52,9 @@ MOST_WEIGHT = 4.0
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """values : float32 ``(rows, features)``. season : `inputs.season` of them. targets : float32 ``(rows, horizons)``,
-    log returns; NaN for none. held : places of those that are held out, and train : of those that are learnt from."""
+    """values : float32 ``(rows, features)``. season : `inputs.season` of them. targets : float32
+    ``(rows, horizons)``, log returns; NaN for none. train : places of those that are learnt from. held : of
+    those that are held out."""
 
     values: Singles
     season: Singles

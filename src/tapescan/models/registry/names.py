@@ -4,6 +4,7 @@ xgboost_5                      the model
 xgboost_5.json                 its card
 cone.json                      the card of the cone, of all horizons
 xgboost_5.record.json          its record
+tft.ranges.json                the card of a learner's ranges, of all horizons
 xgboost_5-1f0c9a2b77e1.ubj     what it learnt, named by content; the ending is the learner's
 alpha_xgboost_5                the column of its forecasts
 """
@@ -20,6 +21,7 @@ __all__ = [
     "is_card_file",
     "learnt_file",
     "model_name",
+    "ranges_file",
     "record_file",
 ]
 
@@ -51,6 +53,10 @@ def is_card_file(file: str) -> bool:
 
 def record_file(name: str) -> str:
     return f"{name}.record.json"
+
+
+def ranges_file(kind: str) -> str:
+    return f"{kind}.ranges.json"
 
 
 def learnt_file(name: str, digest: str, ending: str) -> str:
