@@ -38,6 +38,7 @@ def test_the_public_names_are_these() -> None:
         "find_record",
         "import_bars",
         "import_files",
+        "judge_cone",
         "judge_stored",
         "load_market",
         "load_profile",

@@ -35,7 +35,7 @@ from tapescan.api.stores import (
     sync_store,
     undo_mending,
 )
-from tapescan.api.training import judge_stored, recalibrate_cone, train_models
+from tapescan.api.training import judge_cone, judge_stored, recalibrate_cone, train_models
 from tapescan.api.watching import watch_market
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "find_record",
     "import_bars",
     "import_files",
+    "judge_cone",
     "judge_stored",
     "load_market",
     "look_at_files",

@@ -9,10 +9,11 @@ from tapescan.models.learners import CONE, DEFAULT
 
 if TYPE_CHECKING:
     from tapescan.models.cone.card import ConeCard
+    from tapescan.models.cone.unseen import UnseenCone
     from tapescan.models.stored import JudgedUnseen
     from tapescan.models.train import Learnt
 
-__all__ = ["judge_stored", "recalibrate_cone", "train_models"]
+__all__ = ["judge_cone", "judge_stored", "recalibrate_cone", "train_models"]
 
 
 @overload
@@ -42,6 +43,16 @@ def recalibrate_cone(store: Place = None, **options: Any) -> ConeCard:
     from tapescan.models.cone.train import recalibrate_cone as recalibrate
 
     return recalibrate(open_store(store), **options)
+
+
+def judge_cone(store: Place = None, **options: Any) -> UnseenCone:
+    """Judge the stored cone on the store's sessions that came after what it has seen.
+
+    Arguments and errors as of `tapescan.models.cone.unseen.judge_cone`.
+    """
+    from tapescan.models.cone.unseen import judge_cone as judge
+
+    return judge(open_store(store), **options)
 
 
 def judge_stored(store: Place = None, **options: Any) -> JudgedUnseen:

@@ -20,7 +20,7 @@ from tapescan.models.learners.seam import Fitted, Learner, Regard, Regarding
 from tapescan.models.network.stored import StoredRanges
 from tapescan.models.registry.cards import Card, Refused, Stored, read_cards
 from tapescan.models.registry.known import is_known
-from tapescan.models.registry.names import CONE_FILE, ranges_file
+from tapescan.models.registry.names import CONE_FILE, quantiles_file
 from tapescan.models.registry.trials import StoreTrials
 from tapescan.models.samples.inputs import as_inputs
 from tapescan.store import Store
@@ -172,7 +172,7 @@ def load_models(
         if not horizons or one.card.horizon in horizons
     )
     ranges = tuple(
-        StoredRanges(Path(folder) / ranges_file(kind), identity, own)
+        StoredRanges(Path(folder) / quantiles_file(kind), identity, own)
         for kind in sorted({one.card.kind for one in chosen})
         if find_learner(kind).facts.quantiles
     )

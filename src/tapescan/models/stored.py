@@ -19,12 +19,13 @@ from tapescan.history.history import History, history_of, market_index
 from tapescan.history.market import models_folder
 from tapescan.market.calendar import EARLIEST, sessions
 from tapescan.market.regime import Regime, market_regime
+from tapescan.models.cone.record import RangesRecord, save_ranges
 from tapescan.models.forecast import Model, Models, load_models
 from tapescan.models.judging.metrics import check_cost
 from tapescan.models.judging.unseen import Unseen, judge_unseen, nothing_unseen
 from tapescan.models.learners import DEFAULT, find_learner
 from tapescan.models.learners.seam import Facts, Recipe
-from tapescan.models.network.ranges import card_of, judge_ranges, save_ranges
+from tapescan.models.network.ranges import card_of, judge_ranges, save_quantiles
 from tapescan.models.registry.trials import StoreTrials
 from tapescan.models.samples.build import build_samples, check_choice, sampled_sessions
 from tapescan.models.samples.labels import reach, until_all_known
@@ -130,9 +131,10 @@ def train_models(
     if chosen.facts.quantiles:
         market = {day: one.realised for day, one in regimes.items()}
         tell(0, 0, "judging ranges")
-        records = judge_ranges(samples, chosen, recipe, market, folds, every)
+        ranges = judge_ranges(samples, chosen, recipe, market, folds, every)
         digests = {one.horizon: one.card.digest for one in learnt}
-        save_ranges(place, card_of(chosen.facts.kind, records, digests, source.end, store.identity))
+        card = save_quantiles(place, card_of(chosen.facts.kind, ranges.records, digests, source.end, store.identity))
+        save_ranges(place, RangesRecord(name=card.kind, trained=card.created_at, every=every, horizons=ranges.beside))
     return learnt
 
 

@@ -36,7 +36,7 @@ SEEN = dt.date(2025, 6, 30)
 @cache
 def card_of(stretched: int = 0, shuffled: bool = False) -> ConeCard:
     samples = world(stretched=stretched, shuffled=shuffled)
-    return learn_cone(samples, market_of(samples.session), SEEN)
+    return learn_cone(samples, market_of(samples.session), SEEN).card
 
 
 def rows_of(horizon: int = 5) -> Rows:
@@ -81,7 +81,7 @@ def test_shuffled_returns_are_covered_and_serve_nobody() -> None:
 
 def test_twice_it_is_the_same() -> None:
     samples = world()
-    one, other = (learn_cone(samples, market_of(samples.session), SEEN) for _ in range(2))
+    one, other = (learn_cone(samples, market_of(samples.session), SEEN).card for _ in range(2))
     same = one.created_at
     first, second = (msgspec.json.encode(msgspec.structs.replace(card, created_at=same)) for card in (one, other))
     assert first == second
@@ -104,7 +104,7 @@ def test_what_lies_outside_of_the_training_dates_counts_for_nothing() -> None:
 
 def test_a_factor_looks_back_at_returns_that_are_known() -> None:
     rows = rows_of(5)
-    recent = Recent(rows, fit_law(rows, rows.dates))
+    recent = Recent.of(rows, fit_law(rows, rows.dates))
     day = int(rows.dates[60])
     before = recent.before(day)
     assert len(before) == RECENT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import pickle
 from pathlib import Path
@@ -14,9 +15,12 @@ import pytest
 import tapescan
 from tapescan.columns.ranges import HORIZONS, TERMS, range_columns
 from tapescan.columns.registry import all_columns
-from tapescan.core.errors import OptionError, ScreenError
+from tapescan.core.errors import ModelError, OptionError, ScreenError
 from tapescan.interfaces.cli.main import app
-from tapescan.models.cone.card import ConeCard, save_cone
+from tapescan.models.cone.boosted import BESIDE, BoostedQuantiles, Recipe
+from tapescan.models.cone.card import ConeCard, read_cone, save_cone
+from tapescan.models.cone.record import read_ranges
+from tapescan.models.registry.names import CONE_FILE
 from tapescan.scan.named import NamedScreen
 from tapescan.scan.profile import load_profile
 from tapescan.scan.request import prepare
@@ -27,6 +31,7 @@ from tests.models.stores import store_of
 
 NAMES = [one.name for one in all_columns("ranges")]
 SWING = load_profile("swing")
+LATER = dt.datetime(2031, 1, 2, tzinfo=dt.UTC)
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +169,29 @@ def test_show_says_it_in_words(
     assert f"{row['prob_stop']:.0%} of the time, the target {row['prob_target']:.0%}" in told
 
 
+def test_the_command_line_shows_who_stands_beside(
+    long_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = BoostedQuantiles(Recipe(rounds=2, rows=2_000))
+    monkeypatch.setitem(BESIDE, "xgboost", lambda: few)
+
+    def told(*arguments: str) -> str:
+        app(args=[*arguments, "--store", long_store.path, "--models", str(tmp_path)], standalone_mode=False)
+        return " ".join(capsys.readouterr().out.split())
+
+    told("train", "--learner", "cone", "--beside", "xgboost")
+    record = read_ranges(tmp_path)[0].horizons[1].forecasters["xgboost"].record
+    said = told("evaluate", "--html", str(tmp_path / "report.html"))
+    assert "rule cone XGBoost quantiles" in said
+    assert f"{record.loss:.4%}" in said
+    assert f"{record.loss:.4%}" in (tmp_path / "report.html").read_text()
+    # Of a record of another training nothing is shown, and of no record there is no page.
+    save_cone(tmp_path, msgspec.structs.replace(read_cone(tmp_path / CONE_FILE), created_at=LATER))
+    assert "XGBoost" not in told("evaluate")
+    with pytest.raises(ModelError, match="no model was judged there"):
+        told("evaluate", "--html", str(tmp_path / "report.html"))
+
+
 def test_the_command_line_trains_and_tells(
     long_store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -177,6 +205,8 @@ def test_the_command_line_trains_and_tells(
     assert told("evaluate").startswith("sessions returns loss t covered rule folds serves")
     assert told("models").startswith("cone: over 1 session the")
     assert "lay in its middle four fifths" in told("train", "--learner", "cone", "--recalibrate")
+    with pytest.raises(OptionError, match="--beside is of the training of a cone"):
+        told("train", "--learner", "cone", "--recalibrate", "--beside", "xgboost")
     with pytest.raises(OptionError, match="a cone has horizons of its own"):
         told("train", "--learner", "cone", "--horizons", "5")
     with pytest.raises(OptionError, match="--recalibrate is of the cone"):

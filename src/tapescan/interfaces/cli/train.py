@@ -10,12 +10,13 @@ import typer
 from rich.table import Table
 
 from tapescan.core.dates import parse_date
-from tapescan.core.errors import OptionError
+from tapescan.core.errors import InputError, OptionError
 from tapescan.core.settings import Device
 from tapescan.interfaces.cli.cones import cone_lines, cone_table
 from tapescan.interfaces.cli.console import notes, output, progress_line
 from tapescan.interfaces.cli.stores import existing_store, store_place
 from tapescan.models.learners import CONE, DEFAULT, kinds
+from tapescan.store import Store
 
 __all__ = ["evaluate", "models", "train"]
 
@@ -53,6 +54,9 @@ def train(
     recalibrate: Annotated[
         bool, typer.Option("--recalibrate", help="Only hold the stored cone against what came since.")
     ] = False,
+    beside: Annotated[
+        str, typer.Option(metavar="NAME", help="Judge another beside the cone, on the same returns: xgboost.")
+    ] = "",
 ) -> None:
     """Train a model for each horizon on the store's own market, and judge it out of sample before it may count.
 
@@ -71,6 +75,8 @@ def train(
     place = model_folder(opened, folder)
     if recalibrate and learner != CONE:
         raise OptionError(f"--recalibrate is of the cone, and --learner is {learner}", "give --learner cone")
+    if beside and (recalibrate or learner != CONE):
+        raise OptionError("--beside is of the training of a cone", "give --learner cone, without --recalibrate")
     if learner == CONE:
         if (horizons, cost, paths, device) != (AHEAD, COST, None, ""):
             raise OptionError(
@@ -89,6 +95,7 @@ def train(
                     folds=folds or FOLDS,
                     every=every,
                     folder=place,
+                    others=(beside,) if beside else (),
                     progress=progress,
                 )
         output().print(cone_table(card))
@@ -128,9 +135,11 @@ def evaluate(
     cost: Annotated[float, typer.Option(help="With --unseen: basis points of each purchase or sale.")] = 10.0,
 ) -> None:
     """The out-of-sample record of the stored models, beside momentum, reversal and a ridge regression."""
+    from tapescan.models.cone.record import ranges_beside
     from tapescan.models.cone.train import stored_cone
     from tapescan.models.registry.record import holds_records, read_records
     from tapescan.models.report.page import table, unseen_table, write_html
+    from tapescan.models.report.ranges import ranges_text
     from tapescan.models.stored import judge_stored, model_folder, stored_models
 
     opened = existing_store(store_place(store))
@@ -138,19 +147,25 @@ def evaluate(
     if unseen:
         if html is not None:
             raise OptionError("--unseen and --html are both given", "the page draws the record of the training only")
+        if cone is not None and not _unseen_cone(
+            opened, folder, alone=not holds_records(model_folder(opened, folder))
+        ):
+            return
         with progress_line() as progress:
             judged = judge_stored(opened, folder=folder, cost=cost, progress=progress)
         output().print(unseen_table(judged.judged), markup=False, soft_wrap=True)
         notes(judged.notes)
         return
     place = model_folder(opened, folder)
+    ranges = ranges_beside(place, cone)
     if cone is not None:
         output().print(cone_table(cone))
         for line in cone_lines(cone):
             output().print(line, markup=False, soft_wrap=True)
-        if html is None and not holds_records(place):
-            return
-    records = read_records(place)
+        if ranges:
+            output().print("\n" + ranges_text(ranges), markup=False, soft_wrap=True)
+    alone = cone is not None and (ranges or html is None) and not holds_records(place)
+    records = [] if alone else read_records(place)
     found = stored_models(opened, folder).models
     digests = {one.card.name: one.card.digest for one in found}
     others = [one.name for one in records if one.trained.get("digest") != digests.get(one.name)]
@@ -158,10 +173,28 @@ def evaluate(
         notes((f"not of the models that a scan would use: the records of {', '.join(others)}; train again",))
     notes(tuple(one.verdict[1] for one in found if one.verdict[1] != one.card.reason))
     if html is not None:
-        write_html(records, html)
-    output().print(table(records), markup=False, soft_wrap=True)
+        write_html(records, html, ranges)
+    if records:
+        output().print(table(records), markup=False, soft_wrap=True)
     if html is not None:
         output().print(f"written to {html}", markup=False, soft_wrap=True)
+
+
+def _unseen_cone(store: Store, folder: str, *, alone: bool) -> bool:
+    """Print what came of the cone since. Whether there is more to say: nothing where it stands alone."""
+    from tapescan.models.cone.unseen import judge_cone
+    from tapescan.models.report.ranges import unseen_ranges_text
+
+    try:
+        with progress_line() as progress:
+            found = judge_cone(store, folder=folder, progress=progress)
+    except InputError as error:
+        if alone:
+            raise
+        notes((str(error),))
+    else:
+        output().print(unseen_ranges_text(found), markup=False, soft_wrap=True)
+    return not alone
 
 
 def models(store: StoreOption = "", folder: FolderOption = "") -> None:

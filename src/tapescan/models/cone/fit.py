@@ -59,6 +59,11 @@ class Rows:
         found: Bools = np.isin(self.session, dates)
         return found
 
+    def part(self, dates: Days) -> Rows:
+        """Those of these dates."""
+        here = self.on(dates)
+        return Rows(self.horizon, self.place[here], self.session[here], self.logs[:, here], self.returns[here])
+
     @cached_property
     def dates(self) -> Days:
         """Ascending, each once."""

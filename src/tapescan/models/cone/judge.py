@@ -35,7 +35,10 @@ __all__ = [
     "Judged",
     "Lead",
     "Outcomes",
+    "by_year",
+    "dates_of",
     "decide",
+    "joined",
     "judged",
     "lead_of",
     "outcomes_of",
@@ -165,7 +168,7 @@ def outcomes_of(law: Law, rule: Law, rows: Rows, dates: Days, factors: Floats) -
 def lead_of(rows: Rows, folds: Sequence[Outcomes], name: str, over: str, every: int) -> Lead:
     """A forecaster beside another. Arguments as of `record_of`."""
     loss, other = (np.concatenate([one.by[who].loss for one in folds]) for who in (name, over))
-    begin, sizes = _dates(rows.session[np.concatenate([one.at for one in folds])])
+    begin, sizes = dates_of(rows.session[np.concatenate([one.at for one in folds])])
     sure = mean_and_error(np.add.reduceat(loss - other, begin) / sizes, -(-rows.horizon // every))
     return Lead(float(1.0 - loss.mean() / other.mean()), None if math.isnan(sure.t) else sure.t, sure.dates)
 
@@ -179,9 +182,9 @@ def record_of(
     from one date to the next. name : whose.
     """
     at = np.concatenate([one.at for one in folds])
-    own, rule = (_joined(folds, who) for who in (name, RULE))
+    own, rule = (joined(folds, who) for who in (name, RULE))
     covered, session = own.covered, rows.session[at]
-    begin, sizes = _dates(session)
+    begin, sizes = dates_of(session)
     by_date = np.add.reduceat(covered.astype(np.float64), begin) / sizes
     lead = lead_of(rows, folds, name, RULE, every)
     days = session.astype("datetime64[D]")
@@ -202,10 +205,10 @@ def record_of(
         rule_coverage=float(rule.covered.mean()),
         levels=tuple(float((own.place <= level).mean()) for level in range(len(LEVELS))),
         by_date=tuple(np.quantile(by_date, (0.05, 0.5, 0.95)).tolist()),
-        by_year=_by(days.astype("datetime64[Y]").astype(str), covered),
-        by_volatility=_by(_thirds(rows.logs[TERMS.index(RULED_BY), at], begin), covered),
-        by_liquidity=_by(_thirds(np.asarray(dollar_volume)[rows.place[at]], begin), covered),
-        by_season=_by(np.where(season, "earnings", "other"), covered),
+        by_year=by_year(session, covered),
+        by_volatility=_by(_thirds(rows.logs[TERMS.index(RULED_BY), at], begin), THIRDS, covered),
+        by_liquidity=_by(_thirds(np.asarray(dollar_volume)[rows.place[at]], begin), THIRDS, covered),
+        by_season=_by(season.astype(np.int64), ("other", "earnings"), covered),
         folds=parts,
         counts=counts,
         reason=reason,
@@ -232,12 +235,13 @@ def decide(
     return True, f"over {over} the {name} serves: {record}, {covering}"
 
 
-def _joined(folds: Sequence[Outcomes], name: str) -> Judged:
+def joined(folds: Sequence[Outcomes], name: str) -> Judged:
+    """One forecaster on the rows of all folds."""
     found = [one.by[name] for one in folds]
     return Judged(np.concatenate([one.loss for one in found]), np.concatenate([one.place for one in found]))
 
 
-def _dates(session: Days) -> tuple[Ints, Ints]:
+def dates_of(session: Days) -> tuple[Ints, Ints]:
     """Where the rows of each date begin, and how many they are."""
     begin = np.flatnonzero(np.diff(session, prepend=session[0] - 1))
     return begin, np.diff(begin, append=len(session))
@@ -255,15 +259,26 @@ def _fold(rows: Rows, one: Outcomes, name: str) -> FoldRecord:
     )
 
 
-def _by(group: Array, covered: Bools) -> dict[str, float]:
-    names, which = np.unique(group, return_inverse=True)
-    shares = np.bincount(which, weights=covered) / np.bincount(which)
-    return {str(name): float(share) for name, share in zip(names, shares, strict=True)}
+def by_year(session: Days, values: Array) -> dict[str, float]:
+    """The mean of the values of each year's sessions, by its number."""
+    year = session.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64)
+    first = int(year.min())
+    return _by(year - first, [str(1970 + first + more) for more in range(int(np.ptp(year)) + 1)], values)
 
 
-def _thirds(values: Array, begin: Ints) -> Array:
+def _by(group: Ints, names: Sequence[str], values: Array) -> dict[str, float]:
+    """The mean of each group that has any, by name."""
+    sums, rows = np.bincount(group, weights=values), np.bincount(group)
+    return {
+        name: float(sums[at] / rows[at])
+        for name, at in sorted(zip(names, range(len(rows)), strict=False))
+        if rows[at]
+    }
+
+
+def _thirds(values: Array, begin: Ints) -> Ints:
     """The third of its date that each row is in, equals by place."""
     out = np.empty(len(values), np.int64)
     for lo, hi in zip(begin, np.append(begin[1:], len(values)), strict=True):
         out[lo:hi][np.argsort(values[lo:hi], kind="stable")] = np.arange(hi - lo) * 3 // (hi - lo)
-    return np.array(THIRDS)[out]
+    return out

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import msgspec
 import numpy as np
@@ -65,18 +64,21 @@ def seen_by(horizon: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Recent:
-    """Rows against a law, looked back at from any day."""
+    """Rows against what was said of them, looked back at from any day. ratio : ``(rows,)``, each return as a multiple
+    of the 10 or 90 % quantile on its side."""
 
     rows: Rows
-    law: Law
+    ratio: Floats
 
-    @cached_property
-    def _ratio(self) -> Floats:
-        """Each return as a multiple of the 10 or 90 % quantile on its side."""
-        moves = self.rows.returns / scales((self.law,), self.rows.logs)[0]
-        low, high = self.law.quantiles[LOW], self.law.quantiles[HIGH]
-        found: Floats = np.where(moves > 0.0, moves / high, moves / low)
-        return found
+    @classmethod
+    def of(cls, rows: Rows, law: Law) -> Recent:
+        moves = rows.returns / scales((law,), rows.logs)[0]
+        return cls(rows, _ratio(moves, law.quantiles[LOW], law.quantiles[HIGH]))
+
+    @classmethod
+    def said(cls, rows: Rows, quantiles: Floats) -> Recent:
+        """quantiles : ``(levels, rows)``, log returns; the 10 % below 0 and the 90 % above."""
+        return cls(rows, _ratio(rows.returns, quantiles[LOW], quantiles[HIGH]))
 
     def before(self, day: int) -> Days:
         """The newest dates whose returns are known before a session, at most RECENT."""
@@ -87,12 +89,12 @@ class Recent:
         if not len(dates):
             return 1.0
         weight = len(dates) / (len(dates) + PRIOR)
-        found = float(np.quantile(self._ratio[self._span(dates)], MIDDLE))
+        found = float(np.quantile(self.ratio[self._span(dates)], MIDDLE))
         return math.exp(weight * math.log(found)) if found > 0.0 else 1.0
 
     def recalibration(self, horizon: int, dates: Days, every: int) -> Recalibration:
         """What these dates, some at least, say of the law of a horizon."""
-        covered: Bools = self._ratio[self._span(dates)] <= 1.0
+        covered: Bools = self.ratio[self._span(dates)] <= 1.0
         session = self.rows.session[self._span(dates)]
         begin: Ints = np.flatnonzero(np.diff(session, prepend=session[0] - 1))
         shares = np.add.reduceat(covered.astype(np.float64), begin) / np.diff(begin, append=len(session))
@@ -125,3 +127,8 @@ class Recent:
         """The rows of consecutive dates."""
         begin = np.searchsorted(self.rows.session, dates[0])
         return slice(int(begin), int(np.searchsorted(self.rows.session, dates[-1], side="right")))
+
+
+def _ratio(moves: Floats, low: Floats | float, high: Floats | float) -> Floats:
+    found: Floats = np.where(moves > 0.0, moves / high, moves / low)
+    return found

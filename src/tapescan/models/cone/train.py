@@ -3,15 +3,15 @@
     samples ─▶ log returns from close to close ─▶ walk-forward folds ─▶ outcomes out of sample ─▶ gate ─▶ card
             └▶ all dates ─▶ the laws that are stored ─▶ recalibrated by the newest dates
 
-In each fold the laws are recalibrated on every date by what was known by then, as a cone is that is trained that
-often.
+Beside the card lies a record of rule, cone, and whoever else was judged on the same rows (`record`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,13 +22,14 @@ from tapescan.core.errors import InputError, ModelError, StoreError
 from tapescan.core.progress import Progress, silent
 from tapescan.history.history import History, history_of, market_index
 from tapescan.market.regime import market_regime
+from tapescan.models.cone.boosted import Forecaster, beside
 from tapescan.models.cone.card import ConeCard, save_cone
 from tapescan.models.cone.fit import Rows, fit_law, fit_rule
-from tapescan.models.cone.judge import HorizonRecord, Outcomes, outcomes_of, record_of
 from tapescan.models.cone.law import Law
 from tapescan.models.cone.recalibrate import RECENT, Recalibration, Recent, seen_by
+from tapescan.models.cone.record import RangesRecord, range_record, save_ranges
 from tapescan.models.cone.serving import StoredCone
-from tapescan.models.judging.folds import Fold, walk_forward
+from tapescan.models.cone.walk import walked
 from tapescan.models.learners import CONE
 from tapescan.models.registry.files import plain
 from tapescan.models.registry.names import CONE_FILE
@@ -39,7 +40,7 @@ from tapescan.models.samples.samples import Samples, Universe
 from tapescan.models.stored import CHUNK, check_folder, model_place
 from tapescan.store import Store
 
-__all__ = ["FOLDS", "learn_cone", "recalibrate_cone", "stored_cone", "train_cone"]
+__all__ = ["FOLDS", "LearntCone", "cone_samples", "learn_cone", "recalibrate_cone", "stored_cone", "train_cone"]
 
 #: Test windows of the walk-forward, and sessions between two samples of a symbol.
 FOLDS, EVERY = 3, 5
@@ -54,24 +55,31 @@ def train_cone(
     every: int = EVERY,
     folder: str | Path | None = None,
     universe: Universe | None = None,
+    others: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> ConeCard:
-    """Train, judge and store the cone of a store, of all horizons at once.
+    """Train, judge and store the cone of a store, of all horizons at once, and the record of who stands beside it.
 
     store : folder, URL or Store; the trial is logged there. start : the first session sampled. end : nothing later
     is read. folds : test windows of the walk-forward. every : sessions between two samples of a symbol. folder :
-    where models go; see `stored.model_folder`. universe : who is sampled.
+    where models go; see `stored.model_folder`. universe : who is sampled. others : who is judged on the same rows,
+    by name (`boosted.BESIDE`); they never serve.
     Raises InputError for too little history, StoreError for a store without bars or that cannot be written,
     OptionError for arguments that cannot be used; nothing is stored then.
     """
     first, last = parse_date(start, "start"), parse_date(end, "end")
+    named = [beside(name) for name in others]
     store, place = _opened(store, folder)
     trials = StoreTrials(store)
     trials.check()
     source = history_of(store, last)
-    samples, market = _sampled(source, first, last, every, universe or Universe(), progress or silent)
+    samples, market = cone_samples(source, first, last, every, universe or Universe(), progress or silent)
     trials.log(_trial(samples, folds, every))
-    return save_cone(place, learn_cone(samples, market, source.end, store.identity, folds=folds, every=every))
+    learnt = learn_cone(samples, market, source.end, store.identity, folds=folds, every=every, others=named)
+    # The record after the card that it names: what is left of a kill between them names another, and is not shown.
+    card = save_cone(place, learnt.card)
+    save_ranges(place, learnt.record)
+    return card
 
 
 def recalibrate_cone(
@@ -96,7 +104,7 @@ def recalibrate_cone(
     # As many sessions as the newest dates and their returns take, and some more.
     begin = source.end - dt.timedelta(days=2 * card.every * (RECENT + 3))
     filters = msgspec.convert(card.data["filters"], Universe)
-    samples, market = _sampled(
+    samples, market = cone_samples(
         source, begin, last, card.every, filters, progress or silent, card.data.get("market_index")
     )
     rows = {horizon: Rows.of(samples, horizon, market) for horizon in sorted({*map(seen_by, HORIZONS)})}
@@ -110,6 +118,13 @@ def stored_cone(store: Store, folder: str | Path | None = None) -> StoredCone:
     return StoredCone(place / CONE_FILE, store.identity, own)
 
 
+class LearntCone(NamedTuple):
+    """Neither sealed nor stored."""
+
+    card: ConeCard
+    record: RangesRecord
+
+
 def learn_cone(
     samples: Samples,
     market: Mapping[int, float],
@@ -118,8 +133,9 @@ def learn_cone(
     *,
     folds: int = FOLDS,
     every: int = EVERY,
-) -> ConeCard:
-    """The card of a cone of samples, not yet sealed.
+    others: Sequence[Forecaster] = (),
+) -> LearntCone:
+    """A cone of samples, and the record of all that were judged.
 
     samples : of TERMS, with returns from close to close over HORIZONS. market : the index's volatility over 21
     sessions on each session, a ratio a year. seen : the last day whose prices are in returns. store : the identity
@@ -127,12 +143,15 @@ def learn_cone(
     Raises InputError when they are too few.
     """
     rows = {horizon: Rows.of(samples, horizon, market) for horizon in HORIZONS}
-    records = tuple(_judged(rows, horizon, samples, folds, every) for horizon in HORIZONS)
+    ranged = tuple(
+        range_record(rows[horizon], walked(rows, horizon, folds, others), samples.dollar_volume, every)
+        for horizon in HORIZONS
+    )
     laws = {horizon: fit_law(one, one.dates) for horizon, one in rows.items()}
-    return ConeCard(
+    card = ConeCard(
         laws=tuple(laws.values()),
         rules=tuple(fit_rule(one, one.dates) for one in rows.values()),
-        records=records,
+        records=tuple(one.forecasters[CONE].record for one in ranged),
         recalibrations=_recalibrations(rows, laws, every),
         features=TERMS,
         folds=folds,
@@ -147,20 +166,7 @@ def learn_cone(
         probe=probe_values(TERMS),
         created_at=dt.datetime.now(dt.UTC),
     )
-
-
-def _judged(rows: Mapping[int, Rows], horizon: int, samples: Samples, folds: int, every: int) -> HorizonRecord:
-    own, seen = rows[horizon], rows[seen_by(horizon)]
-    # The label of a date is known with the close `horizon` sessions later; the folds leave out one session more.
-    windows = walk_forward(own.dates, folds, horizon, embargo=0)
-    return record_of(own, [_walked(own, seen, fold) for fold in windows], samples.dollar_volume, every)
-
-
-def _walked(own: Rows, seen: Rows, fold: Fold) -> Outcomes:
-    law, rule = fit_law(own, fold.train), fit_rule(own, fold.train)
-    recent = Recent(seen, law if seen is own else fit_law(seen, fold.train))
-    factors = np.array([recent.factor(recent.before(int(day))) for day in fold.test])
-    return outcomes_of(law, rule, own, fold.test, factors)
+    return LearntCone(card, RangesRecord(name=CONE, trained=card.created_at, every=every, horizons=ranged))
 
 
 def _recalibrations(rows: Mapping[int, Rows], laws: Mapping[int, Law], every: int) -> tuple[Recalibration, ...]:
@@ -170,11 +176,11 @@ def _recalibrations(rows: Mapping[int, Rows], laws: Mapping[int, Law], every: in
         dates = rows[seen].dates[-RECENT:]
         if not len(dates):
             raise InputError(f"no return over {seen} sessions is known of late", "bring the store up to date")
-        found.append(Recent(rows[seen], laws[seen]).recalibration(horizon, dates, every))
+        found.append(Recent.of(rows[seen], laws[seen]).recalibration(horizon, dates, every))
     return tuple(found)
 
 
-def _sampled(
+def cone_samples(
     source: History,
     start: dt.date | None,
     end: dt.date | None,

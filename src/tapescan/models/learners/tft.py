@@ -26,7 +26,8 @@ from tapescan.models.learners.seam import Facts, Learner, Regard
 from tapescan.models.network.forward import Sizes
 from tapescan.models.network.graph import as_onnx, load_onnx
 from tapescan.models.network.inputs import CHANNELS, FEATURES, RULED_BY, Layout, past_name, season
-from tapescan.models.network.learning import Learning, Learnt, Rows, has_gpu, learnt, load_torch
+from tapescan.models.network.learning import has_gpu, learnt, load_torch
+from tapescan.models.network.rows import Learning, Learnt, Rows
 from tapescan.models.network.serving import ABOUT, BATCH, About, Served, load_runtime, served
 from tapescan.models.samples.inputs import as_inputs
 from tapescan.models.samples.samples import Samples
@@ -198,6 +199,7 @@ def _fit(samples: Samples, dates: Days, recipe: Recipe) -> Served:
         values,
         season(session, horizons),
         targets[some],
+        session,
         np.flatnonzero(np.isin(session, early)),
         np.flatnonzero(session >= start),
     )

@@ -17,12 +17,9 @@ from typing import Any
 import numpy as np
 
 from tapescan.core.errors import OptionError
-from tapescan.core.typing import Array, Floats, Ints, Singles
+from tapescan.core.typing import Array, Floats, Singles
 from tapescan.models.cone.law import HIGH, LEVELS, LOW, MEDIAN, NORMAL_SPREAD
 from tapescan.models.network.forward import (
-    BOUNDS,
-    DAILY,
-    Sizes,
     Tensor,
     begun,
     ladder,
@@ -30,9 +27,10 @@ from tapescan.models.network.forward import (
     network,
     prepared,
 )
-from tapescan.models.network.inputs import CHANNELS, VOLUME, Layout
+from tapescan.models.network.inputs import CHANNELS, Layout
+from tapescan.models.network.rows import Learning, Learnt, Orders, Rows, like, spaced
 
-__all__ = ["Learning", "Learnt", "Rows", "has_gpu", "learnt", "like", "load_torch"]
+__all__ = ["has_gpu", "learnt", "load_torch"]
 
 #: Threads of torch: several wait for each other by spinning, and beside other work take ten times as long.
 THREADS = 1
@@ -43,54 +41,14 @@ CHUNK, JUDGED = 65_536, 40_000
 #: Of few rows a round goes through all of them no more than so many times, and a pass takes at least so many steps.
 FEW_ROUNDS, LEAST_STEPS = 4, 16
 
+#: The share of rows that are learnt from without their season: what is the same for all symbols tells days apart.
+SEASONLESS = 0.5
+
 #: Rows on which it is seen what the loss is without a variable.
 ASKED = 4_096
 
 #: A row whose rule is so many times as wide as the mean counts no more than this many times.
 MOST_WEIGHT = 4.0
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """values : float32 ``(rows, features)``. season : `inputs.season` of them. targets : float32
-    ``(rows, horizons)``, log returns; NaN for none. train : places of those that are learnt from. held : of
-    those that are held out."""
-
-    values: Singles
-    season: Singles
-    targets: Singles
-    train: Ints
-    held: Ints
-
-
-@dataclass(frozen=True)
-class Learning:
-    """As the learner's recipe has them (`learners.tft.Recipe`)."""
-
-    sizes: Sizes
-    rate: float
-    decay: float
-    dropout: float
-    batch: int
-    round: int
-    rounds: int
-    patience: int
-    seed: int
-    device: str
-
-
-@dataclass(frozen=True, eq=False)
-class Learnt:
-    """weights : of the network, numbers. constants : `like` and the rule's. rounds : after which each member stopped.
-    losses : of the held-out dates, the rule's and the ensemble's. scalars, past : by how much the loss rises without
-    each, ``(v,)`` and ``(d, c)``."""
-
-    weights: dict[str, Array]
-    constants: dict[str, Array]
-    rounds: tuple[int, ...]
-    losses: tuple[float, float]
-    scalars: Floats
-    past: Floats
 
 
 def load_torch() -> Any:
@@ -169,38 +127,6 @@ class _Torch:
         return x * kept / (1.0 - self.rate)
 
 
-def like(values: Singles, layout: Layout) -> dict[str, Array]:
-    """What the training's rows are like: bounds, middle and spread of each scalar, and of each channel over all days.
-
-    A scalar that is positive throughout and spans more than a decade goes in as its logarithm.
-    """
-    scalars = values[:, list(layout.scalars)]
-    with np.errstate(all="ignore"):
-        low, high = np.nanmin(scalars, axis=0), np.nanmax(scalars, axis=0)
-        logged = (low > 0.0) & (high > 10.0 * low)
-        scalars = np.where(logged, np.log(np.maximum(scalars, BOUNDS["tiny"])), scalars)
-        scale = np.maximum(values[:, layout.scale], BOUNDS["least_scale"]) / np.float32(1.0 / DAILY)
-        past = values[:, layout.columns].reshape(len(values), layout.days, len(CHANNELS))
-        volume = np.array([one == VOLUME for one in CHANNELS])
-        past = np.where(volume, np.log(np.maximum(past, BOUNDS["idle"])), past / scale[:, None, None])
-    usual = np.array(np.median(values[:, layout.scale]), np.float32)
-    found: dict[str, Array] = {
-        "usual_scale": usual,
-        "scalar_logged": logged,
-        "past_volume": np.tile(volume, layout.days),
-        **BOUNDS,
-    }
-    for name, some in (("scalar", scalars), ("past", past.reshape(-1, len(CHANNELS)))):
-        quantiles = np.nanquantile(some, (0.005, 0.1, 0.5, 0.9, 0.995), axis=0)
-        spread = (quantiles[3] - quantiles[1]) / NORMAL_SPREAD
-        wide = np.where(spread > 0.0, spread, np.nanstd(some, axis=0))
-        parts = {"low": quantiles[0], "middle": quantiles[2], "high": quantiles[4]}
-        parts["spread"] = np.where(wide > 0.0, wide, 1.0)
-        times = layout.days if name == "past" else 1
-        found |= {f"{name}_{part}": np.tile(one, times).astype(np.float32) for part, one in parts.items()}
-    return found
-
-
 def learnt(rows: Rows, layout: Layout, how: Learning, horizons: tuple[int, ...]) -> Learnt:
     """Train a network on rows."""
     torch = load_torch()
@@ -232,7 +158,7 @@ class _Training:
 
     def run(self) -> Learnt:
         torch, how, rows = self.torch, self.how, self.rows
-        numbers = {**like(rows.values[_spaced(len(rows.values), 4 * CHUNK)], self.layout), **ladder()}
+        numbers = {**like(rows.values[spaced(len(rows.values), 4 * CHUNK)], self.layout), **ladder()}
         self._put(numbers)
         scalars, past, scale = self._prepared()
         moves = self._moves(scale)
@@ -243,9 +169,9 @@ class _Training:
             self._tensor(one) for one in (scalars, past, rows.season, np.nan_to_num(moves), ~np.isnan(moves))
         )
         weigh = np.minimum(scale / scale.mean(), np.float32(MOST_WEIGHT))
-        data = (*data, self._tensor(weigh[:, None] / len(LEVELS)))
+        data = (*data, self._tensor(weigh[:, None] / len(LEVELS)), self._tensor(self._usual(moves)))
         kept, rounds, losses = self._descend(weights, data)
-        asked = _spaced(len(rows.held), ASKED)
+        asked = spaced(len(rows.held), ASKED)
         by_scalar, by_past = self._without(kept, data, torch.as_tensor(rows.held[asked]).to(how.device))
         return Learnt(
             {name: one.cpu().numpy() for name, one in kept.items()}, numbers, rounds, losses, by_scalar, by_past
@@ -273,6 +199,15 @@ class _Training:
         found: Singles = self.rows.targets / (scale[:, None] * np.sqrt(np.array(self.horizons, np.float32)))
         return found
 
+    def _usual(self, moves: Singles) -> Singles:
+        """The median of each row's date, ``(rows, horizons)``."""
+        found = np.zeros_like(moves)
+        for day in np.unique(self.rows.session):
+            here = self.rows.session == day
+            known = ~np.isnan(moves[here]).all(axis=0)
+            found[np.ix_(here, known)] = np.nanmedian(moves[here][:, known], axis=0)
+        return found
+
     def _rule(self, moves: Singles) -> dict[str, Array]:
         """The rule's quantiles of all training dates, as `forward.levels_of` takes them."""
         levels = np.array([np.nanquantile(moves[:, at], LEVELS) for at in range(len(self.horizons))])
@@ -297,8 +232,8 @@ class _Training:
             [{"params": heavy, "weight_decay": how.decay}, {"params": light, "weight_decay": 0.0}], lr=how.rate
         )
         draw = torch.Generator(device=how.device).manual_seed(how.seed)
-        op, orders = _Torch(torch, how.dropout, draw), _Orders(self.rows.train, members, how.seed)
-        held = torch.as_tensor(self.rows.held[_spaced(len(self.rows.held), JUDGED)]).to(how.device)
+        op, orders = _Torch(torch, how.dropout, draw), Orders(self.rows.train, members, how.seed)
+        held = torch.as_tensor(self.rows.held[spaced(len(self.rows.held), JUDGED)]).to(how.device)
         seen = min(how.round, FEW_ROUNDS * len(self.rows.train))
         batch = min(how.batch, max(len(self.rows.train) // LEAST_STEPS, 1))
         first = least = self._losses(weights, data, held)
@@ -307,7 +242,7 @@ class _Training:
             for _ in range(seen // batch):
                 places = torch.as_tensor(orders.next(batch)).to(how.device)
                 optimiser.zero_grad(set_to_none=True)
-                self._loss(op, weights, data, places, how.sizes.members).sum().backward()
+                self._learnt_loss(op, weights, data, places, how.sizes.members).sum().backward()
                 optimiser.step()
             now = self._losses(weights, data, held)
             better = now < least
@@ -332,12 +267,28 @@ class _Training:
         self, op: _Torch, weights: Mapping[str, Tensor], data: tuple[Tensor, ...], places: Tensor, lead: int
     ) -> Tensor:
         """The mean pinball loss of each member, ``(members,)``. places : ``(lead, rows)``."""
-        scalars, past, season, moves, there, weigh = (one[places] for one in data)
+        scalars, past, season, moves, there, weigh = (one[places] for one in data[:6])
         said, _ = self._forward(op, weights, (scalars, past, season), lead)
         return self._pinball(said, moves, there, weigh).mean((1, 2))
 
+    def _learnt_loss(
+        self, op: _Torch, weights: Mapping[str, Tensor], data: tuple[Tensor, ...], places: Tensor, lead: int
+    ) -> Tensor:
+        """What is descended, ``(members,)``: the median learns by how much a share does better than the others of its
+        date, and no date's own move; the other levels learn how far they lie from the median."""
+        scalars, past, season, moves, there, weigh, usual = (one[places] for one in data)
+        known = self.torch.rand(season.shape[:2], generator=op.draw, device=season.device) >= SEASONLESS
+        said, _ = self._forward(op, weights, (scalars, past, season * known[..., None, None]), lead)
+        middle = said[..., MEDIAN : MEDIAN + 1]
+        beside = said - middle + middle.detach()
+        own = self._pinball(middle + (usual - self.constants["middle"][:, 0])[..., None], moves, there, weigh)
+        others = self._pinball(beside, moves, there, weigh)
+        return (others + own).mean((1, 2))
+
     def _pinball(self, said: Tensor, moves: Tensor, there: Tensor, weigh: Tensor) -> Tensor:
-        level = self.torch.as_tensor(np.array(LEVELS, np.float32)).to(said.device)
+        """Summed over the levels, or of the median alone where that is all there is, as a deviation of the rule."""
+        levels = LEVELS if said.shape[-1] > 1 else LEVELS[MEDIAN : MEDIAN + 1]
+        level = self.torch.as_tensor(np.array(levels, np.float32)).to(said.device)
         beyond = moves[..., None] - said
         lost = self.torch.maximum(level * beyond, (level - 1.0) * beyond).sum(-1)
         return lost * there * weigh / self.constants["spread"][:, 0]
@@ -359,7 +310,7 @@ class _Training:
         with self.torch.no_grad():
             for begin in range(0, len(places), CHUNK // 8):
                 some = places[None, begin : begin + CHUNK // 8]
-                scalars, past, season, moves, there, weigh = (one[some] for one in data)
+                scalars, past, season, moves, there, weigh = (one[some] for one in data[:6])
                 if change is not None:
                     scalars, past = change(scalars, past)
                 said, _ = self._forward(_Torch(self.torch), weights, (scalars, past, season), 1)
@@ -398,29 +349,3 @@ class _Training:
         days = attention.mean((0, 1, 2)).cpu().numpy().astype(np.float64)
         channels = np.array([lost(channel(at)) for at in range(len(CHANNELS))])
         return np.array([lost(scalar(at)) for at in range(len(layout.scalars))]), days[:, None] * channels
-
-
-@dataclass(eq=False)
-class _Orders:
-    """Rows in the order in which each member sees them, one pass after the other."""
-
-    rows: Ints
-    members: int
-    seed: int
-
-    def __post_init__(self) -> None:
-        self._draws = [np.random.default_rng([self.seed, 1, member]) for member in range(self.members)]
-        self._left = np.empty((self.members, 0), np.int64)
-
-    def next(self, count: int) -> Ints:
-        """``(members, count)``; at most all of them."""
-        count = min(count, len(self.rows))
-        if self._left.shape[1] < count:
-            self._left = np.array([draw.permutation(self.rows) for draw in self._draws])
-        found, self._left = self._left[:, :count], self._left[:, count:]
-        return found
-
-
-def _spaced(count: int, most: int) -> Ints:
-    """Places of at most so many, evenly."""
-    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(np.int64)

@@ -12,7 +12,6 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -24,19 +23,27 @@ from tapescan.columns.ranges import HORIZONS
 from tapescan.core.files import held_alone, write_at_once
 from tapescan.core.typing import Days, Floats, Singles
 from tapescan.models.cone.fit import Rows, fit_law, fit_rule
-from tapescan.models.cone.judge import LEAST_T, HorizonRecord, Lead, Outcomes, judged, lead_of, outcomes_of, record_of
-from tapescan.models.cone.law import HIGH, LEVELS, LOW, rule_of
+from tapescan.models.cone.judge import LEAST_T, HorizonRecord, Lead, Outcomes, judged, outcomes_of
 from tapescan.models.cone.recalibrate import RECENT, Recalibration, Recent, seen_by
+from tapescan.models.cone.record import RangeRecord, range_record
 from tapescan.models.judging.folds import Fold, walk_forward
-from tapescan.models.learners import CONE
 from tapescan.models.learners.seam import Fitted, Learner, Recipe
 from tapescan.models.registry.files import decode_file, seal_of
 from tapescan.models.registry.known import remember
-from tapescan.models.registry.names import ranges_file
+from tapescan.models.registry.names import quantiles_file
 from tapescan.models.samples.labels import rank_labels
 from tapescan.models.samples.samples import Samples
 
-__all__ = ["QuantileModel", "RangeCard", "RangeRecord", "card_of", "judge_ranges", "read_ranges", "save_ranges"]
+__all__ = [
+    "JudgedRanges",
+    "QuantileCard",
+    "QuantileModel",
+    "QuantileRecord",
+    "card_of",
+    "judge_ranges",
+    "read_quantiles",
+    "save_quantiles",
+]
 
 FORMAT = 1
 
@@ -54,7 +61,7 @@ class QuantileModel(Protocol):
         ...
 
 
-class RangeRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class QuantileRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One horizon out of sample. record : beside the rule. lead : over the cone. late : by what came of late.
     counts : whether it serves; reason : in a sentence."""
 
@@ -65,21 +72,21 @@ class RangeRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     reason: str
 
 
-class RangeCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class QuantileCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """kind : the learner's. digests : of the models that it is of, a horizon each. seen : the last day whose prices
     are in returns. records : of the horizons. store, code, created_at, seal : as of a model's card."""
 
     format: int = FORMAT
     kind: str
     digests: tuple[str, ...]
-    records: tuple[RangeRecord, ...]
+    records: tuple[QuantileRecord, ...]
     seen: dt.date
     store: str
     code: str = version.__version__
     created_at: dt.datetime
     seal: str = ""
 
-    def sealed(self) -> RangeCard:
+    def sealed(self) -> QuantileCard:
         return msgspec.structs.replace(self, seal=seal_of(self))
 
     def factor(self, horizon: int, digest: str) -> float | None:
@@ -90,54 +97,50 @@ class RangeCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         return None
 
 
-@dataclass(frozen=True, eq=False)
-class _RecentQuantiles(Recent):
-    """Rows against quantiles of their own, ``(levels, rows)``, NaN where nobody asks, in place of a law's."""
+@dataclass(frozen=True)
+class JudgedRanges:
+    """records : of the horizons, for the card. beside : rule, cone and network, for the report."""
 
-    quantiles: Floats = dataclasses.field(default_factory=lambda: np.empty((0, 0)))
-
-    @cached_property
-    def _ratio(self) -> Floats:
-        moves, low, high = self.rows.returns, self.quantiles[LOW], self.quantiles[HIGH]
-        with np.errstate(all="ignore"):
-            found: Floats = np.where(moves > 0.0, moves / high, moves / low)
-        # An end on the wrong side of zero is one that no stretching moves to where it belongs.
-        return np.where(found < 0.0, np.inf, found)
+    records: tuple[QuantileRecord, ...]
+    beside: tuple[RangeRecord, ...]
 
 
 def judge_ranges(
     samples: Samples, learner: Learner, recipe: Recipe, market: Mapping[int, float], folds: int, every: int
-) -> tuple[RangeRecord, ...]:
-    """The records of all horizons of samples that have returns from close to close.
+) -> JudgedRanges:
+    """Judge all horizons of samples that have returns from close to close.
 
     market : the index's volatility on each session, as of a cone. folds, every : of the training.
     Raises InputError when there are too few.
     """
+    kind, longest = learner.facts.kind, max(samples.forward)
     horizons = tuple(sorted(one for one in samples.closing if one in HORIZONS))
-    if not horizons:
-        return ()
-    longest = max(samples.forward)
+    # The horizon whose returns stretch another's quantiles, as of a cone; its own where the samples have not that.
+    seen = {one: seen_by(one) if seen_by(one) in horizons else one for one in horizons}
     labels = rank_labels(samples.forward[longest], samples.session)
     dates = np.unique(samples.session[np.isfinite(labels)])
     closing = dataclasses.replace(samples, forward=samples.closing)
-    rows = {horizon: Rows.of(closing, horizon, market) for horizon in {*horizons, *map(seen_by, horizons)}}
+    rows = {horizon: Rows.of(closing, horizon, market) for horizon in horizons}
     walked: dict[int, list[Outcomes]] = {horizon: [] for horizon in horizons}
     for fold in walk_forward(dates, folds, longest):
-        fitted = _quantile_model(learner.fit(samples, fold.train, labels, longest, recipe))
-        recent = {one: _recent(fitted.over(one), samples, rows[one], fold.train, fold.test) for one in rows}
+        model = _quantile_model(learner.fit(samples, fold.train, labels, longest, recipe))
+        said = {one: _said(model.over(one), samples, rows[one], fold) for one in horizons}
         for horizon, into in walked.items():
-            into.append(_outcomes(recent, horizon, fold, learner.facts.kind))
-    fitted = _quantile_model(learner.fit(samples, dates, labels, longest, recipe))
-    found = []
-    for horizon, over in walked.items():
-        seen = seen_by(horizon)
-        late = _recent(fitted.over(seen), samples, rows[seen], dates, dates[-1:])
-        record = record_of(rows[horizon], over, samples.dollar_volume, every, learner.facts.kind)
-        lead = lead_of(rows[horizon], over, learner.facts.kind, CONE, every)
-        counts, reason = _decided(record, lead)
-        said = late.recalibration(horizon, rows[seen].dates[-RECENT:], every)
-        found.append(RangeRecord(record=record, lead=lead, late=said, counts=counts, reason=reason))
-    return tuple(found)
+            into.append(_outcomes(said[horizon], said[seen[horizon]], rows[horizon], rows[seen[horizon]], fold, kind))
+    model = _quantile_model(learner.fit(samples, dates, labels, longest, recipe))
+    found, beside = [], []
+    for horizon, outcomes in walked.items():
+        late = _said(
+            model.over(seen[horizon]), samples, rows[seen[horizon]], Fold(dates, rows[seen[horizon]].dates[-1:])
+        )
+        one = range_record(rows[horizon], outcomes, samples.dollar_volume, every)
+        own = one.forecasters[kind]
+        assert own.over_cone is not None
+        counts, reason = _decided(own.record, own.over_cone)
+        says = late.recent.recalibration(horizon, rows[seen[horizon]].dates[-RECENT:], every)
+        found.append(QuantileRecord(record=own.record, lead=own.over_cone, late=says, counts=counts, reason=reason))
+        beside.append(one)
+    return JudgedRanges(tuple(found), tuple(beside))
 
 
 def _quantile_model(fitted: Fitted) -> QuantileModel:
@@ -145,26 +148,39 @@ def _quantile_model(fitted: Fitted) -> QuantileModel:
     return fitted
 
 
-def _recent(model: QuantileModel, samples: Samples, rows: Rows, train: Days, test: Days) -> _RecentQuantiles:
-    """The model's quantiles of the newest dates of a training, and of those up to the last that is judged."""
-    begin, end = train[max(len(train) - 2 * RECENT, 0)], rows.dates[-1] if len(test) == 1 else test[-1]
-    here = np.flatnonzero((rows.session >= begin) & (rows.session <= end))
-    found = np.full((len(LEVELS), len(rows.place)), np.nan)
-    found[:, here] = model.quantiles(samples.values[rows.place[here]], rows.session[here])
-    return _RecentQuantiles(rows, rule_of(rows.horizon, (0.0,) * len(LEVELS)), found)
+@dataclass(frozen=True, eq=False)
+class _Said:
+    """rows : of a fold's newest training dates and all after them. quantiles : a model's of them, ``(levels, rows)``.
+    recent : these held against what came."""
+
+    rows: Rows
+    quantiles: Floats
+    recent: Recent
 
 
-def _outcomes(recent: Mapping[int, _RecentQuantiles], horizon: int, fold: Fold, name: str) -> Outcomes:
-    """The network beside cone and rule on a fold's dates, network and cone recalibrated on each of them."""
-    own, seen = recent[horizon], recent[seen_by(horizon)]
-    law, rule = fit_law(own.rows, fold.train), fit_rule(own.rows, fold.train)
-    beside = Recent(seen.rows, law if seen is own else fit_law(seen.rows, fold.train))
-    before = [seen.before(int(day)) for day in fold.test]
-    found = outcomes_of(law, rule, own.rows, fold.test, np.array([beside.factor(dates) for dates in before]))
-    factors = np.array([seen.factor(dates) for dates in before])
-    stretch = factors[np.searchsorted(fold.test, own.rows.session[found.at])]
-    quantiles = own.quantiles[:, found.at] * stretch
-    return Outcomes(found.at, {**found.by, name: judged(quantiles, own.rows.returns[found.at])})
+def _said(model: QuantileModel, samples: Samples, rows: Rows, fold: Fold) -> _Said:
+    begin, end = fold.train[max(len(fold.train) - 2 * RECENT, 0)], fold.test[-1]
+    part = rows.part(rows.dates[(rows.dates >= begin) & (rows.dates <= end)])
+    quantiles = model.quantiles(samples.values[part.place], part.session)
+    return _Said(part, quantiles, Recent.said(part, quantiles))
+
+
+def _outcomes(own: _Said, seen: _Said, rows: Rows, other: Rows, fold: Fold, name: str) -> Outcomes:
+    """The network beside cone and rule on a fold's dates, network and cone stretched on each by what was known then.
+
+    rows : of the horizon. other : of that whose returns stretch it, as seen.
+    """
+    law, rule = fit_law(rows, fold.train), fit_rule(rows, fold.train)
+    beside = Recent.of(other, law if other is rows else fit_law(other, fold.train))
+    found = outcomes_of(law, rule, rows, fold.test, _factors(beside, fold.test))
+    here = own.rows.on(fold.test)
+    stretch = _factors(seen.recent, fold.test)[np.searchsorted(fold.test, own.rows.session[here])]
+    made = judged(own.quantiles[:, here] * stretch, own.rows.returns[here])
+    return Outcomes(found.at, {**found.by, name: made})
+
+
+def _factors(recent: Recent, dates: Days) -> Floats:
+    return np.array([recent.factor(recent.before(int(day))) for day in dates])
 
 
 def _decided(record: HorizonRecord, lead: Lead) -> tuple[bool, str]:
@@ -180,10 +196,10 @@ def _decided(record: HorizonRecord, lead: Lead) -> tuple[bool, str]:
 
 
 def card_of(
-    kind: str, records: tuple[RangeRecord, ...], digests: Mapping[int, str], seen: dt.date, store: str
-) -> RangeCard:
+    kind: str, records: tuple[QuantileRecord, ...], digests: Mapping[int, str], seen: dt.date, store: str
+) -> QuantileCard:
     """The card of a training, not yet sealed. digests : of its models, by horizon."""
-    return RangeCard(
+    return QuantileCard(
         kind=kind,
         digests=tuple(digests[one.record.horizon] for one in records),
         records=records,
@@ -193,16 +209,16 @@ def card_of(
     )
 
 
-def save_ranges(folder: Path, card: RangeCard) -> RangeCard:
+def save_quantiles(folder: Path, card: QuantileCard) -> QuantileCard:
     """Write a card at once, sealed. Raises FileError when the folder cannot be written."""
     # As a reader will have it: an int that stands for a float would have another digest.
-    sealed = msgspec.json.decode(msgspec.json.encode(card), type=RangeCard).sealed()
+    sealed = msgspec.json.decode(msgspec.json.encode(card), type=QuantileCard).sealed()
     with held_alone(folder):
-        write_at_once(folder / ranges_file(card.kind), msgspec.json.format(msgspec.json.encode(sealed), indent=1))
+        write_at_once(folder / quantiles_file(card.kind), msgspec.json.format(msgspec.json.encode(sealed), indent=1))
     remember(sealed.seal)
     return sealed
 
 
-def read_ranges(path: Path) -> RangeCard:
+def read_quantiles(path: Path) -> QuantileCard:
     """A card by its path. Raises ModelError (what does not fit) or FileError (what cannot be read)."""
-    return decode_file(path, RangeCard, "a network's card of ranges", FORMAT)
+    return decode_file(path, QuantileCard, "a network's card of its ranges", FORMAT)

@@ -16,7 +16,7 @@ from tapescan.models.registry.known import is_known
 
 if TYPE_CHECKING:
     from tapescan.models.forecast import Model
-    from tapescan.models.network.ranges import RangeCard
+    from tapescan.models.network.ranges import QuantileCard
 
 __all__ = ["StoredRanges"]
 
@@ -34,7 +34,7 @@ class StoredRanges:
     own: bool
 
     @property
-    def card(self) -> RangeCard | None:
+    def card(self) -> QuantileCard | None:
         """None where there is none, or one that is refused."""
         return self._read[0]
 
@@ -44,13 +44,13 @@ class StoredRanges:
         return self._read[1]
 
     @cached_property
-    def _read(self) -> tuple[RangeCard | None, str]:
+    def _read(self) -> tuple[QuantileCard | None, str]:
         if not self.path.exists():
             return None, ""
-        from tapescan.models.network.ranges import read_ranges
+        from tapescan.models.network.ranges import read_quantiles
 
         try:
-            card = read_ranges(self.path)
+            card = read_quantiles(self.path)
         except TapescanError as error:
             return None, str(error)
         if self.own and card.store != self.store:

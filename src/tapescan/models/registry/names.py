@@ -3,8 +3,9 @@
 xgboost_5                      the model
 xgboost_5.json                 its card
 cone.json                      the card of the cone, of all horizons
+tft.quantiles.json             the card of a network's ranges, of all horizons
+cone.ranges.json               the record of the cone and of who stands beside it
 xgboost_5.record.json          its record
-tft.ranges.json                the card of a learner's ranges, of all horizons
 xgboost_5-1f0c9a2b77e1.ubj     what it learnt, named by content; the ending is the learner's
 alpha_xgboost_5                the column of its forecasts
 """
@@ -15,18 +16,23 @@ import re
 
 __all__ = [
     "CONE_FILE",
+    "RANGES",
     "RECORDS",
     "card_file",
     "column_of",
     "is_card_file",
     "learnt_file",
     "model_name",
+    "quantiles_file",
     "ranges_file",
     "record_file",
 ]
 
 #: Of the files of a folder, those that hold a record.
 RECORDS = "*_*.record.json"
+
+#: ... and one of ranges.
+RANGES = "*.ranges.json"
 
 #: The cone's card; no card of a model is called so.
 CONE_FILE = "cone.json"
@@ -55,8 +61,12 @@ def record_file(name: str) -> str:
     return f"{name}.record.json"
 
 
-def ranges_file(kind: str) -> str:
-    return f"{kind}.ranges.json"
+def ranges_file(name: str) -> str:
+    return f"{name}.ranges.json"
+
+
+def quantiles_file(kind: str) -> str:
+    return f"{kind}.quantiles.json"
 
 
 def learnt_file(name: str, digest: str, ending: str) -> str:

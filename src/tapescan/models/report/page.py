@@ -15,9 +15,12 @@ from typing import Any
 from tapescan.core.files import write_at_once
 from tapescan.core.pages import Table, as_html, as_text, page, show
 from tapescan.core.text import printable
+from tapescan.models.cone.record import RangesRecord
 from tapescan.models.judging.unseen import Unseen
 from tapescan.models.registry.record import MODEL, JudgementRecord, Record, SummaryRecord, from_judgement
 from tapescan.models.report.charts import PLOTS
+from tapescan.models.report.order import order_tables
+from tapescan.models.report.ranges import merged, range_meanings, range_section
 
 __all__ = ["table", "unseen_table", "write_html"]
 
@@ -94,14 +97,18 @@ def unseen_table(unseen: Sequence[Unseen]) -> str:
     return "\n".join([*lines, *as_text(_meanings())]) + "\n"
 
 
-def write_html(records: Sequence[Record], path: Path) -> None:
+def write_html(records: Sequence[Record], path: Path, ranges: Sequence[RangesRecord] = ()) -> None:
     """Write one page with the tables and plots of all records; the same records give the same bytes.
 
-    Raises FileError when the file cannot be written.
+    ranges : records of ranges; each horizon has a section. Raises FileError when the file cannot be written.
     """
     title = "tapescan: what the models were worth out of sample"
-    body = "".join(_section(record) for record in records)
-    write_at_once(path, page(title, body + as_html(_meanings())).encode())
+    body = "\n".join(map(as_html, order_tables(records)))
+    body += "".join(_section(record) for record in records)
+    body += as_html(_meanings()) if records else ""
+    if ranges:
+        body += "".join(map(range_section, merged(ranges))) + as_html(range_meanings())
+    write_at_once(path, page(title, body).encode())
 
 
 def _section(record: Record) -> str:
