@@ -32,8 +32,8 @@ def made(
     """Samples, and how much wider than the rule each row's moves truly are.
 
     shift : deviations of the rule by which a row's moves are higher with each deviation of rsi_14. widen : by which
-    the log of their width is, with each deviation of the newest bar's range. leak : of the return itself in rsi_14.
-    shuffled : whether returns are dealt out anew among the rows of a date.
+    the log of their width is, with each deviation of what the past bars' ranges have in common. leak : of the return
+    itself in rsi_14. shuffled : whether returns are dealt out anew among the rows of a date.
     """
     rng = np.random.default_rng(seed)
     rows = dates * symbols
@@ -46,7 +46,7 @@ def made(
     for ago in range(DAYS):
         for channel in ("change", "gap", "range"):
             values[:, at[f"bar_ago_{ago}_{channel}"]] = scale * rng.normal(size=rows)
-    values[:, at["bar_ago_0_range"]] = scale * wide
+        values[:, at[f"bar_ago_{ago}_range"]] = scale * np.exp(0.3 * wide + 0.3 * rng.normal(size=rows))
     widths = np.exp(widen * wide)
     moves = rng.standard_t(6, rows) * widths + shift * signal
     if shuffled:

@@ -61,8 +61,8 @@ class Recipe(seam.Recipe, frozen=True, kw_only=True):
     dropout: float = 0.2
     batch: int = 1024
     round: int = 65_536
-    rounds: int = 24
-    patience: int = 4
+    rounds: int = 8
+    patience: int = 3
     held: float = 0.2
     seed: int = 7
     device: Device = "cpu"

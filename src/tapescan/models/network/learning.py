@@ -36,7 +36,7 @@ __all__ = ["has_gpu", "learnt", "load_torch"]
 THREADS = 1
 
 #: Rows that are looked through at a time, and those of the held-out dates on which losses are taken.
-CHUNK, JUDGED = 65_536, 40_000
+CHUNK, JUDGED = 65_536, 20_000
 
 #: Of few rows a round goes through all of them no more than so many times, and a pass takes at least so many steps.
 FEW_ROUNDS, LEAST_STEPS = 4, 16
