@@ -176,6 +176,7 @@ def _views(values: Mapping[str, Floats], row: dict[str, Any], result: ScanResult
         if share := shares.get(forecast.name, 0.0):
             value, points = row[forecast.name], row[points_column(forecast.name)]
             known = value is not None and points is not None
+            said = "median log return" if forecast.model.learner.facts.quantiles else "expected rank"
             views.append(
                 FactorView(
                     name=forecast.name,
@@ -184,7 +185,7 @@ def _views(values: Mapping[str, Floats], row: dict[str, Any], result: ScanResult
                     percentile=points / (100.0 * share) if known else None,
                     points=points,
                     possible=100.0 * share,
-                    terms=(("expected rank", None if value is None else f"{value:+.3f}"),),
+                    terms=((said, None if value is None else f"{value:+.3f}"),),
                 )
             )
     return tuple(sorted(views, key=lambda view: -view.possible))

@@ -126,8 +126,7 @@ def test_trained_no_further_it_is_the_volatility_rule(world: Samples) -> None:
     scale = np.asarray(world.values[:, FEATURES.index(RULED_BY)], np.float64) * np.sqrt(5 / 252)
     # Both horizons have one move, in the scale of each.
     moves = np.log1p(np.asarray(world.closing[5], np.float64)) / scale
-    known = np.isin(world.session, np.unique(world.session)[:-2])  # the newest labels of ten sessions end later
-    expected = np.quantile(moves[known], LEVELS)
+    expected = np.quantile(moves, LEVELS)
     found = network.quantiles(world.values[:500], world.session[:500])
     np.testing.assert_allclose(found, expected[:, None] * scale[:500], rtol=1e-4, atol=1e-6)
 
@@ -155,11 +154,14 @@ def test_one_fit_serves_all_horizons_of_a_fold(monkeypatch: pytest.MonkeyPatch) 
 
 def test_no_return_reaches_beyond_what_the_training_may_know() -> None:
     """Returns over the longest horizon end where the labels of the horizon's own newest date, and their gap, do."""
-    days = np.unique(made(dates=60, symbols=20)[0].session)
+    samples = made(dates=60, symbols=20)[0]
+    days = np.unique(samples.session)
     gap = np.concatenate([days[:20], days[30:50]])
-    kept = tft._all_known(gap, 5, 10)
+    kept = tft._all_known(gap, 5, samples)
     np.testing.assert_array_equal(kept, np.concatenate([days[:18], days[30:48]]))
-    np.testing.assert_array_equal(tft._all_known(gap, 10, 10), gap)
+    np.testing.assert_array_equal(tft._all_known(gap, 10, samples), gap)
+    # After the newest of all dates nothing is judged.
+    np.testing.assert_array_equal(tft._all_known(days[30:], 5, samples), days[30:])
 
 
 @pytest.fixture(scope="module")

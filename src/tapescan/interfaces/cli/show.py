@@ -158,7 +158,7 @@ def _forecast(view: ForecastView) -> list[str]:
     above = f"above {view.percentile:.0%} of those ranked; {view.says}"
     if view.looked is not None:
         return [
-            f"{view.name}: median return {view.value:+.2%} after {view.horizon} sessions, {above}",
+            f"{view.name}: median log return {view.value:+.2%} after {view.horizon} sessions, {above}",
             f"  it looked at {_shares(view.looked.scalars, 5)}",
             f"  of the past at {_shares(view.looked.past, 4)}; most at {_days(view.looked.days)}",
         ]

@@ -100,7 +100,7 @@ class Tft:
         """Of `labels` it is asked only which rows have one: the targets are the samples' returns."""
         chosen = seam.own_recipe(self.facts.kind, Recipe, recipe)
         seam.check_needs(self.facts, samples.features)
-        kept = _all_known(dates, horizon, max(samples.forward))
+        kept = _all_known(dates, horizon, samples)
         if len(seam.training_rows(samples, kept, labels)) < FEWEST_ROWS:
             raise InputError(
                 f"too few labelled samples to train on: {len(kept)} dates of them", "give more history or symbols"
@@ -255,13 +255,15 @@ def _importance(layout: Layout, found: Learnt) -> dict[str, float]:
     return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _all_known(dates: Days, horizon: int, longest: int) -> Days:
+def _all_known(dates: Days, horizon: int, samples: Samples) -> Days:
     """Those of the dates whose returns over the longest horizon reach no further than the labels of the newest.
 
     A stretch of dates without a gap may be followed by dates that are judged, which begin when the labels of its last
     date, and as many sessions more as these take, have ended. All horizons are learnt from dates for which that holds
-    of all of them; it leaves the same dates whichever of the horizons is asked for.
+    of all of them; it leaves the same dates whichever of the horizons is asked for. After the samples' newest date
+    nothing is judged.
     """
+    longest = max(samples.forward)
     if longest == horizon or not len(dates):
         return dates
     known = sessions(date_of(int(dates[0])), date_of(int(dates[-1])))
@@ -271,4 +273,7 @@ def _all_known(dates: Days, horizon: int, longest: int) -> Days:
     ends = np.append(np.flatnonzero(steps > usual), len(dates) - 1)
     last = place[ends[np.searchsorted(ends, np.arange(len(dates)))]]
     kept: Bools = place + 2 * (longest - horizon) <= last
+    labelled = samples.session[np.isfinite(samples.forward[longest])]
+    if len(labelled) and dates[-1] >= labelled[-1]:
+        kept |= last == place[-1]
     return dates[kept]

@@ -115,6 +115,8 @@ def judge_ranges(
     """
     kind, longest = learner.facts.kind, max(samples.forward)
     horizons = tuple(sorted(one for one in samples.closing if one in HORIZONS))
+    if not horizons:
+        return JudgedRanges((), ())
     # The horizon whose returns stretch another's quantiles, as of a cone; its own where the samples have not that.
     seen = {one: seen_by(one) if seen_by(one) in horizons else one for one in horizons}
     labels = rank_labels(samples.forward[longest], samples.session)
