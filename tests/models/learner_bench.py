@@ -25,7 +25,7 @@ SYMBOLS, TRAINED, JUDGED = 60, 60, 20
 #: too.
 SIGNAL = ("rsi_14", "natr_14")
 #: What a learner's own recipe is changed to, so that it trains in seconds.
-QUICK: dict[str, dict[str, Any]] = {"tft": {"members": 2, "rounds": 8}}
+QUICK: dict[str, dict[str, Any]] = {"tft": {"hidden": 8, "members": 2, "rounds": 4}}
 SILENT = ("zero_volume_days_21", "beta_252")
 
 

@@ -37,12 +37,12 @@ def judged(samples: Samples) -> JudgedRanges:
 
 
 def test_a_planted_width_and_order_are_found_and_sized_right() -> None:
-    samples, widths = made(dates=100, widen=0.4, shift=0.3)
+    samples, widths = made(dates=90, symbols=50, widen=0.4, shift=0.3)
     labels = rank_labels(samples.forward[5], samples.session)
     dates = np.unique(samples.session)
-    network = LEARNER.fit(samples, dates[:80], labels, 5, msgspec.structs.replace(SMALL, rounds=10))
+    network = LEARNER.fit(samples, dates[:72], labels, 5, msgspec.structs.replace(SMALL, rounds=8))
     assert isinstance(network, Network)
-    later = samples.session > dates[83]
+    later = samples.session > dates[75]
     quantiles = network.quantiles(samples.values[later], samples.session[later])
     moves, widths = np.log1p(np.asarray(samples.closing[5], np.float64))[later], widths[later]
     narrow, wide = widths < np.quantile(widths, 0.2), widths > np.quantile(widths, 0.8)
