@@ -50,7 +50,8 @@ def load_runtime() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise OptionError("ONNX Runtime is not installed", "pip install 'tapescan[deep]'") from error
+        hint = "pip install 'tapescan[deep]', or leave networks out: the setting use_tft"
+        raise OptionError("ONNX Runtime is not installed", hint) from error
     return onnxruntime
 
 
