@@ -22,7 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 LAYERS = "Imports point one way; a new package has to be placed"
 NETWORK = "Only network/ touches the network"
-LEARNERS = "Only the learner of its name knows XGBoost, and only judging what validates"
+LEARNERS = (
+    "Only the learner of its name knows XGBoost, only judging what validates, and each library of networks one file"
+)
 NUMBA = "Only core/compiling.py knows numba, and it and core/linking.py llvmlite"
 DELTA = "Only the store knows Delta Lake"
 CALENDAR = "Only the calendar knows exchange_calendars"
@@ -57,6 +59,8 @@ PLANTS = {
     "aiohttp in a vendor, past the link": Plant("vendors/planted.py", "import aiohttp", "aiohttp", NETWORK),
     "a socket in the front door": Plant("api/stores.py", "import socket", "socket", NETWORK),
     "xgboost in a new package": Plant("web/__init__.py", "import xgboost", "xgboost", LEARNERS),
+    "torch in the graph's file": Plant("models/network/graph.py", "import torch", "torch", LEARNERS),
+    "a network's runtime in scan": Plant("scan/network_ranges.py", "import onnxruntime", "onnxruntime", LEARNERS),
     "xgboost in scan": Plant("scan/planted.py", "import xgboost", "xgboost", LEARNERS),
     "the network in a kernel's file": Plant(
         "indicators/momentum.py", "from tapescan.network.link import Link", "tapescan.network.link", LAYERS

@@ -50,3 +50,19 @@ def streak(bars: Bars) -> tuple[Floats, ...]:
         run = 0 if step == 0 else int(step) + (run if run * step > 0 else 0)
         found[t] = min(max(run, -20), 20)
     return (found,)
+
+
+@reference
+def bar_ago(bars: Bars, ago: int) -> tuple[Floats, ...]:
+    """Of every bar as the newest, and then the same of the bar so many bars before."""
+    opened, high, low, close, volume = (bars[name] for name in ("open", "high", "low", "close", "volume"))
+    length = len(close)
+    found = [np.full(length, np.nan) for _ in range(4)]
+    for t in range(20 + ago, length):
+        then = t - ago
+        usual = volume[then - 20 : then].mean()
+        found[0][t] = close[then] / close[then - 1] - 1
+        found[1][t] = opened[then] / close[then - 1] - 1
+        found[2][t] = (high[then] - low[then]) / close[then - 1]
+        found[3][t] = volume[then] / usual if usual > 0 else np.nan
+    return tuple(found)

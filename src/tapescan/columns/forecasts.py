@@ -15,6 +15,11 @@ __all__ = ["SOURCE"]
 _NAME = re.compile(r"(score_)?alpha_(?:([a-z][a-z0-9_]*)_)?([1-9][0-9]*)")
 
 
+#: What a forecast is, and what it is of some kinds.
+_RANK = "expected rank of the return over the next {} sessions among the market, about -0.5 to 0.5; 0 is the middle"
+_OTHERWISE = {"tft": "median of the log return over the next {} sessions"}
+
+
 def _resolved(name: str) -> Column | None:
     found = _NAME.fullmatch(name)
     if found is None:
@@ -37,8 +42,7 @@ def _resolved(name: str) -> Column | None:
         f"forecast of {model} over {sessions} sessions",
         "1",
         "forecasts",
-        f"expected rank of the return over the next {sessions} sessions among the market, about -0.5 to 0.5; 0 is "
-        "the middle",
+        _OTHERWISE.get(kind or "", _RANK).format(sessions),
         always=True,
     )
 

@@ -57,6 +57,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     adjust: Annotated[Adjustment, _said("What prices are adjusted for when they are read.")] = "splits"
     models: Annotated[_Place, _said("Folder of trained models; empty for `models` in the store's folder.")] = ""
     device: Annotated[Device, _said("What trains models and makes their forecasts; `cuda` is a GPU.")] = "cpu"
+    use_tft: Annotated[
+        bool, _said("Whether networks (`tapescan train --learner tft`) are used where there are some.")
+    ] = True
+    explain: Annotated[bool, _said("Whether forecasts of models say what they are made of.")] = True
     threads: Annotated[
         Annotated[int, msgspec.Meta(ge=1, le=1024)] | None,
         _said("Worker threads; empty for as many as there are cores to use."),

@@ -10,21 +10,25 @@ from pathlib import Path
 import numpy as np
 
 from tapescan.core.errors import ModelError, StoreError
-from tapescan.core.settings import Device
+from tapescan.core.settings import Device, setting
 from tapescan.core.typing import Floats, Ints, Shorts, Singles
 from tapescan.features.compute import Features
 from tapescan.models.cone.serving import StoredCone
 from tapescan.models.judging.significance import least_t
 from tapescan.models.learners import find_learner
-from tapescan.models.learners.seam import Fitted, Learner
+from tapescan.models.learners.seam import Fitted, Learner, Regard, Regarding
+from tapescan.models.network.stored import StoredRanges
 from tapescan.models.registry.cards import Card, Refused, Stored, read_cards
 from tapescan.models.registry.known import is_known
-from tapescan.models.registry.names import CONE_FILE
+from tapescan.models.registry.names import CONE_FILE, quantiles_file
 from tapescan.models.registry.trials import StoreTrials
 from tapescan.models.samples.inputs import as_inputs
 from tapescan.store import Store
 
 __all__ = ["Model", "Models", "load_models"]
+
+#: The learner that a setting of its own leaves out.
+TFT = "tft"
 
 
 @dataclass(frozen=True)
@@ -96,16 +100,28 @@ class Model:
         """What each feature adds to the forecasts of some of these rows, as `Fitted.explain`."""
         return self.fitted.explain(inputs, np.full(len(inputs), day, np.int32), rows, industry)
 
+    def regard(self, inputs: Singles, day: int, rows: Ints) -> Regard | None:
+        """What the forecasts of some of these rows looked at; None for a learner that cannot say."""
+        fitted = self.fitted
+        return (
+            fitted.regard(inputs, np.full(len(inputs), day, np.int32), rows)
+            if isinstance(fitted, Regarding)
+            else None
+        )
+
 
 @dataclass(frozen=True)
 class Models:
     """Those of a folder. refused : what is there and not served. notes : lines for the reader.
-    cone : the place of the one that serves ranges; None for the shipped rule."""
+    cone : the place of the one that serves ranges; None for the shipped rule. ranges : the places of what stands
+    before it, where it does. explained : whether forecasts say what they are made of."""
 
     models: tuple[Model, ...]
     refused: tuple[Refused, ...] = ()
     notes: tuple[str, ...] = ()
     cone: StoredCone | None = None
+    ranges: tuple[StoredRanges, ...] = ()
+    explained: bool = True
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -127,10 +143,14 @@ def load_models(
     own, where a model that learnt from another store, or that this user did not train here, is refused; in a folder
     that somebody named it is used, with a note. What was tried on another store since cannot be counted here.
     horizons : these alone; empty for all. device : ``cuda`` for a GPU, where there is one.
+    The setting `use_tft` leaves the networks out, and `explain` what forecasts are made of.
     """
     if folder is None:
         return Models(())
     stored, refused = read_cards(Path(folder))
+    if not setting("use_tft"):
+        stored = [one for one in stored if one.card.kind != TFT]
+        refused = [one for one in refused if not one.name.startswith(f"{TFT}_")]
     identity = store.identity if store is not None else ""
     cone = StoredCone(Path(folder) / CONE_FILE, identity, own)
     if not stored:
@@ -151,7 +171,14 @@ def load_models(
         for one in stored
         if not horizons or one.card.horizon in horizons
     )
-    return Models(chosen, tuple(refused), (*notes, *((note,) if note else ())), cone)
+    ranges = tuple(
+        StoredRanges(Path(folder) / quantiles_file(kind), identity, own)
+        for kind in sorted({one.card.kind for one in chosen})
+        if find_learner(kind).facts.quantiles
+    )
+    return Models(
+        chosen, tuple(refused), (*notes, *((note,) if note else ())), cone, ranges, explained=setting("explain")
+    )
 
 
 def _trials(store: Store | None) -> tuple[int | None, str]:

@@ -18,16 +18,18 @@ from tapescan.core.settings import Device, setting
 from tapescan.history.history import History, history_of, market_index
 from tapescan.history.market import models_folder
 from tapescan.market.calendar import EARLIEST, sessions
-from tapescan.market.regime import market_regime
+from tapescan.market.regime import Regime, market_regime
+from tapescan.models.cone.record import RangesRecord, save_ranges
 from tapescan.models.forecast import Model, Models, load_models
 from tapescan.models.judging.costs import check_cost
 from tapescan.models.judging.unseen import Unseen, judge_unseen, nothing_unseen
 from tapescan.models.learners import DEFAULT, find_learner
-from tapescan.models.learners.seam import Recipe
+from tapescan.models.learners.seam import Facts, Recipe
+from tapescan.models.network.ranges import card_of, judge_ranges, save_quantiles
 from tapescan.models.registry.trials import StoreTrials
 from tapescan.models.samples.build import build_samples, check_choice, sampled_sessions
 from tapescan.models.samples.inputs import model_features
-from tapescan.models.samples.labels import reach
+from tapescan.models.samples.labels import reach, until_all_known
 from tapescan.models.samples.samples import Samples, Universe
 from tapescan.models.task import Settings, check_dates
 from tapescan.models.train import Learnt, learn
@@ -117,8 +119,10 @@ def train_models(
     check_folder(place)
     trials.check()
     tell = progress or silent
-    samples, regime = _sampled(source, ahead, first, last, judged, universe, tell, recipe.more_features)
-    return learn(
+    samples, regimes = _sampled(
+        source, ahead, first, last, judged, universe, chosen.facts, tell, recipe.more_features
+    )
+    learnt = learn(
         samples,
         ahead,
         place,
@@ -126,9 +130,17 @@ def train_models(
         trials=trials,
         recipe=recipe,
         settings=settings,
-        regime=regime,
+        regime={day: f"{one.trend} trend" for day, one in regimes.items()},
         progress=tell,
     )
+    if chosen.facts.quantiles:
+        market = {day: one.realised for day, one in regimes.items()}
+        tell(0, 0, "judging ranges")
+        ranges = judge_ranges(samples, chosen, recipe, market, settings)
+        digests = {one.horizon: one.card.digest for one in learnt}
+        card = save_quantiles(place, card_of(chosen.facts.kind, ranges.records, digests, source.end, store.identity))
+        save_ranges(place, RangesRecord(name=card.kind, trained=card.created_at, every=every, horizons=ranges.beside))
+    return learnt
 
 
 def _sampled(
@@ -138,10 +150,11 @@ def _sampled(
     end: dt.date | None,
     every: int,
     universe: Universe,
+    facts: Facts,
     progress: Progress,
     more: Sequence[str] = (),
-) -> tuple[Samples, dict[int, str]]:
-    """The samples, and the market's trend on each of their sessions. more : features beside the default ones."""
+) -> tuple[Samples, dict[int, Regime]]:
+    """The samples of a learner, and the market's regime on each of their sessions. more : features beside its own."""
     market = market_index(source, CHUNK)
     samples = build_samples(
         source,
@@ -150,12 +163,13 @@ def _sampled(
         end=end,
         every=every,
         filters=universe,
-        features=(*model_features(), *more) if more else None,
+        features=(*(facts.features or model_features()), *more) if facts.features or more else None,
         market=market,
+        both=facts.quantiles,
         progress=progress,
     )
     days = np.unique(samples.session).tolist()
-    return samples, {day: f"{market_regime(market, day).trend} trend" for day in days}
+    return until_all_known(samples) if facts.quantiles else samples, {day: market_regime(market, day) for day in days}
 
 
 def check_folder(folder: Path) -> None:

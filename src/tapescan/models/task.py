@@ -20,7 +20,7 @@ from tapescan.models.samples.build import sampled_sessions
 from tapescan.models.samples.labels import SMALLEST_DATE, rank_labels
 from tapescan.models.samples.samples import Samples
 
-__all__ = ["Rows", "Settings", "Task", "check_dates"]
+__all__ = ["Rows", "Settings", "Task", "check_dates", "folds_of", "trained_dates"]
 
 #: Groups of dates of the combinatorial validation, and how many are held out together: 15 trainings, 5 histories.
 GROUPS, HELD_OUT = 6, 2
@@ -104,7 +104,7 @@ class Task:
             )
         folds, plan = _folds(dates, horizon, settings)
         extra = len(plan.folds) if plan and settings.paths else 0
-        dates = _trained(dates, settings)
+        dates = trained_dates(dates, settings)
         return cls(samples, horizon, labels, dates, folds, plan, learner, recipe, settings, progress, extra=extra)
 
     @property
@@ -179,9 +179,13 @@ def check_dates(dates: Days, horizon: int, settings: Settings) -> None:
     _folds(dates, horizon, settings)
 
 
+def folds_of(dates: Days, horizon: int, settings: Settings) -> list[Fold]:
+    """The walk-forward: every date is judged, and one in `every` sessions trained on. Raises InputError."""
+    return [_thinned(fold, settings) for fold in walk_forward(dates, settings.folds, horizon)]
+
+
 def _folds(dates: Days, horizon: int, settings: Settings) -> tuple[list[Fold], Combinatorial | None]:
-    """Every date is judged, and one in `every` sessions trained on."""
-    folds = [_thinned(fold, settings) for fold in walk_forward(dates, settings.folds, horizon)]
+    folds = folds_of(dates, horizon, settings)
     if settings.paths is False:
         return folds, None
     plan = combinatorial(dates, GROUPS, HELD_OUT, horizon)
@@ -189,7 +193,7 @@ def _folds(dates: Days, horizon: int, settings: Settings) -> tuple[list[Fold], C
 
 
 def _thinned(fold: Fold, settings: Settings) -> Fold:
-    found = Fold(_trained(fold.train, settings), fold.test)
+    found = Fold(trained_dates(fold.train, settings), fold.test)
     if not len(found.train):
         raise InputError(
             f"none of {len(fold.train)} dates to train on is one in {settings.every} sessions",
@@ -198,7 +202,7 @@ def _thinned(fold: Fold, settings: Settings) -> Fold:
     return found
 
 
-def _trained(dates: Days, settings: Settings) -> Days:
+def trained_dates(dates: Days, settings: Settings) -> Days:
     """Those of the dates that are trained on: `sampled_sessions`, whatever dates there are."""
     if not len(dates) or settings.every == settings.judged:
         return dates

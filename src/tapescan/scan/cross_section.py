@@ -37,6 +37,7 @@ from tapescan.models.cone.cone import SHIPPED, Cone
 from tapescan.scan.account import Recent
 from tapescan.scan.clock import Clock
 from tapescan.scan.listing import Listing, listing_of
+from tapescan.scan.network_ranges import NetworkRanges
 from tapescan.scan.profile import Filters
 from tapescan.scan.ranges import Ranges
 from tapescan.screen.earlier import Look, latest_with, look_back
@@ -103,7 +104,7 @@ class CrossSection:
     adjust : what prices are adjusted for. provenance, notes : the market's.
     timings : seconds a stage. complete : which symbols have all features; None for all of them. The others have those
         that everybody is shown. source : where the rest can be had from. recent : closes of the newest bars; None
-        where they are not at hand. cone : what says where prices will lie.
+        where they are not at hand. cone : what says where prices will lie. network : what does so before the cone.
     """
 
     as_of: dt.date
@@ -126,6 +127,7 @@ class CrossSection:
     source: Source | None = None
     recent: Recent | None = None
     cone: Cone = SHIPPED
+    network: NetworkRanges | None = None
 
     def __repr__(self) -> str:
         return f"<cross-section of {len(self.symbols):,} symbols on {self.as_of}>"
@@ -232,7 +234,8 @@ class ColumnValues(dict[str, Array]):
                 return np.full(len(section.symbols), np.nan) if table is None else table[column.name].to_numpy()
             case "ranges":
                 if self._ranges is None:
-                    self._ranges = Ranges(section.cone, self, section.regime.realised, self._hold)
+                    before = None if section.network is None else partial(section.network.quantiles, section)
+                    self._ranges = Ranges(section.cone, self, section.regime.realised, self._hold, before)
                 return self._ranges.column(column.name)
         raise KeyError(f"{column.name} is not known before symbols are ranked")
 

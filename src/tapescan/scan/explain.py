@@ -22,7 +22,7 @@ from tapescan.market.suspect import in_words
 from tapescan.market.universe import spelling_key
 from tapescan.scan.cross_section import CrossSection
 from tapescan.scan.factors import factor_columns
-from tapescan.scan.forecasts import Forecast, Parts
+from tapescan.scan.forecasts import Forecast, Looked, Parts
 from tapescan.scan.result import ScanResult
 
 __all__ = ["Explanation", "FactorView", "ForecastView", "Statements", "explain"]
@@ -50,8 +50,9 @@ class ForecastView(Result, msgspec.Struct, frozen=True):
     """One model's forecast of one symbol.
 
     name, horizon : of the model, the latter in sessions. value : the expected rank among the market, about -0.5 to
-    0.5. percentile : 0 to 1 among the forecasts of the scan. parts : what it is made of. These three are None for a
-    symbol without a forecast. says : whether the model counts and why.
+    0.5. percentile : 0 to 1 among the forecasts of the scan. parts : what it is made of; looked : what it looked at.
+    These four are None for a symbol without a forecast, the last two also where the model cannot say, or nobody wants
+    to know. says : whether the model counts and why.
     """
 
     name: str
@@ -60,6 +61,7 @@ class ForecastView(Result, msgspec.Struct, frozen=True):
     percentile: float | None
     says: str
     parts: Parts | None
+    looked: Looked | None = None
 
 
 class Statements(Result, msgspec.Struct, frozen=True):
@@ -174,6 +176,7 @@ def _views(values: Mapping[str, Floats], row: dict[str, Any], result: ScanResult
         if share := shares.get(forecast.name, 0.0):
             value, points = row[forecast.name], row[points_column(forecast.name)]
             known = value is not None and points is not None
+            said = "median log return" if forecast.model.learner.facts.quantiles else "expected rank"
             views.append(
                 FactorView(
                     name=forecast.name,
@@ -182,7 +185,7 @@ def _views(values: Mapping[str, Floats], row: dict[str, Any], result: ScanResult
                     percentile=points / (100.0 * share) if known else None,
                     points=points,
                     possible=100.0 * share,
-                    terms=(("expected rank", None if value is None else f"{value:+.3f}"),),
+                    terms=((said, None if value is None else f"{value:+.3f}"),),
                 )
             )
     return tuple(sorted(views, key=lambda view: -view.possible))
@@ -197,6 +200,7 @@ def _forecast(forecast: Forecast, symbol: str, at: int) -> ForecastView:
         percentile=float(percentile(forecast.values)[at]) if known else None,
         says=forecast.says,
         parts=forecast.explain([symbol])[0],
+        looked=forecast.looked([symbol])[0],
     )
 
 

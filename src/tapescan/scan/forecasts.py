@@ -26,7 +26,7 @@ from tapescan.models.registry.cards import Card, Refused
 from tapescan.models.samples.samples import Universe
 from tapescan.scan.listing import Listing
 
-__all__ = ["Basis", "Forecast", "Parts", "forecast_market", "model_notes", "usable"]
+__all__ = ["Basis", "Forecast", "Looked", "Parts", "forecast_market", "model_notes", "objection", "sampled", "usable"]
 
 
 #: What training's prices are adjusted for.
@@ -46,6 +46,19 @@ class Parts:
     words: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What one forecast looked at, in shares; none of it adds up to the forecast.
+
+    scalars : of what is known by now, by feature; past : of what is seen of each past bar. Both have the largest
+    first, and add up to 1. days : the attention to the bar so many bars ago, which adds up to 1.
+    """
+
+    scalars: dict[str, float]
+    past: dict[str, float]
+    days: tuple[float, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Forecast:
     """One model's forecasts of one scan.
@@ -56,6 +69,7 @@ class Forecast:
         those and, where a forecast hangs on the others of its session, of whom it was compared with.
     day : the session, days since 1970-01-01. industry : ``(rows,)`` of the inputs.
     says : whether the model counts and why, in a sentence. weight : 0 to 1, from its card; 0 where it does not count.
+    explained : whether it says what it is made of.
     """
 
     model: Model
@@ -66,6 +80,7 @@ class Forecast:
     day: int
     says: str
     weight: float
+    explained: bool = True
 
     @property
     def name(self) -> str:
@@ -74,11 +89,12 @@ class Forecast:
 
     def explain(self, symbols: Sequence[str]) -> list[Parts | None]:
         """What each of the symbols' forecasts is made of; None for a symbol without one, and for all symbols where
-        the model's learner cannot say."""
+        the model's learner cannot say, or nobody wants to know."""
         names = self.model.card.features
         wanted = [symbol for symbol in symbols if symbol in self.places]
         rows = np.array([self.places[symbol] for symbol in wanted], np.int64)
-        found = self.model.explain(self.inputs, self.day, rows, self.industry) if rows.size else None
+        asked = rows.size and self.explained
+        found = self.model.explain(self.inputs, self.day, rows, self.industry) if asked else None
         if found is None:
             return [None] * len(symbols)
         families = by_family(names, found)
@@ -91,6 +107,24 @@ class Forecast:
             for at, symbol in enumerate(wanted)
         }
         return [parts.get(symbol) for symbol in symbols]
+
+    def looked(self, symbols: Sequence[str]) -> list[Looked | None]:
+        """What each of the symbols' forecasts looked at; None as in `explain`."""
+        wanted = [symbol for symbol in symbols if symbol in self.places]
+        rows = np.array([self.places[symbol] for symbol in wanted], np.int64)
+        found = self.model.regard(self.inputs, self.day, rows) if rows.size and self.explained else None
+        if found is None:
+            return [None] * len(symbols)
+        seen = {
+            symbol: Looked(_largest(found.scalars, at), _largest(found.past, at), tuple(found.days[at].tolist()))
+            for at, symbol in enumerate(wanted)
+        }
+        return [seen.get(symbol) for symbol in symbols]
+
+
+def _largest(shares: Mapping[str, Floats], at: int) -> dict[str, float]:
+    own = {name: float(some[at]) for name, some in shares.items()}
+    return dict(sorted(own.items(), key=lambda item: (-item[1], item[0])))
 
 
 def usable(models: Models) -> Models:
@@ -138,11 +172,11 @@ def forecast_market(
     taken: dict[tuple[tuple[str, ...], bytes], Singles] = {}
     for model in models.models:
         weight, says = model.verdict
-        against = _objection(model.card, basis)
+        against = objection(model.card, basis)
         if against:
             weight, says = 0.0, f"left out, for {against}"
         # Who is sampled is compared with all that are, whatever this scan's filters let pass.
-        wanted = _sampled(model.card, features, listing, basis) & (against == "")
+        wanted = sampled(model.card, features, listing, basis) & (against == "")
         wanted &= ranked | (not model.learner.facts.alone)
         # In the order of the symbols, as samples are.
         at = listing.order[wanted[listing.order]]
@@ -155,11 +189,11 @@ def forecast_market(
         values = np.full(len(symbols), np.nan)
         values[at[kept]] = made[kept]
         places = {symbols[place]: row for place, row in zip(at[kept].tolist(), kept.tolist(), strict=True)}
-        found.append(Forecast(model, values, places, inputs, industry, day, says, weight))
+        found.append(Forecast(model, values, places, inputs, industry, day, says, weight, models.explained))
     return tuple(found)
 
 
-def _objection(card: Card, basis: Basis) -> str:
+def objection(card: Card, basis: Basis) -> str:
     """Why a model says nothing of this scan's market; empty when it does."""
     if not card.has_not_seen(basis.as_of):
         return (
@@ -174,7 +208,7 @@ def _objection(card: Card, basis: Basis) -> str:
     return ""
 
 
-def _sampled(card: Card, features: Features, listing: Listing, basis: Basis) -> Bools:
+def sampled(card: Card, features: Features, listing: Listing, basis: Basis) -> Bools:
     """Whom the model's training would have sampled, had it been today: nobody else's forecasts were judged."""
     filters = msgspec.convert(card.data.get("filters", {}), Universe)
     reasons = {

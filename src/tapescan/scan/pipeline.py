@@ -28,6 +28,7 @@ from tapescan.scan.cross_section import CrossSection, observe
 from tapescan.scan.factors import factor_values
 from tapescan.scan.forecasts import Basis, Forecast, forecast_market, model_notes
 from tapescan.scan.frame import Ranks, assemble, scored_columns
+from tapescan.scan.network_ranges import network_ranges, says
 from tapescan.scan.request import Request, prepare
 from tapescan.scan.result import ScanResult
 from tapescan.scan.score import score_symbols, weight_shares
@@ -63,6 +64,9 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
     if request.ranges and request.models.cone is not None:
         serving = request.models.cone.serving(section.as_of, section.index, section.adjust)
         section = replace(section, cone=serving)
+    if request.ranges and request.models.ranges:
+        basis = Basis(section.as_of, section.index, section.adjust)
+        section = replace(section, network=network_ranges(request.models, basis))
     profile, features, regime, clock = request.profile, section.features, section.regime, Clock(section.timings)
     dropped = clock.time("filters", lambda: _excluded(section, request))
     eligible = dropped.codes == 0
@@ -106,7 +110,7 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
             *section.notes,
             *_unknown_notes(section, request, unknown, shares),
             *_option_notes(section, request),
-            *((f"ranges are {section.cone.says}",) if request.ranges else ()),
+            *((f"ranges are {says(section.network)}{section.cone.says}",) if request.ranges else ()),
             *model_notes(request.models, forecasts),
             *_screen_notes(request, matched),
             *_held_notes(section, request, assembled),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -21,11 +21,19 @@ class Ranges:
     """The columns of the source ``ranges`` of one session, each made when it is asked for.
 
     cone : that serves. of : the columns that they are made of, by name. market : the index's volatility over 21
-    sessions, a ratio a year. hold : sessions that a plan is held; None before there are plans.
+    sessions, a ratio a year. hold : sessions that a plan is held; None before there are plans. before : gives, by
+    horizon, quantiles ``(levels, symbols)`` that stand before the cone's where they are known.
     """
 
-    def __init__(self, cone: Cone, of: Mapping[str, Array], market: float, hold: int | None) -> None:
-        self._cone, self._of, self._market, self._hold = cone, of, market, hold
+    def __init__(
+        self,
+        cone: Cone,
+        of: Mapping[str, Array],
+        market: float,
+        hold: int | None,
+        before: Callable[[], Mapping[int, Floats]] | None = None,
+    ) -> None:
+        self._cone, self._of, self._market, self._hold, self._before = cone, of, market, hold, before
 
     def column(self, name: str) -> Floats:
         """Raises KeyError for the chances of a plan where there are no plans yet."""
@@ -39,7 +47,8 @@ class Ranges:
 
     @cached_property
     def _spread(self) -> Spread:
-        return self._cone.spread(np.array([self._of[name] for name in TERMS]), self._market)
+        found = self._cone.spread(np.array([self._of[name] for name in TERMS]), self._market)
+        return found if self._before is None else found.replaced(self._before())
 
     @cached_property
     def _chances(self) -> tuple[Floats, Floats]:

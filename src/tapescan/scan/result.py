@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -118,7 +119,8 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
         """The scan as one plain object, ready for JSON; absent values are None.
 
         Each row says what its forecasts are made of: ``explain_alpha_xgboost_5`` has the sum of each family of
-        features and the base, which add up to ``alpha_xgboost_5``.
+        features and the base, which add up to ``alpha_xgboost_5``; ``explain_alpha_tft_5`` has what the network
+        looked at (`scan.forecasts.Looked`). The setting `explain` leaves them out.
         """
         rows = self.ranked if top is None else self.best(top)
         return {
@@ -136,9 +138,13 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
     def _explained(self, rows: pl.DataFrame) -> list[dict[str, Any]]:
         found = rows.to_dicts()
         for forecast in self.forecasts:
-            for row, parts in zip(found, forecast.explain([row["symbol"] for row in found]), strict=True):
+            if not forecast.explained:
+                continue
+            symbols = [row["symbol"] for row in found]
+            both = zip(found, forecast.explain(symbols), forecast.looked(symbols), strict=True)
+            for row, parts, looked in both:
                 known = None if parts is None else {**parts.families, "base": parts.base}
-                row[f"explain_{forecast.name}"] = known
+                row[f"explain_{forecast.name}"] = known if looked is None else asdict(looked)
         return found
 
     def _repr_html_(self) -> str:

@@ -8,8 +8,9 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from tapescan.models.cone.card import ConeCard
+    from tapescan.models.network.ranges import QuantileCard
 
-__all__ = ["cone_lines", "cone_table"]
+__all__ = ["cone_lines", "cone_table", "network_lines"]
 
 
 def cone_table(card: ConeCard) -> Table:
@@ -35,3 +36,8 @@ def cone_lines(card: ConeCard) -> tuple[str, ...]:
     """Why which serves, and what came of late."""
     late = {one.seen: one.says for one in card.recalibrations}
     return (*(one.reason for one in card.records), *late.values())
+
+
+def network_lines(card: QuantileCard) -> tuple[str, ...]:
+    """Whether a network's ranges serve, and why."""
+    return tuple(f"ranges of {card.kind}: {one.reason}" for one in card.records)

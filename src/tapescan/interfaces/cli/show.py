@@ -153,16 +153,32 @@ def _suspects(console: Console, found: Explanation) -> None:
 
 def _forecast(view: ForecastView) -> list[str]:
     """A model's forecast in words, what moved it, and whether it counts."""
-    if view.value is None or view.percentile is None or view.parts is None:
+    if view.value is None or view.percentile is None:
         return [f"{view.name}: no forecast; {view.says}"]
+    above = f"above {view.percentile:.0%} of those ranked; {view.says}"
+    if view.looked is not None:
+        return [
+            f"{view.name}: median log return {view.value:+.2%} after {view.horizon} sessions, {above}",
+            f"  it looked at {_shares(view.looked.scalars, 5)}",
+            f"  of the past at {_shares(view.looked.past, 4)}; most at {_days(view.looked.days)}",
+        ]
+    lines = [f"{view.name}: expected rank {view.value:+.3f} after {view.horizon} sessions (0 is the middle), {above}"]
+    if view.parts is None:
+        return lines
     families = {**view.parts.families, "base": view.parts.base}
     said = ", ".join(f"{family} {part:+.2g}" for family, part in families.items() if part)
-    return [
-        f"{view.name}: expected rank {view.value:+.3f} after {view.horizon} sessions (0 is the middle), "
-        f"above {view.percentile:.0%} of those ranked; {view.says}",
-        f"  its parts: {said}",
-        f"  most of it: {'; '.join(view.parts.words) or 'nothing'}",
-    ]
+    return [*lines, f"  its parts: {said}", f"  most of it: {'; '.join(view.parts.words) or 'nothing'}"]
+
+
+def _shares(shares: dict[str, float], most: int) -> str:
+    """The largest of them, which come first."""
+    return ", ".join(f"{name} {share:.0%}" for name, share in list(shares.items())[:most])
+
+
+def _days(attention: tuple[float, ...]) -> str:
+    """The bars that were attended to most."""
+    most = sorted(range(len(attention)), key=lambda ago: -attention[ago])[:3]
+    return ", ".join(f"{'the newest bar' if ago == 0 else f'{ago} bars ago'} {attention[ago]:.0%}" for ago in most)
 
 
 def _statements(known: Statements | None) -> str:

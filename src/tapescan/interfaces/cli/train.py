@@ -12,10 +12,10 @@ from rich.table import Table
 from tapescan.core.dates import parse_date
 from tapescan.core.errors import InputError, OptionError
 from tapescan.core.settings import Device
-from tapescan.interfaces.cli.cones import cone_lines, cone_table
+from tapescan.interfaces.cli.cones import cone_lines, cone_table, network_lines
 from tapescan.interfaces.cli.console import notes, output, progress_line
 from tapescan.interfaces.cli.stores import existing_store, store_place
-from tapescan.models.learners import CONE, DEFAULT, kinds
+from tapescan.models.learners import CONE, DEFAULT, find_learner, kinds
 from tapescan.store import Store
 
 __all__ = ["evaluate", "models", "train"]
@@ -70,7 +70,7 @@ def train(
     """
     from tapescan.models.cone.train import FOLDS, recalibrate_cone, train_cone
     from tapescan.models.report.page import table
-    from tapescan.models.stored import model_folder, train_models
+    from tapescan.models.stored import model_folder, stored_models, train_models
     from tapescan.models.train import record_of
 
     opened = existing_store(store_place(store))
@@ -107,6 +107,8 @@ def train(
         for line in (*cone_lines(card), f"stored in {place}"):
             output().print(line, markup=False, soft_wrap=True)
         return
+    if device == "cuda" and getattr(find_learner(learner).prepare(None, "cuda"), "device", device) == "cpu":
+        notes((f"no GPU is found here: {learner} is trained on the CPU",))
     with progress_line() as progress:
         learnt = train_models(
             opened,
@@ -124,6 +126,10 @@ def train(
             progress=progress,
         )
     output().print(table([record_of(one) for one in learnt]), markup=False, soft_wrap=True)
+    for found in stored_models(opened, place).ranges:
+        if found.card is not None and found.card.kind == learner:
+            for line in network_lines(found.card):
+                output().print(line, markup=False, soft_wrap=True)
     given = {"--store": store, "--models": folder}
     named = "".join(f" {option} {shlex.quote(text)}" for option, text in given.items() if text)
     output().print(
@@ -177,8 +183,8 @@ def evaluate(
         output().print(cone_table(cone))
         for line in cone_lines(cone):
             output().print(line, markup=False, soft_wrap=True)
-        if ranges:
-            output().print("\n" + ranges_text(ranges), markup=False, soft_wrap=True)
+    if ranges:
+        output().print("\n" + ranges_text(ranges), markup=False, soft_wrap=True)
     alone = cone is not None and (ranges or html is None) and not holds_records(place)
     records = [] if alone else read_records(place)
     found = stored_models(opened, folder).models
@@ -258,6 +264,11 @@ def models(store: StoreOption = "", folder: FolderOption = "") -> None:
     console.print(shown)
     for one in found.models:
         console.print(f"{one.card.name}: {one.verdict[1]}", markup=False, soft_wrap=True)
+    for stored in found.ranges:
+        if stored.refused:
+            console.print(f"{stored.path.name}: refused: {stored.refused}", markup=False, soft_wrap=True)
+        for line in network_lines(stored.card) if stored.card is not None else ():
+            console.print(line, markup=False, soft_wrap=True)
     for bad in found.refused:
         console.print(f"{bad.name}: refused: {bad.reason}", markup=False, soft_wrap=True)
     notes(found.notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +14,7 @@ import numpy as np
 from tapescan.columns.ranges import HORIZONS
 from tapescan.core.jit import kernel
 from tapescan.core.typing import Array, Floats
-from tapescan.models.cone.law import HIGH, LEVELS, LOW, NORMAL, Law, logs_of, rule_of, scales
+from tapescan.models.cone.law import HIGH, LEVELS, LOW, NORMAL, Law, logs_of, rule_of, scales, widths_of
 
 __all__ = ["SHIPPED", "SHIPPED_QUANTILES", "Cone", "Spread"]
 
@@ -35,6 +36,15 @@ class Spread:
 
     values: Floats
     deviations: Floats
+
+    def replaced(self, quantiles: Mapping[int, Floats]) -> Spread:
+        """With the quantiles of some horizons, ``(levels, rows)`` each, where they are known."""
+        values, deviations = self.values.copy(), self.deviations.copy()
+        for horizon, own in quantiles.items():
+            at, known = HORIZONS.index(horizon), ~np.isnan(own).any(axis=0)
+            values[at][:, known] = own[:, known]
+            deviations[at][:, known] = widths_of(own[:, known])
+        return Spread(values, deviations)
 
     def prices(self, horizon: int, level: int, close: Floats) -> Floats:
         """The price below which the close lies with one of LEVELS, by its place."""

@@ -22,7 +22,19 @@ from tapescan.core.typing import Array, Floats
 from tapescan.market.regime import SESSIONS_A_YEAR
 from tapescan.models.samples.inputs import as_inputs
 
-__all__ = ["HIGH", "LEVELS", "LOW", "MEDIAN", "NORMAL", "NORMAL_SPREAD", "Law", "logs_of", "rule_of", "scales"]
+__all__ = [
+    "HIGH",
+    "LEVELS",
+    "LOW",
+    "MEDIAN",
+    "NORMAL",
+    "NORMAL_SPREAD",
+    "Law",
+    "logs_of",
+    "rule_of",
+    "scales",
+    "widths_of",
+]
 
 #: The quantiles of a law; those between which four returns of five should lie, and the middle.
 LEVELS = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
@@ -54,12 +66,17 @@ class Law:
     def widths(self) -> tuple[float, ...]:
         """The deviations, in scales, of normal distributions whose middle half, four fifths and nine tenths are as
         wide as this law's: the later the larger where tails are fat."""
-        pairs = zip(self.quantiles[:MEDIAN], self.quantiles[:MEDIAN:-1], NORMAL, strict=True)
-        return tuple((high - low) / (2.0 * normal) for low, high, normal in pairs)[::-1]
+        return tuple(widths_of(np.array(self.quantiles)).tolist())
 
     def stretched(self, factor: float) -> Law:
         """With all quantiles so many times as far from zero."""
         return replace(self, quantiles=tuple(factor * one for one in self.quantiles))
+
+
+def widths_of(quantiles: Floats) -> Floats:
+    """As `Law.widths`, of quantiles ``(levels, ...)``: ``(3, ...)``."""
+    pairs = zip(quantiles[:MEDIAN], quantiles[:MEDIAN:-1], NORMAL, strict=True)
+    return np.array([(high - low) / (2.0 * normal) for low, high, normal in pairs][::-1])
 
 
 def rule_of(horizon: int, quantiles: tuple[float, ...]) -> Law:

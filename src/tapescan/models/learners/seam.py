@@ -7,9 +7,9 @@ market's direction. What holds for each learner is checked for all that there ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -24,6 +24,8 @@ __all__ = [
     "Fitted",
     "Learner",
     "Recipe",
+    "Regard",
+    "Regarding",
     "check_needs",
     "check_width",
     "cpu_only",
@@ -57,7 +59,9 @@ class Facts:
     kind : the name of its file. title : in words. ending : of the files that hold what it learnt.
     missing : what becomes of a feature without a value, in a sentence.
     extra : the extra of this package that brings its library; empty for none.
-    needs : features that it cannot do without.
+    needs : features that it cannot do without. features : that it is trained on; those of every model where it names
+    none. quantiles : it says quantiles, and a fit learns all horizons of the samples, so that
+    the next one costs nothing.
     alone : a row's forecast hangs on that row only, not on the others of its session.
     learns : labels change its forecasts. gpu : one can do its work. baseline : every other model has to beat it.
     """
@@ -68,6 +72,8 @@ class Facts:
     missing: str
     extra: str = ""
     needs: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    quantiles: bool = False
     alone: bool = True
     learns: bool = True
     gpu: bool = False
@@ -106,6 +112,28 @@ class Fitted(Protocol):
 
     def save(self) -> bytes:
         """All that `Learner.load` needs beside the names of the features. No code: loading it runs nothing."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Regard:
+    """What some rows' forecasts looked at: shares, each of ``(rows,)``; nothing of them adds up to a forecast.
+
+    scalars : of what is known by now, by feature. past : of what is seen of each past bar, by channel. Both add up to
+    1 over their names. days : ``(rows, days)``, of the bar so many bars ago, which adds up to 1 over the days.
+    """
+
+    scalars: Mapping[str, Floats]
+    past: Mapping[str, Floats]
+    days: Floats
+
+
+@runtime_checkable
+class Regarding(Protocol):
+    """A fitted model that can say what it looked at."""
+
+    def regard(self, values: Singles, session: Days, rows: Ints) -> Regard:
+        """Of some of these rows. Arguments as of `Fitted.explain`."""
         ...
 
 

@@ -3,6 +3,7 @@
 xgboost_5                      the model
 xgboost_5.json                 its card
 cone.json                      the card of the cone, of all horizons
+tft.quantiles.json             the card of a network's ranges, of all horizons
 cone.ranges.json               the record of the cone and of who stands beside it
 xgboost_5.record.json          its record
 xgboost_5-1f0c9a2b77e1.ubj     what it learnt, named by content; the ending is the learner's
@@ -22,6 +23,7 @@ __all__ = [
     "is_card_file",
     "learnt_file",
     "model_name",
+    "quantiles_file",
     "ranges_file",
     "record_file",
 ]
@@ -61,6 +63,10 @@ def record_file(name: str) -> str:
 
 def ranges_file(name: str) -> str:
     return f"{name}.ranges.json"
+
+
+def quantiles_file(kind: str) -> str:
+    return f"{kind}.quantiles.json"
 
 
 def learnt_file(name: str, digest: str, ending: str) -> str:

@@ -28,6 +28,7 @@ class Job:
     plan : of the features and what the filters need. names : of the features. sessions : the exchange's.
     sampled : those of them that are sampled. end : the session with which labels end, days since 1970-01-01.
     wanted : symbols that may be sampled, with their places. closing : whether returns are `closing_returns`.
+    both : whether those are there as well, behind the others.
     """
 
     plan: Plan
@@ -39,6 +40,13 @@ class Job:
     end: int
     wanted: Mapping[str, int]
     closing: bool = False
+    both: bool = False
+
+    @property
+    def returns(self) -> tuple[tuple[int, bool], ...]:
+        """The horizons of all returns of a sample, and whether each is from close to close."""
+        found = tuple((horizon, self.closing) for horizon in self.horizons)
+        return (*found, *((horizon, True) for horizon in self.horizons)) if self.both else found
 
 
 class Piece(NamedTuple):
@@ -78,8 +86,8 @@ def block_samples(piece: Piece) -> Run | None:
     samples = slot.empty(len(row))
     samples["session"], samples["symbol"] = block.session[row, lane], code
     samples["dollar_volume"] = traded[row, lane]
-    for at, horizon in enumerate(job.horizons):
-        returns = (closing_returns if job.closing else forward_returns)(block, horizon, job.sessions, job.end)
+    for at, (horizon, closing) in enumerate(job.returns):
+        returns = (closing_returns if closing else forward_returns)(block, horizon, job.sessions, job.end)
         returns[_among(wrong, -1, horizon + 1)] = np.nan
         samples["forward"][:, at] = returns[row, lane]
     for at in range(len(job.names)):

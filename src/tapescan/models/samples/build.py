@@ -70,6 +70,7 @@ def build_samples(
     features: Sequence[str] | None = None,
     market: MarketIndex | None = None,
     closing: bool = False,
+    both: bool = False,
     folder: str | Path | None = None,
     chunk: int = 1000,
     progress: Progress | None = None,
@@ -83,7 +84,8 @@ def build_samples(
     every : each how many exchange sessions, counted on the calendar itself, so that neither `start` nor `end` nor the
         data move the choice. filters : `Universe()` when None. features : `model_features()` when None.
     market : the index that features are measured against; None for that of a scan (`history.market_index`).
-    closing : forward returns are those from close to close (`labels.closing_returns`), for ranges.
+    closing : forward returns are those from close to close (`labels.closing_returns`), for ranges. both : those are
+        in the samples' `closing`, beside the others.
     folder : where the columns are written as ``.npy`` files, an empty or new one; None is a temporary folder that
         takes no more room once the samples are dropped. chunk : symbols read at a time; it bounds the memory, and
         changes no value. progress : told of the symbols done and their number.
@@ -98,7 +100,7 @@ def build_samples(
     data = source if isinstance(source, History) else history_of(source, end)
     sampled = _sampled(data, start, every)
     market = market or market_index(data, chunk)
-    job = replace(_job(data, names, horizons, filters, sampled, market.name), closing=closing)
+    job = replace(_job(data, names, horizons, filters, sampled, market.name), closing=closing, both=both)
     columns = _columns(job, data, market, None if folder is None else Path(folder), chunk, progress or silent)
     asked = {"from": start and str(start), "to": end and str(end)}
     how = {"asked": asked, "market_index": market.name, "every": every, "filters": asdict(filters)}
@@ -132,6 +134,7 @@ def _samples(
         symbol=cast("Days", columns["symbol"]),
         symbols=tuple(job.wanted),
         forward={h: cast("Singles", columns[f"forward_{h}"]) for h in job.horizons},
+        closing={h: cast("Singles", columns[f"closing_{h}"]) for h in job.horizons} if job.both else {},
         dollar_volume=cast("Singles", columns["dollar_volume"]),
         provenance=about,
         industries=industries,
@@ -160,7 +163,7 @@ def _columns(
     place = None if folder is None else _new_folder(folder)
     try:
         with scratch_folder(place) as scratch:
-            runs = Runs(scratch, job.sampled, len(job.names), len(job.horizons))
+            runs = Runs(scratch, job.sampled, len(job.names), len(job.returns))
             _fill(runs, job, data, market, chunk, progress)
             if not runs.rows:
                 raise OptionError(
@@ -168,7 +171,9 @@ def _columns(
                     "choose other dates or lower the filters",
                 )
             # A map outlives its file's name: the temporary columns vanish with the last reference to them.
-            return runs.merge(place or scratch, job.horizons)
+            own = [f"forward_{horizon}" for horizon in job.horizons]
+            beside = [f"closing_{horizon}" for horizon in job.horizons] if job.both else []
+            return runs.merge(place or scratch, (*own, *beside))
     except OSError as error:
         where = place or tempfile.gettempdir()
         raise StoreError(f"cannot write samples to {where}: {error}", "give a folder with more room") from error

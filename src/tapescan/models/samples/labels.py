@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from tapescan.core.jit import kernel
 from tapescan.core.typing import Days, Floats, Singles
 from tapescan.features.cross import percentile, winsorise
 from tapescan.market.panel import Block
+from tapescan.models.samples.samples import Samples
 
 __all__ = [
     "LONGEST_HORIZON",
@@ -20,6 +22,7 @@ __all__ = [
     "forward_returns_over",
     "rank_labels",
     "reach",
+    "until_all_known",
 ]
 
 
@@ -126,6 +129,18 @@ def _forward(opened, closed, session, first, sessions, place, base, horizons, wa
                 exits[lane] = at
                 leave = opened[at, lane] if session[at, lane] == until else closed[at, lane]
                 out[h, row, lane] = leave / opened[row + wait, lane] - 1.0
+
+
+def until_all_known(samples: Samples) -> Samples:
+    """The samples without returns on sessions of which those over the longest horizon are not known yet: all horizons
+    have the same dates, and one fit serves them all."""
+    longest = samples.forward[max(samples.forward)]
+    known = np.isin(samples.session, np.unique(samples.session[np.isfinite(longest)]))
+    return replace(
+        samples,
+        forward={horizon: np.where(known, one, np.float32(np.nan)) for horizon, one in samples.forward.items()},
+        closing={horizon: np.where(known, one, np.float32(np.nan)) for horizon, one in samples.closing.items()},
+    )
 
 
 def rank_labels(forward: NDArray[np.floating], session: Days) -> Singles:

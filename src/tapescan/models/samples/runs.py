@@ -58,10 +58,10 @@ class Slot:
 class Runs:
     """Runs of samples of some sessions in a folder.
 
-    sessions : all that samples may be of, ascending. features, horizons : columns of values and of forward returns.
+    sessions : all that samples may be of, ascending. features, returns : columns of values and of forward returns.
     """
 
-    def __init__(self, folder: Path, sessions: Days, features: int, horizons: int) -> None:
+    def __init__(self, folder: Path, sessions: Days, features: int, returns: int) -> None:
         self.folder = folder
         self.sessions = sessions
         self.record = np.dtype(
@@ -69,7 +69,7 @@ class Runs:
                 ("session", np.int32),
                 ("symbol", np.int32),
                 ("dollar_volume", np.float32),
-                ("forward", np.float32, (horizons,)),
+                ("forward", np.float32, (returns,)),
                 ("values", np.float32, (features,)),
             ]
         )
@@ -87,13 +87,14 @@ class Runs:
     def rows(self) -> int:
         return sum(int(run.begins[-1]) for run in self._runs)
 
-    def merge(self, folder: Path, horizons: Sequence[int]) -> dict[str, NDArray[np.generic]]:
+    def merge(self, folder: Path, names: Sequence[str]) -> dict[str, NDArray[np.generic]]:
         """Write all samples, sorted by session and symbol, to one ``.npy`` file a column, and delete the runs.
 
-        Gives memory maps by name: session, symbol, dollar_volume, values, and ``forward_5`` for a horizon of 5.
+        Gives memory maps by name: session, symbol, dollar_volume, values, and each of the names, those of the returns
+        in order.
         """
         columns = {name: folder / f"{name}.npy" for name in ("session", "symbol", "dollar_volume", "values")}
-        returns = {name: folder / f"{name}.npy" for name in (f"forward_{horizon}" for horizon in horizons)}
+        returns = {name: folder / f"{name}.npy" for name in names}
         files = {name: path.open("wb") for name, path in (columns | returns).items()}
         try:
             for name, file in files.items():

@@ -32,6 +32,7 @@ class Samples:
     industries : int32 ``(symbols,)``, a number an industry of the listing, which has no history: today's; 0 for none
         known. None for none at all. Numbers tell industries apart and mean nothing else.
     provenance : where the rows come from and how they were chosen, as plain JSON values.
+    closing : as `forward`, the returns from close to close, in samples that have both; else empty.
     """
 
     features: tuple[str, ...]
@@ -43,6 +44,7 @@ class Samples:
     dollar_volume: Singles
     provenance: Mapping[str, Any] = field(default_factory=dict)
     industries: Shorts | None = None
+    closing: Mapping[int, Singles] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.session)
