@@ -2,6 +2,9 @@
 
 Features go in as they are, NaN where they are unknown: each split learns a side for them. Rows are handed over in
 chunks and kept as 64 bins a feature, so that a memory map of any size trains within a few gigabytes.
+
+A tree sees a part of the rows. XGBoost's own sampling goes through all rows for every tree, whatever it takes of
+them, so many rows are dealt out into parts beforehand, and some trees are grown on each in turn.
 """
 
 from __future__ import annotations
@@ -41,6 +44,15 @@ WAITING = "OMP_WAIT_POLICY"
 #: Rows that are handed over at a time.
 CHUNK = 200_000
 
+#: Rows of a part, at least, and parts at most: with fewer rows trees learn less from parts than from draws.
+PART, PARTS = 100_000, 3
+
+#: Trees grown on a part before it is another's turn.
+TURN = 50
+
+#: Of rows in parts bins are told from one in so many.
+BINNED = 8
+
 #: Fewer labelled rows teach nothing.
 FEWEST_ROWS = 1000
 
@@ -49,7 +61,8 @@ class Recipe(seam.Recipe, frozen=True, kw_only=True):
     """How trees are grown. Chosen on the simulated market, whose signal is known (`benchmarks/recipe.py`), and not
     searched on real prices: every search there would be a trial more.
 
-    rounds : trees. depth : of each. rate : of learning. rows, columns : share of each that a tree sees.
+    rounds : trees. depth : of each. rate : of learning. rows, columns : share of each that a tree sees; of many rows,
+    those of one part.
     leaf : the least share of a tree's rows that a leaf holds. ridge : L2 penalty of a leaf's value. bins : of a
     feature.
     """
@@ -142,11 +155,18 @@ class XGBoost:
             raise OptionError(
                 f"{len(rows):,} labelled samples are too few to train on", "give more history or symbols"
             )
-        iterator = _iterator(xgboost, samples, rows, labels)
+        parts = _dealt(rows, chosen.seed)
         # In a thread of its own, where no Ctrl-C reaches: in a call from C back to Python it would crash.
         with ThreadPoolExecutor(1) as apart:
-            matrix = apart.submit(xgboost.QuantileDMatrix, iterator, max_bin=chosen.bins, nthread=threads()).result()
-        booster = xgboost.train(_parameters(chosen, len(rows)), matrix, chosen.rounds, verbose_eval=False)
+            matrices = apart.submit(_matrices, xgboost, samples, rows, parts, labels, chosen.bins).result()
+        booster, parameters = None, _parameters(chosen, len(rows), len(parts))
+        turns = [chosen.rounds] if len(parts) == 1 else [TURN] * (chosen.rounds // TURN)
+        turns += [left] if (left := chosen.rounds - sum(turns)) else []
+        for turn, trees in enumerate(turns):
+            # Each call seeds anew, and would draw the same columns again.
+            parameters["seed"], matrix = chosen.seed + turn, matrices[turn % len(matrices)]
+            booster = xgboost.train(parameters, matrix, trees, verbose_eval=False, xgb_model=booster)
+        assert booster is not None
         content = bytes(booster.save_raw("ubj"))
         return Forest(samples.features, content, read_saved(content, len(samples.features)))
 
@@ -218,16 +238,35 @@ class Forest:
         return self.content
 
 
-def _parameters(recipe: Recipe, rows: int) -> dict[str, Any]:
+def _dealt(rows: Ints, seed: int) -> list[Ints]:
+    """The rows in parts of about the same size; one part of few."""
+    parts = min(max(len(rows) // PART, 1), PARTS)
+    which = np.random.default_rng(seed).integers(parts, size=len(rows))
+    return [rows[which == part] for part in range(parts)]
+
+
+def _matrices(xgboost: Any, samples: Samples, rows: Ints, parts: list[Ints], labels: Singles, bins: int) -> list[Any]:
+    """A matrix a part. Telling bins costs more than filling them: parts share those of a sample of all rows."""
+
+    def matrix(some: Ints, like: Any = None) -> Any:
+        iterator = _iterator(xgboost, samples, some, labels)
+        return xgboost.QuantileDMatrix(iterator, max_bin=bins, nthread=threads(), ref=like)
+
+    like = matrix(rows[::BINNED]) if len(parts) > 1 else None
+    return [matrix(part, like) for part in parts]
+
+
+def _parameters(recipe: Recipe, rows: int, parts: int) -> dict[str, Any]:
+    share = min(recipe.rows, 1.0 / parts)  # of all rows, that a tree sees
     return {
         "objective": "reg:squarederror",
         "tree_method": "hist",
         "device": recipe.device,
         "max_depth": recipe.depth,
         "learning_rate": recipe.rate,
-        "subsample": recipe.rows,
+        "subsample": share * parts,
         "colsample_bytree": recipe.columns,
-        "min_child_weight": recipe.leaf * recipe.rows * rows,  # each row weighs one
+        "min_child_weight": recipe.leaf * share * rows,  # each row weighs one
         "reg_lambda": recipe.ridge,
         "max_bin": recipe.bins,
         "base_score": 0.0,  # ranks are centred
