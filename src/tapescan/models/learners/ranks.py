@@ -98,11 +98,11 @@ class Ranks:
         codes, wanted = _codes_of(samples, industry), _labels(samples, rows, labels, horizon, chosen)
         weights = _weights(samples.session[rows], chosen.half_life)
         names = _inputs(samples.features, industry)
-        total = float(len(rows)) if weights is None else float(weights.sum(dtype=np.float64))
+        total = None if weights is None else float(weights.sum(dtype=np.float64))
 
-        def chunks() -> Iterator[Chunk]:
-            for begin in range(0, len(rows), CHUNK):
-                part = slice(begin, begin + CHUNK)
+        def chunks(some: Ints) -> Iterator[Chunk]:
+            for begin in range(0, len(some), CHUNK):
+                part = some[begin : begin + CHUNK]
                 weight = None if weights is None else weights[part]
                 session = samples.session[rows[part]] if chosen.pairs else None
                 yield as_singles(codes[rows[part]]), wanted[part], weight, session
@@ -110,7 +110,9 @@ class Ranks:
         signs = dict(chosen.monotone)
         # A sign is that of the feature's own rank; what its industry does is another matter.
         bound = {"monotone_constraints": tuple(signs.get(name, 0) for name in names)} if signs else {}
-        forests = xgboost.grow(chosen, names, chunks, total, chosen.seeds, **(PAIRS if chosen.pairs else {}), **bound)
+        forests = xgboost.grow(
+            chosen, names, len(rows), chunks, total, chosen.seeds, **(PAIRS if chosen.pairs else {}), **bound
+        )
         return _FittedRanks(samples.features, industry, forests)
 
     def load(self, content: bytes, features: tuple[str, ...], device: Device = "cpu") -> Fitted:

@@ -2,6 +2,9 @@
 
 Features go in as they are, NaN where they are unknown: each split learns a side for them. Rows are handed over in
 chunks and kept as 64 bins a feature, so that a memory map of any size trains within a few gigabytes.
+
+A tree sees a part of the rows. XGBoost's own sampling goes through all rows for every tree, whatever it takes of
+them, so many rows are dealt out into parts beforehand, and some trees are grown on each in turn.
 """
 
 from __future__ import annotations
@@ -41,6 +44,15 @@ WAITING = "OMP_WAIT_POLICY"
 #: Rows that are handed over at a time.
 CHUNK = 200_000
 
+#: Rows of a part, at least, and parts at most: with fewer rows trees learn less from parts than from draws.
+PART, PARTS = 100_000, 3
+
+#: Trees grown on a part before it is another's turn.
+TURN = 50
+
+#: Of rows in parts bins are told from one in so many.
+BINNED = 8
+
 #: Fewer labelled rows teach nothing.
 FEWEST_ROWS = 1000
 
@@ -48,13 +60,15 @@ FEWEST_ROWS = 1000
 #: Values ``(rows, inputs)``, labels, weights and sessions of some rows; None where each weighs one, and where rows
 #: are not compared with others of their session.
 Chunk = tuple[Singles, Singles, Singles | None, Days | None]
+Chunks = Callable[[Ints], Iterator[Chunk]]
 
 
 class Recipe(seam.Recipe, frozen=True, kw_only=True):
     """How trees are grown. Chosen on the simulated market, whose signal is known (`benchmarks/recipe.py`), and not
     searched on real prices: every search there would be a trial more.
 
-    rounds : trees. depth : of each. rate : of learning. rows, columns : share of each that a tree sees.
+    rounds : trees. depth : of each. rate : of learning. rows, columns : share of each that a tree sees; of many rows,
+    those of one part.
     leaf : the least share of a tree's rows that a leaf holds. ridge : L2 penalty of a leaf's value. bins : of a
     feature.
     """
@@ -142,7 +156,7 @@ class XGBoost:
         chosen = seam.own_recipe(self.facts.kind, Recipe, recipe)
         rows = seam.training_rows(samples, dates, labels)
         check_rows(rows)
-        (forest,) = grow(chosen, samples.features, lambda: _chunks(samples, rows, labels), len(rows))
+        (forest,) = grow(chosen, samples.features, len(rows), lambda some: _chunks(samples, rows[some], labels))
         return forest
 
     def load(self, content: bytes, features: tuple[str, ...], device: Device = "cpu") -> Forest:
@@ -164,26 +178,35 @@ def check_rows(rows: Ints) -> None:
 def grow(
     recipe: Recipe,
     inputs: tuple[str, ...],
-    chunks: Callable[[], Iterator[Chunk]],
-    total: float,
+    count: int,
+    chunks: Chunks,
+    total: float | None = None,
     seeds: int = 1,
     **more: Any,
 ) -> tuple[Forest, ...]:
-    """Trees grown on rows that come in chunks, which are gone through several times: a forest a seed, from the
-    recipe's on.
+    """Trees grown on so many rows: a forest a seed, from the recipe's on.
 
-    inputs : names of the columns. total : of the rows' weights. more : further parameters of XGBoost.
+    inputs : names of the columns. chunks : gives the rows at some places of them; it is asked several times. total :
+    of the rows' weights; None where each weighs one. more : further parameters of XGBoost.
     """
     xgboost = load_xgboost()
     check_device(recipe.device)
-    iterator = _iterator(xgboost, chunks)
+    parts = _dealt(count, recipe.seed)
     # In a thread of its own, where no Ctrl-C reaches: in a call from C back to Python it would crash.
     with ThreadPoolExecutor(1) as apart:
-        matrix = apart.submit(xgboost.QuantileDMatrix, iterator, max_bin=recipe.bins, nthread=threads()).result()
+        matrices = apart.submit(_matrices, xgboost, parts, count, chunks, recipe.bins).result()
+    parameters = {**_parameters(recipe, float(count) if total is None else total, len(parts)), **more}
+    turns = [recipe.rounds] if len(parts) == 1 else [TURN] * (recipe.rounds // TURN)
+    turns += [left] if (left := recipe.rounds - sum(turns)) else []
     found = []
     for seed in range(recipe.seed, recipe.seed + seeds):
-        parameters = {**_parameters(recipe, total), **more, "seed": seed}
-        content = bytes(xgboost.train(parameters, matrix, recipe.rounds, verbose_eval=False).save_raw("ubj"))
+        booster = None
+        for turn, trees in enumerate(turns):
+            # Each call seeds anew, and would draw the same columns again.
+            given, matrix = {**parameters, "seed": seed + 1000 * turn}, matrices[turn % len(matrices)]
+            booster = xgboost.train(given, matrix, trees, verbose_eval=False, xgb_model=booster)
+        assert booster is not None
+        content = bytes(booster.save_raw("ubj"))
         found.append(Forest(inputs, content, read_saved(content, len(inputs))))
     return tuple(found)
 
@@ -246,16 +269,35 @@ class Forest:
         return self.content
 
 
-def _parameters(recipe: Recipe, total: float) -> dict[str, Any]:
+def _dealt(count: int, seed: int) -> list[Ints]:
+    """The places of so many rows in parts of about the same size; one part of few."""
+    parts = min(max(count // PART, 1), PARTS)
+    which = np.random.default_rng(seed).integers(parts, size=count)
+    return [np.flatnonzero(which == part) for part in range(parts)]
+
+
+def _matrices(xgboost: Any, parts: list[Ints], count: int, chunks: Chunks, bins: int) -> list[Any]:
+    """A matrix a part. Telling bins costs more than filling them: parts share those of a sample of all rows."""
+
+    def matrix(some: Ints, like: Any = None) -> Any:
+        iterator = _iterator(xgboost, lambda: chunks(some))
+        return xgboost.QuantileDMatrix(iterator, max_bin=bins, nthread=threads(), ref=like)
+
+    like = matrix(np.arange(0, count, BINNED)) if len(parts) > 1 else None
+    return [matrix(part, like) for part in parts]
+
+
+def _parameters(recipe: Recipe, total: float, parts: int) -> dict[str, Any]:
+    share = min(recipe.rows, 1.0 / parts)  # of all rows, that a tree sees
     return {
         "objective": "reg:squarederror",
         "tree_method": "hist",
         "device": recipe.device,
         "max_depth": recipe.depth,
         "learning_rate": recipe.rate,
-        "subsample": recipe.rows,
+        "subsample": share * parts,
         "colsample_bytree": recipe.columns,
-        "min_child_weight": recipe.leaf * recipe.rows * total,
+        "min_child_weight": recipe.leaf * share * total,
         "reg_lambda": recipe.ridge,
         "max_bin": recipe.bins,
         "base_score": 0.0,  # ranks are centred
@@ -266,7 +308,7 @@ def _parameters(recipe: Recipe, total: float) -> dict[str, Any]:
 
 
 def _iterator(xgboost: Any, chunks: Callable[[], Iterator[Chunk]]) -> Any:
-    class Chunks(xgboost.DataIter):  # type: ignore[misc]
+    class Rows(xgboost.DataIter):  # type: ignore[misc]
         """The rows in chunks; XGBoost goes through them several times."""
 
         def __init__(self) -> None:
@@ -283,7 +325,7 @@ def _iterator(xgboost: Any, chunks: Callable[[], Iterator[Chunk]]) -> Any:
         def reset(self) -> None:
             self.left = chunks()
 
-    return Chunks()
+    return Rows()
 
 
 def _chunks(samples: Samples, rows: Ints, labels: Singles) -> Iterator[Chunk]:
