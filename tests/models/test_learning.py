@@ -210,3 +210,15 @@ def test_a_feature_that_a_baseline_needs_is_missed_before_any_training(tmp_path:
     with pytest.raises(OptionError, match="momentum needs the feature momentum_252_21"):
         trees(dataclasses.replace(made, features=("momentum_126_21", *FEATURES[1:])), tmp_path)
     assert count_trials(tmp_path) == 0
+
+
+def test_what_fails_before_the_end_leaves_nothing(tmp_path: Path) -> None:
+    """A network's ranges are judged before anything is stored."""
+
+    def fails() -> None:
+        raise InputError("too few returns")
+
+    made, tried = samples(0.12), trials(tmp_path)
+    with pytest.raises(InputError, match="too few returns"):
+        learn(made, (5,), tmp_path, learner=LEARNER, trials=tried, recipe=RECIPE, settings=SETTINGS, before=fails)
+    assert list(tmp_path.iterdir()) == []

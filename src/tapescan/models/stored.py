@@ -25,7 +25,7 @@ from tapescan.models.judging.costs import check_cost
 from tapescan.models.judging.unseen import Unseen, judge_unseen, nothing_unseen
 from tapescan.models.learners import DEFAULT, find_learner
 from tapescan.models.learners.seam import Facts, Recipe
-from tapescan.models.network.ranges import card_of, judge_ranges, save_quantiles
+from tapescan.models.network.ranges import JudgedRanges, card_of, judge_ranges, save_quantiles
 from tapescan.models.registry.trials import StoreTrials
 from tapescan.models.samples.build import build_samples, check_choice, sampled_sessions
 from tapescan.models.samples.inputs import model_features
@@ -122,6 +122,13 @@ def train_models(
     samples, regimes = _sampled(
         source, ahead, first, last, judged, universe, chosen.facts, tell, recipe.more_features
     )
+    ranges: list[JudgedRanges] = []
+
+    def judge_them() -> None:
+        tell(0, 0, "judging ranges")
+        market = {day: one.realised for day, one in regimes.items()}
+        ranges.append(judge_ranges(samples, chosen, recipe, market, settings))
+
     learnt = learn(
         samples,
         ahead,
@@ -132,14 +139,12 @@ def train_models(
         settings=settings,
         regime={day: f"{one.trend} trend" for day, one in regimes.items()},
         progress=tell,
+        before=judge_them if chosen.facts.quantiles else None,
     )
-    if chosen.facts.quantiles:
-        market = {day: one.realised for day, one in regimes.items()}
-        tell(0, 0, "judging ranges")
-        ranges = judge_ranges(samples, chosen, recipe, market, settings)
-        digests = {one.horizon: one.card.digest for one in learnt}
-        card = save_quantiles(place, card_of(chosen.facts.kind, ranges.records, digests, source.end, store.identity))
-        save_ranges(place, RangesRecord(name=card.kind, trained=card.created_at, every=every, horizons=ranges.beside))
+    for one in ranges:
+        digests = {each.horizon: each.card.digest for each in learnt}
+        card = save_quantiles(place, card_of(chosen.facts.kind, one.records, digests, source.end, store.identity))
+        save_ranges(place, RangesRecord(name=card.kind, trained=card.created_at, every=every, horizons=one.beside))
     return learnt
 
 

@@ -12,7 +12,7 @@ judged on. Trials are logged before any training begins, so that no attempt goes
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -98,11 +98,13 @@ def learn(
     settings: Settings | None = None,
     regime: Mapping[int, str] | None = None,
     progress: Progress | None = None,
+    before: Callable[[], None] | None = None,
 ) -> list[Learnt]:
     """Train and judge a model for each horizon, then store them with their cards and records.
 
     trials : of the store that the samples come from. recipe : the learner's own when None.
     regime : a label for each session, to judge by. progress : called with the trainings done and their number.
+    before : called once all are judged; what it raises leaves nothing stored.
     Raises InputError for too little history, LeakError when forecasts are too good, of any horizon, which share their
     features: nothing is stored then.
     """
@@ -114,6 +116,8 @@ def learn(
         trials.log(task.trial)
     tried, _ = trials.count()
     found = [_learn(task, trials, tried, regime) for task in tasks]
+    if before is not None:
+        before()
     for task, learnt in zip(tasks, found, strict=True):
         trials.log(task.trial, learnt.judgements[MODEL].deflated.sharpe)
         save_model(folder, learnt.card, learnt.content)
