@@ -274,6 +274,7 @@ def _all_known(dates: Days, horizon: int, samples: Samples) -> Days:
     last = place[ends[np.searchsorted(ends, np.arange(len(dates)))]]
     kept: Bools = place + 2 * (longest - horizon) <= last
     labelled = samples.session[np.isfinite(samples.forward[longest])]
-    if len(labelled) and dates[-1] >= labelled[-1]:
+    # Fewer sessions than lie between two dates: of a training on all of them.
+    if len(np.unique(labelled[labelled > dates[-1]])) < usual:
         kept |= last == place[-1]
     return dates[kept]
