@@ -49,15 +49,15 @@ def test_chance_is_beyond_two_in_five_percent_give_or_take_one(dates: int, overl
 
 
 def test_forecasts_of_chance_have_t_values_of_chance() -> None:
-    t = np.array([record(60, 50, seed=seed).judge().summary.t for seed in range(200)])
-    assert abs(t.mean()) < 0.25
+    t = np.array([record(60, 50, seed=seed).judge().summary.t for seed in range(120)])
+    assert abs(t.mean()) < 0.3
     assert 0.85 < t.std() < 1.15
     assert (np.abs(t) > 2).mean() < 0.085
 
 
 def test_without_the_correction_overlapping_labels_make_chance_look_like_skill() -> None:
     naive, corrected = [], []
-    for seed in range(50):
+    for seed in range(30):
         judged = lasting_record(300, 50, 10, seed).judge()
         rank_ic = judged.per_date.rank_ic
         naive.append(rank_ic.mean() / (rank_ic.std(ddof=1) / math.sqrt(len(rank_ic))))

@@ -16,7 +16,22 @@ pytest.importorskip("xgboost", reason="learners were not checked: xgboost is not
 PAIRS = [(card, kind) for card in CARDS for kind in kinds() if not card.why_not(find_learner(kind).facts)]
 
 
-@pytest.mark.parametrize(("card", "kind"), PAIRS, ids=[f"{card.number}-{kind}" for card, kind in PAIRS])
+#: Checks that train a network once more: they run with the long ones.
+TRAINED_AGAIN = {("tft", 4), ("tft", 5), ("tft", 20)}
+
+
+@pytest.mark.parametrize(
+    ("card", "kind"),
+    [
+        pytest.param(
+            card,
+            kind,
+            id=f"{card.number}-{kind}",
+            marks=[pytest.mark.long] if (kind, card.number) in TRAINED_AGAIN else [],
+        )
+        for card, kind in PAIRS
+    ],
+)
 def test_card(card: Card, kind: str) -> None:
     card.check(Bench.of(kind))
 

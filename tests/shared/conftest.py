@@ -70,7 +70,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
     found.end()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TAPESCAN_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"

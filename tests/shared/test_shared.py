@@ -16,6 +16,8 @@ from tapescan.shared.seam import Shared
 
 Views = Callable[[], Shared]
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 
 def test_the_newest_of_a_topic_is_seen_by_others(both: Views) -> None:
     ours, theirs = both(), both()

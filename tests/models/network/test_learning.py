@@ -36,6 +36,7 @@ def judged(samples: Samples) -> JudgedRanges:
     return judge_ranges(samples, LEARNER, SMALL, market, SETTINGS)
 
 
+@pytest.mark.long
 def test_a_planted_width_and_order_are_found_and_sized_right() -> None:
     samples, widths = made(dates=90, symbols=50, widen=0.4, shift=0.3)
     labels = rank_labels(samples.forward[5], samples.session)
