@@ -17,6 +17,8 @@ MEASURES = (
     ("rank ICIR", "rank_icir", "{:+.2f}"),
     ("net spread", "net_spread", "{:+.3%}"),
     ("net t", "net_t", "{:+.1f}"),
+    ("bought a year", "bought_yearly", "{:+.1%}"),
+    ("bought t", "bought_t", "{:+.1f}"),
 )
 
 
@@ -49,13 +51,18 @@ def _rows(records: Sequence[Record]) -> list[tuple[str, JudgementRecord, str]]:
     for horizon in sorted({one.horizon for one in records}):
         own = [one for one in records if one.horizon == horizon]
         found += [(one.name, one.model, f"weight {one.gate.weight:.2f}") for one in own]
-        others: list[tuple[str, JudgementRecord, str]] = []
-        for one in own:
-            for name, judgement in one.judgements.items():
-                title = f"{name}, {horizon} sessions"
-                if name != MODEL and not any(
-                    title == known and judgement.summary == other.summary for known, other, _ in others
-                ):
-                    others.append((title, judgement, "baseline"))
-        found += others
+        for name in sorted({name for one in own for name in one.judgements if name != MODEL}):
+            found += _baseline(name, horizon, own)
     return found
+
+
+def _baseline(name: str, horizon: int, records: Sequence[Record]) -> list[tuple[str, JudgementRecord, str]]:
+    """A baseline once; where models were judged on other rows, or it learnt from other features, once beside each."""
+    beside = [(one.name, one.judgements[name]) for one in records if name in one.judgements]
+    different = [
+        at for at, (_, one) in enumerate(beside) if all(one.summary != other.summary for _, other in beside[:at])
+    ]
+    title = f"{name}, {horizon} sessions"
+    if len(different) == 1:
+        return [(title, beside[0][1], "baseline")]
+    return [(f"{title}, beside {beside[at][0]}", beside[at][1], "baseline") for at in different]
