@@ -16,8 +16,8 @@ pytest.importorskip("xgboost", reason="learners were not checked: xgboost is not
 PAIRS = [(card, kind) for card in CARDS for kind in kinds() if not card.why_not(find_learner(kind).facts)]
 
 
-#: Checks that train a network once more: they run with the long ones.
-TRAINED_AGAIN = {("tft", 4), ("tft", 5), ("tft", 20)}
+#: Learners whose training takes seconds: their cards run with the long tests.
+SLOW = {"tft"}
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ TRAINED_AGAIN = {("tft", 4), ("tft", 5), ("tft", 20)}
             card,
             kind,
             id=f"{card.number}-{kind}",
-            marks=[pytest.mark.long] if (kind, card.number) in TRAINED_AGAIN else [],
+            marks=[pytest.mark.long] if kind in SLOW else [],
         )
         for card, kind in PAIRS
     ],

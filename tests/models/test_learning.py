@@ -84,7 +84,10 @@ def test_nothing_is_found_where_nothing_is(seed: int, tmp_path: Path) -> None:
     assert "does not count" in learnt.gate.reason
 
 
-@pytest.mark.parametrize(("signal", "paths", "made"), [(0.18, None, True), (0.0, None, False), (0.0, True, True)])
+@pytest.mark.parametrize(
+    ("signal", "paths", "made"),
+    [(0.18, None, True), (0.0, None, False), pytest.param(0.0, True, True, marks=pytest.mark.long)],
+)
 def test_histories_are_made_of_models_that_count_or_when_asked_for(
     signal: float, paths: bool | None, made: bool, tmp_path: Path
 ) -> None:
