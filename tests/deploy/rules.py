@@ -1,4 +1,4 @@
-"""What the files of `deploy/` must say beside what their schemas ask: each rule gives the faults it finds, in words."""
+"""What the files of `deploy/` must say beside what their schemas ask: each rule gives the faults it finds."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ __all__ = [
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 
-#: What Ray's AWS provider reads; its schema takes any other word without a sound. Not `security_group`: whatever rules
-#: are given there, Ray adds one for SSH from everywhere.
+#: What Ray's AWS provider reads; its schema takes any other word without a sound. Not `security_group`: whatever
+#: rules are given there, Ray adds one for SSH from everywhere.
 PROVIDER = {
     "type",
     "region",
@@ -186,7 +186,9 @@ def kubernetes_faults(text: str) -> Iterator[str]:
 
 def container_faults(text: str) -> Iterator[str]:
     joined = re.sub(r"\\\n", " ", text)
-    lines = [line.split(None, 1) for line in joined.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    lines = [
+        line.split(None, 1) for line in joined.splitlines() if line.strip() and not line.lstrip().startswith("#")
+    ]
     starts = [at for at, line in enumerate(lines) if line[0] == "FROM"]
     if len(starts) < 2:
         yield "one stage"

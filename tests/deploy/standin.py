@@ -1,5 +1,5 @@
 """Ray's own way from a cluster's file to its nodes, against a stand-in for AWS in this process: `python -m
-tests.deploy.standin FILE STACK` prints as JSON what was made.
+tests.deploy.standin STACK FILE ...` prints as JSON what was made of each file, or why it was refused.
 
 A process of its own, since Ray and boto3 say deprecations at will and keep clients.
 """
@@ -7,7 +7,9 @@ A process of its own, since Ray and boto3 say deprecations at will and keep clie
 from __future__ import annotations
 
 import json
+import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,26 @@ import yaml
 
 #: From where SSH is let in.
 ADDRESS = "203.0.113.7/32"
+
+#: An image as the stand-in describes one.
+IMAGE = {
+    "ami_id": "ami-12c6146b",
+    "architecture": "x86_64",
+    "creation_date": "2026-11-01T00:00:00.000Z",
+    "description": "",
+    "hypervisor": "xen",
+    "image_location": "amazon/image",
+    "image_type": "machine",
+    "name": "image",
+    "owner_id": "099720109477",
+    "platform": None,
+    "public": True,
+    "root_device_name": "/dev/sda1",
+    "root_device_type": "ebs",
+    "sriov": "simple",
+    "state": "available",
+    "virtualization_type": "hvm",
+}
 
 
 def made(config: dict[str, Any], stack: str) -> dict[str, Any]:
@@ -74,15 +96,30 @@ def made(config: dict[str, Any], stack: str) -> dict[str, Any]:
     }
 
 
-def main(file: str, stack: str) -> None:
+def tried(file: str, stack: str) -> dict[str, Any]:
+    import jsonschema
     from moto import mock_aws
     from ray.autoscaler._private.util import prepare_config, validate_config
 
-    with mock_aws():
-        # As `ray up` does before it makes anything.
-        config = prepare_config(yaml.safe_load(Path(file).read_text(encoding="utf-8")))
+    # As `ray up` does before it makes anything.
+    config = prepare_config(yaml.safe_load(Path(file).read_text(encoding="utf-8")))
+    try:
         validate_config(config)
-        sys.stdout.write("\n" + json.dumps(made(config, Path(stack).read_text(encoding="utf-8"))) + "\n")
+    except jsonschema.ValidationError as error:
+        return {"refused": error.message}
+    with mock_aws():
+        return made(config, stack)
+
+
+def main(stack: str, *files: str) -> None:
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as images:
+        # One image instead of the stand-in's thousand.
+        json.dump([IMAGE], images)
+        images.flush()
+        os.environ["MOTO_AMIS_PATH"] = images.name
+        text = Path(stack).read_text(encoding="utf-8")
+        found = [tried(file, text) for file in files]
+    sys.stdout.write("\n" + json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":

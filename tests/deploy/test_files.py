@@ -40,7 +40,12 @@ PLANTS = [
     ("compose.yaml", "read_only: true\n  user", "user", "scheduler: read_only None"),
     ("compose.yaml", 'user: "999:999"', 'user: "0"', "redis: root"),
     ("compose.yaml", 'user: "10001:10001"', "privileged: true", "watch: privileged True"),
-    ("compose.yaml", "    networks: [inside]\n\nnetworks", '    ports: ["6379:6379"]\n\nnetworks', "redis: open 6379"),
+    (
+        "compose.yaml",
+        "    networks: [inside]\n\nnetworks",
+        '    ports: ["6379:6379"]\n\nnetworks',
+        "redis: open 6379",
+    ),
     ("compose.yaml", "redis:7.4-bookworm", "redis:latest", "redis:latest has no version"),
     ("kuberay.yaml", "mode: token", "mode: none", "no token"),
     ("kuberay.yaml", "authOptions", "authOption", "spec: authOption?"),
@@ -74,7 +79,12 @@ PLANTS = [
 UNITS = [
     ("tapescan-scan.service", "User=tapescan", "User=root", "tapescan-scan.service: root"),
     ("tapescan-watch.service", "ProtectSystem=strict", "ProtectSystem=full", "tapescan-watch.service: ProtectSystem"),
-    ("tapescan-sync.service", "tapescan-scan.service", "tapescan-scans.service", "tapescan-sync.service: tapescan-scans.service is not there"),
+    (
+        "tapescan-sync.service",
+        "tapescan-scan.service",
+        "tapescan-scans.service",
+        "tapescan-sync.service: tapescan-scans.service is not there",
+    ),
     ("tapescan-options.service", "MemoryMax", "MemoryMaximum", "tapescan-options.service: no MemoryMax"),
 ]
 
@@ -138,7 +148,9 @@ def test_an_evening_scans_what_it_fetched_and_tells_a_failure(
 ) -> None:
     """A sync that is partial is no failure; after a failure the file says so until an evening succeeds."""
     program = tmp_path / "tapescan"
-    program.write_text(f'#!/bin/sh\necho "$1" >> {tmp_path}/ran\ncase $1 in sync) exit {sync};; scan) exit {scan};; esac\n')
+    program.write_text(
+        f'#!/bin/sh\necho "$1" >> {tmp_path}/ran\ncase $1 in sync) exit {sync};; scan) exit {scan};; esac\n'
+    )
     program.chmod(0o755)
     failed = tmp_path / "failed"
     failed.touch()

@@ -130,25 +130,37 @@ def test_nodes_are_what_aws_takes(file: str, right: str, wrong: str, fits: bool)
     assert (not any(faults)) == fits, faults
 
 
-def bootstrapped(tmp_path: Path, file: str, right: str = "", wrong: str = "") -> tuple[int, Any]:
-    """What Ray made in the stand-in of a file, or what was said."""
+#: Files that Ray makes a cluster of, and one change of each.
+TRIED = {
+    "as it is": ("ray-aws.yaml", "", ""),
+    "gpu": ("ray-aws-gpu.yaml", "", ""),
+    "no group": ("ray-aws.yaml", "      SecurityGroupIds: [sg-00000000000000000]\n", ""),
+    "misspelt": ("ray-aws.yaml", "idle_timeout_minutes", "idle_minutes"),
+}
+
+
+@pytest.fixture(scope="module")
+def bootstrapped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What Ray made of each in the stand-in, all in one process."""
     needs("ray", "moto", "boto3")
-    changed = tmp_path / "ray.yaml"
-    changed.write_text((DEPLOY / file).read_text(encoding="utf-8").replace(right, wrong))
+    folder = tmp_path_factory.mktemp("ray")
+    files = []
+    for name, (file, right, wrong) in TRIED.items():
+        files.append(folder / f"{name}.yaml")
+        files[-1].write_text((DEPLOY / file).read_text(encoding="utf-8").replace(right, wrong))
     code, told = run(
-        *(sys.executable, "-m", "tests.deploy.standin", str(changed), str(DEPLOY / "ray-aws-stack.yaml")),
-        variables={"HOME": str(tmp_path), "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"},
+        *(sys.executable, "-m", "tests.deploy.standin", str(DEPLOY / "ray-aws-stack.yaml"), *map(str, files)),
+        variables={"HOME": str(folder), "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"},
     )
-    return code, json.loads(told.splitlines()[-1]) if code == 0 else told
+    assert code == 0, told
+    return dict(zip(TRIED, json.loads(told.splitlines()[-1]), strict=True))
 
 
 @pytest.mark.parametrize(
-    ("file", "kinds"),
-    [("ray-aws.yaml", ("c6i.2xlarge", "c6i.4xlarge")), ("ray-aws-gpu.yaml", ("c6i.large", "g4dn.xlarge"))],
+    ("name", "kinds"), [("as it is", ("c6i.2xlarge", "c6i.4xlarge")), ("gpu", ("c6i.large", "g4dn.xlarge"))]
 )
-def test_ray_makes_of_a_file_what_it_says(tmp_path: Path, file: str, kinds: tuple[str, str]) -> None:
-    code, made = bootstrapped(tmp_path, file)
-    assert code == 0, made
+def test_ray_makes_of_a_file_what_it_says(bootstrapped: dict[str, Any], name: str, kinds: tuple[str, str]) -> None:
+    made = bootstrapped[name]
     assert made["instances"] == {
         "head": {"type": kinds[0], "profile": "tapescan-ray-head", "spot": False},
         "worker": {"type": kinds[1], "profile": "tapescan-ray-worker", "spot": True},
@@ -158,15 +170,10 @@ def test_ray_makes_of_a_file_what_it_says(tmp_path: Path, file: str, kinds: tupl
     assert made["attached"] == []
 
 
-def test_without_a_security_group_ray_opens_to_the_world(tmp_path: Path) -> None:
+def test_without_a_security_group_ray_opens_to_the_world(bootstrapped: dict[str, Any]) -> None:
     """Which is why the file names one, and may not leave it to Ray."""
-    groups = "      SecurityGroupIds: [sg-00000000000000000]\n"
-    code, made = bootstrapped(tmp_path, "ray-aws.yaml", groups, "")
-    assert code == 0, made
-    assert [22, "0.0.0.0/0"] in made["open"]
+    assert [22, "0.0.0.0/0"] in bootstrapped["no group"]["open"]
 
 
-def test_ray_refuses_a_word_that_it_does_not_know(tmp_path: Path) -> None:
-    code, told = bootstrapped(tmp_path, "ray-aws.yaml", "idle_timeout_minutes", "idle_minutes")
-    assert code != 0
-    assert "idle_minutes" in told
+def test_ray_refuses_a_word_that_it_does_not_know(bootstrapped: dict[str, Any]) -> None:
+    assert "idle_minutes" in bootstrapped["misspelt"]["refused"]

@@ -1,4 +1,4 @@
-"""What it costs to run this: dollars a month and a scan of each deployment, by prices of a file and a scan's CPU time.
+"""What it costs to run this: dollars a month and a scan of each deployment, by a file's prices and a scan's CPU time.
 
     month    = sum of parts (count x hours x (machine x spot + address) + disk) + Redis
     cores    = vCPUs of the largest machine, on which scans run, x what a vCPU is worth of a core
@@ -157,7 +157,9 @@ def load_prices(path: Path | None = None) -> Prices:
         for part in one.parts:
             if part.machine not in prices.machines:
                 known = ", ".join(prices.machines)
-                raise FileError(f"{place}: {one.name} is made of {part.machine}, which has no price", f"one of {known}")
+                raise FileError(
+                    f"{place}: {one.name} is made of {part.machine}, which has no price", f"one of {known}"
+                )
     return prices
 
 
@@ -217,10 +219,11 @@ def _assumptions(prices: Prices) -> tuple[str, ...]:
     return (
         f"{prices.source}, {prices.region}, {prices.as_of}, without tax; your region and day have others",
         f"spot costs {a.spot:.0%} of the list price, and may be taken away within minutes",
-        f"a vCPU does {a.vcpu:g} of what a core of the machine that measured does, and a scan runs on all of one machine's",
+        f"a vCPU does {a.vcpu:g} of what a core of the machine that measured does; a scan runs on one machine",
         f"a month has {a.hours:g} hours and {a.sessions / 12:g} sessions of {a.session_hours:g} hours; "
         f"an evening takes {a.evening_hours:g} hours, jobs {a.job_hours:g} a month",
-        f"a GB of disk ${extras.disk:g} a month, an address ${extras.address:g} an hour, Redis ${extras.redis:g} a month",
+        f"a GB of disk is ${extras.disk:g} a month, an address ${extras.address:g} an hour, "
+        f"Redis ${extras.redis:g} a month",
         "no traffic, no backups, nobody's time; a scan is a warm one of a simulated market, its bars in memory",
     )
 

@@ -20,7 +20,8 @@ __all__ = ["cost"]
 
 def cost(
     prices: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Prices and deployments, TOML. [default: those of the package]")
+        Path | None,
+        typer.Option(metavar="FILE", help="Prices and deployments, TOML. [default: those of the package]"),
     ] = None,
     scan_ms: Annotated[
         float | None,
