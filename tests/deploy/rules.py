@@ -168,20 +168,22 @@ def kubernetes_faults(text: str) -> Iterator[str]:
         yield from (f"{group['groupName']}: {name}?" for name in group.keys() - known)
         if (group.get("minReplicas"), group.get("maxReplicas")) != (0, 5):
             yield f"{group['groupName']}: not from 0 to 5"
+    locked = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+    containers = [{"name": "autoscaler", **spec.get("autoscalerOptions", {})}]
     for pod in (head, *groups):
         inside = pod["template"]["spec"]
         if not inside.get("securityContext", {}).get("runAsNonRoot"):
             yield "root"
-        for container in inside["containers"]:
-            wanted = {
-                "allowPrivilegeEscalation": False,
-                "capabilities": {"drop": ["ALL"]},
-                "readOnlyRootFilesystem": True,
-            }
-            if container.get("securityContext") != wanted:
-                yield f"{container['name']}: {container.get('securityContext')}"
-            if "limits" not in container.get("resources", {}):
-                yield f"{container['name']}: no limits"
+        containers += inside["containers"]
+    for container in containers:
+        if container.get("securityContext") != locked:
+            yield f"{container['name']}: {container.get('securityContext')}"
+        if "limits" not in container.get("resources", {}):
+            yield f"{container['name']}: no limits"
 
 
 def container_faults(text: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import yaml
 
@@ -98,6 +99,7 @@ def made(config: dict[str, Any], stack: str) -> dict[str, Any]:
 
 def tried(file: str, stack: str) -> dict[str, Any]:
     import jsonschema
+    from botocore.exceptions import ClientError
     from moto import mock_aws
     from ray.autoscaler._private.util import prepare_config, validate_config
 
@@ -107,8 +109,12 @@ def tried(file: str, stack: str) -> dict[str, Any]:
         validate_config(config)
     except jsonschema.ValidationError as error:
         return {"refused": error.message}
-    with mock_aws():
-        return made(config, stack)
+    # Ray waits a quarter of a minute for a role to be known everywhere.
+    with mock_aws(), patch("time.sleep"):
+        try:
+            return made(config, stack)
+        except ClientError as error:
+            return {"refused": str(error)}
 
 
 def main(stack: str, *files: str) -> None:

@@ -135,45 +135,34 @@ TRIED = {
     "as it is": ("ray-aws.yaml", "", ""),
     "gpu": ("ray-aws-gpu.yaml", "", ""),
     "no group": ("ray-aws.yaml", "      SecurityGroupIds: [sg-00000000000000000]\n", ""),
+    "no role": ("ray-aws.yaml", "      IamInstanceProfile: { Name: tapescan-ray-head }\n", ""),
     "misspelt": ("ray-aws.yaml", "idle_timeout_minutes", "idle_minutes"),
 }
 
 
-@pytest.fixture(scope="module")
-def bootstrapped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What Ray made of each in the stand-in, all in one process."""
+def test_ray_makes_of_the_files_what_they_say(tmp_path: Path) -> None:
+    """All in one process, since most of the time is the stand-in's start."""
     needs("ray", "moto", "boto3")
-    folder = tmp_path_factory.mktemp("ray")
     files = []
     for name, (file, right, wrong) in TRIED.items():
-        files.append(folder / f"{name}.yaml")
+        files.append(tmp_path / f"{name}.yaml")
         files[-1].write_text((DEPLOY / file).read_text(encoding="utf-8").replace(right, wrong))
     code, told = run(
         *(sys.executable, "-m", "tests.deploy.standin", str(DEPLOY / "ray-aws-stack.yaml"), *map(str, files)),
-        variables={"HOME": str(folder), "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"},
+        variables={"HOME": str(tmp_path), "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"},
     )
     assert code == 0, told
-    return dict(zip(TRIED, json.loads(told.splitlines()[-1]), strict=True))
-
-
-@pytest.mark.parametrize(
-    ("name", "kinds"), [("as it is", ("c6i.2xlarge", "c6i.4xlarge")), ("gpu", ("c6i.large", "g4dn.xlarge"))]
-)
-def test_ray_makes_of_a_file_what_it_says(bootstrapped: dict[str, Any], name: str, kinds: tuple[str, str]) -> None:
-    made = bootstrapped[name]
-    assert made["instances"] == {
-        "head": {"type": kinds[0], "profile": "tapescan-ray-head", "spot": False},
-        "worker": {"type": kinds[1], "profile": "tapescan-ray-worker", "spot": True},
-    }
-    assert made["open"] == [[22, "203.0.113.7/32"]]
-    assert made["roles"] == ["tapescan-ray-head", "tapescan-ray-worker"]
-    assert made["attached"] == []
-
-
-def test_without_a_security_group_ray_opens_to_the_world(bootstrapped: dict[str, Any]) -> None:
-    """Which is why the file names one, and may not leave it to Ray."""
-    assert [22, "0.0.0.0/0"] in bootstrapped["no group"]["open"]
-
-
-def test_ray_refuses_a_word_that_it_does_not_know(bootstrapped: dict[str, Any]) -> None:
-    assert "idle_minutes" in bootstrapped["misspelt"]["refused"]
+    made: dict[str, Any] = dict(zip(TRIED, json.loads(told.splitlines()[-1]), strict=True))
+    for name, kinds in (("as it is", ("c6i.2xlarge", "c6i.4xlarge")), ("gpu", ("c6i.large", "g4dn.xlarge"))):
+        assert made[name]["instances"] == {
+            "head": {"type": kinds[0], "profile": "tapescan-ray-head", "spot": False},
+            "worker": {"type": kinds[1], "profile": "tapescan-ray-worker", "spot": True},
+        }
+        assert made[name]["open"] == [[22, "203.0.113.7/32"]]
+        assert made[name]["roles"] == ["tapescan-ray-head", "tapescan-ray-worker"]
+        assert made[name]["attached"] == []
+    # Which is why the file names a group, and may not leave it to Ray.
+    assert [22, "0.0.0.0/0"] in made["no group"]["open"]
+    # Nor a role: Ray would make one that may do all, by a policy that the stand-in lacks.
+    assert "AmazonEC2FullAccess" in made["no role"]["refused"]
+    assert "idle_minutes" in made["misspelt"]["refused"]
