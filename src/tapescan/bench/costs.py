@@ -221,7 +221,7 @@ def _assumptions(prices: Prices) -> tuple[str, ...]:
         f"spot costs {a.spot:.0%} of the list price, and may be taken away within minutes",
         f"a vCPU does {a.vcpu:g} of what a core of the machine that measured does; a scan runs on one machine",
         f"a month has {a.hours:g} hours and {a.sessions / 12:g} sessions of {a.session_hours:g} hours; "
-        f"an evening takes {a.evening_hours:g} hours, jobs {a.job_hours:g} a month",
+        f"an evening takes {a.evening_hours:g} h, jobs {a.job_hours:g} h a month",
         f"a GB of disk is ${extras.disk:g} a month, an address ${extras.address:g} an hour, "
         f"Redis ${extras.redis:g} a month",
         "no traffic, no backups, nobody's time; a scan is a warm one of a simulated market, its bars in memory",

@@ -50,7 +50,7 @@ def cost(
     console = output()
     console.print(f"A scan takes {found.scan_ms:,.0f} ms of CPU; list prices of {found.as_of}, {found.region}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("deployment", "$ a month", "$ a scan", "s a scan", "busy", "the plan said", "so it is"):
+    for heading in ("deployment", "$ a month", "$ a scan", "s a scan", "busy", "expected", "so it is"):
         table.add_column(heading, justify="left" if heading in {"deployment", "so it is"} else "right")
     for one in found.deployments:
         table.add_row(one.title, f"{one.month:,.2f}", *_scans(one), *_claimed(one))
