@@ -52,6 +52,7 @@ COMMANDS = {
     "screens": ("screens", "screens"),
     "lists": ("lists", "lists"),
     "bench": ("bench", "bench"),
+    "cost": ("cost", "cost"),
 }
 
 #: How the texts of the help are written.
