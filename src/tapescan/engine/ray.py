@@ -42,7 +42,7 @@ Result = TypeVar("Result")
 LARGE = 2**18
 
 #: Tasks a core, of many pieces: enough that the last ones end together, so few that handing them out costs little.
-TASKS = 4
+TASKS = 16
 
 #: How often a task whose machine died runs once more.
 RETRIES = 5

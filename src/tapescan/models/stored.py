@@ -15,6 +15,7 @@ from tapescan.core.dates import EPOCH, parse_date
 from tapescan.core.errors import FileError, InputError, ModelError, OptionError, StoreError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.settings import Device, setting
+from tapescan.engine.seam import Engine
 from tapescan.history.history import History, history_of, market_index
 from tapescan.history.market import models_folder
 from tapescan.market.calendar import EARLIEST, sessions
@@ -89,6 +90,7 @@ def train_models(
     folder: str | Path | None = None,
     recipe: Recipe | None = None,
     universe: Universe | None = None,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> list[Learnt]:
     """Build samples, train and judge a model for each horizon, and store them with their cards and records.
@@ -101,7 +103,8 @@ def train_models(
     as long; None for models that count.
     device : ``cuda`` trains on a GPU; None is the recipe's, or without one the setting's, where the learner has a use
     for it. folder : where models go; see `model_folder`. recipe : the learner's, in place of the one chosen
-    (`models.learners`). universe : who is sampled. progress : called with (done, total, what).
+    (`models.learners`). universe : who is sampled. engine : where blocks and trainings run (`engine.chosen`); that of
+    the settings for None. progress : called with (done, total, what).
     Raises InputError for too little history, LeakError when forecasts are too good to be true, StoreError for a store
     without bars or that cannot be written, OptionError without the learner's library or for arguments that cannot be
     used; no model is stored then.
@@ -120,7 +123,7 @@ def train_models(
     trials.check()
     tell = progress or silent
     samples, regimes = _sampled(
-        source, ahead, first, last, judged, universe, chosen.facts, tell, recipe.more_features
+        source, ahead, first, last, judged, universe, chosen.facts, engine, tell, recipe.more_features
     )
     learnt = learn(
         samples,
@@ -131,6 +134,7 @@ def train_models(
         recipe=recipe,
         settings=settings,
         regime={day: f"{one.trend} trend" for day, one in regimes.items()},
+        engine=engine,
         progress=tell,
     )
     if chosen.facts.quantiles:
@@ -151,6 +155,7 @@ def _sampled(
     every: int,
     universe: Universe,
     facts: Facts,
+    engine: Engine | None,
     progress: Progress,
     more: Sequence[str] = (),
 ) -> tuple[Samples, dict[int, Regime]]:
@@ -166,6 +171,7 @@ def _sampled(
         features=(*(facts.features or model_features()), *more) if facts.features or more else None,
         market=market,
         both=facts.quantiles,
+        engine=engine,
         progress=progress,
     )
     days = np.unique(samples.session).tolist()

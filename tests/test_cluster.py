@@ -1,0 +1,122 @@
+"""On machines of a cluster a scan, samples and a training give the bytes that they give on threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tapescan.engine.seam import Engine
+from tapescan.engine.threads import Threads
+from tapescan.features.digest import machine_digest
+from tapescan.history.market import Market, simulated_market
+from tapescan.models.learners.xgboost import Recipe
+from tapescan.models.registry.record import Record, read_records
+from tapescan.models.samples.build import build_samples
+from tapescan.models.stored import train_models
+from tapescan.scan.pipeline import run
+from tapescan.scan.profile import load_profile
+from tapescan.scan.request import prepare
+from tapescan.scan.result import ScanResult
+from tapescan.simulation.market import simulate
+from tapescan.store import Store
+from tests.engine.clusters import local_cluster
+from tests.models.stores import LOOSE, same, store_of
+
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+RECIPE = Recipe(rounds=12, depth=3)
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["one node", "two nodes"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    with local_cluster(nodes=request.param) as cluster:
+        from tapescan.engine.ray import Ray
+
+        yield Ray(cluster.address, machine_digest)
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    return simulated_market(symbols=1200, sessions=400)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    made = simulate(symbols=260, sessions=700, seed=11)
+    frames = {"bars": made.bars, "splits": made.splits, "symbols": made.listing}
+    return store_of(tmp_path_factory.mktemp("market") / "frames", frames)
+
+
+def contents(result: ScanResult) -> tuple[Any, ...]:
+    document = result.to_dict()
+    document.pop("timings")
+    return result.frame.write_csv(), document
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"where": "rsi_2 < 20 AND close[3] > sma_200[1]"}, {"rank_by": "weekly.rsi_14 desc"}],
+    ids=str,
+)
+def test_a_scan(market: Market, engine: Engine, asked: dict[str, Any]) -> None:
+    request = prepare(load_profile("swing"), **asked)
+    here = run(market, request, Threads())
+    assert here.coverage.ranked > 0
+    assert contents(run(market, request, engine)) == contents(here)
+
+
+def test_samples(store: Store, engine: Engine) -> None:
+    here, there = (build_samples(store, filters=LOOSE, chunk=150, engine=one) for one in (Threads(), engine))
+    assert len(here) > 10_000
+    same(there, here)
+
+
+def records_of(store: Store, folder: Path, engine: Engine) -> tuple[list[Record], dict[str, bytes]]:
+    """What is said of the models, but for their moment, and their files."""
+    train_models(
+        store,
+        horizons=(5, 10),
+        folds=2,
+        judged=5,
+        paths=True,
+        recipe=RECIPE,
+        universe=LOOSE,
+        folder=folder,
+        engine=engine,
+    )
+    records = read_records(folder)
+    for one in records:
+        one.trained.pop("digest")  # of the card, which says when
+    return records, {one.name: one.read_bytes() for one in sorted(folder.glob("*.ubj"))}
+
+
+@pytest.fixture(scope="module")
+def trained(store: Store, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Record], dict[str, bytes]]:
+    """On threads."""
+    return records_of(store, tmp_path_factory.mktemp("here"), Threads())
+
+
+def test_a_training(
+    store: Store,
+    trained: tuple[list[Record], dict[str, bytes]],
+    engine: Engine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("all trainings of the learner are elsewhere; those of the baselines stay here")
+
+    monkeypatch.setattr("tapescan.models.learners.xgboost.grow", refused)
+    records, models = records_of(store, tmp_path, engine)
+    assert len(models) == 2
+    assert models == trained[1]
+    assert repr(records) == repr(trained[0])  # where a NaN is as good as another
+
+
+def test_machines_of_one_kind_have_one_digest() -> None:
+    assert machine_digest().keys() == {"packages", "features", "mathematics", "matrices"}
+    assert np.all([len(text) == 16 for name, text in machine_digest().items() if name != "packages"])
