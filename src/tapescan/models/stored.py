@@ -40,9 +40,11 @@ __all__ = [
     "HORIZONS",
     "JudgedUnseen",
     "check_folder",
+    "check_span",
     "judge_stored",
     "model_folder",
     "model_place",
+    "sampled",
     "stored_models",
     "train_models",
 ]
@@ -118,11 +120,11 @@ def train_models(
     store = store if isinstance(store, Store) else Store(str(store))
     place, trials = model_folder(store, folder), StoreTrials(store)
     source = history_of(store, last)
-    _check_span(source, first, last, universe, max(ahead), settings)
+    check_span(source, first, last, universe, max(ahead), settings)
     check_folder(place)
     trials.check()
     tell = progress or silent
-    samples, regimes = _sampled(
+    samples, regimes = sampled(
         source, ahead, first, last, judged, universe, chosen.facts, engine, tell, recipe.more_features
     )
     learnt = learn(
@@ -147,7 +149,7 @@ def train_models(
     return learnt
 
 
-def _sampled(
+def sampled(
     source: History,
     horizons: tuple[int, ...],
     start: dt.date | None,
@@ -190,7 +192,7 @@ def check_folder(folder: Path) -> None:
         raise FileError(f"models cannot be stored in {folder}: it may not be written", "name another: --models DIR")
 
 
-def _check_span(
+def check_span(
     source: History, start: dt.date | None, end: dt.date | None, universe: Universe, horizon: int, settings: Settings
 ) -> None:
     """Raise InputError when the dates cannot do, before features are computed.
