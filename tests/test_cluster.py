@@ -1,7 +1,8 @@
-"""On machines of a cluster a scan, samples and a training give the bytes that they give on threads."""
+"""On machines of a cluster a scan, samples, a training and a replay give the bytes that they give on threads."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from tapescan.models.learners.xgboost import Recipe
 from tapescan.models.registry.record import Record, read_records
 from tapescan.models.samples.build import build_samples
 from tapescan.models.stored import train_models
+from tapescan.replay.replay import Terms, replay_requests
+from tapescan.replay.source import source_of
 from tapescan.scan.pipeline import run
 from tapescan.scan.profile import load_profile
 from tapescan.scan.request import prepare
@@ -115,6 +118,32 @@ def test_a_training(
     assert len(models) == 2
     assert models == trained[1]
     assert repr(records) == repr(trained[0])  # where a NaN is as good as another
+
+
+@pytest.fixture(scope="module")
+def replayed(store: Store) -> list[tuple[str, str]]:
+    """On threads, twice: a replay is a trial, and the second one no further."""
+    replay_of(store, Threads())
+    return replay_of(store, Threads())
+
+
+def replay_of(store: Store, engine: Engine) -> list[tuple[str, str]]:
+    requests = {name: prepare(load_profile(name)) for name in ("swing", "position")}
+    terms = Terms(start=dt.date(2024, 2, 5), plan=True, verify=2)
+    found = replay_requests(source_of(store, None), requests, terms, together=True, engine=engine)
+    assert all(len(one.picks) > 1000 for one in found)
+    return [(one.picks.write_csv(), one.to_json()) for one in found]
+
+
+def test_a_replay(
+    store: Store, replayed: list[tuple[str, str]], engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("no session is replayed here")
+
+    monkeypatch.setattr("tapescan.replay.apart.pick", refused)
+    monkeypatch.setattr("tapescan.replay.apart.collect", refused)
+    assert replay_of(store, engine) == replayed
 
 
 def test_machines_of_one_kind_have_one_digest() -> None:
