@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +30,8 @@ from tapescan.scan.request import prepare
 from tapescan.scan.result import ScanResult
 from tapescan.simulation.market import simulate
 from tapescan.store import Store
-from tests.engine.clusters import local_cluster
+from tests.engine.clusters import LocalCluster, local_cluster
+from tests.interfaces.cli.test_cli import tapescan
 from tests.models.stores import LOOSE, same, store_of
 
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore::ResourceWarning")]
@@ -35,11 +40,16 @@ RECIPE = Recipe(rounds=12, depth=3)
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["one node", "two nodes"])
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    with local_cluster(nodes=request.param) as cluster:
-        from tapescan.engine.ray import Ray
+def cluster(request: pytest.FixtureRequest) -> Iterator[LocalCluster]:
+    with local_cluster(nodes=request.param) as made:
+        yield made
 
-        yield Ray(cluster.address, machine_digest)
+
+@pytest.fixture(scope="module")
+def engine(cluster: LocalCluster) -> Engine:
+    from tapescan.engine.ray import Ray
+
+    return Ray(cluster.address, machine_digest)
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +154,31 @@ def test_a_replay(
     monkeypatch.setattr("tapescan.replay.apart.pick", refused)
     monkeypatch.setattr("tapescan.replay.apart.collect", refused)
     assert replay_of(store, engine) == replayed
+
+
+def test_a_job_whose_driver_is_killed_goes_on(
+    store: Store, cluster: LocalCluster, engine: Engine, tmp_path: Path
+) -> None:
+    grid = tmp_path / "grid.toml"
+    grid.write_text("horizons = [5]\nfolds = 2\njudged = 5\n[grid]\nrounds = [20, 21, 22]\n", encoding="utf-8")
+    words = ["trials", str(grid), "--store", str(store.path)]
+    apart = ["--folder", str(tmp_path / "there"), "--engine", "ray", "--address", cluster.address]
+    with subprocess.Popen([sys.executable, "-m", "tapescan", *words, *apart], stdout=subprocess.DEVNULL) as driver:
+        while not list(tmp_path.glob("there/*/*.record.json")):
+            assert driver.poll() is None
+            time.sleep(0.02)
+        driver.kill()
+    again = tapescan(*words, *apart)
+    assert again.returncode == 0, again.stderr
+    assert re.search("[12] of 3 recipes were done before", again.stderr)
+    here = tapescan(*words, "--folder", str(tmp_path / "here"))
+    assert here.returncode == 0, here.stderr
+    made = [
+        {one.parent.name: one.read_bytes() for one in tmp_path.glob(f"{name}/*/*.ubj")} for name in ("here", "there")
+    ]
+    assert len(made[0]) == 3
+    assert made[0] == made[1]
+    assert again.stdout.splitlines()[:-1] == here.stdout.splitlines()[:-1]  # the last line names the folder
 
 
 def test_machines_of_one_kind_have_one_digest() -> None:
