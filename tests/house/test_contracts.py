@@ -33,6 +33,7 @@ PARSER = "Only the language of screens knows the parser of SQL"
 READERS = "Only the readers of files know spreadsheets and alphabets"
 PANDAS = "Nothing of ours needs pandas"
 REDIS = "Only shared/redis.py knows Redis"
+RAY = "Only engine/ray.py knows Ray"
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ PLANTS = {
     "sqlglot in scan": Plant("scan/planted.py", "import sqlglot", "sqlglot", PARSER),
     "spreadsheets in the store": Plant("store/planted.py", "import fastexcel", "fastexcel", READERS),
     "Redis in a sync": Plant("sync/planted.py", "import redis", "redis", REDIS),
+    "Ray in a training": Plant("models/planted.py", "import ray", "ray", RAY),
     "pandas in history": Plant("history/planted.py", "import pandas", "pandas", PANDAS),
     "the store imports the scan": Plant(
         "store/planted.py", "from tapescan.scan.result import ScanResult", "tapescan.scan.result", LAYERS

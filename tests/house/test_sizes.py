@@ -16,6 +16,7 @@ LONGEST = 400
 
 #: Where the environment is read beside the settings, and why.
 ENVIRONMENT = {
+    "engine/ray.py": "what Ray reads when it is imported, and what a worker is: one thread that hands nothing out",
     "core/jit.py": "NUMBA_DISABLE_JIT is numba's own, which is not imported to ask it",
     "core/linking.py": "NUMBA_* change what numba compiles, so they are a part of machine code's name",
     "interfaces/cli/main.py": "OPENBLAS_THREAD_TIMEOUT is OpenBLAS's own, set before NumPy loads it, and"

@@ -16,6 +16,7 @@ from tapescan.core.settings import Device
 from tapescan.store import Store
 
 if TYPE_CHECKING:
+    from tapescan.engine.seam import Engine
     from tapescan.models.forecast import Models
     from tapescan.replay.breadth import BreadthResult
     from tapescan.replay.records import Record
@@ -47,6 +48,7 @@ def replay_market(
     device: Device | None = None,
     verify: int = 0,
     compare: Sequence[str | NamedScreen | Profile] | str = (),
+    engine: Engine | None = None,
     progress: Progress = silent,
 ) -> ReplayResult:
     """Say what a scan would have shown on every session of the past, and what came of it.
@@ -67,6 +69,7 @@ def replay_market(
         compare: Further screens or profiles, by name, file or as they are loaded, that are replayed over the same
             sessions and stand beside it in `comparison`. Each as it is, without `where` and `rank_by`; a screen
             ranked by `profile`, where that is given.
+        engine: Where sessions are replayed (`engine.chosen`), that of the settings for None; with `keep` here.
         progress: Told how far it is.
 
     Returns:
@@ -108,7 +111,7 @@ def replay_market(
     source = source_of(given, terms.end)
     for plan_of_features in (one for request in requests.values() for one in request.plans):
         warm_up(plan_of_features, progress, replayed=True)
-    found = replay_requests(source, requests, terms, progress, together=True)
+    found = replay_requests(source, requests, terms, progress, together=True, engine=engine)
     result = beside(found) if compare else found[0]
     if source.store is None or result.partial:
         return result

@@ -53,6 +53,10 @@ class TapescanError(Exception):
         self.hint = hint
         self.field = field
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # From another process it comes as it was raised there, whatever its class is made of.
+        return _again, (type(self), self.args), self.__dict__
+
     def __str__(self) -> str:
         return self.told()
 
@@ -137,6 +141,13 @@ class VendorError(TapescanError):
         self.vendor = vendor
         self.reason = reason
         self.fatal = fatal
+
+
+def _again(kind: type[TapescanError], args: tuple[object, ...]) -> TapescanError:
+    """An error of these arguments, before its fields are set."""
+    made = kind.__new__(kind)
+    made.args = args
+    return made
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:

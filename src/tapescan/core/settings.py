@@ -20,6 +20,7 @@ from tapescan.core.toml import read_toml
 __all__ = [
     "Adjustment",
     "Device",
+    "EngineName",
     "Settings",
     "load_settings",
     "reference_page",
@@ -33,6 +34,7 @@ SETTINGS_FILE = "tapescan.toml"
 
 Adjustment = Literal["none", "splits", "total"]
 Device = Literal["cpu", "cuda"]
+EngineName = Literal["threads", "ray"]
 
 
 def _said(text: str, **bounds: Any) -> msgspec.Meta:
@@ -65,6 +67,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[int, msgspec.Meta(ge=1, le=1024)] | None,
         _said("Worker threads; empty for as many as there are cores to use."),
     ] = None
+    engine: Annotated[
+        EngineName,
+        _said("Where pieces of work run: on threads of this process, or on the machines of a Ray cluster."),
+    ] = "threads"
+    address: Annotated[
+        str,
+        _said("Of a Ray cluster that runs, `HOST:6379`; empty for one of this machine that lives with the process."),
+    ] = ""
     cache: Annotated[
         _Place, _said("Folder for what only saves time, as compiled kernels; empty for the user's cache folder.")
     ] = ""
@@ -103,6 +113,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
+_CHOICES = (Adjustment, Device, EngineName)
 _PLACES = ("store", "profiles", "screens", "lists", "models", "cache", "keys")
 
 #: Settings that each vendor has, by the end of the variable's name; `{vendor}` is its name in capitals.
@@ -212,9 +223,7 @@ def reference_page() -> str:
     hints = get_type_hints(Settings, include_extras=True)
     for name in Settings.__struct_fields__:
         kind, meta = get_args(hints[name])
-        choices = (
-            f" One of {', '.join(f'`{one}`' for one in get_args(kind))}." if kind in (Adjustment, Device) else ""
-        )
+        choices = f" One of {', '.join(f'`{one}`' for one in get_args(kind))}." if kind in _CHOICES else ""
         default = getattr(Settings(), name)
         shown = "" if default in ("", None) else f"`{default}`"
         lines.append(f"| `{name}` | `{variable(name)}` | {shown} | {meta.description}{choices} |")

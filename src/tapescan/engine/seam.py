@@ -12,12 +12,15 @@ What holds for every function that is handed to an engine, so that it may run in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeAlias, TypeVar
 
 from tapescan.core.typing import Floats
 
-__all__ = ["Engine"]
+__all__ = ["Digest", "Engine"]
+
+#: What a machine computes of something fixed, by its parts: two that differ in one do not give the same bytes.
+Digest: TypeAlias = Mapping[str, str]
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -25,6 +28,11 @@ Result = TypeVar("Result")
 
 class Engine(Protocol):
     """An engine."""
+
+    @property
+    def apart(self) -> bool:
+        """Whether pieces run in other processes, on machines whose files are others: what one writes stays there."""
+        ...
 
     def map(self, function: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
         """The function's results, in the order of the pieces. An error of one piece is raised."""
@@ -35,6 +43,7 @@ class Engine(Protocol):
     ) -> None:
         """As `map`, of a function that writes its result into an array which it is given: one of `into` a piece.
 
-        What runs in this process writes straight into it, so that a scan copies nothing.
+        What runs in this process writes straight into it, so that a scan copies nothing. Elsewhere it is given zeros,
+        which are copied here: it must write all that is read of it.
         """
         ...

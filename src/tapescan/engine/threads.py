@@ -25,6 +25,11 @@ class Threads:
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers
 
+    @property
+    def apart(self) -> bool:
+        """As `seam.Engine.apart`."""
+        return False
+
     def map(self, function: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
         """As `seam.Engine.map`."""
         begin_work()

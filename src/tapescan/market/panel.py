@@ -90,6 +90,10 @@ class Block:
     offset: int
     room: Mapping[str, Array] | None = field(default=None, repr=False, compare=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What travels to another process does not grow there.
+        return {**self.__dict__, "room": None}
+
     @property
     def rows(self) -> int:
         return int(self.close.shape[0])

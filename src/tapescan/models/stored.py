@@ -15,6 +15,7 @@ from tapescan.core.dates import EPOCH, parse_date
 from tapescan.core.errors import FileError, InputError, ModelError, OptionError, StoreError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.settings import Device, setting
+from tapescan.engine.seam import Engine
 from tapescan.history.history import History, history_of, market_index
 from tapescan.history.market import models_folder
 from tapescan.market.calendar import EARLIEST, sessions
@@ -39,9 +40,11 @@ __all__ = [
     "HORIZONS",
     "JudgedUnseen",
     "check_folder",
+    "check_span",
     "judge_stored",
     "model_folder",
     "model_place",
+    "sampled",
     "stored_models",
     "train_models",
 ]
@@ -89,6 +92,7 @@ def train_models(
     folder: str | Path | None = None,
     recipe: Recipe | None = None,
     universe: Universe | None = None,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> list[Learnt]:
     """Build samples, train and judge a model for each horizon, and store them with their cards and records.
@@ -101,7 +105,8 @@ def train_models(
     as long; None for models that count.
     device : ``cuda`` trains on a GPU; None is the recipe's, or without one the setting's, where the learner has a use
     for it. folder : where models go; see `model_folder`. recipe : the learner's, in place of the one chosen
-    (`models.learners`). universe : who is sampled. progress : called with (done, total, what).
+    (`models.learners`). universe : who is sampled. engine : where blocks and trainings run (`engine.chosen`); that of
+    the settings for None. progress : called with (done, total, what).
     Raises InputError for too little history, LeakError when forecasts are too good to be true, StoreError for a store
     without bars or that cannot be written, OptionError without the learner's library or for arguments that cannot be
     used; no model is stored then.
@@ -115,12 +120,12 @@ def train_models(
     store = store if isinstance(store, Store) else Store(str(store))
     place, trials = model_folder(store, folder), StoreTrials(store)
     source = history_of(store, last)
-    _check_span(source, first, last, universe, max(ahead), settings)
+    check_span(source, first, last, universe, max(ahead), settings)
     check_folder(place)
     trials.check()
     tell = progress or silent
-    samples, regimes = _sampled(
-        source, ahead, first, last, judged, universe, chosen.facts, tell, recipe.more_features
+    samples, regimes = sampled(
+        source, ahead, first, last, judged, universe, chosen.facts, engine, tell, recipe.more_features
     )
     ranges: list[JudgedRanges] = []
 
@@ -138,6 +143,7 @@ def train_models(
         recipe=recipe,
         settings=settings,
         regime={day: f"{one.trend} trend" for day, one in regimes.items()},
+        engine=engine,
         progress=tell,
         before=judge_them if chosen.facts.quantiles else None,
     )
@@ -148,7 +154,7 @@ def train_models(
     return learnt
 
 
-def _sampled(
+def sampled(
     source: History,
     horizons: tuple[int, ...],
     start: dt.date | None,
@@ -156,6 +162,7 @@ def _sampled(
     every: int,
     universe: Universe,
     facts: Facts,
+    engine: Engine | None,
     progress: Progress,
     more: Sequence[str] = (),
 ) -> tuple[Samples, dict[int, Regime]]:
@@ -171,6 +178,7 @@ def _sampled(
         features=(*(facts.features or model_features()), *more) if facts.features or more else None,
         market=market,
         both=facts.quantiles,
+        engine=engine,
         progress=progress,
     )
     days = np.unique(samples.session).tolist()
@@ -189,7 +197,7 @@ def check_folder(folder: Path) -> None:
         raise FileError(f"models cannot be stored in {folder}: it may not be written", "name another: --models DIR")
 
 
-def _check_span(
+def check_span(
     source: History, start: dt.date | None, end: dt.date | None, universe: Universe, horizon: int, settings: Settings
 ) -> None:
     """Raise InputError when the dates cannot do, before features are computed.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -12,15 +13,17 @@ from tapescan.core.dates import date_of
 from tapescan.core.errors import InputError, OptionError
 from tapescan.core.progress import Progress
 from tapescan.core.typing import Days, Floats, Ints, Singles
+from tapescan.engine.seam import Engine
 from tapescan.models.judging.costs import check_cost
 from tapescan.models.judging.folds import Combinatorial, Fold, combinatorial, walk_forward
+from tapescan.models.learners import find_learner
 from tapescan.models.learners.seam import Fitted, Learner, Recipe, forecast_rows
 from tapescan.models.registry.trials import Trial
 from tapescan.models.samples.build import sampled_sessions
 from tapescan.models.samples.labels import SMALLEST_DATE, rank_labels
 from tapescan.models.samples.samples import Samples
 
-__all__ = ["Rows", "Settings", "Task", "check_dates", "folds_of", "trained_dates"]
+__all__ = ["Rows", "Settings", "Task", "check_dates", "folds_of", "train_apart", "trained_dates"]
 
 #: Groups of dates of the combinatorial validation, and how many are held out together: 15 trainings, 5 histories.
 GROUPS, HELD_OUT = 6, 2
@@ -60,7 +63,8 @@ class Task:
     """What is trained on and judged, and how many trainings are done.
 
     labels : float32 ``(len(samples),)``, NaN for none. dates : with labels, that are trained on, ascending. plan : of
-    the combinatorial validation, None without. extra : trainings of that to come, as far as is known.
+    the combinatorial validation, None without. extra : trainings of that to come, as far as is known. engine : where
+    trainings run; here for None. learnt : what came of those elsewhere, as stored, by the dates they were trained on.
     """
 
     samples: Samples
@@ -75,6 +79,8 @@ class Task:
     progress: Progress | None
     done: int = 0
     extra: int = 0
+    engine: Engine | None = None
+    learnt: dict[bytes, bytes] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -124,7 +130,10 @@ class Task:
     def fit(self, dates: Days) -> Fitted:
         """The learner, trained on these dates."""
         self._say()
-        fitted = self.learner.fit(self.samples, dates, self.labels, self.horizon, self.recipe)
+        if (content := self.learnt.pop(dates.tobytes(), None)) is not None:
+            fitted = self.learner.load(content, self.samples.features)
+        else:
+            fitted = self.learner.fit(self.samples, dates, self.labels, self.horizon, self.recipe)
         self.done += 1
         self._say()
         return fitted
@@ -154,6 +163,7 @@ class Task:
         if self.plan is None or not (counts if self.settings.paths is None else self.settings.paths):
             return []
         self.extra = len(self.plan.folds)
+        train_apart([self], [fold.train for fold in self.plan.folds])
         by_fold = [self._forecast(self.fit(fold.train), fold) for fold in self.plan.folds]
         found = []
         for path in self.plan.paths:
@@ -172,6 +182,51 @@ class Task:
     def _say(self) -> None:
         if self.progress is not None:
             self.progress(self.done, len(self.folds) + 1 + self.extra, f"training for {self.horizon} sessions")
+
+
+class _Training(NamedTuple):
+    """One training, as it goes to another machine. kind : of the learner."""
+
+    kind: str
+    samples: Samples
+    labels: Singles
+    horizon: int
+    recipe: Recipe
+    dates: Days
+
+
+def train_apart(tasks: Sequence[Task], dates: Sequence[Days] | None = None) -> None:
+    """Train what the tasks will ask for, all of it side by side, where their engine is of other machines.
+
+    dates : to train on; those of the walk-forward and of the model that is stored for None. What learns all horizons
+    in one training stays here, and so does what needs a GPU.
+    """
+    pieces = [
+        (task, some)
+        for task in tasks
+        if task.engine is not None and task.engine.apart
+        if not task.learner.facts.quantiles and getattr(task.recipe, "device", "cpu") == "cpu"
+        for some in (dates or [*(fold.train for fold in task.folds), task.dates])
+    ]
+    pieces.sort(key=lambda piece: -len(piece[1]))  # the longest first
+    if not pieces:
+        return
+    engine, progress = tasks[0].engine, tasks[0].progress
+    assert engine is not None
+    if progress is not None:
+        progress(0, 0, f"{len(pieces)} trainings on other machines")
+    sent = [
+        _Training(task.learner.facts.kind, task.samples, task.labels, task.horizon, task.recipe, some)
+        for task, some in pieces
+    ]
+    for (task, some), content in zip(pieces, engine.map(_train, sent), strict=True):
+        task.learnt[some.tobytes()] = content
+
+
+def _train(piece: _Training) -> bytes:
+    """What is learnt, as it is stored."""
+    learner = find_learner(piece.kind)
+    return learner.fit(piece.samples, piece.dates, piece.labels, piece.horizon, piece.recipe).save()
 
 
 def check_dates(dates: Days, horizon: int, settings: Settings) -> None:

@@ -22,6 +22,9 @@ import numpy as np
 
 from tapescan.core.progress import Progress
 from tapescan.core.typing import Days, Floats, Ints
+from tapescan.engine.chosen import chosen
+from tapescan.engine.seam import Engine
+from tapescan.features.digest import machine_digest
 from tapescan.models.judging.folds import Fold
 from tapescan.models.judging.gate import Gate, check_leak, gate
 from tapescan.models.judging.judgement import Judgement
@@ -44,7 +47,7 @@ from tapescan.models.registry.record import (
 )
 from tapescan.models.registry.trials import Trials
 from tapescan.models.samples.samples import Samples
-from tapescan.models.task import Settings, Task
+from tapescan.models.task import Settings, Task, train_apart
 
 __all__ = ["Learnt", "PathResult", "learn", "record_of"]
 
@@ -97,14 +100,16 @@ def learn(
     recipe: Recipe | None = None,
     settings: Settings | None = None,
     regime: Mapping[int, str] | None = None,
+    engine: Engine | None = None,
     progress: Progress | None = None,
     before: Callable[[], None] | None = None,
 ) -> list[Learnt]:
     """Train and judge a model for each horizon, then store them with their cards and records.
 
     trials : of the store that the samples come from. recipe : the learner's own when None.
-    regime : a label for each session, to judge by. progress : called with the trainings done and their number.
-    before : called once all are judged; what it raises leaves nothing stored.
+    regime : a label for each session, to judge by. engine : where trainings run; that of the settings for None.
+    progress : called with the trainings done and their number. before : called once all are judged; what it raises
+    leaves nothing stored.
     Raises InputError for too little history, LeakError when forecasts are too good, of any horizon, which share their
     features: nothing is stored then.
     """
@@ -114,7 +119,9 @@ def learn(
     tasks = [Task.of(samples, horizon, learner, recipe, settings, progress) for horizon in horizons]
     for task in tasks:
         trials.log(task.trial)
+        task.engine = engine or chosen(machine_digest)
     tried, _ = trials.count()
+    train_apart(tasks)
     found = [_learn(task, trials, tried, regime) for task in tasks]
     if before is not None:
         before()

@@ -24,7 +24,7 @@ from tapescan.scan.cross_section import CrossSection
 from tapescan.scan.pipeline import rank
 from tapescan.scan.result import ScanResult
 
-__all__ = ["PICKED", "PICKING", "Picked", "pick"]
+__all__ = ["PICKED", "PICKING", "Collected", "Picked", "collect", "pick", "picked_of"]
 
 #: What is written down of a pick, beside its session.
 PICKED = (
@@ -80,7 +80,7 @@ class Picked:
 
 
 @dataclass
-class _Collected:
+class Collected:
     """One entry a session. days : the last that is written down of each."""
 
     frames: list[pl.DataFrame] = field(default_factory=list)
@@ -105,6 +105,13 @@ class _Collected:
         for name in self.__dataclass_fields__:
             if name != "shown":
                 del getattr(self, name)[done:]
+
+    def add(self, later: Collected) -> None:
+        """Another's sessions, which come after these."""
+        for name in self.__dataclass_fields__:
+            if name != "shown":
+                getattr(self, name).extend(getattr(later, name))
+        self.shown |= later.shown
 
 
 def _bought(places: list[Ints], step: int) -> Floats:
@@ -137,7 +144,23 @@ def pick(
     shown : day numbers whose rows are kept whole.
     An interruption ends the pass with the sessions that are done.
     """
-    found, what = [_Collected() for _ in walk.requests], "replaying sessions"
+    found, done, stopped = collect(walk, sessions, top, hold, every, keep=keep, shown=shown, progress=progress)
+    return [picked_of(one, done, walk.horizons, hold, every, stopped) for one in found]
+
+
+def collect(
+    walk: Walk,
+    sessions: Days,
+    top: int,
+    hold: int,
+    every: int = 1,
+    *,
+    keep: int = 0,
+    shown: Collection[int] = (),
+    progress: Progress = silent,
+) -> tuple[list[Collected], int, bool]:
+    """As `pick`: what is written down, of how many sessions, and whether the pass was broken off."""
+    found, what = [Collected() for _ in walk.requests], "replaying sessions"
     done, stopped, step = 0, False, max(hold // every, 1)
     progress(0, len(sessions), what)
     try:
@@ -156,7 +179,7 @@ def pick(
         if not done:
             raise
         stopped = True
-    return [_picked(one, done, walk, hold, every, stopped) for one in found]
+    return found, done, stopped
 
 
 def _chosen(result: ScanResult, seen: Seen, top: int, keep: int, before: Ints | None) -> Ints:
@@ -173,7 +196,7 @@ def _chosen(result: ScanResult, seen: Seen, top: int, keep: int, before: Ints | 
     return np.sort(np.concatenate((stay, others[: top - len(stay)])))
 
 
-def _add(found: _Collected, section: CrossSection, seen: Seen, result: ScanResult, chosen: Ints) -> None:
+def _add(found: Collected, section: CrossSection, seen: Seen, result: ScanResult, chosen: Ints) -> None:
     forward = seen.forward
     order = result.assembled.order[chosen]
     dropped = result.assembled.columns["dropped"]
@@ -230,7 +253,8 @@ def _mean(total: Floats, count: Ints) -> Floats:
     return out
 
 
-def _picked(found: _Collected, done: int, walk: Walk, hold: int, every: int, stopped: bool) -> Picked:
+def picked_of(found: Collected, done: int, horizons: tuple[int, ...], hold: int, every: int, stopped: bool) -> Picked:
+    """What was picked on the sessions that are done."""
     found.cut(done)  # what an interruption left half done
     counts = np.array([len(one) for one in found.places])
     place, way = np.concatenate(found.places), np.concatenate(found.way)
@@ -238,7 +262,7 @@ def _picked(found: _Collected, done: int, walk: Walk, hold: int, every: int, sto
     # Where all are short, who reads the returns turns them; where some are, it is done here.
     turn = np.ones(len(way)) if short else way
     edges = np.concatenate([[0], np.cumsum(counts)])
-    forward = np.concatenate(found.forward, axis=1) * turn if len(way) else np.zeros((len(walk.horizons), 0))
+    forward = np.concatenate(found.forward, axis=1) * turn if len(way) else np.zeros((len(horizons), 0))
     pieces = [forward[:, lo:hi] for lo, hi in pairwise(edges)]
     means = np.array([_mean(np.nansum(one, axis=1), (~np.isnan(one)).sum(axis=1)) for one in pieces])
     matched = np.array(found.matched) * (-1.0 if short else 1.0)
@@ -250,17 +274,17 @@ def _picked(found: _Collected, done: int, walk: Walk, hold: int, every: int, sto
         eligible=np.array(found.counts, dtype=np.int64),
         picked=counts.astype(np.int64),
         new=_new(found.places),
-        bought={one: _bought(found.places, one // every) for one in walk.horizons if one % every == 0},
-        picks={one: means[:, at] for at, one in enumerate(walk.horizons)},
-        eligible_mean={one: eligible[:, at] for at, one in enumerate(walk.horizons)},
-        index={one: index[:, at] for at, one in enumerate(walk.horizons)},
-        matched={one: matched[:, at] for at, one in enumerate(walk.horizons)},
+        bought={one: _bought(found.places, one // every) for one in horizons if one % every == 0},
+        picks={one: means[:, at] for at, one in enumerate(horizons)},
+        eligible_mean={one: eligible[:, at] for at, one in enumerate(horizons)},
+        index={one: index[:, at] for at, one in enumerate(horizons)},
+        matched={one: matched[:, at] for at, one in enumerate(horizons)},
     )
     picks = pl.concat(found.frames, how="vertical_relaxed")
     single = PickReturns(
         place=number,
         symbol=place,
-        forward=forward[walk.horizons.index(hold)],
+        forward=forward[horizons.index(hold)],
         liquidity=np.concatenate(found.liquidity),
         sector=Labels.of(picks["sector"]),
     )

@@ -15,17 +15,21 @@ from tapescan.core.dates import date_of
 from tapescan.core.errors import OptionError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.typing import Days, Floats, Ints
+from tapescan.engine.chosen import chosen
+from tapescan.engine.seam import Engine
+from tapescan.features.digest import machine_digest
 from tapescan.market.index import MARKET_SYMBOL
 from tapescan.models.judging.judgement import overlap
 from tapescan.models.registry.trials import Trial
 from tapescan.replay.accounts import Account, Orders, run_account
 from tapescan.replay.ahead import bars_ahead
+from tapescan.replay.apart import pick_apart
 from tapescan.replay.caveats import facts_of, notes_of
 from tapescan.replay.cohorts import Cohorts, annual_return, find_capacity, run_cohorts
 from tapescan.replay.curves import net_over_eligible, trace_accounts
 from tapescan.replay.keeping import kept_past
 from tapescan.replay.past import Past
-from tapescan.replay.picking import PICKING, Picked, pick
+from tapescan.replay.picking import PICKING, Picked
 from tapescan.replay.result import AccountRecord, ReplayResult, TradeRecord, Verified
 from tapescan.replay.returns import HORIZONS
 from tapescan.replay.source import Source, no_session, sessions_between
@@ -66,10 +70,12 @@ def replay_requests(
     progress: Progress = silent,
     *,
     together: bool = False,
+    engine: Engine | None = None,
 ) -> list[ReplayResult]:
     """As `replay_source`, of several requests by their titles, in one pass.
 
-    together : whether each is judged as one of all of them, whatever the order; else of those before it.
+    together : whether each is judged as one of all of them, whatever the order; else of those before it. engine :
+    where sessions are replayed; that of the settings for None.
     """
     _check(source, terms)
     past = kept_past(source.history, progress)
@@ -81,8 +87,9 @@ def replay_requests(
     _check_index(walk, sessions)
     _check_options(walk, sessions)
     verified = _drawn(sessions, terms.verify)
-    found = pick(
-        walk, sessions, terms.top, terms.hold, terms.every, keep=terms.keep, shown=verified, progress=progress
+    where = engine or chosen(machine_digest)
+    found = pick_apart(
+        where, walk, sessions, terms.top, terms.hold, terms.every, keep=terms.keep, shown=verified, progress=progress
     )
     if all(one.picks.is_empty() for one in found):
         if found[0].stopped:  # there is nothing to show yet

@@ -21,9 +21,11 @@ from tapescan.core.errors import OptionError
 from tapescan.core.labels import Labels
 from tapescan.core.settings import Adjustment
 from tapescan.core.typing import Array, Bools, Days, Floats, Ints
+from tapescan.engine.chosen import chosen
 from tapescan.engine.seam import Engine
 from tapescan.features.carried import is_carried, newest
 from tapescan.features.compute import Features, latest
+from tapescan.features.digest import machine_digest
 from tapescan.features.plan import Plan, plan_features
 from tapescan.history.late_rows import Facts, LateRows
 from tapescan.history.market import Market
@@ -289,9 +291,9 @@ def observe(
     """The cross-section of the market's newest session.
 
     plan : the features to compute (`Request.plan`). looks : what to see of earlier bars (`Request.looks`).
-    engine : where; threads of this process for None. wanted : who needs which; everybody all of them for None.
+    engine : where; that of the settings for None. wanted : who needs which; everybody all of them for None.
     """
-    panel, clock = market.panel, Clock()
+    panel, clock, engine = market.panel, Clock(), engine or chosen(machine_digest)
     terms: dict[Earlier, Array] = {}
     room: Floats | None = None
     own = next((look for look in looks if not look.frame), None)

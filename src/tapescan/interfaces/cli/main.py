@@ -38,6 +38,7 @@ COMMANDS = {
     "doctor": ("doctor", "doctor"),
     "compact": ("compact", "compact"),
     "train": ("train", "train"),
+    "trials": ("trials", "trials"),
     "evaluate": ("train", "evaluate"),
     "models": ("train", "models"),
     "scan": ("scan", "scan"),

@@ -14,6 +14,7 @@ from tapescan.core.settings import load_settings
 from tapescan.core.text import ascii_json
 from tapescan.interfaces.cli.complete import screen_names
 from tapescan.interfaces.cli.console import errors, notes, output, progress_line
+from tapescan.interfaces.cli.engines import AddressOption, EngineOption, named_engine
 from tapescan.interfaces.cli.scan import (
     ModelsOption,
     NoModelsOption,
@@ -94,6 +95,8 @@ def replay(
             help="A further screen or profile over the same sessions, beside it in a table; again for another one.",
         ),
     ] = None,
+    engine: EngineOption = "",
+    address: AddressOption = "",
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with plots there.")] = None,
     plot: Annotated[bool, typer.Option("--plot", help="Plot it here too, as text.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Everything but the picks as JSON.")] = False,
@@ -127,6 +130,7 @@ def replay(
             models=chosen_models(models, no_models),
             verify=verify,
             compare=compare or (),
+            engine=named_engine(engine, address),
             progress=progress,
         )
     traded = result.traded

@@ -14,6 +14,7 @@ from tapescan.core.errors import InputError, OptionError
 from tapescan.core.settings import Device
 from tapescan.interfaces.cli.cones import cone_lines, cone_table, network_lines
 from tapescan.interfaces.cli.console import notes, output, progress_line
+from tapescan.interfaces.cli.engines import AddressOption, EngineOption, named_engine
 from tapescan.interfaces.cli.stores import existing_store, store_place
 from tapescan.models.learners import CONE, DEFAULT, find_learner, kinds
 from tapescan.store import Store
@@ -55,6 +56,8 @@ def train(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda. [default: the setting, where the learner can]")] = "",
+    engine: EngineOption = "",
+    address: AddressOption = "",
     folder: FolderOption = "",
     recalibrate: Annotated[
         bool, typer.Option("--recalibrate", help="Only hold the stored cone against what came since.")
@@ -123,6 +126,7 @@ def train(
             paths=paths,
             device=cast("Device", device) if device else None,
             folder=place,
+            engine=named_engine(engine, address),
             progress=progress,
         )
     output().print(table([record_of(one) for one in learnt]), markup=False, soft_wrap=True)

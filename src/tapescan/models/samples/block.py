@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tapescan.core.typing import Bools, Days, Floats, Ints
 from tapescan.features.compute import replay
@@ -18,7 +19,7 @@ from tapescan.models.samples.labels import closing_returns, forward_returns
 from tapescan.models.samples.runs import Run, Slot
 from tapescan.models.samples.samples import Universe
 
-__all__ = ["Job", "Piece", "block_samples"]
+__all__ = ["Job", "Piece", "block_rows", "block_samples"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,12 @@ class Piece(NamedTuple):
 
 def block_samples(piece: Piece) -> Run | None:
     """Write the samples of one block as a run; None where there is none."""
+    samples = block_rows(piece)
+    return None if samples is None else piece.slot.write(samples)
+
+
+def block_rows(piece: Piece) -> NDArray[np.void] | None:
+    """The samples of one block, as its slot takes them; None where there is none."""
     job, panel, within, suspect, quoted, slot = piece
     (block,) = panel.blocks
     wrong = np.zeros(block.close.shape, dtype=bool)
@@ -92,7 +99,7 @@ def block_samples(piece: Piece) -> Run | None:
         samples["forward"][:, at] = returns[row, lane]
     for at in range(len(job.names)):
         samples["values"][:, at] = as_inputs(values[at][row, lane])
-    return slot.write(samples)
+    return samples
 
 
 def _as_quoted(close: Floats, quoted: Floats) -> Floats:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from operator import index as whole
 from pathlib import Path
@@ -35,7 +35,9 @@ from tapescan.core.errors import OptionError, StoreError
 from tapescan.core.files import scratch_folder
 from tapescan.core.progress import Progress, silent
 from tapescan.core.typing import Days, Shorts, Singles
-from tapescan.engine.threads import Threads
+from tapescan.engine.chosen import chosen
+from tapescan.engine.seam import Engine
+from tapescan.features.digest import machine_digest
 from tapescan.features.plan import plan_features
 from tapescan.features.warm import warm_up
 from tapescan.history.history import Basis, History, days, history_of, market_index
@@ -46,10 +48,10 @@ from tapescan.market.funds import KNOWN_FUNDS
 from tapescan.market.index import MarketIndex
 from tapescan.market.panel import build_panel
 from tapescan.market.universe import build_universe, industry_numbers
-from tapescan.models.samples.block import Job, Piece, block_samples
+from tapescan.models.samples.block import Job, Piece, block_rows, block_samples
 from tapescan.models.samples.inputs import check_inputs, model_features
 from tapescan.models.samples.labels import LONGEST_HORIZON
-from tapescan.models.samples.runs import Runs
+from tapescan.models.samples.runs import Run, Runs
 from tapescan.models.samples.samples import Samples, Universe
 from tapescan.store import Store
 
@@ -73,6 +75,7 @@ def build_samples(
     both: bool = False,
     folder: str | Path | None = None,
     chunk: int = 1000,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Samples:
     """Samples of the whole market, as memory maps.
@@ -88,7 +91,8 @@ def build_samples(
         in the samples' `closing`, beside the others.
     folder : where the columns are written as ``.npy`` files, an empty or new one; None is a temporary folder that
         takes no more room once the samples are dropped. chunk : symbols read at a time; it bounds the memory, and
-        changes no value. progress : told of the symbols done and their number.
+        changes no value. engine : where blocks are computed; that of the settings for None. progress : told of the
+        symbols done and their number.
 
     Raises OptionError for arguments that cannot be used or that leave no sample, StoreError when the source has no
     bars or the folder cannot be written.
@@ -101,7 +105,8 @@ def build_samples(
     sampled = _sampled(data, start, every)
     market = market or market_index(data, chunk)
     job = replace(_job(data, names, horizons, filters, sampled, market.name), closing=closing, both=both)
-    columns = _columns(job, data, market, None if folder is None else Path(folder), chunk, progress or silent)
+    place = None if folder is None else Path(folder)
+    columns = _columns(job, data, market, place, chunk, engine or chosen(machine_digest), progress or silent)
     asked = {"from": start and str(start), "to": end and str(end)}
     how = {"asked": asked, "market_index": market.name, "every": every, "filters": asdict(filters)}
     said = {"returns": "close to close"} if closing else {}
@@ -156,7 +161,7 @@ def check_choice(horizons: Sequence[int] | int, every: int) -> tuple[int, ...]:
 
 
 def _columns(
-    job: Job, data: History, market: MarketIndex, folder: Path | None, chunk: int, progress: Progress
+    job: Job, data: History, market: MarketIndex, folder: Path | None, chunk: int, engine: Engine, progress: Progress
 ) -> dict[str, NDArray[np.generic]]:
     """All samples, a memory map a column: in the folder, or in a temporary one that is gone already."""
     warm_up(job.plan, replayed=True)
@@ -164,7 +169,7 @@ def _columns(
     try:
         with scratch_folder(place) as scratch:
             runs = Runs(scratch, job.sampled, len(job.names), len(job.returns))
-            _fill(runs, job, data, market, chunk, progress)
+            _fill(runs, job, data, market, chunk, engine, progress)
             if not runs.rows:
                 raise OptionError(
                     f"no symbol passes the filters on any of {len(job.sampled)} sessions sampled up to {data.end}",
@@ -214,9 +219,11 @@ def _job(
     return Job(plan, names, horizons, filters, sessions, sampled, days(data.settled), wanted)
 
 
-def _fill(runs: Runs, job: Job, data: History, market: MarketIndex, chunk: int, progress: Progress) -> None:
-    """Add the samples of all symbols, a run a block, blocks shared out over the cores."""
-    total, what, engine = len(job.wanted), "computing features of every session", Threads()
+def _fill(
+    runs: Runs, job: Job, data: History, market: MarketIndex, chunk: int, engine: Engine, progress: Progress
+) -> None:
+    """Add the samples of all symbols, a run a block, blocks shared out by the engine."""
+    total, what = len(job.wanted), "computing features of every session"
     progress(0, total, what)
     symbols = list(job.wanted)
     for at in range(0, total, chunk):
@@ -225,10 +232,19 @@ def _fill(runs: Runs, job: Job, data: History, market: MarketIndex, chunk: int, 
         seen = _behind(raw).join(quoted_factors(raw, data.inside), on=["symbol", "session"])
         for basis in data.bases_of(raw):
             wrong = data.unaccepted(data.suspects(basis.bars, None))
-            for run in engine.map(block_samples, _pieces(runs, job, basis, market, wrong, seen)):
+            for run in _shared_out(engine, _pieces(runs, job, basis, market, wrong, seen)):
                 if run is not None:
                     runs.add(run)
         progress(at + len(some), total, what)
+
+
+def _shared_out(engine: Engine, pieces: list[Piece]) -> Iterator[Run | None]:
+    """The runs of the pieces, written where they are computed, or here where that is another machine."""
+    if not engine.apart:
+        yield from engine.map(block_samples, pieces)
+        return
+    for piece, samples in zip(pieces, engine.map(block_rows, pieces), strict=True):
+        yield None if samples is None else piece.slot.write(samples)
 
 
 def _behind(raw: pl.DataFrame) -> pl.DataFrame:

@@ -1,0 +1,239 @@
+"""The engine of several machines: pieces as stateless tasks of a Ray cluster. The only file that knows Ray.
+
+A task is some pieces, pickled together; large arrays go beside them through the cluster's object store, put once by
+this process and seen by all tasks of a machine without a copy, read-only. A task whose machine died runs once more.
+
+Before its first piece each worker process computes the digest of the machine's own, and one that differs from this
+process's refuses to work: its bytes would be others.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tapescan.core.errors import OptionError, TapescanError
+from tapescan.core.forks import begin_work
+from tapescan.core.machine import threads
+from tapescan.core.typing import Array, Floats
+from tapescan.engine.seam import Digest
+
+# The switches of Ray's that have to be set before it is imported: nothing is reported to its makers.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+try:
+    import ray
+    from ray import cloudpickle
+except ImportError as missing:
+    raise OptionError("the engine ray needs its library", "pip install 'tapescan[cluster]'") from missing
+
+__all__ = ["Ray"]
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+#: Bytes from which on an array goes through the object store by itself.
+LARGE = 2**18
+
+#: Tasks a core, of many pieces: enough that the last ones end together, so few that handing them out costs little.
+TASKS = 16
+
+#: How often a task whose machine died runs once more.
+RETRIES = 5
+
+
+class Ray:
+    """A cluster. address : of a running one, of which this machine is a part; empty for one of this machine, which
+    ends with this process.
+
+    digest : what each machine is asked for, a function of its module.
+    Raises OptionError for a cluster that does not answer.
+    """
+
+    def __init__(self, address: str, digest: Callable[[], Digest]) -> None:
+        begin_work()
+        own: dict[str, Any] = {"address": address} if address else {"num_cpus": threads()}
+        if not ray.is_initialized():
+            try:
+                ray.init(
+                    **own, include_dashboard=None if address else False, log_to_driver=False, logging_level="ERROR"
+                )
+            except (ConnectionError, RuntimeError, TimeoutError, ValueError, ray.exceptions.RayError) as error:
+                where = f"the cluster at {address}" if address else "a cluster on this machine"
+                raise OptionError(
+                    f"{where} does not answer: {_first_line(error)}", "begin one with `ray start`", field="address"
+                ) from error
+        self._digest = digest
+        self._own: Digest | None = None
+        self._sent = _Sent()
+        self._task = ray.remote(_work).options(num_cpus=1, max_retries=RETRIES)
+
+    @property
+    def apart(self) -> bool:
+        """As `seam.Engine.apart`."""
+        return True
+
+    def map(self, function: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
+        """As `seam.Engine.map`."""
+        parts = [(function, tuple(some)) for some in self._shares(pieces)]
+        found = self._run(_map_some, parts)
+        return [one for some in found for one in cloudpickle.loads(some)]
+
+    def fill(
+        self, function: Callable[[Piece, Floats], None], pieces: Sequence[Piece], into: Sequence[Floats]
+    ) -> None:
+        """As `seam.Engine.fill`."""
+        shaped = [(piece, out.shape) for piece, out in zip(pieces, into, strict=True)]
+        parts = [(function, tuple(some)) for some in self._shares(shaped)]
+        filled = (one for some in self._run(_fill_some, parts) for one in some)
+        for out, found in zip(into, filled, strict=True):
+            out[...] = found
+
+    def _shares(self, pieces: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
+        """The pieces, some for a task."""
+        tasks = max(int(ray.cluster_resources().get("CPU", 1)), 1) * TASKS
+        for some in np.array_split(np.arange(len(pieces)), min(tasks, len(pieces)) or 1):
+            if len(some):
+                yield pieces[some[0] : some[-1] + 1]
+
+    def _run(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
+        """What comes of the parts, in order."""
+        begin_work()
+        if self._own is None:
+            self._own = dict(self._digest())
+        kept: dict[object, tuple[Array, Any]] = {}
+        started = []
+        try:
+            for part in parts:
+                letter, arrays = self._packed((work, part), kept)
+                started.append(self._task.remote(self._digest, self._own, letter, *arrays))
+            return list(ray.get(started))
+        except ray.exceptions.RayTaskError as error:
+            _end(started)
+            raise error.cause from error
+        except ray.exceptions.RayError as error:
+            _end(started)
+            raise TapescanError(
+                f"a piece of work was lost: {_first_line(error)}", "see `ray status`, and start the job again"
+            ) from error
+        except BaseException:
+            _end(started)
+            raise
+
+    def _packed(self, what: object, kept: dict[object, tuple[Array, Any]]) -> tuple[bytes, list[Any]]:
+        """Something pickled, and its large arrays, put.
+
+        kept : those of this call by where they lie; they stay as they are until it ends.
+        """
+        file, placed = io.BytesIO(), dict[object, int]()
+        arrays: list[Any] = []
+
+        def place_of(one: object) -> int | None:
+            if not isinstance(one, np.ndarray) or one.nbytes < LARGE or one.dtype.hasobject:
+                return None
+            key = (one.__array_interface__["data"][0], one.shape, one.strides, one.dtype.str)
+            if key not in placed:
+                if key not in kept:
+                    kept[key] = one, self._sent.put(one)
+                placed[key] = len(arrays)
+                arrays.append(kept[key][1])
+            return placed[key]
+
+        class Packer(cloudpickle.Pickler):  # type: ignore[misc]
+            def persistent_id(self, one: object) -> int | None:
+                return place_of(one)
+
+        Packer(file, protocol=5).dump(what)
+        return file.getvalue(), arrays
+
+
+class _Sent:
+    """Arrays in the object store. One that nobody can write stays there as long as it is here."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[Any], Any]] = {}
+
+    def put(self, one: Array) -> Any:
+        """Its reference."""
+        if not _is_settled(one):
+            return ray.put(np.asarray(one))
+        number = id(one)
+        if number not in self._known:
+            gone = weakref.ref(one, lambda _gone: self._known.pop(number, None))
+            self._known[number] = gone, ray.put(np.asarray(one))
+        return self._known[number][1]
+
+
+def _is_settled(one: object) -> bool:
+    """Whether an array is read-only, and all that it is a view of."""
+    while isinstance(one, np.ndarray):
+        if one.flags.writeable:
+            return False
+        one = one.base
+    return True
+
+
+def _end(started: Sequence[Any]) -> None:
+    """Nothing works on for a call that failed. Not by force: Ray 2.60 ends this process where a task that is killed
+    has just come to its end."""
+    if started:
+        _, working = ray.wait(list(started), num_returns=len(started), timeout=0, fetch_local=False)
+        for one in working:
+            ray.cancel(one, force=False)
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+# --- in a worker ----------------------------------------------------------------------------------------------
+
+#: Digests that this worker process was found to have.
+_checked: list[Digest] = []
+
+
+def _work(digest: Callable[[], Digest], wanted: Digest, letter: bytes, *arrays: Array) -> Any:
+    """One task. Raises OptionError in a worker whose digest is another."""
+    # A task has one core, and hands nothing out itself.
+    os.environ.update(TAPESCAN_ENGINE="threads", TAPESCAN_THREADS="1", TAPESCAN_ADDRESS="")
+    if wanted not in _checked:
+        own = digest()
+        other = [name for name in wanted if wanted[name] != own.get(name)]
+        if other:
+            where = ray.util.get_node_ip_address()
+            raise OptionError(
+                f"the worker on {where} does not compute what this machine does: it differs in {', '.join(other)}",
+                "run one version of all packages, on processors of one kind",
+            )
+        _checked.append(wanted)
+
+    class Unpacker(cloudpickle.pickle.Unpickler):  # type: ignore[misc]
+        def persistent_load(self, place: int) -> Array:
+            return arrays[place]
+
+    work, part = Unpacker(io.BytesIO(letter)).load()
+    return work(part)
+
+
+def _map_some(part: tuple[Callable[[Any], Any], Sequence[Any]]) -> bytes:
+    """The results of some pieces, pickled, so that who asked may write in what they hold."""
+    function, pieces = part
+    found: bytes = cloudpickle.dumps([function(piece) for piece in pieces], protocol=5)
+    return found
+
+
+def _fill_some(part: tuple[Callable[[Any, Floats], None], Sequence[tuple[Any, tuple[int, ...]]]]) -> list[Floats]:
+    """What a function writes for some pieces."""
+    function, pieces = part
+    found = []
+    for piece, shape in pieces:
+        out = np.zeros(shape)
+        function(piece, out)
+        found.append(out)
+    return found
