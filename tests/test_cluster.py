@@ -59,7 +59,7 @@ def market() -> Market:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    made = simulate(symbols=260, sessions=700, seed=11)
+    made = simulate(symbols=160, sessions=640, seed=11)
     frames = {"bars": made.bars, "splits": made.splits, "symbols": made.listing}
     return store_of(tmp_path_factory.mktemp("market") / "frames", frames)
 
@@ -83,7 +83,7 @@ def test_a_scan(market: Market, engine: Engine, asked: dict[str, Any]) -> None:
 
 
 def test_samples(store: Store, engine: Engine) -> None:
-    here, there = (build_samples(store, filters=LOOSE, chunk=150, engine=one) for one in (Threads(), engine))
+    here, there = (build_samples(store, filters=LOOSE, chunk=100, engine=one) for one in (Threads(), engine))
     assert len(here) > 10_000
     same(there, here)
 
@@ -156,6 +156,7 @@ def test_a_replay(
     assert replay_of(store, engine) == replayed
 
 
+@pytest.mark.parametrize("cluster", [2], ids=["two nodes"], indirect=True)
 def test_a_job_whose_driver_is_killed_goes_on(
     store: Store, cluster: LocalCluster, engine: Engine, tmp_path: Path
 ) -> None:

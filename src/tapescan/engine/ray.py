@@ -10,6 +10,7 @@ process's refuses to work: its bytes would be others.
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -23,9 +24,11 @@ from tapescan.core.machine import threads
 from tapescan.core.typing import Array, Floats
 from tapescan.engine.seam import Digest
 
-# The switches of Ray's that have to be set before it is imported: nothing is reported to its makers.
+# Switches of Ray's, set before it is imported: nothing is reported to its makers, and the errors of other pieces than
+# the one that is raised are not printed.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
 
 try:
     import ray
@@ -43,6 +46,11 @@ LARGE = 2**18
 
 #: Tasks a core, of many pieces: enough that the last ones end together, so few that handing them out costs little.
 TASKS = 16
+
+#: Tasks that are handed out before the first has ended, at least; twice as many as cores where those are more. After
+#: an error no further one is. None is cancelled: where a task has just ended, that ends this process (in Ray 2.60:
+#: "Tried to complete task that was not pending").
+AHEAD = 16
 
 #: How often a task whose machine died runs once more.
 RETRIES = 5
@@ -97,8 +105,7 @@ class Ray:
 
     def _shares(self, pieces: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
         """The pieces, some for a task."""
-        tasks = max(int(ray.cluster_resources().get("CPU", 1)), 1) * TASKS
-        for some in np.array_split(np.arange(len(pieces)), min(tasks, len(pieces)) or 1):
+        for some in np.array_split(np.arange(len(pieces)), min(_cores() * TASKS, len(pieces)) or 1):
             if len(some):
                 yield pieces[some[0] : some[-1] + 1]
 
@@ -108,23 +115,25 @@ class Ray:
         if self._own is None:
             self._own = dict(self._digest())
         kept: dict[object, tuple[Array, Any]] = {}
-        started = []
+        found: list[Any] = [None] * len(parts)
+        due, working = iter(enumerate(parts)), dict[Any, int]()
+        ahead = max(2 * _cores(), AHEAD)
         try:
-            for part in parts:
-                letter, arrays = self._packed((work, part), kept)
-                started.append(self._task.remote(self._digest, self._own, letter, *arrays))
-            return list(ray.get(started))
+            while True:
+                for number, part in itertools.islice(due, ahead - len(working)):
+                    letter, arrays = self._packed((work, part), kept)
+                    working[self._task.remote(self._digest, self._own, letter, *arrays)] = number
+                if not working:
+                    return found
+                done, _ = ray.wait([*working], num_returns=1)
+                for one in done:
+                    found[working.pop(one)] = ray.get(one)
         except ray.exceptions.RayTaskError as error:
-            _end(started)
             raise error.cause from error
         except ray.exceptions.RayError as error:
-            _end(started)
             raise TapescanError(
                 f"a piece of work was lost: {_first_line(error)}", "see `ray status`, and start the job again"
             ) from error
-        except BaseException:
-            _end(started)
-            raise
 
     def _packed(self, what: object, kept: dict[object, tuple[Array, Any]]) -> tuple[bytes, list[Any]]:
         """Something pickled, and its large arrays, put.
@@ -179,13 +188,9 @@ def _is_settled(one: object) -> bool:
     return True
 
 
-def _end(started: Sequence[Any]) -> None:
-    """Nothing works on for a call that failed. Not by force: Ray 2.60 ends this process where a task that is killed
-    has just come to its end."""
-    if started:
-        _, working = ray.wait(list(started), num_returns=len(started), timeout=0, fetch_local=False)
-        for one in working:
-            ray.cancel(one, force=False)
+def _cores() -> int:
+    """Of the cluster, as it is now."""
+    return max(int(ray.cluster_resources().get("CPU", 1)), 1)
 
 
 def _first_line(error: BaseException) -> str:
