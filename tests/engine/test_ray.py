@@ -172,7 +172,7 @@ def test_a_machine_that_dies_is_replaced_by_the_others(cluster: LocalCluster, en
 
     thread = threading.Thread(target=kill)
     thread.start()
-    pieces = [(tmp_path, number) for number in range(60)]  # long enough that it dies at work, however busy the machine
+    pieces = [(tmp_path, number) for number in range(60)]  # long enough that it dies at work
     found = engine.map(marked, pieces)
     thread.join()
     assert found == [squared(number) for number in range(60)]
