@@ -66,7 +66,7 @@ def test_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     }
     assert "after costs" in found["position"]["record"]
     assert found["swing"]["file"] == str(tmp_path / "swing.toml")
-    assert found["position"]["title"] == "Position, 1 to 6 months"
+    assert found["position"]["title"].startswith("Position, 1 to 6 months")
     assert "Invalid value" in found["bad"]["error"]
     monkeypatch.setenv("COLUMNS", "400")
     text = told(capsys, "profiles")
