@@ -72,7 +72,7 @@ def samples(store: Store) -> Samples:
 @pytest.fixture(scope="module")
 def trained(store: Store) -> subprocess.CompletedProcess[str]:
     """What `tapescan train` says; it leaves a model of what was known at END in the store's folder."""
-    options = ("--horizons", "5", "--to", str(END), "--folds", "2", "--no-paths")
+    options = ("--horizons", "5", "--to", str(END), "--folds", "2", "--judged", "5", "--no-paths")
     return tapescan("train", "--store", str(store.path), *options)
 
 
@@ -245,7 +245,7 @@ def test_another_learner_is_trained_stored_and_judged_beside_the_first(
     assert trained.returncode == 0, trained.stderr
     shutil.copytree(store.path, tmp_path / "store")
     grown, before = Store(tmp_path / "store"), len(store.trials())
-    asked = ("--learner", "ridge", "--horizons", "5", "--to", str(END), "--folds", "2", "--no-paths")
+    asked = ("--learner", "ridge", "--horizons", "5", "--to", str(END), "--folds", "2", "--judged", "5", "--no-paths")
     # The setting asks for a GPU, for which a ridge regression has no use.
     (tmp_path / "tapescan.toml").write_text('device = "cuda"\n')
     done = tapescan("train", "--store", grown.path, *asked, cwd=tmp_path)
@@ -254,7 +254,10 @@ def test_another_learner_is_trained_stored_and_judged_beside_the_first(
     ridge, first = stored_models(grown).models
     assert (ridge.card.name, first.card.name) == ("ridge_5", "xgboost_5")
     assert ridge.card.store == first.card.store == store.identity
-    assert grown.trials()["learner"].to_list()[before:] == ["ridge"]
+    # Once before it began, and once with what came of it.
+    logged = grown.trials()[before:]
+    assert logged["learner"].to_list() == ["ridge", "ridge"]
+    assert logged["sharpe"].is_null().to_list() == [True, False]
     assert ridge.card.trials == first.card.trials + 1
     assert [*ridge.card.metrics] == ["model", "momentum", "reversal"]
     # As a model it is judged as it was as the baseline of the other, on the same rows.

@@ -140,6 +140,7 @@ TRIED = {
 }
 
 
+@pytest.mark.long
 def test_ray_makes_of_the_files_what_they_say(tmp_path: Path) -> None:
     """All in one process, since most of the time is the stand-in's start."""
     needs("ray", "moto", "boto3")

@@ -33,7 +33,7 @@ LANGUAGES = {"sh", "python", "toml", "text", ""}
 LEFT_OUT = 10
 
 #: Pages whose commands take long.
-SLOW = {"adding-a-learner.md", "breadth.md", "models.md", "own-data.md", "replay.md", "screens.md"}
+SLOW = {"adding-a-learner.md", "breadth.md", "cluster.md", "models.md", "own-data.md", "replay.md", "screens.md"}
 
 #: Seconds for one block.
 PATIENCE = 300

@@ -46,6 +46,7 @@ def test_all_are_trials_and_each_is_judged_as_one_of_all(store: Store) -> None:
     assert all(one.folder.name in text for one in found)
 
 
+@pytest.mark.long
 def test_a_job_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

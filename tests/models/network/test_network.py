@@ -131,6 +131,7 @@ def test_trained_no_further_it_is_the_volatility_rule(world: Samples) -> None:
     np.testing.assert_allclose(found, expected[:, None] * scale[:500], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.long
 def test_training_gives_the_same_bytes_twice(world: Samples) -> None:
     """Of samples that are not known from the first time."""
     short = msgspec.structs.replace(SMALL, rounds=1)
