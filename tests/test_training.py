@@ -110,6 +110,7 @@ def test_training_finds_what_the_simulated_market_holds(
     assert learnt.gate.weight == 0.0 or learnt.gate.numbers["lead_t_ridge"] > 1.0
 
 
+@pytest.mark.long
 def test_training_finds_nothing_once_the_returns_are_shuffled(samples: Samples, tmp_path: Path) -> None:
     random, forward = np.random.default_rng(1), np.array(samples.forward[5])
     known = np.flatnonzero(np.isfinite(forward))
@@ -220,6 +221,7 @@ def test_models_are_judged_against_the_index_that_they_were_trained_with(
         market_index(history_of(store, None), 1000, "SPY")
 
 
+@pytest.mark.long
 def test_models_that_cannot_be_judged_are_named_beside_those_that_can(
     store: Store, trained: subprocess.CompletedProcess[str], tmp_path: Path
 ) -> None:
@@ -349,6 +351,7 @@ def test_a_place_that_holds_no_models_is_said_before_any_work(store: Store, tmp_
 
 
 @pytest.mark.parametrize("stage", ["computing features", "training for 5"])
+@pytest.mark.long
 def test_ctrl_c_stops_a_training_and_leaves_no_model(store: Store, tmp_path: Path, stage: str) -> None:
     command = [sys.executable, "-m", "tapescan", "train", "--store", str(store.path), "--models", str(tmp_path / "m")]
     (tmp_path / "tmp").mkdir()

@@ -241,6 +241,7 @@ def test_without_compiling_the_values_are_the_same(kept: tuple[Path, list[str]],
     assert run(tmp_path / "cache", NUMBA_DISABLE_JIT="1")[1:] == kept[1]
 
 
+@pytest.mark.long
 def test_a_helper_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     code = """
 import os, subprocess, sys, time

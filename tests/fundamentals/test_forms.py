@@ -178,6 +178,7 @@ def filings(draw: st.DrawFn) -> pl.DataFrame:
 
 @settings(max_examples=150)
 @given(frame=filings(), seed=st.integers(0, 99), days=st.integers(0, 6))
+@pytest.mark.long
 def test_neither_the_order_nor_what_comes_later_matters(frame: pl.DataFrame, seed: int, days: int) -> None:
     out = observations(frame)
     assert out.equals(observations(frame.sample(fraction=1.0, shuffle=True, seed=seed)))
@@ -188,6 +189,7 @@ def test_neither_the_order_nor_what_comes_later_matters(frame: pl.DataFrame, see
 
 @settings(max_examples=150)
 @given(frame=filings())
+@pytest.mark.long
 def test_what_reports_tell_is_what_is_known_in_the_end(frame: pl.DataFrame) -> None:
     def newest(some: pl.DataFrame) -> dict[str, float]:
         out = observations(some).sort("filed").unique("item", keep="last")

@@ -38,6 +38,7 @@ def test_a_real_signal_counts() -> None:
     assert "\n" not in found.reason
 
 
+@pytest.mark.long
 def test_shuffled_labels_get_no_weight() -> None:
     """The rate of false passes: at most one in forty, over 200 worthless models."""
     passed = 0

@@ -175,6 +175,7 @@ def saved(folder: Path) -> None:
         ("indicators/oscillators.py", "100.0 * (gain", "100.1 * (gain", "feature rsi_2 is computed otherwise"),
     ],
 )
+@pytest.mark.long
 def test_an_edited_remark_refuses_nothing_and_an_edited_number_does(
     file: str, before: str, after: str, said: str, tmp_path: Path
 ) -> None:

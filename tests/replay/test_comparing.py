@@ -91,6 +91,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return store_of(tmp_path_factory.mktemp("compared") / "whole", frames)
 
 
+@pytest.mark.long
 def test_all_are_written_down_before_the_first_is_judged(store: Store) -> None:
     result = compare(LOW, SHORT, data=store)
     assert StoreTrials(store).count_screens()[0] == 3

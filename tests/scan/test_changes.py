@@ -90,6 +90,7 @@ def test_a_symbol_that_is_no_longer_there_is_gone(store: Store, bars: pl.DataFra
     assert {one.symbol: one.why for one in found.left}["GONE"] == "gone"
 
 
+@pytest.mark.long
 def test_the_command(store: Store, bars: pl.DataFrame) -> None:
     days = bars["session"].unique().sort()
     words = ("scan", "--store", str(store.path), "--where", WHERE)

@@ -87,6 +87,7 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new_state(tmp_path: Path) ->
     assert states["old"] > KILLS // 4, states
 
 
+@pytest.mark.long
 def test_a_kill_during_the_first_import_leaves_a_store_that_can_be_completed(tmp_path: Path) -> None:
     bars = random_bars(symbols=100, sessions=60, seed=8).select(BAR_COLUMNS)
     bars.write_parquet(tmp_path / "bars.parquet")

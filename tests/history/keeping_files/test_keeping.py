@@ -102,6 +102,7 @@ def test_nothing_of_what_a_process_writes_into_its_market_is_kept(store: Store) 
 # --- what came since ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_what_came_is_taken_and_kept_again(store: Store, reads: list[int | None]) -> None:
     scanned(store)
     news, after = BARS.filter(pl.col("session") == DAYS[-1]), next_session(DAYS[-1])

@@ -89,6 +89,7 @@ def test_years_and_dates_add_up_to_the_whole() -> None:
             assert min(said.losses.values()) < said.record.loss < max(said.losses.values())
 
 
+@pytest.mark.long
 def test_trees_find_what_there_is_and_cover_what_they_say() -> None:
     samples = world(symbols=100, dates=240)
     rows = {5: Rows.of(samples, 5, market_of(samples.session))}

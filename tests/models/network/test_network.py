@@ -121,6 +121,7 @@ def fit(samples: Samples, recipe: tft.Recipe = SMALL, horizon: int = 5) -> tft.N
     return tft.LEARNER.fit(samples, np.unique(samples.session), labels, horizon, recipe)  # type: ignore[return-value]
 
 
+@pytest.mark.long
 def test_trained_no_further_it_is_the_volatility_rule(world: Samples) -> None:
     network = fit(world, msgspec.structs.replace(SMALL, rounds=0))
     scale = np.asarray(world.values[:, FEATURES.index(RULED_BY)], np.float64) * np.sqrt(5 / 252)
