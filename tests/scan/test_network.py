@@ -93,7 +93,7 @@ def test_a_card_of_ranges_is_refused_as_a_cones_is(folder: Path, tmp_path: Path)
     path = tmp_path / quantiles_file("tft")
     sealed = save_quantiles(tmp_path, msgspec.structs.replace(card("x"), store="one"))
     assert StoredRanges(path, "one", own=True).card == sealed
-    assert "of another store" in StoredRanges(path, "two", own=True).refused
+    assert "learnt from another store" in StoredRanges(path, "two", own=True).refused
     remember("another seal")
     path.write_bytes(path.read_bytes().replace(b'"factor": 1.25', b'"factor": 0.25'))
     assert "edited" in StoredRanges(path, "one", own=False).refused

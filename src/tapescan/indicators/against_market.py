@@ -8,7 +8,7 @@ import numpy as np
 
 from tapescan.indicators.fusion import fusion
 from tapescan.indicators.statistics import beta, correlation
-from tapescan.indicators.sums import products, returns_beside, totals
+from tapescan.indicators.sums import changes, products, returns_beside, totals
 
 
 @fusion(members=(beta, correlation), inputs=("close", "market"))
@@ -22,10 +22,7 @@ def against_market(close, market, first, start, values, stride, calls):
     share = 1.0 / period
     begin = max(start - period + 1, 0)
     change = np.empty((rows - begin if likeness_place >= 0 else 0, lanes))
-    for i in range(len(change)):
-        t, before = begin + i, max(begin + i - 1, 0)
-        for j in range(lanes):
-            change[i, j] = close[t, j] / close[before, j] - 1.0
+    changes(close, close, 1, begin, change)
     found = np.empty((4, rows - start, lanes))
     if slope_place >= 0:
         returns_beside(close, market, period, found)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from tapescan.indicators.definition import Output, Period, indicator
-from tapescan.indicators.sums import totals
+from tapescan.indicators.sums import changes, totals
 
 SUMMED = (Output("", "ratio"),)
 SOURCE = "D. Lou, C. Polk and S. Skouras, A Tug of War: Overnight versus Intraday Expected Returns, 2019"
@@ -29,10 +29,7 @@ def overnight(open, close, first, start, out, period):  # noqa: A002 (an input's
     rows, lanes = close.shape
     begin = max(start - period + 1, 0)
     change = np.empty((rows - begin, lanes))
-    for t in range(begin, rows):
-        before = max(t - 1, 0)
-        for j in range(lanes):
-            change[t - begin, j] = open[t, j] / close[before, j] - 1.0
+    changes(open, close, 1, begin, change)
     totals(change, period, out)
     for t in range(start, rows):
         for j in range(lanes):
@@ -55,9 +52,7 @@ def intraday(open, close, first, start, out, period):  # noqa: A002
     rows, lanes = close.shape
     begin = max(start - period + 1, 0)
     change = np.empty((rows - begin, lanes))
-    for t in range(begin, rows):
-        for j in range(lanes):
-            change[t - begin, j] = close[t, j] / open[t, j] - 1.0
+    changes(close, open, 0, begin, change)
     totals(change, period, out)
     for t in range(start, rows):
         for j in range(lanes):
@@ -86,9 +81,7 @@ def intraday_momentum(open, close, first, start, out, period, skip):  # noqa: A0
     if since >= rows:
         return
     change = np.empty((rows - skip - begin, lanes))
-    for t in range(begin, rows - skip):
-        for j in range(lanes):
-            change[t - begin, j] = close[t, j] / open[t, j] - 1.0
+    changes(close, open, 0, begin, change)
     totals(change, period, out[since - start :])
     for t in range(since, rows):
         for j in range(lanes):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from tapescan.indicators.definition import Output, Period, indicator
-from tapescan.indicators.sums import products, returns_beside, totals
+from tapescan.indicators.sums import changes, products, returns_beside, totals
 
 
 @indicator(
@@ -61,10 +61,7 @@ def idiosyncratic_volatility(close, market, first, start, out, period):
     rows, lanes = close.shape
     begin = max(start - period + 1, 0)
     change = np.empty((rows - begin, lanes))
-    for t in range(begin, rows):
-        before = max(t - 1, 0)
-        for j in range(lanes):
-            change[t - begin, j] = close[t, j] / close[before, j] - 1.0
+    changes(close, close, 1, begin, change)
     share, theirs, ours = 1.0 / period, np.empty((rows - start, lanes)), np.empty((rows - start, lanes))
     totals(market, period, theirs)
     totals(change, period, ours)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from tapescan.indicators.definition import Output, Period, indicator
-from tapescan.indicators.sums import deviations, powers, products, returns_beside, totals
+from tapescan.indicators.sums import changes, deviations, powers, products, returns_beside, totals
 
 # No sum runs on from row to row: it would keep the rounding residue of one return of 3,000
 # (they do occur) for ever, and a scan would differ from a replay.
@@ -29,10 +29,7 @@ def skewness(close, first, start, out, period):
     rows, lanes = close.shape
     begin = max(start - period + 1, 0)
     change = np.empty((rows - begin, lanes))
-    for t in range(begin, rows):
-        before = max(t - 1, 0)
-        for j in range(lanes):
-            change[t - begin, j] = close[t, j] / close[before, j] - 1.0
+    changes(close, close, 1, begin, change)
     share = 1.0 / period
     totals(change, period, out)
     second, third = np.empty(lanes), np.empty(lanes)
@@ -65,10 +62,7 @@ def kurtosis(close, first, start, out, period):
     rows, lanes = close.shape
     begin = max(start - period + 1, 0)
     change = np.empty((rows - begin, lanes))
-    for t in range(begin, rows):
-        before = max(t - 1, 0)
-        for j in range(lanes):
-            change[t - begin, j] = close[t, j] / close[before, j] - 1.0
+    changes(close, close, 1, begin, change)
     share = 1.0 / period
     totals(change, period, out)
     second, fourth = np.empty(lanes), np.empty(lanes)
@@ -100,10 +94,7 @@ def autocorrelation(close, first, start, out, period):
     rows, lanes = close.shape
     begin = max(start - period, 0)
     change = np.empty((rows - begin, lanes))
-    for t in range(begin, rows):
-        before = max(t - 1, 0)
-        for j in range(lanes):
-            change[t - begin, j] = close[t, j] / close[before, j] - 1.0
+    changes(close, close, 1, begin, change)
     mean = np.empty((min(rows - start + 1, rows - begin), lanes))
     totals(change, period, mean)
     for i in range(len(mean)):
@@ -166,10 +157,7 @@ def correlation(close, market, first, start, out, period):
     rows, lanes = close.shape
     begin = max(start - period + 1, 0)
     change = np.empty((rows - begin, lanes))
-    for t in range(begin, rows):
-        before = max(t - 1, 0)
-        for j in range(lanes):
-            change[t - begin, j] = close[t, j] / close[before, j] - 1.0
+    changes(close, close, 1, begin, change)
     share = 1.0 / period
     x_mean, y_mean = np.empty((rows - start, lanes)), np.empty((rows - start, lanes))
     totals(market, period, x_mean)

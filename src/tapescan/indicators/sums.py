@@ -14,7 +14,7 @@ import numpy as np
 
 from tapescan.core.jit import kernel
 
-__all__ = ["deviations", "powers", "products", "returns_beside", "totals"]
+__all__ = ["changes", "deviations", "powers", "products", "returns_beside", "totals"]
 
 #: Up to so many rows, each window is summed by itself.
 FEW = 4
@@ -149,6 +149,16 @@ def _many(bars, other, paired, period, levels, out):
                 older = here[j]
                 here[j] = now[j]
                 now[j] += older
+
+
+@kernel(ROWS, ROWS, N, N, OWN)
+def changes(after, before, apart, begin, out):
+    """Of the rows from `begin` on, as many as `out` has: after / before - 1, `before` so many rows earlier (of the
+    first rows, the first)."""
+    for i in range(len(out)):
+        t, then = begin + i, max(begin + i - apart, 0)
+        for j in range(out.shape[1]):
+            out[i, j] = after[t, j] / before[then, j] - 1.0
 
 
 @kernel(ROWS, N, OWN)

@@ -25,7 +25,7 @@ from tapescan.models.learners.seam import (
 )
 from tapescan.models.samples.samples import Samples
 
-__all__ = ["Rule"]
+__all__ = ["Rule", "Unlearnt"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class _FittedRule:
     feature: str
     sign: float
 
-    def forecast(self, values: Singles, session: Days, industry: Shorts | None = None) -> Floats:  # noqa: ARG002 (one signature for all)
+    def forecast(self, values: Singles, session: Days, industry: Shorts | None = None) -> Floats:  # noqa: ARG002
         check_width(values, len(self.features))
         column = values[:, self.features.index(self.feature)].astype(np.float64)
         return np.where(np.isfinite(column), self.sign * column, np.nan)
@@ -59,11 +59,10 @@ class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True)
-class Rule:
-    """The one feature that its facts say it needs. sign : -1.0 where less of it is better."""
+class Unlearnt:
+    """What learners that learn nothing share: no recipe of their own, no use of a device, and no training."""
 
     facts: Facts
-    sign: float
 
     def prepare(self, recipe: Recipe | None = None, device: Device | None = None) -> Recipe:
         cpu_only(self.facts.kind, device)
@@ -81,7 +80,21 @@ class Rule:
         recipe: Recipe,  # noqa: ARG002
     ) -> Fitted:
         check_needs(self.facts, samples.features)
-        return _FittedRule(samples.features, self.facts.needs[0], self.sign)
+        return self.of(samples.features)
+
+    def of(self, features: tuple[str, ...]) -> Fitted:
+        """What makes the forecasts."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Rule(Unlearnt):
+    """The one feature that its facts say it needs. sign : -1.0 where less of it is better."""
+
+    sign: float
+
+    def of(self, features: tuple[str, ...]) -> Fitted:
+        return _FittedRule(features, self.facts.needs[0], self.sign)
 
     def load(self, content: bytes, features: tuple[str, ...], device: Device = "cpu") -> Fitted:  # noqa: ARG002
         saved = decode_learnt(content, _Saved)

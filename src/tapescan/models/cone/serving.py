@@ -6,15 +6,11 @@ A scan knows the place alone; the card, and all that reads it, is loaded when so
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tapescan.columns.ranges import HORIZONS, TERMS
-from tapescan.core.errors import TapescanError
 from tapescan.models.cone.cone import SHIPPED, Cone
-from tapescan.models.registry.known import is_known
+from tapescan.models.registry.places import CardPlace
 
 if TYPE_CHECKING:
     from tapescan.models.cone.card import ConeCard
@@ -22,45 +18,18 @@ if TYPE_CHECKING:
 __all__ = ["StoredCone"]
 
 
-@dataclass(frozen=True)
-class StoredCone:
-    """The place of a card that is read when somebody asks for a range.
+class StoredCone(CardPlace["ConeCard"]):
+    """The place of a cone's card."""
 
-    store : the identity of the store whose market is looked at. own : the folder is the store's own, where another
-    store's cone, or one that was not trained here, is refused.
-    """
-
-    path: Path
-    store: str
-    own: bool
-
-    @cached_property
-    def card(self) -> ConeCard | None:
-        """None where there is none, or one that is refused."""
-        return self._read[0]
-
-    @property
-    def refused(self) -> str:
-        """Why a card that is there is not served; empty where none is."""
-        return self._read[1]
-
-    @cached_property
-    def _read(self) -> tuple[ConeCard | None, str]:
-        if not self.path.exists():
-            return None, ""
+    def _read(self) -> ConeCard:
         from tapescan.models.cone.card import read_cone
 
-        try:
-            card = read_cone(self.path)
-        except TapescanError as error:
-            return None, str(error)
-        if self.own and card.store != self.store:
-            return None, "it learnt from another store; name the folder with --models to use it all the same"
-        if self.own and not is_known(card.seal):
-            return None, "it was not trained here; name the folder with --models to use it all the same"
-        if card.features != TERMS or tuple(law.horizon for law in card.laws) != HORIZONS:
-            return None, "it is of other features or horizons; train again: tapescan train --learner cone"
-        return card, ""
+        return read_cone(self.path)
+
+    def _unfit(self, card: ConeCard) -> str:
+        if card.features == TERMS and tuple(law.horizon for law in card.laws) == HORIZONS:
+            return ""
+        return "it is of other features or horizons; train again: tapescan train --learner cone"
 
     def serving(self, day: dt.date, index: str, adjust: str) -> Cone:
         """What serves on a day: the card's, or the shipped rule, which says why."""

@@ -47,6 +47,7 @@ __all__ = [
     "cone_samples",
     "learn_cone",
     "recalibrate_cone",
+    "served_card",
     "stored_cone",
     "train_cone",
 ]
@@ -104,11 +105,7 @@ def recalibrate_cone(
     """
     last = parse_date(end, "end")
     store, place = _opened(store, folder)
-    found = stored_cone(store, folder)
-    card = found.card
-    if card is None:
-        what = found.refused or f"{place} holds no cone"
-        raise ModelError(what, "train one: tapescan train --learner cone")
+    card = served_card(store, folder)
     source = history_of(store, last)
     # As many sessions as the newest dates and their returns take, and some more.
     begin = source.end - dt.timedelta(days=2 * card.every * (RECENT + 3))
@@ -125,6 +122,15 @@ def stored_cone(store: Store, folder: str | Path | None = None) -> StoredCone:
     """The cone in that folder, as a scan of the store would use it."""
     place, own = model_place(store, folder)
     return StoredCone(place / CONE_FILE, store.identity, own)
+
+
+def served_card(store: Store, folder: str | Path | None = None) -> ConeCard:
+    """Its card. Raises ModelError where there is none that may be served."""
+    found = stored_cone(store, folder)
+    if found.card is None:
+        what = found.refused or f"{found.path.parent} holds no cone"
+        raise ModelError(what, "train one: tapescan train --learner cone")
+    return found.card
 
 
 class LearntCone(NamedTuple):

@@ -14,17 +14,16 @@ import msgspec
 import numpy as np
 
 from tapescan.core.dates import parse_date
-from tapescan.core.errors import InputError, ModelError
+from tapescan.core.errors import InputError
 from tapescan.core.progress import Progress, silent
 from tapescan.history.history import history_of
 from tapescan.models.cone.card import ConeCard
 from tapescan.models.cone.fit import Rows
 from tapescan.models.cone.judge import outcomes_of
 from tapescan.models.cone.record import RangeRecord, range_record
-from tapescan.models.cone.train import cone_samples, stored_cone
+from tapescan.models.cone.train import cone_samples, served_card
 from tapescan.models.samples.build import sampled_sessions
 from tapescan.models.samples.samples import Universe
-from tapescan.models.stored import model_folder
 from tapescan.store import Store
 
 __all__ = ["UnseenCone", "judge_cone"]
@@ -52,11 +51,7 @@ def judge_cone(
     """
     last = parse_date(end, "end")
     store = store if isinstance(store, Store) else Store(str(store))
-    found = stored_cone(store, folder)
-    card = found.card
-    if card is None:
-        what = found.refused or f"{model_folder(store, folder)} holds no cone"
-        raise ModelError(what, "train one: tapescan train --learner cone")
+    card = served_card(store, folder)
     source = history_of(store, last)
     horizons: list[RangeRecord] = []
     if len(sampled_sessions(card.seen, source.end, card.every)):

@@ -16,8 +16,8 @@ from tapescan.core.errors import ModelError
 from tapescan.core.settings import Device
 from tapescan.core.typing import Days, Floats, Ints, Shorts, Singles
 from tapescan.models.learners import seam
-from tapescan.models.learners.seam import Facts, Fitted, Learner, Recipe
-from tapescan.models.samples.samples import Samples
+from tapescan.models.learners.seam import Facts, Fitted, Learner
+from tapescan.models.rules import Unlearnt
 from tapescan.models.samples.within import sessions_of, standard_ranks
 
 __all__ = ["LEARNER"]
@@ -26,36 +26,11 @@ __all__ = ["LEARNER"]
 WEIGHTS = {"momentum_252_21": 2.0, "ret_5": -1.0, "realised_volatility_63": -0.5, "amihud_21": -0.5}
 
 
-class Composite:
+class Composite(Unlearnt):
     """The learner."""
 
-    facts = Facts(
-        kind="composite",
-        title="the papers' signs, nothing fitted",
-        ending=".signs.json",
-        missing="counts as the middle of its session",
-        needs=tuple(WEIGHTS),
-        alone=False,
-        learns=False,
-    )
-
-    def prepare(self, recipe: Recipe | None = None, device: Device | None = None) -> Recipe:
-        seam.cpu_only(self.facts.kind, device)
-        return seam.own_recipe(self.facts.kind, Recipe, recipe)
-
-    def serve_on(self, device: Device) -> tuple[Device, str]:  # noqa: ARG002 (there is nothing to speed up)
-        return "cpu", ""
-
-    def fit(
-        self,
-        samples: Samples,
-        dates: Days,  # noqa: ARG002
-        labels: Singles,  # noqa: ARG002
-        horizon: int,  # noqa: ARG002
-        recipe: Recipe,  # noqa: ARG002
-    ) -> Fitted:
-        seam.check_needs(self.facts, samples.features)
-        return _FittedComposite(samples.features, WEIGHTS)
+    def of(self, features: tuple[str, ...]) -> Fitted:
+        return _FittedComposite(features, WEIGHTS)
 
     def load(self, content: bytes, features: tuple[str, ...], device: Device = "cpu") -> Fitted:  # noqa: ARG002
         weights = seam.decode_learnt(content, _Saved).weights
@@ -65,7 +40,17 @@ class Composite:
         return _FittedComposite(features, weights)
 
 
-LEARNER: Learner = Composite()
+LEARNER: Learner = Composite(
+    Facts(
+        kind="composite",
+        title="the papers' signs, nothing fitted",
+        ending=".signs.json",
+        missing="counts as the middle of its session",
+        needs=tuple(WEIGHTS),
+        alone=False,
+        learns=False,
+    )
+)
 
 
 class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
