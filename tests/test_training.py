@@ -102,11 +102,12 @@ def test_training_finds_what_the_simulated_market_holds(
         horizon=5,
         every=5,
     ).summary
-    assert best.t > 3.5
-    assert model.summary.t > 3.0
+    assert best.rank_ic > 5.0 * best.error
+    assert model.summary.rank_ic > 4.0 * model.summary.error
     assert 0.6 * best.rank_ic < model.summary.rank_ic < best.rank_ic + 2.0 * best.error
     # The signal is linear, so a ridge regression must do as well, and a model that is no better must not count.
-    assert learnt.judgements["ridge"].summary.t > 3.0
+    ridge = learnt.judgements["ridge"].summary
+    assert ridge.rank_ic > 4.0 * ridge.error
     assert learnt.gate.weight == 0.0 or learnt.gate.numbers["lead_t_ridge"] > 1.0
 
 

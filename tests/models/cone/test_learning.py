@@ -200,7 +200,7 @@ def test_anybodys_quantiles_are_judged_beside_the_rule_and_the_cone() -> None:
     over = lead_of(rows, folds, "wider", CONE, 5)
     assert over.gain == pytest.approx(1.0 - wider.loss / cone.loss, rel=1e-12)
     assert over.t is not None
-    assert over.t < -3.0
+    assert over.t < -3.6  # as rare as a Student t of -6.5 with the seven degrees of freedom of 78 dates
     with pytest.raises(AssertionError):
         judged(np.full((len(LEVELS), 3), np.nan), np.zeros(3))
 
