@@ -88,6 +88,7 @@ def planted(samples: Samples, market: SimulatedMarket) -> NDArray[np.float64]:
     return market.truth.expected(symbols.tolist(), last_5, older, 5)
 
 
+@pytest.mark.long
 def test_training_finds_what_the_simulated_market_holds(
     market: SimulatedMarket, samples: Samples, tmp_path: Path
 ) -> None:
@@ -124,6 +125,7 @@ def test_training_finds_nothing_once_the_returns_are_shuffled(samples: Samples, 
     assert "does not count" in learnt.gate.reason
 
 
+@pytest.mark.long
 def test_a_symbol_with_one_bar_is_no_sample_and_has_no_forecast(
     store: Store, samples: Samples, trained: subprocess.CompletedProcess[str]
 ) -> None:
@@ -134,6 +136,7 @@ def test_a_symbol_with_one_bar_is_no_sample_and_has_no_forecast(
     assert row["alpha_xgboost_5"] is None
 
 
+@pytest.mark.long
 def test_what_is_stored_is_what_was_said(store: Store, trained: subprocess.CompletedProcess[str]) -> None:
     assert trained.returncode == 0, trained.stderr
     (model,) = stored_models(store).models
@@ -148,6 +151,7 @@ def test_what_is_stored_is_what_was_said(store: Store, trained: subprocess.Compl
     assert model.card.reason in listed.stdout
 
 
+@pytest.mark.long
 def test_the_page_is_written(store: Store, trained: subprocess.CompletedProcess[str], tmp_path: Path) -> None:
     assert trained.returncode == 0, trained.stderr
     done = tapescan("evaluate", "--store", str(store.path), "--html", str(tmp_path / "report.html"))
@@ -157,6 +161,7 @@ def test_the_page_is_written(store: Store, trained: subprocess.CompletedProcess[
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
 
 
+@pytest.mark.long
 def test_a_scan_has_the_forecasts_and_says_whether_they_count(
     store: Store, trained: subprocess.CompletedProcess[str]
 ) -> None:
@@ -370,6 +375,7 @@ def test_ctrl_c_stops_a_training_and_leaves_no_model(store: Store, tmp_path: Pat
     assert not list((tmp_path / "tmp").iterdir())
 
 
+@pytest.mark.long
 def test_a_scan_goes_on_without_the_gpu_and_says_so(store: Store, trained: subprocess.CompletedProcess[str]) -> None:
     if has_gpu():
         pytest.skip("this machine has a GPU, so forecasts are made on it")

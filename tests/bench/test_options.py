@@ -18,6 +18,7 @@ def report() -> OptionBench:
     return run_option_bench(40_000, 1)
 
 
+@pytest.mark.long
 def test_costs_limit_and_rivals_are_told(report: OptionBench) -> None:
     assert report.contracts > 20_000
     assert report.contracts > report.valued > report.trees > 0
@@ -28,20 +29,18 @@ def test_costs_limit_and_rivals_are_told(report: OptionBench) -> None:
     # The ratio is measured of a whole market; here it only has to be no slower than a tenth of it.
     assert fast.seconds > 10.0 * report.total
     assert fast.failed < 0.01
+    assert report.left_out == ""
     told = json.loads(json.dumps(report.to_dict()))
     assert told["against"][0]["ratio"] == pytest.approx(fast.seconds / report.total, abs=0.1)
 
 
-def test_without_quantlib_it_says_so(
-    report: OptionBench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_quantlib_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(options, "load_quantlib", lambda: None)
     bench(options=True, contracts=40_000, rounds=1)
     said = capsys.readouterr().out
     assert "Left out: loops of QuantLib, which is not installed" in said
     assert "From the stored chain to columns" in said
     assert "times as long (wanted" not in said
-    assert report.left_out == ""
 
 
 @pytest.mark.parametrize("put", [False, True])

@@ -33,7 +33,10 @@ LANGUAGES = {"sh", "python", "toml", "text", ""}
 LEFT_OUT = 10
 
 #: Pages whose commands take long.
-SLOW = {"adding-a-learner.md", "breadth.md", "cluster.md", "models.md", "own-data.md", "replay.md", "screens.md"}
+SLOW = {
+    *("adding-a-column.md", "adding-a-learner.md", "adding-a-table.md", "adding-a-vendor.md", "adding-an-indicator.md"),
+    *("breadth.md", "cluster.md", "first-scan.md", "models.md", "options.md", "own-data.md", "replay.md", "screens.md"),
+}
 
 #: Seconds for one block.
 PATIENCE = 300

@@ -259,6 +259,7 @@ def doubtful_company(draw: st.DrawFn) -> list[Fact]:
     return list(told.values())
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(company=doubtful_company(), other=doubtful_company(), days=st.integers(0, 400), seed=st.integers(0, 9))
 def test_the_plain_reference_doubts_the_same(company: list[Fact], other: list[Fact], days: int, seed: int) -> None:

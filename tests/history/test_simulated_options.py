@@ -99,6 +99,7 @@ def test_what_is_known_of_a_day_hangs_on_none_after_it(simulated: SimulatedMarke
     assert_frame_equal(whole, own, check_exact=True)
 
 
+@pytest.mark.long
 def test_the_command_line_has_them_out_of_the_box() -> None:
     done = command("scan", "--where", "iv_percentile_252 > 80 AND vrp_20 > 0", "--features", "iv_30", "--top", "3")
     assert done.returncode == 0

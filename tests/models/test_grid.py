@@ -106,6 +106,7 @@ def test_what_is_no_grid_is_one_line(store: Store, tmp_path: Path, text: str, sa
     assert said in str(raised.value)
 
 
+@pytest.mark.long
 def test_on_the_command_line(store: Store, tmp_path: Path) -> None:
     missing = tapescan("trials", str(tmp_path / "none.toml"), "--store", str(store.path))
     assert "none.toml" in one_line(missing)

@@ -67,7 +67,8 @@ def test_values_agree_in_units_of_volatility() -> None:
     assert error.max() < 1e-3
 
 
-@pytest.mark.parametrize("at", [pytest.param("given", marks=pytest.mark.long), "implied"])
+@pytest.mark.long
+@pytest.mark.parametrize("at", ["given", "implied"])
 @pytest.mark.parametrize(
     ("name", "moved", "by", "usual", "most"),
     [

@@ -55,6 +55,7 @@ def stored(store: Store) -> pl.DataFrame:
     return store.known().read("option_quotes").sort(ORDER)
 
 
+@pytest.mark.long
 def test_the_whole_market_comes_in_ranges_an_underlying_at_a_time(own: FakeServer, tmp_path: Path) -> None:
     fake(own).page_rows = 13  # pages end in the middle of an expiration
     calls = Massive().calls(ask("options", END))
