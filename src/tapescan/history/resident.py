@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -25,7 +26,7 @@ from tapescan.features.carried import CARRIED, carried_on, kept_of
 from tapescan.history.equal_weighted import index_of_store
 from tapescan.history.market import Market
 from tapescan.history.stored import Held, index_among, market_of, market_of_store, scanned_of
-from tapescan.market.growing import grow
+from tapescan.market.growing import Growth, grow
 from tapescan.market.index import INDEX_GAP, MARKET_SYMBOL, MarketIndex
 from tapescan.market.lives import BREAK
 from tapescan.market.panel import Block, Panel, places_of
@@ -38,7 +39,10 @@ from tapescan.store.known import STORED_COLUMNS
 from tapescan.store.later_splits import splits_of_any_day
 from tapescan.store.table import store_errors
 
-__all__ = ["brought_forward", "refreshed"]
+__all__ = ["Grower", "brought_forward", "refreshed"]
+
+#: Gives a panel with a session more, as `market.growing.grow`.
+Grower: TypeAlias = Callable[[Panel, pl.DataFrame, pl.DataFrame, Collection[str], MarketIndex | None], Growth]
 
 #: Bars of each symbol that are judged again: those whose verdict may change, and what they are judged by.
 JUDGED = 2 * (BEFORE + AFTER + 15)
@@ -78,14 +82,21 @@ def _refreshed(market: Market, held: Held) -> Market:
     return market_of(taken)
 
 
-def brought_forward(held: Held, asked: KnownStore) -> Held | None:
-    """What is held with what came; None for what has to be read anew. What was held is used up."""
+def brought_forward(
+    held: Held, asked: KnownStore, came: pl.DataFrame | None = None, grower: Grower = grow
+) -> Held | None:
+    """What is held with what came; None for what has to be read anew.
+
+    came : rows of bars as `changed_rows` gives them; those that the store has and had not for None. grower : grows the
+    panel; by `market.growing.grow` what was held is used up.
+    """
     before, day, scanned = held.known, held.panel.as_of, scanned_of(asked.versions)
     commits = commits_of(asked.path, scanned)
     if held.day is not None or any(scanned.get(name, -1) < of for name, of in scanned_of(before.versions).items()):
         return None
     asked.take_reads(held.asked)
-    came = changed_rows(before.opened("bars"), asked.opened("bars"))
+    if came is None:
+        came = changed_rows(before.opened("bars"), asked.opened("bars"))
     _tell_sessions(before, asked, came)
     known = asked.at_newest_session()
     known.take_reads(before)
@@ -115,7 +126,7 @@ def brought_forward(held: Held, asked: KnownStore) -> Held | None:
     lives = pl.concat([held.lives.filter(~mine), lives]).sort("symbol", "begin")
     days = _touched(came, day, held.lives, lives, mine)
     every = cache(lambda: _index_of_all(held, before, known, every_one)) if held.adjust == "splits" else None
-    panel = _grown(held.panel, stepping, redone, gone, every)
+    panel = _grown(held.panel, stepping, redone, gone, every, grower)
     judged = _judged(held.judged, known, panel, stepping, redone, again, days)
     return replace(
         held,
@@ -174,11 +185,13 @@ def _grown(
     redone: pl.DataFrame,
     gone: set[str],
     every: Callable[[], MarketIndex] | None,
+    grower: Grower,
 ) -> Panel:
     """The panel session by session, and with it what was computed of it. every : gives the equal-weighted index of
     all sessions; None where it is made of the panel."""
     carried = kept_of(panel)
-    panel.kept[_USED] = True
+    if grower is grow:
+        panel.kept[_USED] = True
     days = stepping["session"].unique().sort().to_list() or [None]
     for at, day in enumerate(days):
         last = at == len(days) - 1
@@ -189,7 +202,7 @@ def _grown(
         index = index_among(_index_bars(panel, rows, whole), upto)
         if index is None and every is not None:
             index = every().until(day_number(upto))
-        growth = grow(panel, rows, whole, gone if last else (), index)
+        growth = grower(panel, rows, whole, gone if last else (), index)
         carried = {names: carried_on(one, growth) for names, one in carried.items()}
         panel = growth.panel
     panel.kept[CARRIED] = carried

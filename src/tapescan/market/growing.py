@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -27,9 +28,10 @@ from tapescan.market.panel import (
     places_of,
 )
 
-__all__ = ["Growth", "grow"]
+__all__ = ["PRICES", "Coming", "Growth", "coming", "grow", "grown_by", "row_of", "with_row", "without"]
 
-_PRICES = ("open", "high", "low", "close", "volume")
+#: What a bar has, in the order of a row.
+PRICES = ("open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,36 @@ class Growth:
     anew: Panel | None = None
 
 
+class Coming(NamedTuple):
+    """What comes to a panel.
+
+    again : the redone symbols, in order. histories : their bars. dropped : symbols that lose their lane: they are
+    gone, or have more bars than it has rows. before : the places of those that keep theirs. day : the session that
+    comes; the panel's own where none does.
+    """
+
+    again: list[str]
+    histories: Mapping[str, pl.DataFrame]
+    dropped: frozenset[str]
+    before: Ints
+    day: int
+
+
+def coming(panel: Panel, bars: pl.DataFrame, redone: pl.DataFrame, gone: Collection[str]) -> Coming:
+    """Arguments as of `grow`."""
+    again = redone["symbol"].unique(maintain_order=True).to_list()
+    histories = {str(symbol): one for (symbol,), one in redone.group_by("symbol", maintain_order=True)}
+    steps = [symbol for symbol in bars["symbol"] if symbol not in histories and symbol not in gone]
+    dropped = frozenset(_outgrown(panel, {one: len(history) for one, history in histories.items()}, steps)).union(
+        gone
+    )
+    before = np.arange(len(panel))
+    if dropped:
+        before = np.array([at for at, symbol in enumerate(panel.symbols) if symbol not in dropped], dtype=np.int64)
+    day = int(bars["session"].to_physical()[0]) if len(bars) else panel.as_of
+    return Coming(again, histories, dropped, before, day)
+
+
 def grow(
     panel: Panel,
     bars: pl.DataFrame,
@@ -65,45 +97,63 @@ def grow(
         sorted by symbol and session. gone : symbols that are no more.
     index : the market's; None for the equal-weighted one, which is brought forward.
     """
-    again = redone["symbol"].unique(maintain_order=True).to_list()
-    place = places_of(panel.symbols)
-    histories = {symbol: one for (symbol,), one in redone.group_by("symbol", maintain_order=True)}
-    steps = [symbol for symbol in bars["symbol"] if symbol not in histories and symbol not in gone]
-    dropped = {*_outgrown(panel, {one: len(history) for one, history in histories.items()}, steps), *gone}
-    day = int(bars["session"].to_physical()[0]) if len(bars) else panel.as_of
-    before = np.arange(len(panel))
-    if dropped:
-        before = np.array([at for at, symbol in enumerate(panel.symbols) if symbol not in dropped], dtype=np.int64)
-    grown = _without(panel, before) if dropped else panel
-    here = places_of(grown.symbols)
-    inside = [symbol for symbol in again if symbol in here]
-    anew = np.zeros(len(grown), dtype=bool)
-    anew[[here[symbol] for symbol in inside]] = True
+    come = coming(panel, bars, redone, gone)
+    grown = without(panel, come.before) if come.dropped else panel
     stepped = np.zeros(len(grown), dtype=bool)
     if len(bars):
-        grown, stepped = _stepped(grown, bars, here, day, anew)
-    if inside:  # who scanned the panel of before keeps these two
-        grown = replace(grown, bars=grown.bars.copy(), newest=grown.newest.copy())
-    for symbol in inside:
-        _rewrite(grown, here[symbol], histories[symbol])
-    others = [histories[symbol] for symbol in again if symbol not in here]
+        row, stepped = row_of(grown, bars)
+        rewritten = among(grown, come.again)
+        blocks = []
+        for block in grown.blocks:
+            lanes = slice(block.offset, block.offset + block.lanes)
+            mine = stepped[lanes]
+            more = with_row(block, row[:, lanes], mine, rewritten[lanes], come.day) if mine.any() else block
+            blocks.append(more)
+        grown = replace(grown, blocks=tuple(blocks))
+    return grown_by(panel, grown, come, stepped, redone, index)
+
+
+def grown_by(
+    panel: Panel, grown: Panel, come: Coming, stepped: Bools, redone: pl.DataFrame, index: MarketIndex | None
+) -> Growth:
+    """With the lanes that are written anew, blocks of other symbols, and what is measured against the market.
+
+    grown : the panel of those that keep their lane, a row further where `stepped`; its bars, newest and index are of
+    before.
+    """
+    newest = np.where(stepped, np.int32(come.day), grown.newest)
+    grown = replace(grown, bars=grown.bars + stepped, newest=newest)
+    here, place = places_of(grown.symbols), places_of(panel.symbols)
+    before, anew = come.before, among(grown, come.again)
+    for symbol in come.again:
+        if symbol in here:
+            _rewrite(grown, here[symbol], come.histories[symbol])
+    others = [come.histories[symbol] for symbol in come.again if symbol not in here]
     if others:
         grown = _joined(grown, pl.concat(others))
         more = len(grown) - len(before)
         before = np.append(before, [place.get(symbol, -1) for symbol in grown.symbols[len(here) :]])
         stepped, anew = np.append(stepped, np.zeros(more, bool)), np.append(anew, np.ones(more, bool))
-    stepped &= ~anew
+    stepped = stepped & ~anew
     if index is None:
-        quiet = not again and not gone and panel.index.close is None and (len(bars) == 0 or day > panel.as_of)
+        kept = not come.again and not come.dropped and panel.index.close is None
+        quiet = kept and (come.day > panel.as_of or not stepped.any())
         index = panel.index
         if not quiet:
             index = _of_all(grown)
         elif stepped.any():
-            index = _brought_forward(grown, index, stepped, day)
+            index = _brought_forward(grown, index, stepped, come.day)
     changed = _measured(grown, panel.index, index, stepped, anew, panel.as_of)
     grown = replace(grown, index=index, as_of=int(grown.newest.max()))
-    apart_panel = replace(build_panel(redone, index=index), as_of=grown.as_of) if again else None
+    apart_panel = replace(build_panel(redone, index=index), as_of=grown.as_of) if come.again else None
     return Growth(grown, before, stepped, anew, changed, apart_panel)
+
+
+def among(panel: Panel, symbols: Collection[str]) -> Bools:
+    """Which of a panel's lanes are of some symbols."""
+    here, found = places_of(panel.symbols), np.zeros(len(panel), dtype=bool)
+    found[[here[symbol] for symbol in symbols if symbol in here]] = True
+    return found
 
 
 def _outgrown(panel: Panel, bars: Mapping[str, int], stepping: list[str]) -> list[str]:
@@ -123,7 +173,7 @@ def _outgrown(panel: Panel, bars: Mapping[str, int], stepping: list[str]) -> lis
     return found
 
 
-def _without(panel: Panel, kept: Ints) -> Panel:
+def without(panel: Panel, kept: Ints) -> Panel:
     """The panel of some of its lanes."""
     blocks, offset = [], 0
     for block in panel.blocks:
@@ -141,34 +191,26 @@ def _some(block: Block, lanes: Ints) -> Block:
     return replace(block, **columns, first=block.first[lanes], room=None)  # type: ignore[arg-type]
 
 
-def _stepped(
-    panel: Panel, bars: pl.DataFrame, here: Mapping[str, int], day: int, rewritten: Bools
-) -> tuple[Panel, Bools]:
-    """With a row more in each block of which a symbol has a bar. rewritten : the lanes that are written anew."""
+def row_of(panel: Panel, bars: pl.DataFrame) -> tuple[Floats, Bools]:
+    """Prices and volume of a session's bars by lane, ``(5, symbols)``, and which lanes have one."""
+    here = places_of(panel.symbols)
     at = np.array([here.get(symbol, -1) for symbol in bars["symbol"]], dtype=np.int64)
     there = at >= 0
-    stepped = np.zeros(len(panel), dtype=bool)
+    stepped, row = np.zeros(len(panel), dtype=bool), np.zeros((len(PRICES), len(panel)))
     stepped[at[there]] = True
-    row = np.zeros((len(_PRICES), len(panel)))
-    for place, name in enumerate(_PRICES):
+    for place, name in enumerate(PRICES):
         row[place, at[there]] = bars[name].to_numpy()[there]
-    blocks = []
-    for block in panel.blocks:
-        lanes = slice(block.offset, block.offset + block.lanes)
-        mine = stepped[lanes]
-        blocks.append(_with_row(block, row[:, lanes], mine, rewritten[lanes], day) if mine.any() else block)
-    newest = np.where(stepped, np.int32(day), panel.newest)
-    return replace(panel, blocks=tuple(blocks), bars=panel.bars + stepped, newest=newest), stepped
+    return row, stepped
 
 
-def _with_row(block: Block, row: Floats, stepped: Bools, rewritten: Bools, day: int) -> Block:
+def with_row(block: Block, row: Floats, stepped: Bools, rewritten: Bools, day: int) -> Block:
     """With a row more, of the lanes that have stepped; the others are moved down."""
     rows, room = block.rows, block.room
     if room is None or len(room["close"]) == rows:
         room = _roomy(block)
     stay = np.flatnonzero(~stepped & ~rewritten)
     begin = int(block.first[stay].min(initial=rows))
-    values: dict[str, Array] = dict(zip(_PRICES, row, strict=True))
+    values: dict[str, Array] = dict(zip(PRICES, row, strict=True))
     values |= {"session": np.full(block.lanes, day, np.int32), "market": np.full(block.lanes, np.nan)}
     for name, column in room.items():
         if len(stay):
@@ -190,7 +232,7 @@ def _rewrite(panel: Panel, place: int, history: pl.DataFrame) -> None:
     """Another past in a lane."""
     block = next(one for one in panel.blocks if place < one.offset + one.lanes)
     lane, begin = place - block.offset, block.rows - len(history)
-    for name in _PRICES:
+    for name in PRICES:
         getattr(block, name)[:begin, lane] = 0.0
         getattr(block, name)[begin:, lane] = history[name].to_numpy()
     block.session[:begin, lane] = 0

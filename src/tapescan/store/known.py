@@ -80,7 +80,7 @@ class KnownStore:
 
     def at_newest_session(self) -> KnownStore:
         """The same as of the close of its newest session."""
-        found = KnownStore(self.path, self.versions, self.newest_session, self.since)
+        found = self.as_of(self.newest_session, self.since)
         found.take_sessions(self.sessions)  # the same ones: read once
         found._tables = self._tables
         return found
@@ -112,14 +112,18 @@ class KnownStore:
         """Its `sessions`, of one who knows them."""
         self.__dict__["sessions"] = sessions
 
+    def as_of(self, day: dt.date | None, since: dt.date | None = None) -> KnownStore:
+        """The same at the close of another day, with nothing read yet."""
+        return KnownStore(self.path, self.versions, day, since)
+
     def of_any_day(self) -> KnownStore:
         """The same with what is stored of later days."""
-        return KnownStore(self.path, self.versions, None)
+        return self.as_of(None)
 
     def at_session(self, sessions: pl.Series) -> KnownStore:
         """The same as of the close of the last of these: all its sessions, which are not read."""
-        found = KnownStore(self.path, self.versions, sessions[-1], self.since)
-        found.__dict__["sessions"] = sessions
+        found = self.as_of(sessions[-1], self.since)
+        found.take_sessions(sessions)
         return found
 
     @property
@@ -142,7 +146,7 @@ class KnownStore:
 
     def since_day(self, day: dt.date) -> KnownStore:
         """The same without earlier rows of tables that have a history."""
-        found = KnownStore(self.path, self.versions, self.day, day)
+        found = self.as_of(self.day, day)
         found._tables = self._tables
         return found
 
@@ -240,7 +244,7 @@ class KnownStore:
         renames = self.read("renames")
         concerned = pl.col("symbol").is_in(pl.concat([renames["symbol"], renames["former"]]).unique().to_list())
         with store_errors(self.path, "read bars of"):
-            return self.opened("bars").scan().filter(concerned).select("symbol", "session").collect()
+            return self.of_any_day().stored("bars").filter(concerned).select("symbol", "session").collect()
 
     def under_names_of_now(self, rows: pl.DataFrame, day: str, *, nameless: bool = False) -> pl.DataFrame:
         """Rows under the symbols that their companies have on the store's day. day : their column of days. nameless :
@@ -309,8 +313,7 @@ class KnownStore:
         return bars.select(BAR_COLUMNS), lives
 
     def stamped_bars(self, table: str = "bars", symbols: Sequence[str] | None = None) -> pl.DataFrame:
-        """Bars as they were given, with adjusted_to, total_to and source; `other_bars` are those of second
-        vendors."""
+        """Bars as they were given, with their stamps and source; `other_bars` are those of second vendors."""
         with store_errors(self.path, "read bars of"):
             return self.scan(table, symbols).collect()
 
@@ -341,7 +344,7 @@ class KnownStore:
         if len(self.sessions):
             newest: dt.date = self.sessions[-1]
             return newest
-        every = KnownStore(self.path, self.versions, None).sessions
+        every = self.of_any_day().sessions
         if every.is_empty():
             raise StoreError(f"{self.path} holds no bars", "`tapescan import FILES... --store DIR` loads some")
         raise OptionError(
