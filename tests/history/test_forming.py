@@ -14,6 +14,7 @@ import tapescan
 from tapescan.core.errors import OptionError
 from tapescan.history.forming import FormingMarket
 from tapescan.market import forming
+from tapescan.market.panel import Panel
 from tapescan.scan.result import ScanResult
 from tapescan.store import Store
 from tests.history.kept import DAYS, SCANS, STORED, WHOLE, Kept, listing, of_day, put, split, upto, whole
@@ -109,7 +110,12 @@ def test_symbols_that_begin_on_the_day(tmp_path: Path) -> None:
 def test_lanes_are_laid_out_once_a_session(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     copies: list[int] = []
     copied = forming._copied
-    monkeypatch.setattr(forming, "_copied", lambda panel: (copies.append(1), copied(panel))[1])
+
+    def counted(panel: Panel) -> Panel:
+        copies.append(1)
+        return copied(panel)
+
+    monkeypatch.setattr(forming, "_copied", counted)
     market, day = FormingMarket(kept.market), of_day(WHOLE, STORED + 1)
     for many in (10, 20, 20, len(day)):
         market.at(day[:many])

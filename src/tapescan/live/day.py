@@ -1,0 +1,254 @@
+"""The session that forms: minute bars of all symbols as they come, late and corrected ones merged, and the day's bar
+that they make.
+
+What it tells hangs on which bars came, and of a symbol's minute which came last; never on the order of symbols or
+minutes, nor on how they were handed over. So a session that is built again of what was stored has the same bytes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from tapescan.core.typing import Bools, Floats, Ints
+from tapescan.live.curve import usual_share
+from tapescan.live.hours import BEGIN, PREMARKET, end_of
+from tapescan.market.quality import BAR_COLUMNS
+from tapescan.tables.registry import find_table
+
+__all__ = ["MINUTES", "Day", "Merged", "Totals"]
+
+#: Columns of minute bars as feeds bring them.
+MINUTES = dict(find_table("minutes").given)
+
+_PRICES = ("open", "high", "low", "close", "volume", "vwap")
+#: Symbols that a session has room for at first.
+_ROOM = 1024
+
+
+class Merged(NamedTuple):
+    """What came of some minute bars: how many were new, replaced another, were there already, and lay outside of the
+    session or could not be."""
+
+    new: int = 0
+    corrected: int = 0
+    same: int = 0
+    outside: int = 0
+
+
+class Totals(NamedTuple):
+    """Of each symbol, ``(symbols,)``.
+
+    open (of its first bar), high, low, close : NaN before its first bar. volume : so far; value : the dollars traded;
+    square : the sum of volume times price squared. at : the minute of its newest bar, -1 before its first one;
+    high_at, low_at : those in which the high and the low were first met.
+    """
+
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    value: Floats
+    square: Floats
+    at: Ints
+    high_at: Ints
+    low_at: Ints
+
+    @classmethod
+    def empty(cls, symbols: int) -> Totals:
+        open_, high, low, close = np.full((4, symbols), np.nan)
+        volume, value, square = np.zeros((3, symbols))
+        at, high_at, low_at = np.full((3, symbols), -1, np.int64)
+        return cls(open_, high, low, close, volume, value, square, at, high_at, low_at)
+
+    def first(self, symbols: int) -> Totals:
+        """Of the first so many, as views."""
+        return Totals._make(one[:symbols] for one in self)
+
+
+class _Span:
+    """The minutes of some part of a session. bars : ``(minutes, 6, symbols)``, NaN where there is no bar."""
+
+    def __init__(self, begin: int, end: int) -> None:
+        self.begin, self.end = begin, end
+        self.bars = np.full((end - begin, len(_PRICES), _ROOM), np.nan)
+        self.totals = Totals.empty(_ROOM)
+
+    def make_room(self, symbols: int) -> None:
+        had = self.bars.shape[2]
+        if symbols <= had:
+            return
+        room = max(2 * had, symbols)
+        more = np.full((*self.bars.shape[:2], room - had), np.nan)
+        self.bars = np.concatenate([self.bars, more], axis=2)
+        none = Totals.empty(room - had)
+        self.totals = Totals._make(np.concatenate(both) for both in zip(self.totals, none, strict=True))
+
+    def merge(self, lane: Ints, minute: Ints, values: Floats) -> tuple[int, int, int]:
+        """Bars, each of another symbol or minute; values ``(6, bars)``. How many were new, corrected, there."""
+        row = minute - self.begin
+        old = self.bars[row, :, lane].T
+        there = ~np.isnan(old[3])
+        same = there & ((old == values) | (np.isnan(old) & np.isnan(values))).all(axis=0)
+        self.bars[row[~same], :, lane[~same]] = values.T[~same]
+        again: list[Ints] = [lane[there & ~same]]
+        fresh = ~there
+        for one in np.unique(row[fresh]):
+            mine = fresh & (row == one)
+            some = lane[mine]
+            later = int(one) + self.begin > self.totals.at[some]
+            again.append(some[~later])
+            self._add(some[later], int(one), values[:, mine][:, later])
+        self._count_again(np.unique(np.concatenate(again)))
+        return int(fresh.sum()), int((there & ~same).sum()), int(same.sum())
+
+    def _add(self, lane: Ints, row: int, values: Floats) -> None:
+        """A minute's bars that come after all others of their symbols."""
+        if not len(lane):
+            return
+        total, (open_, high, low, close, volume, vwap) = self.totals, values
+        first = total.at[lane] < 0
+        price = np.where(np.isnan(vwap), (high + low + close) / 3.0, vwap)
+        total.open[lane] = np.where(first, open_, total.open[lane])
+        higher, lower = first | (high > total.high[lane]), first | (low < total.low[lane])
+        total.high[lane] = np.where(higher, high, total.high[lane])
+        total.low[lane] = np.where(lower, low, total.low[lane])
+        total.close[lane] = close
+        total.volume[lane] += volume
+        total.value[lane] += price * volume
+        total.square[lane] += price * price * volume
+        total.at[lane] = row + self.begin
+        total.high_at[lane] = np.where(higher, row + self.begin, total.high_at[lane])
+        total.low_at[lane] = np.where(lower, row + self.begin, total.low_at[lane])
+
+    def _count_again(self, lanes: Ints) -> None:
+        """The totals of some symbols, minute by minute, as they would have been added."""
+        if not len(lanes):
+            return
+        for own, none in zip(self.totals, Totals.empty(len(lanes)), strict=True):
+            own[lanes] = none
+        mine = self.bars[:, :, lanes]
+        for row in np.flatnonzero(~np.isnan(mine[:, 3]).all(axis=1)):
+            there = ~np.isnan(mine[row, 3])
+            self._add(lanes[there], int(row), mine[row][:, there])
+
+
+class Day:
+    """A session that forms.
+
+    session : date in New York. begin, end : minutes of its regular hours.
+    """
+
+    def __init__(self, session: dt.date) -> None:
+        self.session, self.begin, self.end = session, BEGIN, end_of(session)
+        self.symbols: list[str] = []
+        self._lanes: dict[str, int] = {}
+        self._official: Floats = np.full(_ROOM, np.nan)
+        self._official_at: Ints = np.full(_ROOM, -1, np.int64)
+        self._regular, self._early = _Span(BEGIN, self.end), _Span(PREMARKET, BEGIN)
+
+    @property
+    def totals(self) -> Totals:
+        """Of its regular hours, in the order of `symbols`."""
+        return self._regular.totals.first(len(self.symbols))
+
+    @property
+    def premarket(self) -> Totals:
+        """As `totals`, of 04:00 to 09:30."""
+        return self._early.totals.first(len(self.symbols))
+
+    @property
+    def minutes(self) -> Floats:
+        """open, high, low, close, volume and vwap of each minute, ``(minutes, 6, symbols)``; a view."""
+        return self._regular.bars[:, :, : len(self.symbols)]
+
+    @property
+    def official_open(self) -> Floats:
+        """Of each symbol; NaN where it was not told."""
+        return self._official[: len(self.symbols)]
+
+    @property
+    def newest(self) -> int:
+        """The newest minute of its regular hours that has a bar; -1 before the first."""
+        return int(self.totals.at.max(initial=-1))
+
+    def traded_in(self, minute: int) -> int:
+        """How many symbols have a bar of a minute of its regular hours."""
+        if not self.begin <= minute < self.end:
+            return 0
+        return int((~np.isnan(self.minutes[minute - self.begin, 3])).sum())
+
+    def merge(self, rows: pl.DataFrame) -> Merged:
+        """Take minute bars in, as MINUTES; of two of a symbol's minute the later one counts."""
+        good = rows.filter(
+            pl.col("session") == self.session,
+            pl.col("minute").is_between(PREMARKET, self.end - 1),
+            pl.all_horizontal(pl.col("open", "high", "low", "close").is_finite() & (pl.col("low") > 0.0)),
+            (pl.col("low") <= pl.min_horizontal("open", "close"))
+            & (pl.col("high") >= pl.max_horizontal("open", "close")),
+            pl.col("volume").is_finite() & (pl.col("volume") >= 0.0),
+        )
+        outside = len(rows) - len(good)
+        self._open_with(good.filter(pl.col("official_open").is_finite() & (pl.col("official_open") > 0.0)))
+        good = good.unique(["symbol", "minute"], keep="last", maintain_order=True)
+        lane, minute = self._places(good["symbol"]), good["minute"].to_numpy().astype(np.int64)
+        values = np.stack([good[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in _PRICES])
+        values[-1, ~(np.isfinite(values[-1]) & (values[-1] > 0.0))] = np.nan
+        counts = np.zeros(3, np.int64)
+        for span in (self._early, self._regular):
+            mine = (minute >= span.begin) & (minute < span.end)
+            if mine.any():
+                counts += span.merge(lane[mine], minute[mine], values[:, mine])
+        new, corrected, same = (int(one) for one in counts)
+        return Merged(new, corrected, same, outside)
+
+    def _open_with(self, told: pl.DataFrame) -> None:
+        """Take official opens: what the latest minute says counts, and of what is said of it the last."""
+        lane, minute = self._places(told["symbol"]), told["minute"].to_numpy().astype(np.int64)
+        order = np.argsort(minute, kind="stable")
+        lane, minute, price = lane[order], minute[order], told["official_open"].to_numpy()[order]
+        counts = minute >= self._official_at[lane]
+        self._official[lane[counts]], self._official_at[lane[counts]] = price[counts], minute[counts]
+
+    def _places(self, symbols: pl.Series) -> Ints:
+        """The lane of each symbol; who is new gets one."""
+        for symbol in symbols.unique(maintain_order=True):
+            if symbol not in self._lanes:
+                self._lanes[symbol] = len(self.symbols)
+                self.symbols.append(symbol)
+        if len(self.symbols) > len(self._official):
+            for span in (self._regular, self._early):
+                span.make_room(len(self.symbols))
+            more = len(self._regular.totals.open) - len(self._official)
+            self._official = np.append(self._official, np.full(more, np.nan))
+            self._official_at = np.append(self._official_at, np.full(more, -1, np.int64))
+        return np.fromiter(map(self._lanes.__getitem__, symbols), np.int64, len(symbols))
+
+    def bars(self, minute: int) -> pl.DataFrame:
+        """The day's bars so far, BAR_COLUMNS, sorted by symbol: one of each symbol that has traded in regular hours.
+
+        minute : the one that begins now, which says how much of a session's volume is usual by then: volumes are what
+        was traded over that share, in whole shares, and so comparable with those of whole sessions.
+        """
+        total = self.totals
+        there: Bools = total.at >= 0
+        opened = np.where(np.isnan(self.official_open), total.open, self.official_open)[there]
+        share = usual_share(minute, self.end)
+        volume = total.volume[there] if share == 1.0 else np.rint(total.volume[there] / share)
+        symbols = pl.Series("symbol", self.symbols, pl.String).filter(pl.Series(there))
+        found = pl.DataFrame(
+            {
+                "symbol": symbols,
+                "session": pl.Series([self.session], dtype=pl.Date).new_from_index(0, len(symbols)),
+                "open": opened,
+                "high": np.maximum(total.high[there], opened),
+                "low": np.minimum(total.low[there], opened),
+                "close": total.close[there],
+                "volume": volume,
+            }
+        )
+        return found.select(BAR_COLUMNS).sort("symbol")

@@ -1,0 +1,35 @@
+"""Minutes of a session, counted from midnight in New York."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from tapescan.market.clock import NEW_YORK
+from tapescan.market.closing import closes_early
+
+__all__ = ["BEGIN", "EARLY_END", "END", "PREMARKET", "clock_of", "end_of", "minute_of", "moment_of"]
+
+#: Of the regular session, and where trading before it begins.
+PREMARKET, BEGIN, END, EARLY_END = 4 * 60, 9 * 60 + 30, 16 * 60, 13 * 60
+
+
+def end_of(session: dt.date) -> int:
+    """The minute with which a regular session is over: 960, or 780 on a day that closes early."""
+    return EARLY_END if closes_early(session) else END
+
+
+def minute_of(moment: dt.datetime) -> int:
+    """The minute of the day in New York. moment : with a zone."""
+    local = moment.astimezone(NEW_YORK)
+    return local.hour * 60 + local.minute
+
+
+def moment_of(session: dt.date, minute: int) -> dt.datetime:
+    """The moment, UTC, at which a minute of a session begins."""
+    local = dt.datetime.combine(session, dt.time(minute // 60, minute % 60), NEW_YORK)
+    return local.astimezone(dt.UTC)
+
+
+def clock_of(minute: int) -> str:
+    """As a clock shows it: 09:30."""
+    return f"{minute // 60:02d}:{minute % 60:02d}"
