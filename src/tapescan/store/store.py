@@ -117,6 +117,10 @@ class Store:
         chosen (JSON text), sharpe (of those that were judged)."""
         return self._open("trials").read().sort("at", maintain_order=True)
 
+    def minutes(self, session: dt.date) -> pl.DataFrame:
+        """The minute bars of a session that was followed live, in the order in which they came."""
+        return self.known().scan("minutes").filter(pl.col("session") == session).sort("received").collect()
+
     # --- writing --------------------------------------------------------------------------------------
 
     def add(
@@ -196,6 +200,13 @@ class Store:
     def record_replay(self, subject: str, document: str) -> None:
         """Add the record of a replay; ``subject`` is the digest of what was replayed, ``document`` JSON text."""
         self._append("replays", {"at": dt.datetime.now(dt.UTC), "subject": subject, "document": document})
+
+    def add_minutes(self, rows: pl.DataFrame, source: str) -> None:
+        """Add minute bars, in the columns that feeds give of them; of a symbol's minute the one counts that was
+        received last."""
+        self._must_be_newest()
+        table = find_table("minutes")
+        append_alone(self.path, table, rows.with_columns(source=pl.lit(source)).select(*table.schema))
 
     def log_trial(
         self, learner: str, horizon: int, configuration: str, chosen: str, sharpe: float | None = None

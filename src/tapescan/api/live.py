@@ -1,0 +1,251 @@
+"""Use case: a session followed while it trades, scanned each minute."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from tapescan.api.places import Place, open_store
+from tapescan.core.dates import parse_date
+from tapescan.core.errors import OptionError
+from tapescan.core.files import scratch_folder
+from tapescan.core.progress import Progress, silent
+from tapescan.core.results import Result
+from tapescan.core.settings import Device, setting
+
+if TYPE_CHECKING:
+    from tapescan.live.feed import Feed
+    from tapescan.live.following import Following, Scanned
+    from tapescan.models.forecast import Models
+    from tapescan.scan.named import NamedScreen
+    from tapescan.scan.profile import Profile
+    from tapescan.scan.result import Changes, ScanResult
+    from tapescan.store import Store
+
+__all__ = ["LiveMinute", "follow_market"]
+
+#: The embedded market that is followed where no store is named: smaller than that of scans, so that it is there soon.
+SYMBOLS, SESSIONS = 3000, 300
+
+
+class LiveMinute(Result, msgspec.Struct, frozen=True, eq=False):
+    """A minute of a session that is over.
+
+    clock : the minute that begins, in New York; bars of all before it are there. result : the scan of then; None
+    where nobody has traded. changes : of the list against that of the minute before; None for the first.
+    traded : symbols with a bar of the minute that ended. so_far : with any of the session. expected : that had one in
+    the session before. new, corrected, refused : minute bars that came since the minute before.
+    source : the feed. delay : seconds that it is behind. simulated : whether prices are invented. lag : seconds from
+    the last message of the minute to the end of the scan. notes : what a person should know. partial : whether bars
+    do not come for now, or cannot be stored.
+    """
+
+    session: dt.date
+    clock: str
+    result: ScanResult | None
+    changes: Changes | None
+    traded: int
+    so_far: int
+    expected: int
+    new: int
+    corrected: int
+    refused: int
+    source: str
+    delay: float
+    simulated: bool
+    lag: float
+    notes: tuple[str, ...] = ()
+    partial: bool = False
+
+    def to_dict(self, top: int | None = None) -> dict[str, Any]:
+        """As plain values. top : rows of the list."""
+        about = {
+            name: getattr(self, name)
+            for name in self.__struct_fields__
+            if name not in {"result", "changes", "session", "notes"}
+        }
+        return {
+            "session": self.session.isoformat(),
+            **about,
+            "notes": list(self.notes),
+            "changes": self.changes and self.changes.to_dict(),
+            "scan": self.result and self.result.to_dict(top),
+        }
+
+
+def follow_market(
+    store: Place = None,
+    *,
+    source: str | Feed | None = None,
+    session: dt.date | str | None = None,
+    profile: str | Profile | None = None,
+    screens: Sequence[str | NamedScreen] | str = (),
+    where: str | None = None,
+    rank_by: str | None = None,
+    features: Sequence[str] | str = (),
+    top: int | None = None,
+    models: Models | str | Path | Literal[False] | None = None,
+    device: Device | None = None,
+    pace: float = 1.0,
+    times: int | None = None,
+    observers: Sequence[Callable[[Scanned], None]] = (),
+    progress: Progress = silent,
+) -> Iterator[LiveMinute]:
+    """A session minute by minute: each scan is that of a store which ends there.
+
+    Args:
+        store: Whose sessions come before, and where minutes are stored. None for what the settings name, else a
+            simulated market, of which a simulated session is shown.
+        source: The feed, or the name of a vendor that streams; None for the simulated one.
+        session: The one that is followed; None for the next after the store's newest.
+        top: How many of the list changes are told of.
+        pace: Of a simulated session, seconds a minute; 0 for as fast as it is scanned.
+        times: Stop after so many minutes; None for the end of the session.
+        observers: Each is told of a minute before it is given.
+        progress: Told how far the preparation is.
+
+    The others as in `scan_market`.
+
+    Raises:
+        TapescanError: What was asked for cannot be used, or no feed will come.
+    """
+    from tapescan.history.stored import market_of_store
+    from tapescan.live.following import Following
+    from tapescan.scan.changes import changes
+    from tapescan.scan.named import chosen_screens
+    from tapescan.scan.opening import chosen_models, ready
+    from tapescan.scan.pipeline import run
+    from tapescan.scan.request import prepare, shown_columns
+
+    if not 0.0 <= pace < float("inf"):
+        raise OptionError(f"{pace}", "give seconds, 0 or more", field="pace")
+    top = setting("top") if top is None else top
+    named, ranked_by, said = chosen_screens(screens, profile)
+    with _opened(store, source, pace, progress) as (opened, feed):
+        trained = chosen_models(opened, models, device)
+        request = prepare(
+            ranked_by, where=where, rank_by=rank_by, features=shown_columns(features), models=trained, screens=named
+        )
+        market = market_of_store(opened)
+        ready(market, None, request, None, progress)  # its kernels
+        day = _session(market.panel.as_of, session)
+        following = Following.of(opened, market, feed, day, lambda at: run(at, request))
+        following.observers = observers
+        run(market, request)  # what is carried on from here
+        said = (*said, *filter(None, (feed.note,)))
+        before: ScanResult | None = None
+        for number, one in enumerate(_each(following), start=1):
+            changed = None
+            if one.result is not None and before is not None:
+                changed = changes(one.result, before.as_of, before.symbols, recorded=False, top=top)
+            before = one.result or before
+            yield _told(one, feed, changed, said)
+            if times is not None and number >= times:
+                return
+
+
+def _told(one: Scanned, feed: Feed, changed: Changes | None, said: tuple[str, ...]) -> LiveMinute:
+    return LiveMinute(
+        session=one.session,
+        clock=one.clock,
+        result=one.result,
+        changes=changed,
+        traded=one.traded,
+        so_far=one.so_far,
+        expected=one.expected,
+        new=one.merged.new,
+        corrected=one.merged.corrected,
+        refused=one.merged.outside,
+        source=feed.name,
+        delay=feed.delay.total_seconds(),
+        simulated=feed.simulated,
+        lag=one.lag,
+        notes=(*said, *one.said, *filter(None, (one.trouble,))),
+        partial=one.lost or bool(one.trouble),
+    )
+
+
+def _session(as_of: int, session: dt.date | str | None) -> dt.date:
+    from tapescan.core.dates import date_of
+    from tapescan.market.calendar import is_session, next_session
+
+    if session is None:
+        return next_session(date_of(as_of))
+    day = parse_date(session, "session")
+    assert day is not None
+    if not is_session(day):
+        raise OptionError(f"{day} is no session of the exchange", "name one that is", field="session")
+    return day
+
+
+@contextmanager
+def _opened(store: Place, source: str | Feed | None, pace: float, progress: Progress) -> Iterator[tuple[Store, Feed]]:
+    """The store and the feed; a simulated market in a folder that goes with it where no store is named."""
+    if store or setting("store"):
+        if isinstance(source, str) or source is None:
+            raise OptionError(f"no feed is called {source or ''!r}", "name a vendor that streams", field="source")
+        yield open_store(store), source
+        return
+    if source not in (None, "simulated"):
+        raise OptionError("none is named", "a feed follows a store: name one", field="store")
+    import polars as pl
+
+    from tapescan.importing.importing import import_frames
+    from tapescan.live.simulated import SimulatedFeed
+    from tapescan.market.quality import BAR_COLUMNS, check_bars
+    from tapescan.simulation.market import simulate
+    from tapescan.store import Store
+
+    market = simulate(symbols=SYMBOLS, sessions=SESSIONS)
+    good = check_bars(market.bars)[0].select(BAR_COLUMNS)
+    newest = pl.col("session") == pl.col("session").max()
+    with scratch_folder() as folder:
+        found = Store(folder / "market")
+        known = pl.col("ex_date") <= good["session"].max()
+        frames = [good.filter(~newest), market.splits.filter(known), market.dividends.filter(known), market.listing]
+        import_frames(found, [frame for frame in frames if len(frame)], progress=progress)
+        yield found, SimulatedFeed(good.filter(newest), pace)
+
+
+def _each(following: Following) -> Iterator[Scanned]:
+    """The minutes of a session that is followed by a thread of its own, so that its feed is read whatever the reader
+    of the minutes does."""
+    out: queue.Queue[Scanned | BaseException | None] = queue.Queue()
+    ended = threading.Event()
+
+    async def follow() -> None:
+        minutes = following.minutes()
+        try:
+            async for one in minutes:
+                out.put(one)
+                if ended.is_set():
+                    return
+        finally:
+            await minutes.aclose()  # type: ignore[attr-defined]
+
+    def work() -> None:
+        try:
+            asyncio.run(follow())
+        except BaseException as error:  # noqa: BLE001 (raised in the thread that reads)
+            out.put(error)
+        else:
+            out.put(None)
+
+    worker = threading.Thread(target=work, name="tapescan-live", daemon=True)
+    worker.start()
+    try:
+        while (one := out.get()) is not None:
+            if isinstance(one, BaseException):
+                raise one
+            yield one
+    finally:
+        ended.set()
+        worker.join(timeout=10.0)

@@ -1,0 +1,182 @@
+"""A session followed: what a feed brings is merged and stored, and each minute that is over is scanned.
+
+The market of the sessions before is kept (`history.forming`), the session that forms is laid onto it. What came is
+stored beside the scan, in the order in which it came; a session that is taken up again begins with what is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from tapescan.core.errors import OptionError, StoreError
+from tapescan.core.logging import logger
+from tapescan.history.forming import FormingMarket
+from tapescan.history.market import Market
+from tapescan.live.day import Day, Merged
+from tapescan.live.feed import Bars, Feed, Over, Said
+from tapescan.live.hours import clock_of
+from tapescan.market.spelling import normal_spelling
+from tapescan.scan.result import ScanResult
+from tapescan.store import Store
+
+__all__ = ["Following", "Scanned"]
+
+#: A scan of a moment's market.
+Scan = Callable[[Market], ScanResult]
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """A minute that is over, scanned.
+
+    minute : the one that begins, so bars of all before it are there. result : the scan; None where it could not be
+    made. traded : symbols with a bar of the minute that ended; so_far : with any of the session; expected : that had
+    one in the session before. merged : what came since the minute before. lag : seconds from the last message of the
+    minute to the end of the scan, 0 where the clock was not told. said : lines of the feed since then. lost : whether
+    bars do not come for now. trouble : why minutes are not stored for now; they are tried again.
+    """
+
+    session: dt.date
+    minute: int
+    result: ScanResult | None
+    traded: int
+    so_far: int
+    expected: int
+    merged: Merged
+    lag: float
+    said: tuple[str, ...] = ()
+    lost: bool = False
+    trouble: str = ""
+
+    @property
+    def clock(self) -> str:
+        """The minute as a clock shows it."""
+        return clock_of(self.minute)
+
+
+@dataclass
+class Following:
+    """One session of a store, followed by a feed.
+
+    market : the store's, as of now. day : the session as far as it has formed. scan : of a moment's market.
+    observers : each is told of a minute before anybody else is; what one raises ends the following.
+    """
+
+    store: Store
+    market: FormingMarket
+    feed: Feed
+    day: Day
+    scan: Scan
+    observers: Sequence[Callable[[Scanned], None]] = ()
+    _received: dt.datetime = field(default=dt.datetime.min.replace(tzinfo=dt.UTC), init=False)
+    _unsaved: list[pl.DataFrame] = field(default_factory=list, init=False)
+    _trouble: str = field(default="", init=False)
+
+    @classmethod
+    def of(cls, store: Store, market: Market, feed: Feed, session: dt.date, scan: Scan) -> Following:
+        """As far as it is stored. Raises OptionError for a session that the store holds already."""
+        forming = FormingMarket(market)
+        assert market.held is not None
+        if session <= market.held.known.newest_session:
+            what = f"the session of {session} is stored already"
+            raise OptionError(what, "follow one that comes after it", field="session")
+        day, stored = Day(session), store.minutes(session)
+        day.merge(stored.drop("source"))
+        found = cls(store, forming, feed, day, scan)
+        if len(stored):
+            found._received = stored["received"][-1]
+        return found
+
+    def scanned(self, minute: int) -> ScanResult | None:
+        """The scan at a minute of what is there; None before anybody traded."""
+        bars = self.day.bars(minute)
+        if bars.is_empty():
+            return None
+        market = self.market.at(bars)
+        result = self.scan(market)
+        self.market.carry(market)
+        return result
+
+    async def minutes(self) -> AsyncIterator[Scanned]:
+        """Each minute that is over, until the session is.
+
+        Raises VendorError as the feed does, and StoreError where the store cannot be read.
+        """
+        said: list[str] = []
+        lost, merged = False, Merged()
+        saving: asyncio.Task[None] | None = None
+        since = max(self.day.newest, self.day.begin)
+        try:
+            async for event in self.feed.events(self.day.session, since):
+                if isinstance(event, Bars):
+                    merged = Merged._make(one + more for one, more in zip(merged, self._merge(event), strict=True))
+                elif isinstance(event, Said):
+                    said.append(event.text)
+                    lost = event.lost
+                else:
+                    if saving is not None and saving.done():
+                        saving.result()
+                        saving = None
+                    if saving is None and self._unsaved:
+                        saving = asyncio.create_task(asyncio.to_thread(self._save))
+                    found = await asyncio.to_thread(self._over, event, merged, tuple(said), lost)
+                    said, merged = [], Merged()
+                    yield found
+        finally:
+            if saving is not None:
+                await saving
+            if self._unsaved:
+                await asyncio.to_thread(self._save)
+
+    def _merge(self, event: Bars) -> Merged:
+        """Take bars in, stamped in the order in which they came."""
+        if event.rows.is_empty():
+            return Merged()
+        rows = event.rows.with_columns(symbol=normal_spelling(event.rows["symbol"]))
+        now = max(dt.datetime.now(dt.UTC), self._received + dt.timedelta(microseconds=1))
+        self._received = now + dt.timedelta(microseconds=len(rows) - 1)
+        rows = rows.with_columns(
+            received=pl.lit(now).dt.cast_time_unit("us") + pl.duration(microseconds=pl.int_range(pl.len()))
+        )
+        self._unsaved.append(rows)
+        return self.day.merge(rows)
+
+    def _save(self) -> None:
+        """Store what came; what cannot be stored is tried again with the next minute."""
+        mine, self._unsaved = self._unsaved, []
+        try:
+            self.store.add_minutes(pl.concat(mine), self.feed.name)
+            self._trouble = ""
+        except StoreError as error:  # a disk that is full or away: it may come back
+            self._trouble = str(error)
+            self._unsaved = [*mine, *self._unsaved]
+            logger.warning("minutes are not stored: %s", error)
+
+    def _over(self, event: Over, merged: Merged, said: tuple[str, ...], lost: bool) -> Scanned:
+        """Scan a minute, and tell the observers."""
+        self.market.refresh()
+        result = self.scanned(event.minute)
+        base = self.market.base
+        day = base.panel.as_of
+        found = Scanned(
+            self.day.session,
+            event.minute,
+            result,
+            traded=self.day.traded_in(event.minute - 1),
+            so_far=int((self.day.totals.at >= 0).sum()),
+            expected=int((base.panel.newest == day).sum()),
+            merged=merged,
+            lag=time.monotonic() - event.came if event.came else 0.0,
+            said=said,
+            lost=lost,
+            trouble=self._trouble,
+        )
+        for observer in self.observers:
+            observer(found)
+        return found
