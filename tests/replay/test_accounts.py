@@ -223,7 +223,7 @@ def drawn(seed: int, longs: float) -> tuple[Plans, Orders]:
         entry=plans.entry,
         stop=plans.stop,
         dollar_volume=10.0 ** draw.uniform(2.0, 8.0, 1500),
-        scale=draw.choice([0.5, 1.0], 1500),
+        scale=np.asarray(draw.choice([0.5, 1.0], 1500), np.float64),
     )
     return plans, orders
 

@@ -199,7 +199,7 @@ def test_who_is_eligible_is_whom_a_scan_of_the_day_would_rank(seed: int, tmp_pat
     for at, (seen, names) in enumerate(zip(walk.sections(sessions), mine, strict=True)):
         section = seen.section
         why = section.excluded(profile.filters)
-        suspect += why.among(["suspect"]).sum()
+        suspect += int(why.among(["suspect"]).sum())
         assert names == {section.symbols[place] for place in np.flatnonzero(why.codes == 0)}, section.as_of
         if at in {140, 200, 259}:
             assert names == eligible_of(store, section.as_of, profile)

@@ -54,7 +54,7 @@ def random_statements(count: int, seed: int, missing: float = 0.04) -> dict[str,
     for name, value in PLAIN.items():
         scale = 1.0 if name.startswith("eps") else size / 1000.0
         sign = random.choice([1.0, -1.0], count, p=[0.8, 0.2]) if name.startswith(_SIGNED) else 1.0
-        found[name] = sign * value * scale * np.exp(random.normal(0, 0.4, count))
+        found[name] = np.asarray(sign * value * scale * np.exp(random.normal(0, 0.4, count)), np.float64)
         found[name][random.random(count) < missing] = np.nan
     nothing = random.random(count) < 0.1
     return {name: np.where(nothing, np.nan, values) for name, values in found.items()}

@@ -48,7 +48,7 @@ def at_expiry(
             even[:, :, place] = np.where((low < 0.0) != (high < 0.0), crossing, np.nan)
         beyond = kinks[:, :, 2] - value[:, :, 2] / slope
         even[:, :, 2] = np.where((slope != 0.0) & ((value[:, :, 2] < 0.0) == (slope > 0.0)), beyond, np.nan)
-    below = np.empty(even.size)
+    below: Floats = np.empty(even.size)
     of = np.repeat(slices, even[0].size) if len(slices) else slices
     priced_below(of, even.ravel(), analysis.forward, analysis.time, analysis.smiles, below)
     below = below.reshape(even.shape)
