@@ -1,0 +1,189 @@
+"""A session followed minute by minute: what a minute costs from its last message to the scan, and whether each scan
+is that of a store which ends there.
+
+    python -m benchmarks.live [--symbols 8500] [--sessions 420] [--minutes 390] [--check 40]
+    python -m benchmarks.live --bars DAILY.parquet --minute-bars MINUTES.parquet [--check 40]   # real ones
+
+Simulated: a market with splits and halts on the session, late, doubled and corrected bars. Real: the last session of
+the minute bars, after daily bars to which those of the sessions before it are added (columns symbol, ts of New York,
+open, high, low, close, volume). Of every so many minutes (`--check`, 0 for none) the session's bars of then are
+imported into a copy of the store, which is scanned anew: differing bytes are counted over all columns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import datetime as dt
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+import tapescan
+from tapescan.core.progress import silent
+from tapescan.history.market import Market
+from tapescan.history.stored import market_of_store
+from tapescan.live.day import MINUTES
+from tapescan.live.feed import Bars, Event, Over
+from tapescan.live.following import Following
+from tapescan.live.simulated import SimulatedFeed
+from tapescan.market.quality import BAR_COLUMNS, check_bars
+from tapescan.market.spelling import normal_spelling
+from tapescan.scan.named import chosen_screens
+from tapescan.scan.opening import ready
+from tapescan.scan.pipeline import run
+from tapescan.scan.request import prepare, shown_columns
+from tapescan.scan.result import ScanResult
+from tapescan.simulation.market import simulate
+from tapescan.store import Store
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def simulated(place: str, symbols: int, sessions: int) -> tuple[Store, SimulatedFeed]:
+    """A store of all but the last session, and that session."""
+    market = simulate(symbols=symbols, sessions=sessions)
+    bars = check_bars(market.bars)[0].select(BAR_COLUMNS)
+    day: dt.date = bars["session"].max()  # type: ignore[assignment]
+    # The newest splits happen on the session.
+    splits = market.splits.with_row_index("at").with_columns(
+        ex_date=pl.when(pl.col("at") < 6).then(pl.lit(day)).otherwise("ex_date")
+    )
+    store = Store(place)
+    for frame in (bars.filter(pl.col("session") < day), splits.drop("at"), market.dividends, market.listing):
+        tapescan.import_bars(frame, store=store)
+    return store, SimulatedFeed(bars.filter(pl.col("session") == day), 0.0)
+
+
+@dataclass
+class Real:
+    """Minute bars of a session, as they were. rows : MINUTES."""
+
+    session: dt.date
+    rows: pl.DataFrame
+    name, delay, simulated, note = "file", dt.timedelta(0), False, ""
+
+    async def events(self, session: dt.date, since: int) -> AsyncIterator[Event]:
+        assert session == self.session
+        for minute in range(since, 960):
+            now = time.monotonic()
+            await asyncio.sleep(0)
+            yield Bars(self.rows.filter(pl.col("minute") == minute), now)
+            yield Over(minute + 1, now)
+
+
+def real(place: str, daily: list[str], minutes: str) -> tuple[Store, Real]:
+    """A store of the sessions before the last of the minute bars, and that session."""
+    given = pl.read_parquet(minutes)
+    of = pl.col("ts").dt
+    rows = given.with_columns(
+        symbol=normal_spelling(given["symbol"]),
+        session=of.date(),
+        minute=(of.hour().cast(pl.Int16) * 60 + of.minute()).cast(pl.Int16),
+        vwap=pl.lit(None),
+        official_open=pl.lit(None),
+        received=of.replace_time_zone("America/New_York").dt.convert_time_zone("UTC"),
+    )
+    rows = rows.select(pl.col(name).cast(kind) for name, kind in MINUTES.items()).sort("minute", "symbol")
+    # Bars of four bytes break low <= open, close <= high by their last digit.
+    prices = pl.col("open", "high", "low", "close").round(4)
+    rows = rows.with_columns(prices).with_columns(
+        high=pl.max_horizontal("open", "high", "low", "close"), low=pl.min_horizontal("open", "high", "low", "close")
+    )
+    day: dt.date = rows["session"].max()  # type: ignore[assignment]
+    before = rows.filter(pl.col("session") < day).group_by("symbol", "session", maintain_order=True)
+    made = before.agg(
+        pl.col("open").first(),
+        pl.col("high").max(),
+        pl.col("low").min(),
+        pl.col("close").last(),
+        pl.col("volume").sum(),
+    )
+    store = Store(place)
+    tapescan.import_files(daily, store=store, adjusted="splits")
+    tapescan.import_bars(made.select(BAR_COLUMNS), store=store)
+    return store, Real(day, rows.filter(pl.col("session") == day))
+
+
+def differing(following: Following, minute: int, scan: object, folder: Path) -> list[str]:
+    """Columns that a store which ends there shows otherwise."""
+    ours = following.scanned(minute)
+    assert ours is not None
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(following.store.path, folder)
+    tapescan.import_bars(following.day.bars(minute), store=str(folder))
+    theirs = scan(market_of_store(Store(folder)))  # type: ignore[operator]
+    if ours.frame.columns != theirs.frame.columns or str(ours.coverage) != str(theirs.coverage):
+        return ["coverage"]
+    return [name for name in ours.frame.columns if not ours.frame[name].equals(theirs.frame[name])]
+
+
+async def follow(following: Following, minutes: int, check: int, scan: object, folder: Path) -> None:
+    lags: list[float] = []
+    cpu: list[float] = []
+    checked, differ, begin = 0, 0, time.process_time()
+    found = following.minutes()
+    async for one in found:
+        lags.append(one.lag)
+        cpu.append(time.process_time() - begin)
+        number = len(lags)
+        if check and (number in (1, 2) or number % check == 0):
+            others = differing(following, one.minute, scan, folder)
+            checked, differ = checked + 1, differ + len(others)
+            if others:
+                say(f"{one.clock}: {', '.join(others[:8])}")
+        if number == minutes:
+            break
+        begin = time.process_time()
+    await found.aclose()  # type: ignore[attr-defined]
+    lag, spent = np.array(lags) * 1e3, np.array(cpu) * 1e3
+    say(
+        f"{len(lags)} minutes: last message to scan {np.median(lag):.0f} ms (p99 {np.quantile(lag, 0.99):.0f}), "
+        f"CPU {np.median(spent):.0f} ms (p99 {np.quantile(spent, 0.99):.0f})"
+    )
+    if check:
+        say(f"{checked} minutes against a store that ends there: {differ} columns differ")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--symbols", type=int, default=8500)
+    parser.add_argument("--sessions", type=int, default=420)
+    parser.add_argument("--minutes", type=int, default=390)
+    parser.add_argument("--check", type=int, default=40)
+    parser.add_argument("--bars", nargs="+", default=[])
+    parser.add_argument("--minute-bars", default="")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        place = f"{folder}/market"
+        store, feed = (
+            real(place, given.bars, given.minute_bars)
+            if given.bars
+            else simulated(place, given.symbols, given.sessions)
+        )
+        _, profile, _ = chosen_screens((), None)
+        request = prepare(profile, features=shown_columns("all"))
+        market = market_of_store(store)
+        ready(market, None, request, None, silent)
+
+        def scan(at: Market) -> ScanResult:
+            return run(at, request)
+
+        following = Following.of(store, market, feed, feed.session, scan)
+        scan(market)
+        say(f"{len(market.panel):,} symbols, {sum(market.panel.bars):,} bars, all columns; session {feed.session}")
+        asyncio.run(follow(following, given.minutes, given.check, scan, Path(folder) / "ends"))
+
+
+if __name__ == "__main__":
+    main()
