@@ -1,15 +1,17 @@
 """The market in a session that still runs: what a store would tell that held the session's bars as they are by then.
 
-The market of the sessions before is kept as it is; each moment's bars are laid onto it, and what was computed of it is
-carried on by one session. So each moment costs the same, and gives the bytes of a store that ends there.
+The market of the sessions before is kept as it is; each moment's bars are laid onto it, and what was computed of it
+is carried on by one session. So each moment costs the same, and gives the bytes of a store that ends there.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import polars as pl
 
+from tapescan.core.dates import day_number
 from tapescan.core.errors import OptionError
 from tapescan.features.carried import CARRIED, computed, kept_of
 from tapescan.history.market import Market
@@ -31,8 +33,9 @@ class FormingMarket:
         if market.held is None or market.held.day is not None:
             raise OptionError("a market of no store, or of a past day", "give the store as it is now", field="store")
         market.panel.kept.setdefault(CARRIED, {})
-        self._base, self._held = market, market.held
-        self._panel, self._day = FormingPanel(market.panel), dt.date.min
+        self._base, self._held, self._day = market, market.held, dt.date.min
+        self._lately: dict[dt.date, pl.DataFrame] = {}
+        self._panel = FormingPanel(market.panel)
 
     @property
     def base(self) -> Market:
@@ -45,7 +48,7 @@ class FormingMarket:
         if fresh is self._base:
             return False
         assert fresh.held is not None
-        self._base, self._held, self._panel = fresh, fresh.held, FormingPanel(fresh.panel)
+        self._base, self._held, self._day, self._lately = fresh, fresh.held, dt.date.min, {}
         return True
 
     def at(self, bars: pl.DataFrame) -> Market:
@@ -62,10 +65,18 @@ class FormingMarket:
             what = f"bars of {session}, and the store holds {self._held.known.newest_session}"
             raise OptionError(what, "a session that is stored is over", field="bars")
         if session != self._day:
-            self._panel, self._day = FormingPanel(self._held.panel), session
-        asked = FormingStore(self._held.asked, bars)
+            # Carried on are values whose history begins as it does on the session, which may be another quarter.
+            self._panel, self._day = FormingPanel(replace(self._base.panel)), session
+        own = self._panel.panel
+        carried = own.kept.setdefault(CARRIED, {})
+        assert isinstance(carried, dict)
+        for names, one in kept_of(self._base.panel).items():
+            if names not in carried:
+                carried[names] = computed(replace(own, as_of=day_number(session)), one.plan)
+        held = replace(self._held, panel=own)
+        asked = FormingStore(self._held.asked, bars, lately=self._lately)
         came = asked.rows.with_columns(came=True)
-        taken = brought_forward(self._held, asked, came, self._panel.grow)
+        taken = brought_forward(held, asked, came, self._panel.grow)
         if taken is None:  # who lies in its store under another name than before, say
             taken = held_of_store(self._held.store, asked, adjust=self._held.adjust)
             taken.panel.kept[CARRIED] = {}
@@ -74,7 +85,7 @@ class FormingMarket:
 
     def carry(self, market: Market) -> None:
         """Carry from now on what was computed of a moment's market, after a scan of it asked for other columns."""
-        own = kept_of(self._held.panel)
+        own = kept_of(self._base.panel)
         for names, one in kept_of(market.panel).items():
             if names not in own:
-                own[names] = computed(self._held.panel, one.plan)
+                own[names] = computed(self._base.panel, one.plan)

@@ -87,8 +87,8 @@ def brought_forward(
 ) -> Held | None:
     """What is held with what came; None for what has to be read anew.
 
-    came : rows of bars as `changed_rows` gives them; those that the store has and had not for None. grower : grows the
-    panel; by `market.growing.grow` what was held is used up.
+    came : rows of bars as `changed_rows` gives them; those that the store has and had not for None. grower : grows
+    the panel; by `market.growing.grow` what was held is used up.
     """
     before, day, scanned = held.known, held.panel.as_of, scanned_of(asked.versions)
     commits = commits_of(asked.path, scanned)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -193,14 +194,20 @@ def _some(block: Block, lanes: Ints) -> Block:
 
 def row_of(panel: Panel, bars: pl.DataFrame) -> tuple[Floats, Bools]:
     """Prices and volume of a session's bars by lane, ``(5, symbols)``, and which lanes have one."""
-    here = places_of(panel.symbols)
-    at = np.array([here.get(symbol, -1) for symbol in bars["symbol"]], dtype=np.int64)
+    at = _lanes_of(panel.symbols, tuple(bars["symbol"]))
     there = at >= 0
     stepped, row = np.zeros(len(panel), dtype=bool), np.zeros((len(PRICES), len(panel)))
     stepped[at[there]] = True
     for place, name in enumerate(PRICES):
         row[place, at[there]] = bars[name].to_numpy()[there]
     return row, stepped
+
+
+@lru_cache(maxsize=4)
+def _lanes_of(symbols: tuple[str, ...], some: tuple[str, ...]) -> Ints:
+    """The place of each of some symbols, -1 for one that is not there."""
+    here = places_of(symbols)
+    return np.array([here.get(symbol, -1) for symbol in some], dtype=np.int64)
 
 
 def with_row(block: Block, row: Floats, stepped: Bools, rewritten: Bools, day: int) -> Block:
