@@ -29,7 +29,7 @@ from tapescan.core.jit import Kernel
 from tapescan.core.one_lane import CUBE, rewritten
 from tapescan.core.typing import Ints
 
-__all__ = ["Jobs", "check_gpu", "compile_ptx", "room_for", "run", "sent"]
+__all__ = ["Jobs", "check_gpu", "compile_ptx", "gpu_name", "room_for", "run", "sent"]
 
 #: What an argument of a kernel is: what a thread finds in its job, bars ``(rows, lanes)``, a row of the values, or a
 #: number.
@@ -84,6 +84,13 @@ def check_gpu() -> None:
     """Raises OptionError where there is no GPU, or nothing that compiles for one."""
     if not _cuda().is_available():
         raise OptionError("device cuda: no GPU is found here", "use cpu")
+
+
+def gpu_name() -> str:
+    """What the GPU calls itself. Raises OptionError as `check_gpu` does."""
+    check_gpu()
+    name = "simulator" if _is_simulated() else _cuda().get_current_device().name
+    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def sent(array: Any) -> Any:
