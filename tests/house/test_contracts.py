@@ -25,7 +25,7 @@ NETWORK = "Only network/ touches the network"
 LEARNERS = (
     "Only the learner of its name knows XGBoost, only judging what validates, and each library of networks one file"
 )
-NUMBA = "Only core/compiling.py knows numba, and it and core/linking.py llvmlite"
+NUMBA = "Only core/compiling.py knows numba, it and core/linking.py llvmlite, and core/cuda.py numba-cuda"
 DELTA = "Only the store knows Delta Lake"
 CALENDAR = "Only the calendar knows exchange_calendars"
 CONSOLE = "Only the command line knows typer and rich"
@@ -71,6 +71,7 @@ PLANTS = {
     ),
     "llvmlite in features": Plant("features/planted.py", "import llvmlite", "llvmlite", NUMBA),
     "numba in scan": Plant("scan/planted.py", "import numba", "numba", NUMBA),
+    "numba-cuda in features": Plant("features/planted.py", "import numba_cuda", "numba_cuda", NUMBA),
     "deltalake in sync": Plant("sync/planted.py", "import deltalake", "deltalake", DELTA),
     "typer in the front door": Plant("api/stores.py", "import typer", "typer", CONSOLE),
     "rich in the store": Plant("store/planted.py", "import rich", "rich", CONSOLE),

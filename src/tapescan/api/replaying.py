@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["breadth_market", "find_record", "replay_market"]
 
+#: Records are compared with each other and with scans, whose last digits are the processor's.
+NO_RECORD = "computed by a GPU: the store keeps no record of this replay"
+
 
 def replay_market(
     data: Data = None,
@@ -55,7 +58,10 @@ def replay_market(
 
     Args:
         data: What holds the market; see `Data`. Of a loaded market its store is replayed.
-        profile, screens, where, rank_by, models, device: As in `scan_market`.
+        profile, screens, where, rank_by, models: As in `scan_market`.
+        device: ``cuda`` lets a GPU compute all features, and make forecasts where it can. Its values differ from the
+            processor's in their last digits, so the store keeps no record of such a replay. The setting `device` is
+            of forecasts alone.
         top: Picks a session: the best so many.
         start, end: Replay the sessions from one day to another; nothing after `end` is read.
         hold: Sessions that picks are held; when None 5, or with a plan what the profile's `risk.hold` says.
@@ -98,6 +104,10 @@ def replay_market(
         end=parse_date(end, "end"),
         verify=verify,
     )
+    if device == "cuda":
+        from tapescan.core.cuda import check_gpu
+
+        check_gpu()  # before minutes of work
     given = opened(data)
     trained = chosen_models(given, models, device)
     request = prepare(ranked_by, where=where, rank_by=rank_by, models=trained, screens=named)
@@ -109,12 +119,16 @@ def replay_market(
             raise OptionError(f"{name} is replayed twice", "name it once", field="compare")
         requests[name] = prepare(further[1], models=trained, screens=further[0])
     source = source_of(given, terms.end)
+    computes: Device = device or "cpu"
     for plan_of_features in (one for request in requests.values() for one in request.plans):
-        warm_up(plan_of_features, progress, replayed=True)
-    found = replay_requests(source, requests, terms, progress, together=True, engine=engine)
+        if computes == "cpu":
+            warm_up(plan_of_features, progress, replayed=True)
+    found = replay_requests(source, requests, terms, progress, together=True, engine=engine, device=computes)
     result = beside(found) if compare else found[0]
     if source.store is None or result.partial:
         return result
+    if computes == "cuda":
+        return msgspec.structs.replace(result, notes=(*result.notes, NO_RECORD))
     said = (keep_record(source.store, record_of(one)) for one in found)
     return msgspec.structs.replace(result, notes=(*result.notes, *dict.fromkeys(line for line in said if line)))
 

@@ -97,6 +97,11 @@ class Kernel:
         return len(self._function.__code__.co_code)
 
     @property
+    def bare(self) -> Callable[..., None]:
+        """The function as it is written."""
+        return self._function
+
+    @property
     def signature(self) -> Signature:
         return self._declared
 

@@ -22,7 +22,18 @@ from tapescan.features.parts import Parted
 from tapescan.features.plan import Calls, Plan
 from tapescan.market.panel import Block, Panel
 
-__all__ = ["Cuts", "Features", "cuts_of", "latest", "newest_row", "newest_rows", "replay", "replayed"]
+__all__ = [
+    "Cuts",
+    "Features",
+    "cuts_of",
+    "forget_short",
+    "forget_unborn",
+    "latest",
+    "newest_row",
+    "newest_rows",
+    "replay",
+    "replayed",
+]
 
 #: A block by span, in the order of `Plan.spans`: cut where the history of values of that span begins.
 Cuts: TypeAlias = tuple[Block, ...]
@@ -192,9 +203,15 @@ def _replay(calls: Calls, parted: Parted, span: int, values: Floats) -> None:
 
 
 def _windows(calls: Calls, parted: Parted, span: int, values: Floats) -> None:
-    """Of all rows at once: a window is the same bytes whatever lies before it. It has no value where the history of
-    the row's session does not hold it."""
+    """Of all rows at once: a window is the same bytes whatever lies before it."""
     run(calls, parted.block, parted.start, values)
+    forget_short(calls, parted, span, values)
+
+
+def forget_short(calls: Calls, parted: Parted, span: int, values: Floats) -> None:
+    """Take the values of windows away where the history of a row's session does not hold them."""
+    if not calls.steps:
+        return
     lookbacks = [step.indicator.lookback(*step.values) for step in calls.steps]
     bars, places = parted.short(span, max(lookbacks))
     for step, lookback in zip(calls.steps, lookbacks, strict=True):
@@ -209,10 +226,15 @@ def _recursions(calls: Calls, parted: Parted, span: int, values: Floats) -> None
     for part in parted.slices(span):
         into = values[:, part.start - parted.start : part.end - parted.start]
         run(calls, part.cut(block), part.start - part.begin, into)
-    for slot in slots if len(parted.unborn) else ():
-        values[slot].reshape(-1)[parted.unborn] = np.nan
+    forget_unborn(calls, parted, values)
     for some in parted.gathered(span):
         found = np.empty((len(values), some.written, len(some.lane)))
         columns = some.gather(block, calls.inputs)
         _run(calls, columns, some.first, some.rows, some.rows - some.written, found)
         some.scatter(found, slots, values, parted.start)
+
+
+def forget_unborn(calls: Calls, parted: Parted, values: Floats) -> None:
+    """Odd lanes have no values of recursions before their first bar."""
+    for slot in calls.slots if len(parted.unborn) else ():
+        values[slot].reshape(-1)[parted.unborn] = np.nan

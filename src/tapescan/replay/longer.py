@@ -7,15 +7,15 @@ all lanes; a lane that lacks some has its bars moved up to those that follow, wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from tapescan.core.typing import Array, Bools, Days, Floats, Ints
-from tapescan.features.compute import newest_rows
+from tapescan.features.compute import Cuts
 from tapescan.features.plan import Plan
 from tapescan.market.anchor import anchor
 from tapescan.market.gather import MOST_SESSIONS, Period, gathered_block, number_of, volume_of
@@ -24,16 +24,27 @@ from tapescan.market.panel import Block, begin_of, market_moves
 from tapescan.replay.lanes import Lanes
 from tapescan.screen.earlier import Look, terms_of
 
-__all__ = ["look_longer"]
+__all__ = ["NewestRows", "look_longer"]
+
+#: `compute.newest_rows`, or what is in its place on a GPU.
+NewestRows: TypeAlias = Callable[[Plan, Cuts, int], dict[str, Floats]]
 
 _BARS = ("open", "high", "low", "close", "volume", "session")
 
 
-def look_longer(look: Look, lanes: Lanes, numbers: Ints, sessions: Days, index: MarketIndex, out: Floats) -> None:
+def look_longer(
+    look: Look,
+    lanes: Lanes,
+    numbers: Ints,
+    sessions: Days,
+    index: MarketIndex,
+    out: Floats,
+    newest_rows: NewestRows,
+) -> None:
     """A look's terms: ``(numbers, terms, lanes)``; of use where a lane has a bar of the session.
 
     numbers : of the sessions, ascending; lanes have a bar of one. sessions : all that the market has. index : that
-    features are measured against.
+    features are measured against. newest_rows : what computes features.
     """
     period = look.frame
     assert period

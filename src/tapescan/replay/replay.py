@@ -14,6 +14,7 @@ import polars as pl
 from tapescan.core.dates import date_of
 from tapescan.core.errors import OptionError
 from tapescan.core.progress import Progress, silent
+from tapescan.core.settings import Device
 from tapescan.core.typing import Days, Floats, Ints
 from tapescan.engine.chosen import chosen
 from tapescan.engine.seam import Engine
@@ -51,6 +52,9 @@ ACCOUNTS = (1e5, 1e6, 1e7, 1e8, 1e9)
 #: Sessions that are looked at beyond the holding: a halt may hold a trade back.
 LATE = 10
 
+#: How far what a GPU computes may lie from what a scan does, relative and absolute.
+TOLERANCE = 1e-9
+
 #: The days that are verified are drawn with it.
 SEED = 14
 
@@ -71,23 +75,28 @@ def replay_requests(
     *,
     together: bool = False,
     engine: Engine | None = None,
+    device: Device = "cpu",
 ) -> list[ReplayResult]:
     """As `replay_source`, of several requests by their titles, in one pass.
 
     together : whether each is judged as one of all of them, whatever the order; else of those before it. engine :
-    where sessions are replayed; that of the settings for None.
+    where sessions are replayed; that of the settings for None. device : what computes features; its values differ
+    from the processor's in their last digits.
     """
     _check(source, terms)
+    where = engine or chosen(machine_digest)
+    if device == "cuda" and where.apart:
+        what = "device cuda: a GPU computes on this machine, and sessions are replayed on others"
+        raise OptionError(what, "take the engine threads, or the device cpu")
     past = kept_past(source.history, progress)
     sessions = sessions_between(past.sessions, terms.start, terms.end, terms.every)
     horizons = tuple(sorted({*HORIZONS, terms.hold}))
     first, *others = requests.values()
     # Whoever verifies compares all columns of a scan.
-    walk = Walk(source, past, first, horizons, tuple(others), None if terms.verify else PICKING)
+    walk = Walk(source, past, first, horizons, tuple(others), None if terms.verify else PICKING, device)
     _check_index(walk, sessions)
     _check_options(walk, sessions)
     verified = _drawn(sessions, terms.verify)
-    where = engine or chosen(machine_digest)
     found = pick_apart(
         where, walk, sessions, terms.top, terms.hold, terms.every, keep=terms.keep, shown=verified, progress=progress
     )
@@ -163,9 +172,9 @@ def _result(
         daily=_daily(past, picked, cohorts, account, begin, net_over_eligible(picked.returns, **held)),
         curves=trace_accounts(picked.returns, past.sessions, **held),
         notes=notes_of(walk, picked),
-        provenance=_provenance(source, request, terms, tried.screens),
+        provenance=_provenance(source, request, terms, tried.screens, walk.device),
         partial=picked.stopped,
-        verified=_verify(source, request, picked, terms.top, progress) if terms.verify else None,
+        verified=_verify(walk, request, picked, terms.top, progress) if terms.verify else None,
     )
 
 
@@ -226,15 +235,27 @@ def _drawn(sessions: Days, count: int) -> set[int]:
     return {int(day) for day in drawn}
 
 
-def _verify(source: Source, request: Request, picked: Picked, top: int, progress: Progress) -> Verified:
-    """Scan the drawn sessions anew, and compare all columns of the rows picked."""
+def _verify(walk: Walk, request: Request, picked: Picked, top: int, progress: Progress) -> Verified:
+    """Scan the drawn sessions anew, and compare all columns of the rows picked: their bytes, or what a GPU computed
+    within a tolerance."""
+    same = _nearly if walk.device == "cuda" else pl.DataFrame.equals
     days, differing = sorted(picked.shown), []
     for done, day in enumerate(days):
         progress(done, len(days), "scanning anew")
-        market = source.market(date_of(day), request.span)
-        if not run(market, request).best(top).equals(picked.shown[day]):
+        market = walk.source.market(date_of(day), request.span)
+        if not same(run(market, request).best(top), picked.shown[day]):
             differing.append(date_of(day))
     return Verified(tuple(date_of(day) for day in days), tuple(differing))
+
+
+def _nearly(one: pl.DataFrame, other: pl.DataFrame) -> bool:
+    from polars.testing import assert_frame_equal  # of no use to others
+
+    try:
+        assert_frame_equal(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    except AssertionError:
+        return False
+    return True
 
 
 # --- records --------------------------------------------------------------------------------------------------
@@ -344,7 +365,7 @@ def _daily(past: Past, picked: Picked, cohorts: Cohorts, account: Account, begin
     )
 
 
-def _provenance(source: Source, request: Request, terms: Terms, trials: int) -> dict[str, object]:
+def _provenance(source: Source, request: Request, terms: Terms, trials: int, device: Device) -> dict[str, object]:
     return {
         "data": source.provenance,
         "profile": {"name": request.profile.name, "digest": request.profile.digest},
@@ -358,4 +379,5 @@ def _provenance(source: Source, request: Request, terms: Terms, trials: int) -> 
         "every": terms.every,
         "keep": terms.keep,
         "trials": trials,
+        "device": device,
     }

@@ -12,8 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tapescan.core.settings import Device
 from tapescan.core.typing import Array, Bools, Days, Floats, Ints
 from tapescan.engine.threads import Threads
+from tapescan.features import device
 from tapescan.features.compute import newest_rows, replayed
 from tapescan.features.plan import Plan
 from tapescan.market.anchor import anchor, anchors
@@ -21,7 +23,7 @@ from tapescan.market.index import MarketIndex
 from tapescan.market.panel import Block
 from tapescan.models.samples.labels import forward_returns_over, reach
 from tapescan.replay.lanes import Laid, Lanes
-from tapescan.replay.longer import look_longer
+from tapescan.replay.longer import NewestRows, look_longer
 from tapescan.screen.earlier import Look, terms_of
 from tapescan.screen.nodes import Earlier
 from tapescan.screen.values import UNKNOWN
@@ -34,7 +36,7 @@ class Wanted(NamedTuple):
 
     sessions : all that the market has, ascending; a session's number is its place among them. looks : at earlier or
     longer bars. horizons : of forward returns. exchange : the exchange's sessions. settled : the newest session of
-    most of the market, with which forward returns end.
+    most of the market, with which forward returns end. device : what computes features.
     """
 
     sessions: Days
@@ -43,6 +45,7 @@ class Wanted(NamedTuple):
     horizons: tuple[int, ...]
     exchange: Days
     settled: int
+    device: Device = "cpu"
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,14 @@ class Stretch:
 
 
 class _Piece(NamedTuple):
-    """numbers : of the sessions, ascending. against : what features are measured against."""
+    """numbers : of the sessions, ascending. against : what features are measured against. features : of the plan, as
+    `replayed` gives them, where they are there already."""
 
     lanes: Lanes
     numbers: Ints
     wanted: Wanted
     against: MarketIndex
+    features: Floats | None = None
 
     @property
     def days(self) -> Days:
@@ -94,11 +99,13 @@ def compute(
     values = np.empty((len(days), height, symbols))
     forward = np.empty((len(days), len(wanted.horizons), symbols))
     for fill, out, others in ((_values, values, laid.bases), (_forward, forward, laid.ahead)):
-        own = [_Piece(one, numbers, wanted, index) for one in lanes]
         into = [out[:, :, int(one.place[0]) : int(one.place[-1]) + 1] for one in lanes]
         due = _due(others, days)
         apart = [np.empty((len(days), out.shape[1], len(one.first))) for one in due]
-        Threads().fill(fill, own + [_Piece(one, numbers, wanted, index) for one in due], [*into, *apart])
+        pieces = [_Piece(one, numbers, wanted, index) for one in (*lanes, *due)]
+        if fill is _values and wanted.device == "cuda":
+            pieces = _with_features(pieces)
+        Threads().fill(fill, pieces, [*into, *apart])
         for one, found in zip(due, apart, strict=True):
             day, lane = np.nonzero(one.speaks(days))
             out[day, :, one.place[lane]] = found[day, :, lane]
@@ -156,20 +163,40 @@ def _values(piece: _Piece, out: Floats) -> None:
         return
     count = len(wanted.plan.names)
     if count:
-        day, cuts = int(piece.days[0]), {}
-        for span in wanted.plan.spans:
-            cuts[span] = _since(
-                lanes, _number(wanted, anchor(day, span)), begin, end, _index(piece, wanted.plan, span)
-            )
-        _spread(replayed(wanted.plan, cuts, end - begin), row, out[:, :count])
+        found = replayed(wanted.plan, _cuts(piece), end - begin) if piece.features is None else piece.features
+        _spread(found, row, out[:, :count])
     for look in wanted.looks:
         into = out[:, count : count + len(look.terms)]
         if look.frame:
-            look_longer(look, lanes, piece.numbers, wanted.sessions, piece.against, into)
+            look_longer(look, lanes, piece.numbers, wanted.sessions, piece.against, into, _newest_by(wanted))
         else:
             _look(look, piece, into)
         count += len(look.terms)
     out.transpose(0, 2, 1)[~(there & lanes.speaks(piece.days))] = np.nan
+
+
+def _cuts(piece: _Piece) -> dict[int, Block]:
+    """What the plan's features of a piece are computed of, by span."""
+    (begin, end), wanted, day = piece.rows, piece.wanted, int(piece.days[0])
+    return {
+        span: _since(piece.lanes, _number(wanted, anchor(day, span)), begin, end, _index(piece, wanted.plan, span))
+        for span in wanted.plan.spans
+    }
+
+
+def _with_features(pieces: Sequence[_Piece]) -> list[_Piece]:
+    """The pieces with their features, which a GPU computes beside each other."""
+    found = list(pieces)
+    due = [at for at, one in enumerate(pieces) if one.wanted.plan.names and one.rows[0] < one.rows[1]]
+    cuts = [device.Cut(_cuts(pieces[at]), pieces[at].rows[1] - pieces[at].rows[0]) for at in due]
+    for at, values in zip(due, device.replayed(pieces[0].wanted.plan, cuts) if cuts else (), strict=True):
+        found[at] = pieces[at]._replace(features=values)
+    return found
+
+
+def _newest_by(wanted: Wanted) -> NewestRows:
+    """What computes the newest rows of features."""
+    return device.newest_rows if wanted.device == "cuda" else newest_rows
 
 
 def _index(piece: _Piece, plan: Plan, span: int) -> MarketIndex | None:
@@ -230,7 +257,7 @@ def _look(look: Look, piece: _Piece, out: Floats) -> None:
         for newest, plan in look.plans:
             since = {span: _number(wanted, anchor(int(days[lo]), span)) for span in plan.spans}
             cuts = tuple(_since(lanes, one, begin, end, _index(piece, plan, span)) for span, one in since.items())
-            features |= newest_rows(plan, cuts, rows + newest - 1)
+            features |= _newest_by(wanted)(plan, cuts, rows + newest - 1)
         for values in features.values():
             values[np.isinf(values)] = np.nan  # unknown to expressions
         found = terms_of(look, features, rows)

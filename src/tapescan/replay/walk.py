@@ -20,6 +20,7 @@ import polars as pl
 from tapescan.columns.factors import FACTORS, RELATIVE_HORIZONS
 from tapescan.columns.registry import sources_of, with_needs
 from tapescan.core.dates import date_of
+from tapescan.core.settings import Device
 from tapescan.core.typing import Array, Bools, Days, Floats, Ints
 from tapescan.features.compute import Features
 from tapescan.features.plan import Plan, plan_features
@@ -90,7 +91,7 @@ class Computed(NamedTuple):
 class Walk:
     """What is replayed. past : of the source. horizons : of forward returns, in sessions. others : requests that are
     replayed beside the first, from the same pass. picking : features of picks, where nothing else is asked of who is
-    not in an expression or in the score; None for all that a scan has."""
+    not in an expression or in the score; None for all that a scan has. device : what computes features."""
 
     source: Source
     past: Past
@@ -98,6 +99,7 @@ class Walk:
     horizons: tuple[int, ...]
     others: tuple[Request, ...] = ()
     picking: tuple[str, ...] | None = None
+    device: Device = "cpu"
 
     @property
     def requests(self) -> tuple[Request, ...]:
@@ -218,7 +220,8 @@ class Walk:
     def _wanted(self, plan: Plan) -> Wanted:
         history = self.past.history
         exchange = calendar.sessions(max(history.first, calendar.EARLIEST), history.end)
-        return Wanted(self.past.sessions, plan, self.looks, self.horizons, exchange, day_of(history.settled))
+        settled = day_of(history.settled)
+        return Wanted(self.past.sessions, plan, self.looks, self.horizons, exchange, settled, self.device)
 
     @cached_property
     def _spans(self) -> tuple[int, ...]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from tapescan.core.errors import OptionError
 from tapescan.core.files import write_at_once
-from tapescan.core.settings import load_settings
+from tapescan.core.settings import Device, load_settings
 from tapescan.core.text import ascii_json
 from tapescan.interfaces.cli.complete import screen_names
 from tapescan.interfaces.cli.console import errors, notes, output, progress_line
@@ -95,6 +95,9 @@ def replay(
             help="A further screen or profile over the same sessions, beside it in a table; again for another one.",
         ),
     ] = None,
+    device: Annotated[
+        str, typer.Option(help="What computes features, cpu or cuda; cuda makes forecasts too. [default: cpu]")
+    ] = "",
     engine: EngineOption = "",
     address: AddressOption = "",
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with plots there.")] = None,
@@ -130,6 +133,7 @@ def replay(
             models=chosen_models(models, no_models),
             verify=verify,
             compare=compare or (),
+            device=cast("Device", device) if device else None,
             engine=named_engine(engine, address),
             progress=progress,
         )
