@@ -50,6 +50,7 @@ def compiled(*names: str) -> list[str]:
     return run.stdout.split()
 
 
+@pytest.mark.long
 def test_some_features_are_the_processors_in_the_simulator() -> None:
     check(simulated("features", *SOME))
 
@@ -61,6 +62,7 @@ def test_all_features_are_the_processors_in_the_simulator() -> None:
     check(found)
 
 
+@pytest.mark.long
 def test_a_kernel_compiles_for_a_gpu_that_is_not_there() -> None:
     assert compiled("rsi_14") == ["rsi"]
 
