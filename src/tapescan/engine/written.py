@@ -94,6 +94,7 @@ class Written:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             return
+        logger.debug("piece %s is kept in %s", name, self._folder)
         self._bytes += len(content)
 
     def end(self) -> None:

@@ -233,8 +233,8 @@ def _asked_of(grid: ReplayGrid) -> list[tuple[dict[str, Any], Asked]]:
     if not 0 < many <= MOST:
         raise OptionError(f"the grid has {many:,} replays", f"try {MOST} at most")
     found = []
-    for values in itertools.product(*grid.grid.values()):
-        varied = dict(zip(grid.grid, values, strict=True))
+    for chosen in itertools.product(*grid.grid.values()):
+        varied = dict(zip(grid.grid, chosen, strict=True))
         try:
             found.append((varied, msgspec.convert({**grid.replay, **varied}, Asked)))
         except msgspec.ValidationError as error:
