@@ -76,7 +76,7 @@ class Ray:
         own: dict[str, Any] = {"address": address} if address else {"num_cpus": threads()}
         if not ray.is_initialized():
             if address not in ("", *_FOUND):
-                check_reached(address)
+                check_reached(address, encrypted=os.environ.get("RAY_USE_TLS", "0") != "0")
             try:
                 ray.init(
                     **own, include_dashboard=None if address else False, log_to_driver=False, logging_level="ERROR"
