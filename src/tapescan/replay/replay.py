@@ -106,6 +106,7 @@ def replay_requests(
     if all(one.picks.is_empty() for one in found):
         if found[0].stopped:  # there is nothing to show yet
             raise KeyboardInterrupt
+        written.end()
         raise _nothing(first, found[0])
     # Before anything is said of it: who has seen a result has tried.
     tried = log_screens(source.store, trials, together=together)
