@@ -26,6 +26,8 @@ class LocalCluster:
         head = {"num_cpus": 0, "include_dashboard": False, **_node(2)}
         self._cluster = Cluster(initialize_head=True, head_node_args=head)
         self._added = 0
+        #: Those that work.
+        self.nodes: list[Any] = []
 
     @property
     def address(self) -> str:
@@ -35,10 +37,12 @@ class LocalCluster:
     def add(self) -> Any:
         """One node more."""
         self._added += 1
-        return self._cluster.add_node(num_cpus=1, **_node(2 + self._added))
+        self.nodes.append(self._cluster.add_node(num_cpus=1, **_node(2 + self._added)))
+        return self.nodes[-1]
 
     def kill(self, node: Any) -> None:
         """As a power cut would."""
+        self.nodes.remove(node)
         self._cluster.remove_node(node, allow_graceful=False)
 
     def end(self) -> None:

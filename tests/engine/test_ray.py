@@ -21,6 +21,7 @@ from tapescan.core.typing import Array, Floats
 from tapescan.engine.seam import Digest, Engine
 from tapescan.engine.threads import Threads
 from tests.engine.clusters import LocalCluster, local_cluster
+from tests.interfaces.cli.test_cli import one_line
 
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
@@ -178,6 +179,23 @@ def test_a_machine_that_dies_is_replaced_by_the_others(cluster: LocalCluster, en
     assert found == [squared(number) for number in range(60)]
     begun = [one.name.split()[0] for one in tmp_path.iterdir()]
     assert len(begun) > len(set(begun))  # one ran twice: it was on the machine that died
+
+
+def test_pieces_are_told_of_once_each_as_they_end(engine: Engine, tmp_path: Path) -> None:
+    pieces, told = [(tmp_path, number) for number in range(8)], list[tuple[int, int, int]]()
+    engine.map(marked, pieces, lambda number, found: told.append((number, found, len(list(tmp_path.iterdir())))))
+    assert sorted((number, found) for number, found, _ in told) == [(number, squared(number)) for number in range(8)]
+    assert told[0][2] < len(pieces)  # the last ones had not begun by then
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "127.0.0.2:6379x"])
+def test_a_wrong_address_is_one_line_within_seconds(address: str) -> None:
+    begin = time.monotonic()
+    words = [sys.executable, "-m", "tapescan", "replay", "--engine", "ray", "--address", address]
+    found: Any = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert time.monotonic() - begin < 15.0  # most of it starts Python and imports Ray
+    assert found.returncode == 2
+    assert address in one_line(found)
 
 
 def test_without_its_library_it_says_what_to_install() -> None:

@@ -15,6 +15,7 @@ from tapescan.core.progress import Progress, silent
 from tapescan.core.settings import Adjustment, Device, setting
 
 if TYPE_CHECKING:
+    from tapescan.engine.seam import Engine
     from tapescan.history.market import Market
     from tapescan.models.forecast import Models
     from tapescan.scan.explain import Explanation
@@ -52,6 +53,7 @@ def scan_market(
     changes: bool = False,
     since: Day = None,
     express: bool = False,
+    engine: Engine | None = None,
     progress: Progress = silent,
 ) -> ScanResult:
     """Rank the whole market.
@@ -74,6 +76,7 @@ def scan_market(
         since: Or since this earlier day. Not with a loaded market.
         express: Add the best way to trade each row's plan by options (the columns ``expression``...), as a feature
             of them does; of rows that nobody asks for nothing is computed.
+        engine: Where blocks of symbols are computed (`engine.chosen`); that of the settings for None.
         progress: Told how far it is.
 
     Returns:
@@ -102,7 +105,7 @@ def scan_market(
     begin = time.perf_counter()
     market = ready(given, as_of, request, adjust, progress)
     prepared = time.perf_counter() - begin
-    result = run(market, request)
+    result = run(market, request, engine)
     timings, notes = {"prepare": prepared, **result.timings}, (*said, *result.notes)
     told = found_changes(result, given, request, since, adjust, progress) if changes or since else None
     if express or request.expresses:

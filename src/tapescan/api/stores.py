@@ -19,6 +19,7 @@ from tapescan.store import ImportReport, Store
 if TYPE_CHECKING:
     from tapescan.doctor.examine import Diagnosis
     from tapescan.doctor.mending import Mended
+    from tapescan.engine.seam import Engine
     from tapescan.importing.frames import Taken
     from tapescan.sync import SyncReport
     from tapescan.sync.planning import Planned
@@ -46,6 +47,7 @@ def import_files(
     symbol: str = "",
     date_format: str = "",
     gather: bool = False,
+    engine: Engine | None = None,
     progress: Progress = silent,
 ) -> ImportReport:
     """Import files, archives and folders of them: bars, splits, dividends, a listing, option quotes.
@@ -59,6 +61,7 @@ def import_files(
         symbol: Of files of one symbol, where neither a column nor the file's name tells it.
         date_format: How dates are written where that may be read in two ways, as ``%d/%m/%Y``.
         gather: Make daily bars of intraday ones, from 9:30 to 16:00 New York.
+        engine: Where sessions of option quotes are measured (`engine.chosen`); that of the settings for None.
         progress: Told how far it is.
 
     Returns:
@@ -77,7 +80,7 @@ def import_files(
     place = open_store(store, made=False)
     before = place.versions()
     report = run(place, given, adjusted=adjusted, adjusted_to=through, how=how, progress=progress)
-    return _with_options(place, before, report, progress)
+    return _with_options(place, before, report, progress, engine)
 
 
 def look_at_files(
@@ -120,12 +123,18 @@ def import_bars(
     return _with_options(place, before, report, progress)
 
 
-def _with_options(place: Store, before: Mapping[str, int], report: ImportReport, progress: Progress) -> ImportReport:
+def _with_options(
+    place: Store,
+    before: Mapping[str, int],
+    report: ImportReport,
+    progress: Progress,
+    engine: Engine | None = None,
+) -> ImportReport:
     """What option quotes say of their underlyings, kept once they are stored."""
     if "option_quotes" in report.versions:
         from tapescan.history.option_features import store_option_features
 
-        store_option_features(place, before, report, progress)
+        store_option_features(place, before, report, progress, engine=engine)
     return report
 
 
@@ -142,6 +151,7 @@ def sync_store(
     compare: bool = False,
     replace: bool = False,
     again: bool = False,
+    engine: Engine | None = None,
     progress: Progress = silent,
 ) -> SyncReport:
     """Fetch what a store lacks from a vendor; stopped, the next call goes on where it was.
@@ -158,6 +168,7 @@ def sync_store(
         compare: Put bars beside the stored ones, for `examine_store`.
         replace: Fetch again, and take all as it is.
         again: Fetch also what was fetched before.
+        engine: Where sessions of option quotes are measured (`engine.chosen`); that of the settings for None.
         progress: Told how far it is.
 
     Returns:
@@ -176,7 +187,7 @@ def sync_store(
     report = sync(place, wishes, vendor=vendor, plan=plan, progress=progress)
     chains = next((part for part in report.parts if part.what == "options" and part.got), None)
     if chains is not None:
-        chains.notes += _with_options(place, before, ImportReport(versions=place.versions()), progress).notes
+        chains.notes += _with_options(place, before, ImportReport(versions=place.versions()), progress, engine).notes
     return report
 
 

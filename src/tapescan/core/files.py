@@ -15,7 +15,7 @@ from pathlib import Path
 from tapescan.core.errors import FileError
 from tapescan.core.settings import setting
 
-__all__ = ["held_alone", "scratch_folder", "user_cache", "write_at_once"]
+__all__ = ["held_alone", "is_ours", "scratch_folder", "user_cache", "write_at_once"]
 
 
 def user_cache() -> Path:
@@ -26,6 +26,15 @@ def user_cache() -> Path:
     import platformdirs  # only where it is needed: it costs a start some milliseconds
 
     return platformdirs.user_cache_path("tapescan")
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether nobody but this user (and root) can have put something there."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid in (os.geteuid(), 0) and not found.st_mode & 0o022
 
 
 def write_at_once(path: Path, content: bytes) -> None:

@@ -15,14 +15,13 @@ import os
 import re
 import secrets
 import shutil
-import stat
 import sys
 from contextlib import suppress
 from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
 
-from tapescan.core.files import user_cache
+from tapescan.core.files import is_ours, user_cache
 from tapescan.core.logging import logger
 
 __all__ = ["cache_folder", "is_kept", "keep", "keeps_kernels", "kept"]
@@ -100,29 +99,20 @@ def cache_folder(package: Path) -> Path | None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
-        if not _is_ours(folder) and folder.lstat().st_uid == os.geteuid():
+        if not is_ours(folder) and folder.lstat().st_uid == os.geteuid():
             # Ours, but others could write in it: what lies there may be theirs.
             shutil.rmtree(folder)
             folder.mkdir(mode=0o700)
-        if _is_ours(folder):
+        if is_ours(folder):
             (folder / TAG).write_text(SAID, encoding="ascii")
             os.utime(folder)
             _sweep(folder, package.name)
     except OSError as error:
         logger.debug("%s cannot be written: %s", folder, error)
-    if _is_ours(folder):
+    if is_ours(folder):
         return folder
     logger.debug("%s is not used: another user owns it or may write in it, or it is not there", folder)
     return None
-
-
-def _is_ours(folder: Path) -> bool:
-    """Whether nobody but this user (and root) can have put something there."""
-    try:
-        found = folder.lstat()
-    except OSError:
-        return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid in (os.geteuid(), 0) and not found.st_mode & 0o022
 
 
 def _sweep(newest: Path, package: str) -> None:

@@ -22,6 +22,7 @@ from tapescan.core.errors import OptionError, TapescanError
 from tapescan.core.forks import begin_work
 from tapescan.core.machine import threads
 from tapescan.core.typing import Array, Floats
+from tapescan.engine.reached import check_reached
 from tapescan.engine.seam import Digest
 
 # Switches of Ray's, set before it is imported: nothing is reported to its makers, and the errors of other pieces than
@@ -52,6 +53,12 @@ TASKS = 16
 #: "Tried to complete task that was not pending").
 AHEAD = 16
 
+#: What Ray raises where no cluster answers; it ends the process where it has tried long enough.
+_FAILED = (ConnectionError, RuntimeError, SystemExit, TimeoutError, ValueError)
+
+#: Addresses of a cluster that Ray looks for itself.
+_FOUND = ("auto", "local")
+
 #: How often a task whose machine died runs once more.
 RETRIES = 5
 
@@ -68,11 +75,13 @@ class Ray:
         begin_work()
         own: dict[str, Any] = {"address": address} if address else {"num_cpus": threads()}
         if not ray.is_initialized():
+            if address not in ("", *_FOUND):
+                check_reached(address, encrypted=os.environ.get("RAY_USE_TLS", "0") != "0")
             try:
                 ray.init(
                     **own, include_dashboard=None if address else False, log_to_driver=False, logging_level="ERROR"
                 )
-            except (ConnectionError, RuntimeError, TimeoutError, ValueError, ray.exceptions.RayError) as error:
+            except (*_FAILED, ray.exceptions.RayError) as error:
                 where = f"the cluster at {address}" if address else "a cluster on this machine"
                 raise OptionError(
                     f"{where} does not answer: {_first_line(error)}", "begin one with `ray start`", field="address"
@@ -87,21 +96,31 @@ class Ray:
         """As `seam.Engine.apart`."""
         return True
 
-    def map(self, function: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
+    def map(
+        self,
+        function: Callable[[Piece], Result],
+        pieces: Sequence[Piece],
+        told: Callable[[int, Result], None] | None = None,
+    ) -> list[Result]:
         """As `seam.Engine.map`."""
-        parts = [(function, tuple(some)) for some in self._shares(pieces)]
-        found = self._run(_map_some, parts)
-        return [one for some in found for one in cloudpickle.loads(some)]
+        shares = list(self._shares(range(len(pieces))))
+        found: list[Any] = [None] * len(pieces)
+        for task, content in self._run(_map_some, [(function, tuple(pieces[at] for at in some)) for some in shares]):
+            for number, one in zip(shares[task], cloudpickle.loads(content), strict=True):
+                found[number] = one
+                if told is not None:
+                    told(number, one)
+        return found
 
     def fill(
         self, function: Callable[[Piece, Floats], None], pieces: Sequence[Piece], into: Sequence[Floats]
     ) -> None:
         """As `seam.Engine.fill`."""
         shaped = [(piece, out.shape) for piece, out in zip(pieces, into, strict=True)]
-        parts = [(function, tuple(some)) for some in self._shares(shaped)]
-        filled = (one for some in self._run(_fill_some, parts) for one in some)
-        for out, found in zip(into, filled, strict=True):
-            out[...] = found
+        shares = list(self._shares(range(len(pieces))))
+        for task, filled in self._run(_fill_some, [(function, tuple(shaped[at] for at in some)) for some in shares]):
+            for number, one in zip(shares[task], filled, strict=True):
+                into[number][...] = one
 
     def _shares(self, pieces: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
         """The pieces, some for a task."""
@@ -109,13 +128,12 @@ class Ray:
             if len(some):
                 yield pieces[some[0] : some[-1] + 1]
 
-    def _run(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
-        """What comes of the parts, in order."""
+    def _run(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        """What comes of each of the parts, with its number, as they end."""
         begin_work()
         if self._own is None:
             self._own = dict(self._digest())
         kept: dict[object, tuple[Array, Any]] = {}
-        found: list[Any] = [None] * len(parts)
         due, working = iter(enumerate(parts)), dict[Any, int]()
         ahead = max(2 * _cores(), AHEAD)
         try:
@@ -124,10 +142,10 @@ class Ray:
                     letter, arrays = self._packed((work, part), kept)
                     working[self._task.remote(self._digest, self._own, letter, *arrays)] = number
                 if not working:
-                    return found
+                    return
                 done, _ = ray.wait([*working], num_returns=1)
                 for one in done:
-                    found[working.pop(one)] = ray.get(one)
+                    yield working.pop(one), ray.get(one)
         except ray.exceptions.RayTaskError as error:
             raise error.cause from error
         except ray.exceptions.RayError as error:

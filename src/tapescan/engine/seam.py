@@ -34,8 +34,17 @@ class Engine(Protocol):
         """Whether pieces run in other processes, on machines whose files are others: what one writes stays there."""
         ...
 
-    def map(self, function: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
-        """The function's results, in the order of the pieces. An error of one piece is raised."""
+    def map(
+        self,
+        function: Callable[[Piece], Result],
+        pieces: Sequence[Piece],
+        told: Callable[[int, Result], None] | None = None,
+    ) -> list[Result]:
+        """The function's results, in the order of the pieces. An error of one piece is raised.
+
+        told : called here, one call at a time, with each piece's number and its result once that is known, in any
+        order.
+        """
         ...
 
     def fill(

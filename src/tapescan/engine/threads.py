@@ -4,7 +4,7 @@ by side."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from functools import lru_cache
 from typing import TypeVar
 
@@ -30,13 +30,22 @@ class Threads:
         """As `seam.Engine.apart`."""
         return False
 
-    def map(self, function: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
+    def map(
+        self,
+        function: Callable[[Piece], Result],
+        pieces: Sequence[Piece],
+        told: Callable[[int, Result], None] | None = None,
+    ) -> list[Result]:
         """As `seam.Engine.map`."""
         begin_work()
-        workers = self.workers or threads()
+        workers, tell = self.workers or threads(), told or _nothing_said
         if workers == 1 or len(pieces) < 2:
-            return [function(piece) for piece in pieces]
-        return _all(_pool(workers).submit(function, piece) for piece in pieces)
+            found = []
+            for number, piece in enumerate(pieces):
+                found.append(function(piece))
+                tell(number, found[-1])
+            return found
+        return _all((_pool(workers).submit(function, piece) for piece in pieces), tell)
 
     def fill(
         self, function: Callable[[Piece, Floats], None], pieces: Sequence[Piece], into: Sequence[Floats]
@@ -51,10 +60,18 @@ class Threads:
         _all(_pool(workers).submit(function, piece, out) for piece, out in zip(pieces, into, strict=True))
 
 
-def _all(futures: Iterable[Future[Result]]) -> list[Result]:
+def _nothing_said(number: int, result: object) -> None:
+    del number, result
+
+
+def _all(futures: Iterable[Future[Result]], tell: Callable[[int, Result], None] = _nothing_said) -> list[Result]:
     """The results. After an error, or Ctrl-C, nothing works on in what the caller takes away."""
     started = list(futures)
     try:
+        if tell is not _nothing_said:
+            numbers = {one: number for number, one in enumerate(started)}
+            for one in as_completed(started):
+                tell(numbers[one], one.result())
         return [one.result() for one in started]
     except BaseException:
         for one in started:

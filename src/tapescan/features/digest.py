@@ -24,7 +24,7 @@ from tapescan.features.warm import warm_up
 from tapescan.market.panel import build_panel
 from tapescan.version import __version__
 
-__all__ = ["machine_digest"]
+__all__ = ["machine_digest", "packages"]
 
 SYMBOLS, SESSIONS = 8, 400
 
@@ -39,25 +39,24 @@ PACKAGES = ("numpy", "polars", "xgboost-cpu", "xgboost", "scipy", "torch")
 def machine_digest() -> Digest:
     """By its parts: packages, features, mathematics, matrices. Some 0.3 s, once a process."""
     return {
-        "packages": " ".join(
-            [f"tapescan {__version__}", f"python {sys.version_info[0]}.{sys.version_info[1]}", *_packages()]
-        ),
+        "packages": packages(),
         "features": _features(),
         "mathematics": _mathematics(),
         "matrices": _matrices(),
     }
 
 
-def _packages() -> list[str]:
+def packages() -> str:
+    """The releases of what computes."""
     from importlib.metadata import PackageNotFoundError, version  # takes 20 ms
 
-    found = []
+    found = [f"tapescan {__version__}", f"python {sys.version_info[0]}.{sys.version_info[1]}"]
     for name in PACKAGES:
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             found.append(f"no {name}")
-    return found
+    return " ".join(found)
 
 
 def _features() -> str:

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from tapescan.core.progress import Progress, silent
 from tapescan.core.settings import setting
+from tapescan.engine.chosen import chosen
+from tapescan.engine.seam import Engine
+from tapescan.features.digest import machine_digest
 from tapescan.history.chains import option_session, stored_chain
 from tapescan.options.analysis import analyse
 from tapescan.options.measures import measure
@@ -52,10 +56,10 @@ def features_of(chain: StoredChain, curve: Curve, workers: int | None = None) ->
     return pl.DataFrame(rows).select(list(find_table(_TABLE).schema))
 
 
-def curve_of(chain: StoredChain) -> tuple[Curve, list[str]]:
-    """The rates that a session's chain is valued with: the setting's, else what it implies; and what a person should
-    know of them. Raises OptionError for a setting that is no curve."""
-    if given := setting("rates"):
+def curve_of(chain: StoredChain, given: str) -> tuple[Curve, list[str]]:
+    """The rates that a session's chain is valued with, and what a person should know of them. given : the setting
+    `rates`; empty for what the chain implies. Raises OptionError for a setting that is no curve."""
+    if given:
         return Curve.read(given), []
     curve = imply_curve(chain.chain, chain.spots, chain.payers, chain.now)
     if curve is None:
@@ -66,30 +70,86 @@ def curve_of(chain: StoredChain) -> tuple[Curve, list[str]]:
 
 
 def store_option_features(
-    store: Store, before: Mapping[str, int], report: ImportReport, progress: Progress = silent
+    store: Store,
+    before: Mapping[str, int],
+    report: ImportReport,
+    progress: Progress = silent,
+    *,
+    engine: Engine | None = None,
 ) -> None:
     """Measure the sessions whose quotes, or prices of their underlyings, came since the store had these versions, and
     those that were not measured yet. Counts and notes go into the report.
 
     Each is measured as its own day knew it. Of bars, those count that came for whom no price was known.
+    engine : where sessions are measured; that of the settings for None. Machines of a cluster measure several side by
+    side, and open the store by its name. Rows are written here, session by session: a job that was stopped goes on
+    with the first that has none.
     """
     versions = store.versions()
     if _QUOTES not in versions:
         return
-    for day in _to_measure(store, before, versions):
-        progress(0, 0, f"measuring the options of {day}")
-        known = store.known(day)
-        chain = stored_chain(known) if option_session(known) == day else None
-        if chain is None:
-            continue
-        curve, said = curve_of(chain)
-        report.notes += [f"options of {day}: {one}" for one in said]
-        made = ImportReport()
-        store.commit(Batch({_TABLE: features_of(chain, curve)}), made)
-        counts = zip(report.actions.get(_TABLE, (0, 0, 0)), made.actions[_TABLE], strict=True)
-        new, replaced, unchanged = (sum(pair) for pair in counts)
-        report.actions[_TABLE] = (new, replaced, unchanged)
-        report.versions = made.versions
+    due = _to_measure(store, before, versions)
+    if not due:
+        return
+    where = engine or chosen(machine_digest)
+    pieces = [_Piece(store.path, tuple(sorted(versions.items())), day, setting("rates")) for day in due]
+    if not where.apart:  # a session takes all threads
+        for done, piece in enumerate(pieces):
+            progress(done, len(pieces), f"measuring the options of {piece.day}")
+            _keep(store, _measured(piece), report)
+        return
+    waiting: dict[int, _Found] = {}
+    written = 0
+
+    def told(number: int, found: _Found) -> None:
+        """Sessions are written in their order, as they are without machines."""
+        nonlocal written
+        waiting[number] = found
+        while written in waiting:
+            _keep(store, waiting.pop(written), report)
+            written += 1
+        progress(written, len(pieces), what)
+
+    what = "measuring options on other machines"
+    progress(0, len(pieces), what)
+    where.map(_measured, pieces, told)
+
+
+class _Piece(NamedTuple):
+    """A session of a store as it was. versions : table -> Delta version. rates : the setting."""
+
+    path: str
+    versions: tuple[tuple[str, int], ...]
+    day: dt.date
+    rates: str
+
+
+class _Found(NamedTuple):
+    """rows : of `option_features`; None where the session has no quotes. notes : what a person should know."""
+
+    rows: pl.DataFrame | None
+    notes: tuple[str, ...]
+
+
+def _measured(piece: _Piece) -> _Found:
+    known = KnownStore(piece.path, dict(piece.versions), piece.day)
+    chain = stored_chain(known) if option_session(known) == piece.day else None
+    if chain is None:
+        return _Found(None, ())
+    curve, said = curve_of(chain, piece.rates)
+    return _Found(features_of(chain, curve), tuple(f"options of {piece.day}: {one}" for one in said))
+
+
+def _keep(store: Store, found: _Found, report: ImportReport) -> None:
+    report.notes += found.notes
+    if found.rows is None:
+        return
+    made = ImportReport()
+    store.commit(Batch({_TABLE: found.rows}), made)
+    counts = zip(report.actions.get(_TABLE, (0, 0, 0)), made.actions[_TABLE], strict=True)
+    new, replaced, unchanged = (sum(pair) for pair in counts)
+    report.actions[_TABLE] = (new, replaced, unchanged)
+    report.versions = made.versions
 
 
 def _to_measure(store: Store, before: Mapping[str, int], versions: Mapping[str, int]) -> list[dt.date]:

@@ -236,11 +236,13 @@ def judge_stored(
     folder: str | Path | None = None,
     end: dt.date | str | None = None,
     cost: float = Settings().cost,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> JudgedUnseen:
     """Judge the stored models on the store's sessions that came after their training, as `models.unseen` does.
 
-    end : nothing later is read. cost : basis points of each purchase or sale.
+    end : nothing later is read. cost : basis points of each purchase or sale. engine : where blocks are computed;
+    that of the settings for None.
     Raises ModelError when no model may be served, InputError when no session came after any model's training.
     """
     last, cost = parse_date(end, "end"), check_cost(cost)
@@ -259,7 +261,7 @@ def judge_stored(
     source = history_of(store, last)
     for model in models.models:
         try:
-            judged.append(_judged(source, model, last, cost, tell))
+            judged.append(_judged(source, model, last, cost, engine, tell))
         except InputError as error:
             notes.append(str(error))
     if not judged:
@@ -267,7 +269,9 @@ def judge_stored(
     return JudgedUnseen(tuple(judged), tuple(notes))
 
 
-def _judged(source: History, model: Model, end: dt.date | None, cost: float, tell: Progress) -> Unseen:
+def _judged(
+    source: History, model: Model, end: dt.date | None, cost: float, engine: Engine | None, tell: Progress
+) -> Unseen:
     card = model.card
     known = sessions(card.first, max(card.first, source.settled))[: -reach(card.horizon)]
     if not len(known) or not card.has_not_seen(EPOCH + dt.timedelta(days=int(known[-1]))):
@@ -282,6 +286,7 @@ def _judged(source: History, model: Model, end: dt.date | None, cost: float, tel
         features=card.features,
         # The training's, also where a scan would by now take another one.
         market=market_index(source, CHUNK, card.data["market_index"]),
+        engine=engine,
         progress=tell,
     )
     return judge_unseen(model, samples, cost)

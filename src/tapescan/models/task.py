@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -11,9 +13,11 @@ import numpy as np
 
 from tapescan.core.dates import date_of
 from tapescan.core.errors import InputError, OptionError
-from tapescan.core.progress import Progress
+from tapescan.core.progress import Progress, silent
 from tapescan.core.typing import Days, Floats, Ints, Singles
 from tapescan.engine.seam import Engine
+from tapescan.engine.written import Written
+from tapescan.models.job import name_of
 from tapescan.models.judging.costs import check_cost
 from tapescan.models.judging.folds import Combinatorial, Fold, combinatorial, walk_forward
 from tapescan.models.learners import find_learner
@@ -27,6 +31,9 @@ __all__ = ["Rows", "Settings", "Task", "check_dates", "folds_of", "train_apart",
 
 #: Groups of dates of the combinatorial validation, and how many are held out together: 15 trainings, 5 histories.
 GROUPS, HELD_OUT = 6, 2
+
+#: What is said while trainings run on other machines.
+APART = "trainings on other machines"
 
 #: Places of samples, and their forecasts.
 Rows = tuple[Ints, Floats]
@@ -65,6 +72,7 @@ class Task:
     labels : float32 ``(len(samples),)``, NaN for none. dates : with labels, that are trained on, ascending. plan : of
     the combinatorial validation, None without. extra : trainings of that to come, as far as is known. engine : where
     trainings run; here for None. learnt : what came of those elsewhere, as stored, by the dates they were trained on.
+    written : what came of those of an earlier run, and where others go.
     """
 
     samples: Samples
@@ -81,6 +89,7 @@ class Task:
     extra: int = 0
     engine: Engine | None = None
     learnt: dict[bytes, bytes] = field(default_factory=dict)
+    written: Written = field(default_factory=partial(Written, None))
 
     @classmethod
     def of(
@@ -130,13 +139,19 @@ class Task:
     def fit(self, dates: Days) -> Fitted:
         """The learner, trained on these dates."""
         self._say()
-        if (content := self.learnt.pop(dates.tobytes(), None)) is not None:
+        name = self.name_of(dates)
+        if (content := self.learnt.pop(dates.tobytes(), None) or self.written.read(name)) is not None:
             fitted = self.learner.load(content, self.samples.features)
         else:
             fitted = self.learner.fit(self.samples, dates, self.labels, self.horizon, self.recipe)
+            self.written.write(name, fitted.save())
         self.done += 1
         self._say()
         return fitted
+
+    def name_of(self, dates: Days) -> str:
+        """Names the training on these dates among those of its recipe and samples."""
+        return name_of(self.horizon, self.labels, dates)
 
     def walk(self) -> tuple[Rows, Fitted]:
         """The forecasts of all that the folds judge, and what was learnt for the last of them."""
@@ -209,18 +224,30 @@ def train_apart(tasks: Sequence[Task], dates: Sequence[Days] | None = None) -> N
         for some in (dates or [*(fold.train for fold in task.folds), task.dates])
     ]
     pieces.sort(key=lambda piece: -len(piece[1]))  # the longest first
+    before = [task.written.read(task.name_of(some)) for task, some in pieces]
+    for (task, some), content in zip(pieces, before, strict=True):
+        if content is not None:
+            task.learnt[some.tobytes()] = content
+    total = len(pieces)
+    pieces = [piece for piece, content in zip(pieces, before, strict=True) if content is None]
     if not pieces:
         return
-    engine, progress = tasks[0].engine, tasks[0].progress
+    engine, tell = tasks[0].engine, tasks[0].progress or silent
     assert engine is not None
-    if progress is not None:
-        progress(0, 0, f"{len(pieces)} trainings on other machines")
+    done = itertools.count(total - len(pieces) + 1)
+    tell(total - len(pieces), total, APART)
     sent = [
         _Training(task.learner.facts.kind, task.samples, task.labels, task.horizon, task.recipe, some)
         for task, some in pieces
     ]
-    for (task, some), content in zip(pieces, engine.map(_train, sent), strict=True):
+
+    def told(number: int, content: bytes) -> None:
+        task, some = pieces[number]
         task.learnt[some.tobytes()] = content
+        task.written.write(task.name_of(some), content)
+        tell(next(done), total, APART)
+
+    engine.map(_train, sent, told)
 
 
 def _train(piece: _Training) -> bytes:

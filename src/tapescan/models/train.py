@@ -25,6 +25,7 @@ from tapescan.core.typing import Days, Floats, Ints
 from tapescan.engine.chosen import chosen
 from tapescan.engine.seam import Engine
 from tapescan.features.digest import machine_digest
+from tapescan.models.job import written_of
 from tapescan.models.judging.folds import Fold
 from tapescan.models.judging.gate import Gate, check_leak, gate
 from tapescan.models.judging.judgement import Judgement
@@ -117,9 +118,10 @@ def learn(
     for one in (learner, *baselines(learner.facts.kind)):
         check_needs(one.facts, samples.features)
     tasks = [Task.of(samples, horizon, learner, recipe, settings, progress) for horizon in horizons]
+    written = written_of(samples, learner, recipe)
     for task in tasks:
         trials.log(task.trial)
-        task.engine = engine or chosen(machine_digest)
+        task.engine, task.written = engine or chosen(machine_digest), written
     tried, _ = trials.count()
     train_apart(tasks)
     found = [_learn(task, trials, tried, regime) for task in tasks]
@@ -129,6 +131,7 @@ def learn(
         trials.log(task.trial, learnt.judgements[MODEL].deflated.sharpe)
         save_model(folder, learnt.card, learnt.content)
         save_record(folder, record_of(learnt))
+    written.end()
     return found
 
 

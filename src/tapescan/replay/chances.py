@@ -20,6 +20,7 @@ from tapescan.core.errors import InputError, OptionError
 from tapescan.core.labels import Labels
 from tapescan.core.progress import Progress, silent
 from tapescan.core.typing import Array, Bools, Days, Floats
+from tapescan.engine.seam import Engine
 from tapescan.features.warm import warm_up
 from tapescan.history.history import History
 from tapescan.models.cone.cone import Cone
@@ -99,12 +100,14 @@ def judge_chances(
     every: int = 10,
     part: float = 0.67,
     rule: bool = False,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> JudgedChances:
     """Hold the chances of a profile's plans against its trades, on every so many of the later sessions.
 
     part : of the sessions, the first, of which a cone is trained for it; nothing is stored. rule : take the shipped
-    rule in its place. Raises InputError for too little history, OptionError for a part that is none.
+    rule in its place. engine : where the cone's samples are computed; that of the settings for None.
+    Raises InputError for too little history, OptionError for a part that is none.
     """
     if not 0.0 < part < 1.0 or every < 1:
         raise OptionError(f"part is {part}, every {every}", "give a part between 0 and 1, and 1 session or more")
@@ -113,7 +116,7 @@ def judge_chances(
     source = source_of(store, end)
     past = past_of(source.history)
     seen = date_of(int(past.sessions[int(part * len(past.sessions))]))
-    models = Models(()) if rule else Models((), cone=_cone_of(source.history, seen, tell))
+    models = Models(()) if rule else Models((), cone=_cone_of(source.history, seen, engine, tell))
     request = prepare(chosen, features=tuple(CHANCES), models=models)
     plans, says = _plans(source, past, request, sessions_between(past.sessions, seen, end, every), tell)
     if not len(plans):
@@ -176,9 +179,9 @@ class _Walking(StoredCone):
         return Cone(laws, self.rules, self.says)
 
 
-def _cone_of(source: History, until: dt.date, tell: Progress) -> _Walking:
+def _cone_of(source: History, until: dt.date, engine: Engine | None, tell: Progress) -> _Walking:
     """Of the returns that are known on a day."""
-    samples, market = cone_samples(source, None, source.end, EVERY, Universe(), tell)
+    samples, market = cone_samples(source, None, source.end, EVERY, Universe(), tell, engine=engine)
     rows = {horizon: Rows.of(samples, horizon, market) for horizon in HORIZONS}
     before = {horizon: known_before(one.dates, day_number(until), horizon) for horizon, one in rows.items()}
     laws = {horizon: fit_law(one, before[horizon]) for horizon, one in rows.items()}

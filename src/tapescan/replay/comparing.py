@@ -12,20 +12,20 @@ from tapescan.replay.growth import cohorts_a_year
 from tapescan.replay.result import Compared, Comparison, ReplayResult, Verified
 from tapescan.replay.worth import q_values
 
-__all__ = ["beside"]
+__all__ = ["beside", "compared"]
 
 
 def beside(results: Sequence[ReplayResult]) -> ReplayResult:
     """The first of some replays of one pass, with all of them compared; of the others nothing else is kept."""
-    main, rows = results[0], [_compared(one) for one in results]
+    main, rows = results[0], [compared(one) for one in results]
     q = q_values(np.array([row.p for row in rows]))
-    compared = Comparison(
+    found = Comparison(
         first=main.first,
         last=main.last,
         trials=main.statistics.luck.trials,
         rows=tuple(msgspec.structs.replace(row, q=float(one)) for row, one in zip(rows, q, strict=True)),
     )
-    return msgspec.structs.replace(main, comparison=compared, verified=_verified(results))
+    return msgspec.structs.replace(main, comparison=found, verified=_verified(results))
 
 
 def _verified(results: Sequence[ReplayResult]) -> Verified | None:
@@ -36,7 +36,8 @@ def _verified(results: Sequence[ReplayResult]) -> Verified | None:
     return Verified(found[0].sessions, tuple(sorted({day for one in found for day in one.differing})))
 
 
-def _compared(result: ReplayResult) -> Compared:
+def compared(result: ReplayResult) -> Compared:
+    """What a comparison says of a replay, without its q."""
     found, held, net = result.statistics, result.statistics.held, result.statistics.growth["net"]
     yearly, turnover = cohorts_a_year(found.hold, found.every), result.daily["turnover"].mean()
     assert isinstance(turnover, float)

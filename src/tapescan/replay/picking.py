@@ -3,7 +3,7 @@ them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -13,7 +13,6 @@ import polars as pl
 
 from tapescan.core.dates import day_number
 from tapescan.core.labels import Labels
-from tapescan.core.progress import Progress, silent
 from tapescan.core.typing import Bools, Days, Floats, Ints
 from tapescan.market.eligibility import TRADED
 from tapescan.replay.matched import draw_matched
@@ -24,7 +23,7 @@ from tapescan.scan.cross_section import CrossSection
 from tapescan.scan.pipeline import rank
 from tapescan.scan.result import ScanResult
 
-__all__ = ["PICKED", "PICKING", "Collected", "Picked", "collect", "pick", "picked_of"]
+__all__ = ["PICKED", "PICKING", "Collected", "Picked", "collect", "picked_of"]
 
 #: What is written down of a pick, beside its session.
 PICKED = (
@@ -105,6 +104,12 @@ class Collected:
         for name in self.__dataclass_fields__:
             if name != "shown":
                 del getattr(self, name)[done:]
+        self.shown = {day: rows for day, rows in self.shown.items() if day in self.days}
+
+    def part(self, first: int, until: int) -> Collected:
+        """The sessions from one place to before another."""
+        lists = {name: getattr(self, name)[first:until] for name in self.__dataclass_fields__ if name != "shown"}
+        return Collected(**lists, shown={day: rows for day, rows in self.shown.items() if day in lists["days"]})
 
     def add(self, later: Collected) -> None:
         """Another's sessions, which come after these."""
@@ -126,28 +131,6 @@ def _bought(places: list[Ints], step: int) -> Floats:
     return out
 
 
-def pick(
-    walk: Walk,
-    sessions: Days,
-    top: int,
-    hold: int,
-    every: int = 1,
-    *,
-    keep: int = 0,
-    shown: Collection[int] = (),
-    progress: Progress = silent,
-) -> list[Picked]:
-    """Rank each session by each of the walk's requests, and write the best down: of each request.
-
-    top : how many. hold : sessions, one of the walk's horizons. every : from one of the sessions to the next. keep :
-    what a cohort holds stays in the one that takes its place while it ranks among so many; 0 for none of it.
-    shown : day numbers whose rows are kept whole.
-    An interruption ends the pass with the sessions that are done.
-    """
-    found, done, stopped = collect(walk, sessions, top, hold, every, keep=keep, shown=shown, progress=progress)
-    return [picked_of(one, done, walk.horizons, hold, every, stopped) for one in found]
-
-
 def collect(
     walk: Walk,
     sessions: Days,
@@ -157,29 +140,38 @@ def collect(
     *,
     keep: int = 0,
     shown: Collection[int] = (),
-    progress: Progress = silent,
-) -> tuple[list[Collected], int, bool]:
-    """As `pick`: what is written down, of how many sessions, and whether the pass was broken off."""
-    found, what = [Collected() for _ in walk.requests], "replaying sessions"
-    done, stopped, step = 0, False, max(hold // every, 1)
-    progress(0, len(sessions), what)
+    into: Sequence[Collected] = (),
+    told: Callable[[int], None] | None = None,
+) -> tuple[Sequence[Collected], bool]:
+    """Rank each session by each of the walk's requests, and write the best down: of each request; and whether the
+    pass was broken off.
+
+    top : how many. hold : sessions, one of the walk's horizons. every : from one of the sessions to the next. keep :
+    what a cohort holds stays in the one that takes its place while it ranks among so many; 0 for none of it.
+    shown : day numbers whose rows are kept whole. into : what is written down of the sessions before, to go on with.
+    told : called with the sessions that are written down by now.
+    An interruption ends the pass with the sessions that are done.
+    """
+    found = into or [Collected() for _ in walk.requests]
+    done, step = len(found[0].days), max(hold // every, 1)
     try:
         for seen in walk.sections(sessions):
             ranked = [rank(section, one) for section, one in zip(seen.sections, walk.ranked, strict=True)]
             # An interruption within leaves all with the sessions before.
-            for into, section, result in zip(found, seen.sections, ranked, strict=True):
-                before = into.places[-step] if keep and len(into.places) >= step else None
-                _add(into, section, seen, result, _chosen(result, seen, top, keep, before))
+            for one, section, result in zip(found, seen.sections, ranked, strict=True):
+                before = one.places[-step] if keep and len(one.places) >= step else None
+                _add(one, section, seen, result, _chosen(result, seen, top, keep, before))
                 day = day_number(section.as_of)
                 if day in shown:
-                    into.shown[day] = result.best(top)
+                    one.shown[day] = result.best(top)
             done += 1
-            progress(done, len(sessions), what)
+            if told is not None:
+                told(done)
     except KeyboardInterrupt:
-        if not done:
-            raise
-        stopped = True
-    return found, done, stopped
+        for one in found:
+            one.cut(done)  # what it left half done
+        return found, True
+    return found, False
 
 
 def _chosen(result: ScanResult, seen: Seen, top: int, keep: int, before: Ints | None) -> Ints:
@@ -253,9 +245,8 @@ def _mean(total: Floats, count: Ints) -> Floats:
     return out
 
 
-def picked_of(found: Collected, done: int, horizons: tuple[int, ...], hold: int, every: int, stopped: bool) -> Picked:
-    """What was picked on the sessions that are done."""
-    found.cut(done)  # what an interruption left half done
+def picked_of(found: Collected, horizons: tuple[int, ...], hold: int, every: int, stopped: bool) -> Picked:
+    """What was picked on the sessions that are written down."""
     counts = np.array([len(one) for one in found.places])
     place, way = np.concatenate(found.places), np.concatenate(found.way)
     short = bool(len(way)) and bool((way < 0.0).all())
@@ -301,7 +292,7 @@ def picked_of(found: Collected, done: int, horizons: tuple[int, ...], hold: int,
         short=short,
         regime=dict(zip(found.days, found.regime, strict=True)),
         ranked=np.array(found.ranked, dtype=np.int64),
-        shown={day: rows for day, rows in found.shown.items() if day in found.days},
+        shown=found.shown,
         stopped=stopped,
     )
 

@@ -28,6 +28,7 @@ from tapescan.replay.apart import pick_apart
 from tapescan.replay.caveats import facts_of, notes_of
 from tapescan.replay.cohorts import Cohorts, annual_return, find_capacity, run_cohorts
 from tapescan.replay.curves import net_over_eligible, trace_accounts
+from tapescan.replay.job import written_of
 from tapescan.replay.keeping import kept_past
 from tapescan.replay.past import Past
 from tapescan.replay.picking import PICKING, Picked
@@ -44,7 +45,7 @@ from tapescan.replay.worth import measure_worth
 from tapescan.scan.pipeline import run
 from tapescan.scan.request import Request
 
-__all__ = ["Terms", "replay_requests", "replay_source"]
+__all__ = ["Terms", "replay_requests", "replay_source", "trial_of"]
 
 #: Account sizes of the capacity curve, dollars.
 ACCOUNTS = (1e5, 1e6, 1e7, 1e8, 1e9)
@@ -97,22 +98,38 @@ def replay_requests(
     _check_index(walk, sessions)
     _check_options(walk, sessions)
     verified = _drawn(sessions, terms.verify)
+    trials = [trial_of(one, terms) for one in requests.values()]
+    written = written_of(walk, sessions, trials, terms, verified)
     found = pick_apart(
-        where, walk, sessions, terms.top, terms.hold, terms.every, keep=terms.keep, shown=verified, progress=progress
+        where,
+        walk,
+        sessions,
+        terms.top,
+        terms.hold,
+        terms.every,
+        keep=terms.keep,
+        shown=verified,
+        written=written,
+        progress=progress,
     )
     if all(one.picks.is_empty() for one in found):
         if found[0].stopped:  # there is nothing to show yet
             raise KeyboardInterrupt
+        written.end()
         raise _nothing(first, found[0])
     # Before anything is said of it: who has seen a result has tried.
-    tried = log_screens(source.store, [_trial(one, terms) for one in requests.values()], together=together)
-    return [
+    tried = log_screens(source.store, trials, together=together)
+    results = [
         _result(source, walk, request, picked, terms, title, one, progress)
         for (title, request), picked, one in zip(requests.items(), found, tried, strict=True)
     ]
+    if not found[0].stopped:
+        written.end()
+    return results
 
 
-def _trial(request: Request, terms: Terms) -> Trial:
+def trial_of(request: Request, terms: Terms) -> Trial:
+    """What is written down of a replay before it is judged."""
     return screen_trial(
         request,
         hold=terms.hold,

@@ -9,6 +9,7 @@ import typer
 
 from tapescan.core.settings import Adjustment
 from tapescan.interfaces.cli.console import output, progress_line
+from tapescan.interfaces.cli.engines import AddressOption, EngineOption, named_engine
 
 __all__ = ["import_files"]
 
@@ -42,6 +43,8 @@ def import_files(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what each file is taken for, column by column; store nothing.")
     ] = False,
+    engine: EngineOption = "",
+    address: AddressOption = "",
 ) -> None:
     """Import bars, splits, dividends, listings and option quotes into a store. Importing twice adds nothing."""
     from tapescan import api
@@ -60,6 +63,7 @@ def import_files(
                 symbol=symbol,
                 date_format=date_format,
                 gather=gather,
+                engine=named_engine(engine, address),
                 progress=progress,
             )
     told = "\n".join(str(one) for one in looked) if dry_run else str(report)

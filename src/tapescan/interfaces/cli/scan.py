@@ -18,6 +18,7 @@ from tapescan.core.settings import Settings, load_settings
 from tapescan.core.text import as_cells, ascii_json
 from tapescan.interfaces.cli.complete import column_lists, column_names, profile_names, screen_names
 from tapescan.interfaces.cli.console import errors, kept_output, notes, output, progress_line
+from tapescan.interfaces.cli.engines import AddressOption, EngineOption, named_engine
 from tapescan.interfaces.cli.stores import existing_store
 from tapescan.interfaces.cli.table import result_table
 
@@ -115,6 +116,8 @@ def scan(
         bool,
         typer.Option("--express", help="Add the best way to trade each row shown by options, and what it needs."),
     ] = False,
+    engine: EngineOption = "",
+    address: AddressOption = "",
 ) -> None:
     """Rank the whole market and show the few names that deserve attention, why, and what the trade would be."""
     output_format = _format(output_format, output_file)
@@ -136,6 +139,7 @@ def scan(
         changes=changes,
         since=since,
         express=express,
+        engine=named_engine(engine, address),
     )
     rows = top or (None if output_format in {"csv", "parquet"} else settings.top)
     if record:
@@ -201,6 +205,7 @@ def read_scan(settings: Settings, store: str, as_of: str, profile: str, **asked:
             changes=bool(asked.get("changes")),
             since=asked.get("since") or None,
             express=bool(asked.get("express")),
+            engine=asked.get("engine"),
             progress=progress,
         )
     return msgspec.structs.replace(result, notes=(*said, *result.notes))

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tapescan.core.errors import OptionError
 from tapescan.interfaces.cli.console import errors, output, progress_line
+from tapescan.interfaces.cli.engines import AddressOption, EngineOption, named_engine
 
 if TYPE_CHECKING:
     from tapescan.sync.choosing import Choice, Cost
@@ -43,6 +44,8 @@ def sync(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the calls and their time; fetch none.")] = False,
     store: Annotated[str, typer.Option(help="Folder or URL of the store; made when missing.")] = "",
     output_format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    engine: EngineOption = "",
+    address: AddressOption = "",
 ) -> int:
     """Fetch what a store lacks, or what was corrected since, from a vendor. Stopped, it goes on where it was."""
     import stamina.instrumentation
@@ -72,8 +75,11 @@ def sync(
         return 0
     # Retries are counted in the report; log lines between the progress would only repeat them.
     stamina.instrumentation.set_on_retry_hooks([])
+    measuring = named_engine(engine, address)  # a wrong address is told before anything is fetched
     with progress_line() as progress:
-        report = api.sync_store(store or None, vendor=vendor, plan=plan, progress=progress, **wanted)
+        report = api.sync_store(
+            store or None, vendor=vendor, plan=plan, engine=measuring, progress=progress, **wanted
+        )
     if output_format == "json":
         output().print(json.dumps(report.to_dict(), indent=2), markup=False, soft_wrap=True)
     else:

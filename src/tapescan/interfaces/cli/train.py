@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 from rich.table import Table
@@ -18,6 +18,9 @@ from tapescan.interfaces.cli.engines import AddressOption, EngineOption, named_e
 from tapescan.interfaces.cli.stores import existing_store, store_place
 from tapescan.models.learners import CONE, DEFAULT, find_learner, kinds
 from tapescan.store import Store
+
+if TYPE_CHECKING:
+    from tapescan.engine.seam import Engine
 
 __all__ = ["evaluate", "models", "train"]
 
@@ -153,33 +156,30 @@ def evaluate(
         typer.Option(metavar="PROFILE", help="Hold prob_stop and prob_target against what came of its plans."),
     ] = "",
     cost: Annotated[float, typer.Option(help="With --unseen: basis points of each purchase or sale.")] = 10.0,
+    engine: EngineOption = "",
+    address: AddressOption = "",
 ) -> None:
     """The out-of-sample record of the stored models, beside momentum, reversal and a ridge regression."""
     from tapescan.models.cone.record import ranges_beside
     from tapescan.models.cone.train import stored_cone
     from tapescan.models.registry.record import holds_records, read_records
-    from tapescan.models.report.page import table, unseen_table, write_html
+    from tapescan.models.report.page import table, write_html
     from tapescan.models.report.ranges import ranges_text
-    from tapescan.models.stored import judge_stored, model_folder, stored_models
+    from tapescan.models.stored import model_folder, stored_models
 
     opened = existing_store(store_place(store))
+    if (engine or address) and not (chances or unseen):
+        raise OptionError("--engine runs nothing: the record is there", "give --unseen or --chances, or leave it out")
     if chances:
         if html is not None or unseen:
             raise OptionError("--chances stands alone", "leave out --html and --unseen")
-        _chances(opened, chances)
+        _chances(opened, chances, named_engine(engine, address))
         return
     cone = stored_cone(opened, folder).card
     if unseen:
         if html is not None:
             raise OptionError("--unseen and --html are both given", "the page draws the record of the training only")
-        if cone is not None and not _unseen_cone(
-            opened, folder, alone=not holds_records(model_folder(opened, folder))
-        ):
-            return
-        with progress_line() as progress:
-            judged = judge_stored(opened, folder=folder, cost=cost, progress=progress)
-        output().print(unseen_table(judged.judged), markup=False, soft_wrap=True)
-        notes(judged.notes)
+        _unseen(opened, folder, cost, named_engine(engine, address), with_cone=cone is not None)
         return
     place = model_folder(opened, folder)
     ranges = ranges_beside(place, cone)
@@ -205,23 +205,37 @@ def evaluate(
         output().print(f"written to {html}", markup=False, soft_wrap=True)
 
 
-def _chances(store: Store, profile: str) -> None:
+def _unseen(store: Store, folder: str, cost: float, engine: Engine | None, *, with_cone: bool) -> None:
+    from tapescan.models.registry.record import holds_records
+    from tapescan.models.report.page import unseen_table
+    from tapescan.models.stored import judge_stored, model_folder
+
+    alone = not holds_records(model_folder(store, folder))
+    if with_cone and not _unseen_cone(store, folder, engine, alone=alone):
+        return
+    with progress_line() as progress:
+        judged = judge_stored(store, folder=folder, cost=cost, engine=engine, progress=progress)
+    output().print(unseen_table(judged.judged), markup=False, soft_wrap=True)
+    notes(judged.notes)
+
+
+def _chances(store: Store, profile: str, engine: Engine | None) -> None:
     from tapescan.replay.chances import judge_chances
     from tapescan.replay.report.chances import chances_text
 
     with progress_line() as progress:
-        found = judge_chances(store, profile, progress=progress)
+        found = judge_chances(store, profile, engine=engine, progress=progress)
     output().print(chances_text(found), markup=False, soft_wrap=True)
 
 
-def _unseen_cone(store: Store, folder: str, *, alone: bool) -> bool:
+def _unseen_cone(store: Store, folder: str, engine: Engine | None, *, alone: bool) -> bool:
     """Print what came of the cone since. Whether there is more to say: nothing where it stands alone."""
     from tapescan.models.cone.unseen import judge_cone
     from tapescan.models.report.ranges import unseen_ranges_text
 
     try:
         with progress_line() as progress:
-            found = judge_cone(store, folder=folder, progress=progress)
+            found = judge_cone(store, folder=folder, engine=engine, progress=progress)
     except InputError as error:
         if alone:
             raise

@@ -20,6 +20,7 @@ from tapescan.columns.ranges import HORIZONS, TERMS
 from tapescan.core.dates import date_of, parse_date
 from tapescan.core.errors import InputError, ModelError, StoreError
 from tapescan.core.progress import Progress, silent
+from tapescan.engine.seam import Engine
 from tapescan.history.history import History, history_of, market_index
 from tapescan.market.regime import market_regime
 from tapescan.models.cone.boosted import Forecaster, beside
@@ -203,8 +204,10 @@ def cone_samples(
     universe: Universe,
     progress: Progress,
     index: str | None = None,
+    engine: Engine | None = None,
 ) -> tuple[Samples, dict[int, float]]:
-    """The samples, and the market's volatility on each of their sessions. index : the market's; None for a scan's."""
+    """The samples, and the market's volatility on each of their sessions. index : the market's; None for a scan's.
+    engine : where blocks are computed; that of the settings for None."""
     market = market_index(source, CHUNK) if index is None else market_index(source, CHUNK, index)
     samples = build_samples(
         source,
@@ -216,6 +219,7 @@ def cone_samples(
         features=TERMS,
         market=market,
         closing=True,
+        engine=engine,
         progress=progress,
     )
     days = np.unique(samples.session).tolist()

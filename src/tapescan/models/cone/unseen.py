@@ -16,6 +16,7 @@ import numpy as np
 from tapescan.core.dates import parse_date
 from tapescan.core.errors import InputError
 from tapescan.core.progress import Progress, silent
+from tapescan.engine.seam import Engine
 from tapescan.history.history import history_of
 from tapescan.models.cone.card import ConeCard
 from tapescan.models.cone.fit import Rows
@@ -42,12 +43,13 @@ def judge_cone(
     *,
     end: dt.date | str | None = None,
     folder: str | Path | None = None,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> UnseenCone:
     """Judge the stored cone on the sessions from which on a scan would have used it.
 
-    end : nothing later is read. Raises ModelError where no cone may be served, InputError when no session came after
-    it whose returns are known.
+    end : nothing later is read. engine : where blocks are computed; that of the settings for None.
+    Raises ModelError where no cone may be served, InputError when no session came after it whose returns are known.
     """
     last = parse_date(end, "end")
     store = store if isinstance(store, Store) else Store(str(store))
@@ -57,7 +59,7 @@ def judge_cone(
     if len(sampled_sessions(card.seen, source.end, card.every)):
         filters = msgspec.convert(card.data["filters"], Universe)
         samples, market = cone_samples(
-            source, card.seen, last, card.every, filters, progress or silent, card.data["market_index"]
+            source, card.seen, last, card.every, filters, progress or silent, card.data["market_index"], engine
         )
         for law, rule, late in zip(card.laws, card.rules, card.recalibrations, strict=True):
             rows = Rows.of(samples, law.horizon, market)
