@@ -146,6 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--symbols", type=int, default=SYMBOLS)
     parser.add_argument("--sessions", type=int, default=SESSIONS)
+    parser.add_argument("--store", default="", help="one that `prepared` made")
     parser.add_argument("--limit", type=int, default=0, help="MiB")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tapescan-") as folder:
