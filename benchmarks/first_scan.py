@@ -17,6 +17,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -27,17 +29,22 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 LIMIT = 512.0
 SYMBOLS, SESSIONS = 8500, 520
 
+#: Kinds of scans.
+EVER, FIRST = "the first ever, which compiles", "the first of a store"
+
 #: Beside a store: the sessions that come later.
 LATER = "later.parquet"
 
 
 class Found(NamedTuple):
-    """cpu : seconds. peak : MiB of the process. group : MiB of its control group, 0 without one. said : why it failed,
+    """cpu : seconds. peak : MiB of the process, or of a larger one that it waited for. anonymous : of these, what is no
+    file's, as seen every twentieth of a second. group : MiB of its control group, 0 without one. said : why it failed,
     empty where it did not."""
 
     what: str
     cpu: float
     peak: float
+    anonymous: float
     group: float
     said: str
 
@@ -61,13 +68,13 @@ def prepared(store: str, symbols: int = SYMBOLS, sessions: int = SESSIONS) -> No
 
 
 def measured(store: str, cache: str, limit: int = 0) -> Iterator[Found]:
-    """Each kind of scan. cache : a new folder for kernels. limit : MiB of a control group, 0 for none."""
+    """Each kind of scan. cache : a folder for kernels, of which a new one has the first scan ever. limit : MiB of a control group, 0 for none."""
     with control_group(limit) as group:
         run = Runs(store, cache, group)
-        yield run.scan("the first ever, which compiles")
-        for kept in Path(store).glob(".kept*"):
-            shutil.rmtree(kept)
-        yield run.scan("the first of a store")
+        if not Path(cache).is_dir():
+            yield run.scan(EVER)
+            shutil.rmtree(Path(store, ".kept"))
+        yield run.scan(FIRST)
         yield run.scan("a later one")
         for at in range(2):
             run.session(at)
@@ -79,11 +86,13 @@ class Runs:
 
     def __init__(self, store: str, cache: str, group: Path | None) -> None:
         self._store, self._group = store, group
-        self._variables = {**os.environ, "TAPESCAN_CACHE": cache, "PYTHONPYCACHEPREFIX": f"{cache}/bytecode"}
+        self._variables = {
+            **os.environ,
+            "TAPESCAN_CACHE": cache,
+            "PYTHONPYCACHEPREFIX": f"{cache}/bytecode",
+        }  # which a checkout lacks
         self._variables["TAPESCAN_KEEP"] = "true"
         self._variables.pop("PYTHONDONTWRITEBYTECODE", None)
-        # An installed package has its bytecode beside it; a checkout finds it here.
-        subprocess.run([*self._command("--version")], check=True, env=self._variables, stdout=subprocess.DEVNULL)
 
     def _command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "tapescan", *words]
@@ -96,14 +105,18 @@ class Runs:
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self._variables, preexec_fn=self._enter()
         ) as process:
             assert process.stderr is not None
+            anonymous = [0]
+            watcher = threading.Thread(target=_watch, args=(process.pid, anonymous))
+            watcher.start()
             said = process.stderr.read().decode()
+            watcher.join()
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         group = 0.0
         if self._group is not None:
             group = int((self._group / "memory.max_usage_in_bytes").read_text()) / 2**20
         failed = f"exit code {process.returncode}: {said[-200:]}" if process.returncode else ""
-        return Found(what, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, group, failed)
+        return Found(what, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, max(anonymous) / 1024, group, failed)
 
     def session(self, at: int) -> None:
         """Import one of the sessions laid beside the store."""
@@ -118,6 +131,17 @@ class Runs:
     def _enter(self) -> Callable[[], None] | None:
         group = self._group
         return None if group is None else lambda: _put_into(group)
+
+
+def _watch(process: int, anonymous: list[int]) -> None:
+    """Append KiB of a process's anonymous memory until it has ended."""
+    while True:
+        told = Path(f"/proc/{process}/status").read_text("ascii", "replace").splitlines()
+        own = [int(line.split()[1]) for line in told if line.startswith("RssAnon")]
+        if not own:  # it ended, and was not waited for yet
+            return
+        anonymous += own
+        time.sleep(0.05)
 
 
 def _put_into(group: Path) -> None:
@@ -146,7 +170,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--symbols", type=int, default=SYMBOLS)
     parser.add_argument("--sessions", type=int, default=SESSIONS)
-    parser.add_argument("--store", default="", help="one that `prepared` made")
     parser.add_argument("--limit", type=int, default=0, help="MiB")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tapescan-") as folder:
@@ -157,7 +180,8 @@ def main() -> None:
         for found in measured(store, f"{folder}/cache", asked.limit):
             group = f", its group's {found.group:4.0f} MiB" if asked.limit else ""
             sys.stdout.write(
-                f"{found.what:32} CPU {found.cpu:5.2f} s  peak {found.peak:4.0f} MiB{group}  {found.said or 'done'}\n"
+                f"{found.what:32} CPU {found.cpu:5.2f} s  peak {found.peak:4.0f} MiB, "
+                f"{found.anonymous:3.0f} of them no file's{group}  {found.said or 'done'}\n"
             )
             sys.stdout.flush()
 

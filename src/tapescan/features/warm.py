@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tapescan import indicators
+from tapescan.core import logs
 from tapescan.core.jit import Kernel, keeps_kernels
 from tapescan.core.machine import free_memory, threads
 from tapescan.core.progress import Progress
@@ -142,6 +143,7 @@ def compile_beside(names: Iterable[str]) -> None:
 
     threading.Thread(target=watch, daemon=True).start()
     compile_kernels(names)
+    logs.make_ready()  # no indicator's, but every scan's
     os._exit(0)
 
 

@@ -46,16 +46,17 @@ def index_of_bars(bars: pl.DataFrame, splits: pl.DataFrame) -> MarketIndex:
     return found.index()
 
 
-def index_of_store(
-    known: KnownStore, since: dt.date | None = None, dated: pl.DataFrame | None = None
-) -> MarketIndex:
+def index_of_store(known: KnownStore, since: dt.date | None = None, dated: pl.DataFrame | None = None) -> MarketIndex:
     """Of the bars of a session or later; of all for None.
 
     dated : symbol, bars (how many), of everybody who has any, sorted by symbol: then some symbols are read at a time.
     """
     source, splits = known if since is None else known.since_day(since), splits_of_any_day(known)
     days = [day_number(day) for day in known.sessions[[0, -1]]]
-    found, parts = IndexOfAll(*days), [None] if dated is None else symbols_in_parts(known, _with_nameless(known, dated))
+    found, parts = (
+        IndexOfAll(*days),
+        [None] if dated is None else symbols_in_parts(known, _with_nameless(known, dated)),
+    )
     for some in parts:
         with store_errors(known.path, "read bars of"):
             bars = source.scan("bars", some, nameless=True).select(CLOSES).collect()

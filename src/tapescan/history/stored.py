@@ -106,9 +106,7 @@ def held_of_store(store: Store, asked: KnownStore, *, span: int | None = None, a
     return Held(store, asked.day, span, adjust, asked, known, commits, panel, dated, lives, judged, stamped)
 
 
-def _index(
-    known: KnownStore, dated: pl.DataFrame, sessions: int | None, adjust: Adjustment
-) -> MarketIndex | None:
+def _index(known: KnownStore, dated: pl.DataFrame, sessions: int | None, adjust: Adjustment) -> MarketIndex | None:
     """What the others are measured against; None for the index of the bars that are read, adjusted as they are."""
     index = None
     if MARKET_SYMBOL in dated["symbol"]:
