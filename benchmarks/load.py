@@ -1,13 +1,21 @@
 """Hours of use of one store: scans, a watched list, imports, syncs and replays side by side, while Redis is killed.
 
-python benchmarks/load.py [--minutes 60] [--symbols 1000] [--sessions 700] [--every 20] [--redis]
+python benchmarks/load.py [--minutes 60] [--symbols 1000] [--sessions 700] [--every 20] [--redis] [--nodes N]
+                          [--slow-disk MS]
 python benchmarks/load.py --full-disk [--megabytes 40]
 
 Each kind of work is a process of its own on one store of simulated bars. A session is imported every so many seconds,
-corrected bars between them; a sync asks a fake vendor on this machine. Told of each: runs, errors, latencies, and
-memory and open files of the first and the last fifth of its runs. `--redis` shares results through a Redis that is
-killed and started again each minute. `--full-disk` imports into a small file system until it is full: an import that
-does not fit is one error, and the store is what it was (it takes the right to mount).
+corrected bars between them; a sync asks a fake vendor on this machine. Between its runs a process pauses, so that it is
+use and not how much the machine can do; the share of the cores that it took is told. Told of each kind: runs, errors,
+latencies, and memory and open files of the first and the last fifth of its process's runs. A run that finds another
+state of the store than the one before has more to do, and is a kind of its own. Of fewer than 100 runs the highest
+latency is told in the place of the 99th percentile.
+
+`--redis` shares results through a Redis that is killed and started again each minute. `--nodes` has replays run on a
+Ray cluster of so many nodes of this machine, of which one is killed each minute, and another one joins. `--slow-disk`
+puts the store on a file system that takes so many milliseconds longer for each read, write and flush
+(`benchmarks/slow_disk.py`). `--full-disk` imports into a small file system until it is full: an import that does not fit
+is one error, and the store is what it was (it takes the right to mount).
 """
 
 from __future__ import annotations
@@ -22,13 +30,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -37,10 +49,22 @@ from tapescan.core.errors import TapescanError
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.simulation.market import simulate
 from tapescan.store import Store
+from benchmarks.nodes import killed_nodes
+from benchmarks.slow_disk import slow_disk
 from tests.fakes import KEY
 
-#: Runs of each kind that are not told: kernels are loaded, files are read the first time.
-WARMING = 3
+#: One run: gives what it had to do beside the usual.
+Run: TypeAlias = Callable[[], str]
+
+#: Runs of each process that are not told: kernels are loaded, files are read the first time. So many of a kind tell a
+#: 99th percentile.
+WARMING, ENOUGH = 3, 100
+
+#: What a run had to do where the store had become another one.
+CAME = "the store changed"
+
+#: Seconds that each process pauses after a run; imports do so for as long as is asked.
+PAUSES = {"scan": 2.0, "watch": 0.5, "replay": 10.0, "sync": 5.0}
 
 #: A topic that the watcher publishes under, and seconds that Redis lives, and is away.
 TOPIC, ALIVE, AWAY = "load", 50.0, 10.0
@@ -60,52 +84,86 @@ def usage() -> tuple[int, int]:
 # --- the kinds of work, each a process ---------------------------------------------------------------------------
 
 
-def scans(place: str, _: Path) -> Iterator[Callable[[], object]]:
+def scans(place: str, _: Path) -> Iterator[Run]:
     """A whole scan of a store that is read anew, as from a terminal."""
+    seen = Seen(place)
     while True:
-        yield lambda: tapescan.scan_market(place, where="close > sma_200 AND rsi_14 < 60", models=False)
+        yield lambda: seen.after(
+            lambda: tapescan.scan_market(place, where="close > sma_200 AND rsi_14 < 60", models=False)
+        )
 
 
-def watched(place: str, _: Path) -> Iterator[Callable[[], object]]:
+def watched(place: str, _: Path) -> Iterator[Run]:
     """A market kept in memory, brought forward and scanned, the list published and read again."""
     market = tapescan.load_market(place)
 
-    def run() -> None:
+    def run() -> str:
         nonlocal market
-        market = market.refresh()
+        before, market = market, market.refresh()
         found = tapescan.scan_market(market, models=False)
         number = tapescan.publish_result(TOPIC, found.to_dict(20)).number
         newest = tapescan.newest_result(TOPIC)
         assert newest is None or newest.number <= max(number, newest.number)
+        return "" if market is before else CAME
 
     while True:
         yield run
 
 
-def replays(place: str, _: Path) -> Iterator[Callable[[], object]]:
-    """Sixty sessions of the past."""
-    first = Store(place).known(None).sessions.tail(80)[0]
+def replays(place: str, _: Path) -> Iterator[Run]:
+    """The newest eighty sessions, every fifth."""
+    seen = Seen(place)
+
+    def run() -> object:
+        first = Store(place).known(None).sessions.tail(80)[0]
+        return tapescan.replay_market(place, start=first, every=5, models=False)
+
     while True:
-        yield lambda: tapescan.replay_market(place, start=first, every=5, models=False)
+        yield lambda: seen.after(run)
 
 
-def imports(place: str, folder: Path) -> Iterator[Callable[[], object]]:
+def imports(place: str, folder: Path) -> Iterator[Run]:
     """One session after the other, and a correction of the one before."""
     ahead = pl.read_parquet(folder / "ahead.parquet")
     for day in ahead["session"].unique().sort():
         bars = ahead.filter(pl.col("session") == day)
-        yield partial(tapescan.import_bars, bars, store=place)
+        yield partial(imported, place, bars, "")
         late = bars.head(20).with_columns(pl.col("volume") * 1.01)
-        yield partial(tapescan.import_bars, late, store=place)
+        yield partial(imported, place, late, "a correction")
 
 
-def syncs(place: str, _: Path) -> Iterator[Callable[[], object]]:
+def imported(place: str, bars: pl.DataFrame, what: str) -> str:
+    tapescan.import_bars(bars, store=place)
+    return what
+
+
+def syncs(place: str, _: Path) -> Iterator[Run]:
     """The listing of a vendor, asked again each time."""
+
+    def run() -> str:
+        tapescan.sync_store(place, vendor="massive", plan="starter", what=["universe"], again=True)
+        return ""
+
     while True:
-        yield lambda: tapescan.sync_store(place, vendor="massive", plan="starter", what=["universe"], again=True)
+        yield run
 
 
-KINDS: dict[str, Callable[[str, Path], Iterator[Callable[[], object]]]] = {
+class Seen:
+    """Whether a store is another one than it was at the run before."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._versions: dict[str, int] = {}
+
+    def after(self, run: Callable[[], object]) -> str:
+        versions = Store(self._place).versions()
+        came = CAME if versions != self._versions else ""
+        self._versions = versions
+        run()
+        return came
+
+
+KINDS: dict[str, Callable[[str, Path], Iterator[Run]]] = {
     "scan": scans,
     "watch": watched,
     "replay": replays,
@@ -114,21 +172,24 @@ KINDS: dict[str, Callable[[str, Path], Iterator[Callable[[], object]]]] = {
 }
 
 
-def work(kind: str, place: str, folder: Path, until: float, pause: float) -> None:
+def work(kind: str, place: str, folder: Path, until: float, pause: float, variables: Mapping[str, str]) -> None:
     """Run a kind of work until a moment; a line a run."""
+    os.environ |= variables
     with (folder / f"{kind}.jsonl").open("w") as file:
         for run in KINDS[kind](place, folder):
             if time.time() >= until:
                 return
-            begin, error = time.perf_counter(), ""
+            begin, error, what = time.perf_counter(), "", ""
             try:
-                run()
+                what = run()
             except TapescanError as failed:
                 error = str(failed)
+            took = time.perf_counter() - begin
             gc.collect()
             memory, files = usage()
-            took = time.perf_counter() - begin
-            file.write(json.dumps({"took": took, "error": error, "memory": memory, "files": files}) + "\n")
+            cpu = sum(os.times()[:4])
+            said = {"took": took, "what": what, "error": error, "memory": memory, "files": files, "cpu": cpu}
+            file.write(json.dumps(said) + "\n")
             file.flush()
             time.sleep(max(min(pause, until - time.time()), 0.0))
 
@@ -136,28 +197,39 @@ def work(kind: str, place: str, folder: Path, until: float, pause: float) -> Non
 # --- what is told ------------------------------------------------------------------------------------------------
 
 
-def told(kind: str, folder: Path) -> str:
-    """A line a kind."""
-    runs = [json.loads(line) for line in (folder / f"{kind}.jsonl").open()]
-    errors = [run["error"] for run in runs if run["error"]]
+def told(kind: str, runs: list[Mapping[str, Any]]) -> Iterator[str]:
+    """A line a kind, and of its process."""
     known = runs[WARMING:]
     if len(known) < 5:
-        return f"{kind:8} {len(runs)} runs: too few to tell" + "".join(f"\n    {error}" for error in set(errors))
-    took = np.array([run["took"] for run in known]) * 1e3
-    fifth = max(len(known) // 5, 1)
+        yield f"{kind}: {len(runs)} runs: too few to tell"
+    else:
+        by: dict[str, list[float]] = {}
+        for run in known:
+            by.setdefault(run["what"], []).append(run["took"] * 1e3)
+        for what in sorted(by):
+            name = f"{kind}, {what}" if what else kind
+            yield f"{name:24} {latencies(np.array(by[what]))}"
+        fifth = max(len(known) // 5, 1)
 
-    def means(name: str) -> tuple[float, float]:
-        return float(np.median([run[name] for run in known[:fifth]])), float(
-            np.median([run[name] for run in known[-fifth:]])
+        def ends(field: str) -> tuple[float, float]:
+            values = [run[field] for run in known]
+            return float(np.median(values[:fifth])), float(np.median(values[-fifth:]))
+
+        (memory, memory_end), (files, files_end) = ends("memory"), ends("files")
+        yield (
+            f"    its process: memory {memory / 1024:.0f} -> {memory_end / 1024:.0f} MiB "
+            f"({memory_end / memory - 1.0:+.1%}), files {files:.0f} -> {files_end:.0f}"
         )
+    errors = Counter(run["error"] for run in runs if run["error"])
+    yield f"    {errors.total()} errors"
+    yield from (f"        {many} times: {error}" for error, many in sorted(errors.items()))
 
-    (memory, memory_end), (files, files_end) = means("memory"), means("files")
-    middle, late = np.median(took), np.quantile(took, 0.99)
-    return (
-        f"{kind:8} {len(runs):6,} runs  {len(errors)} errors  median {middle:8.0f} ms  p99 {late:8.0f} ms "
-        f"({late / middle:.1f} times)  memory {memory / 1024:6.0f} -> {memory_end / 1024:6.0f} MiB "
-        f"({memory_end / memory - 1.0:+.1%})  files {files:.0f} -> {files_end:.0f}"
-    ) + "".join(f"\n    {error}" for error in sorted(set(errors)))
+
+def latencies(took: NDArray[np.float64]) -> str:
+    """took : milliseconds."""
+    middle, many = float(np.median(took)), len(took)
+    high, name = (np.quantile(took, 0.99), "p99") if many >= ENOUGH else (took.max(), "highest")
+    return f"{many:6,} runs  median {middle:7.0f} ms  {name:7} {high:7.0f} ms ({high / middle:.1f} times)"
 
 
 @contextlib.contextmanager
@@ -207,6 +279,9 @@ class Killed:
         self.process.kill()
         self.process.wait()
 
+    def told(self) -> str:
+        return f"Redis was killed {self.kills} times"
+
 
 def filled(place: Path, folder: Path, symbols: int, sessions: int, ahead: int) -> None:
     """A store, and what is imported later."""
@@ -219,31 +294,49 @@ def filled(place: Path, folder: Path, symbols: int, sessions: int, ahead: int) -
 
 
 def side_by_side(asked: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory() as name, vendor() as url:
-        folder, place = Path(name), Path(name) / "store"
+    with contextlib.ExitStack() as held:
+        folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
+        disk = held.enter_context(slow_disk(folder, asked.slow_disk / 1e3)) if asked.slow_disk else folder
+        place = str(disk / "store")
         rounds = int(asked.minutes * 60.0 / asked.every) + 2
-        filled(place, folder, asked.symbols, asked.sessions, min(rounds // 2 + 2, asked.sessions))
+        filled(Path(place), folder, asked.symbols, asked.sessions, min(rounds // 2 + 2, asked.sessions))
+        url = held.enter_context(vendor())
         os.environ |= {"TAPESCAN_MASSIVE_URL": url, "MASSIVE_API_KEY": KEY, "POLYGON_API_KEY": KEY}
-        redis = None
-        if asked.redis:
-            redis = Killed(folder)
+        redis = Killed(folder) if asked.redis else None
+        if redis is not None:
             os.environ["TAPESCAN_REDIS"] = f"unix://{redis.socket}"
-        until = time.time() + asked.minutes * 60.0
-        pauses = {"scan": 2.0, "watch": 0.5, "replay": 10.0, "import": asked.every, "sync": 5.0}
+        nodes = held.enter_context(killed_nodes(asked.nodes)) if asked.nodes else None
+        there = {} if nodes is None else {"TAPESCAN_ENGINE": "ray", "TAPESCAN_ADDRESS": nodes.address}
+        until, pauses = time.time() + asked.minutes * 60.0, {**PAUSES, "import": asked.every}
         spawn = multiprocessing.get_context("spawn")
-        workers = [spawn.Process(target=work, args=(kind, str(place), folder, until, pauses[kind])) for kind in KINDS]
+        given = {kind: there if kind == "replay" else {} for kind in KINDS}
+        workers = [
+            spawn.Process(target=work, args=(kind, place, folder, until, pauses[kind], given[kind])) for kind in KINDS
+        ]
         for one in workers:
             one.start()
-        if redis is not None:
-            redis.live(until)
-        for one in workers:
-            one.join()
-        say(f"{asked.minutes:g} minutes, {asked.symbols:,} symbols, {os.cpu_count()} cores")
-        for kind in KINDS:
-            say(told(kind, folder))
-        if redis is not None:
-            say(f"Redis was killed {redis.kills} times")
-        say(f"exit codes {[one.exitcode for one in workers]}; damages: {len(Store(str(place)).verify())}")
+        beside = [one for one in (redis, nodes) if one is not None]
+        threads = [threading.Thread(target=one.live, args=(until,)) for one in beside]
+        for thread in threads:
+            thread.start()
+        for waited in (*workers, *threads):
+            waited.join()
+        kinds = {kind: [json.loads(line) for line in (folder / f"{kind}.jsonl").open()] for kind in KINDS}
+        taken = sum(runs[-1]["cpu"] for runs in kinds.values() if runs)
+        cores = len(os.sched_getaffinity(0))
+        say(
+            f"{asked.minutes:g} minutes, {asked.symbols:,} symbols, {asked.sessions:,} sessions; pauses of "
+            f"{', '.join(f'{kind} {pauses[kind]:g}' for kind in KINDS)} s; {taken / (60 * asked.minutes * cores):.0%} of "
+            f"{cores} cores taken, the vendor, Redis and nodes apart"
+        )
+        for kind, runs in kinds.items():
+            for line in told(kind, runs):
+                say(line)
+        if asked.slow_disk:
+            say(f"the store's disk took {asked.slow_disk:g} ms longer for each read, write and flush")
+        for one in beside:
+            say(one.told())
+        say(f"exit codes {[one.exitcode for one in workers]}; damages: {len(Store(place).verify())}")
 
 
 def full_disk(megabytes: int) -> None:
@@ -294,6 +387,8 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=700)
     parser.add_argument("--every", type=float, default=20.0, help="seconds from one import to the next")
     parser.add_argument("--redis", action="store_true")
+    parser.add_argument("--nodes", type=int, default=0, help="of a Ray cluster on which replays run")
+    parser.add_argument("--slow-disk", type=float, default=0.0, metavar="MS")
     parser.add_argument("--full-disk", action="store_true")
     parser.add_argument("--megabytes", type=int, default=40)
     asked = parser.parse_args()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from tapescan.core.settings import setting
@@ -22,7 +23,34 @@ def free_memory() -> int:
     with contextlib.suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         free = next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
-    with contextlib.suppress(OSError, ValueError):
-        limit, used = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text("ascii")) for name in ("max", "current"))
-        free = min(free, max(limit - used, 0))
+    for folder, most, used in _groups():
+        with contextlib.suppress(OSError, ValueError):
+            limit, taken = (int((folder / name).read_text("ascii")) for name in (most, used))
+            # What is kept of files goes when memory is asked for.
+            free = min(free, max(limit - taken + _cached(folder), 0))
     return free
+
+
+def _groups() -> Iterator[tuple[Path, str, str]]:
+    """Folders of the control groups that may limit this process's memory, and their files of the limit and of what is
+    taken: its own (a unit's), and the outermost (a container's)."""
+    root, two, one = (
+        Path("/sys/fs/cgroup"),
+        ("memory.max", "memory.current"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+    )
+    yield root, *two
+    yield root / "memory", *one
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/self/cgroup").read_text("utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            if not controllers:
+                yield root / path.lstrip("/"), *two
+            elif "memory" in controllers.split(","):
+                yield root / "memory" / path.lstrip("/"), *one
+
+
+def _cached(folder: Path) -> int:
+    """Bytes of files that a group keeps in memory and has not used lately. Raises OSError."""
+    told = dict(line.split() for line in (folder / "memory.stat").read_text("ascii").splitlines())
+    return int(told.get("total_inactive_file", told.get("inactive_file", 0)))

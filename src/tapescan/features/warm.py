@@ -1,7 +1,8 @@
 """Have all of a plan's kernels ready before the first scan: loaded from disk, or compiled once.
 
-Compiling holds one lock inside a process, so on a machine with several cores further processes compile a share of
-what is missing and leave it in the cache on disk.
+What is missing is compiled by further processes, which leave it in the cache on disk and take the compiler's memory
+with them when they end; on a machine with several cores each compiles a share, since compiling holds one lock inside
+a process. Where nothing can be kept it is compiled here.
 """
 
 from __future__ import annotations
@@ -11,24 +12,28 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tapescan import indicators
+from tapescan.core import logs
 from tapescan.core.jit import Kernel, keeps_kernels
-from tapescan.core.machine import threads
+from tapescan.core.machine import free_memory, threads
 from tapescan.core.progress import Progress
 from tapescan.features.plan import Plan
 from tapescan.indicators import Fusion, Indicator, fusions, registry
 
-__all__ = ["compile_beside", "compile_kernels", "make_ready", "warm_up"]
+__all__ = ["compile_beside", "compile_kernels", "is_ready", "make_ready", "warm_up"]
 
 #: What progress calls it.
 COMPILING = "compiling kernels, once"
 
-#: At most so many processes compile, each of which takes 200 MiB; for so many kernels each, as numba takes a second
-#: to start.
-MOST_PROCESSES, WORTH_A_PROCESS = 4, 4
+#: At most so many processes compile, each of which takes so many bytes; for so many kernels each, as numba takes a
+#: second to start.
+MOST_PROCESSES, A_PROCESS, WORTH_A_PROCESS = 4, 300 * 2**20, 4
+
+#: Seconds between two looks at how far they are.
+LOOK = 0.2
 
 #: Kernels that this process has loaded or compiled.
 _ready: set[str] = set()
@@ -49,23 +54,37 @@ def make_ready(names: Iterable[str], progress: Progress | None = None) -> int:
     if not needed:
         return 0
     missing = [name for name in needed if not _is_kept(_source(name))]
-    processes = 1
-    if keeps_kernels(Path(indicators.__file__).parent):
-        processes = max(min(threads(), MOST_PROCESSES, len(missing) // WORTH_A_PROCESS), 1)
-    shares = _shares(missing, processes)
-    with ExitStack() as helpers:
-        for number in range(1, processes):
-            helpers.enter_context(_helper(_turn(shares, number)))
-        for name in _turn(shares, 0):
-            if progress:
-                progress(sum(_is_kept(_source(one)) for one in missing), len(missing), COMPILING)
-            _compile(_source(name))
+    if missing and keeps_kernels(Path(indicators.__file__).parent):
+        _compile_apart(missing, progress)
+    for at, name in enumerate(missing):  # what could not be compiled apart, or kept
+        if progress and not _is_kept(_source(name)):
+            progress(at, len(missing), COMPILING)
+        _compile(_source(name))
     for name in needed:
         _compile(_source(name))
     if progress and missing:
         progress(len(missing), len(missing), COMPILING)
     _ready.update(needed)
     return len(missing)
+
+
+def is_ready(plan: Plan) -> bool:
+    """Whether the plan's kernels are on disk or loaded: `warm_up` compiles none."""
+    return all(name in _ready or _is_kept(_source(name)) for name in plan.kernels(False))
+
+
+def _compile_apart(missing: Sequence[str], progress: Progress | None) -> None:
+    """Have processes compile these and leave them on disk. One that fails is no error."""
+    many = min(threads(), MOST_PROCESSES, len(missing) // WORTH_A_PROCESS, free_memory() // A_PROCESS)
+    shares = _shares(missing, max(many, 1))
+    with ExitStack() as held:
+        helpers = [held.enter_context(_helper(_turn(shares, number))) for number in range(len(shares))]
+        for helper in helpers:
+            while helper.poll() is None:
+                if progress:
+                    progress(sum(_is_kept(_source(one)) for one in missing), len(missing), COMPILING)
+                with suppress(subprocess.TimeoutExpired):
+                    helper.wait(LOOK)
 
 
 def _shares(names: Sequence[str], processes: int) -> list[list[str]]:
@@ -103,17 +122,14 @@ def _turn(shares: list[list[str]], number: int) -> list[str]:
 
 
 @contextmanager
-def _helper(names: list[str]) -> Iterator[None]:
-    """A process that compiles these meanwhile. It does not outlive what it helps.
-
-    One that fails is no error: what it left out compiles here.
-    """
+def _helper(names: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that compiles these. It does not outlive what it helps."""
     code = f"from tapescan.features.warm import compile_beside; compile_beside({names!r})"
     nothing = subprocess.DEVNULL
     command = [sys.executable, "-P", "-c", code]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=nothing, stderr=nothing) as helper:  # noqa: S603
         try:
-            yield
+            yield helper
         finally:
             helper.kill()
 
@@ -127,6 +143,7 @@ def compile_beside(names: Iterable[str]) -> None:
 
     threading.Thread(target=watch, daemon=True).start()
     compile_kernels(names)
+    logs.make_ready()  # no indicator's, but every scan's
     os._exit(0)
 
 

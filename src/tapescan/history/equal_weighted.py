@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.dates import day_number
+from tapescan.history.whole_market import symbols_in_parts
 from tapescan.market.adjust import closes_before
 from tapescan.market.index import IndexOfAll, MarketIndex
 from tapescan.market.quality import sort_bars
@@ -45,9 +46,28 @@ def index_of_bars(bars: pl.DataFrame, splits: pl.DataFrame) -> MarketIndex:
     return found.index()
 
 
-def index_of_store(known: KnownStore, since: dt.date | None = None) -> MarketIndex:
-    """Of the bars of a session or later; of all for None."""
-    source = known if since is None else known.since_day(since)
-    with store_errors(known.path, "read bars of"):
-        bars = sort_bars(source.scan("bars", nameless=True).select(CLOSES).collect(), use_up=True)
-    return index_of_bars(bars, splits_of_any_day(known))
+def index_of_store(known: KnownStore, since: dt.date | None = None, dated: pl.DataFrame | None = None) -> MarketIndex:
+    """Of the bars of a session or later; of all for None.
+
+    dated : symbol, bars (how many), of everybody who has any, sorted by symbol: then some symbols are read at a time.
+    """
+    source, splits = known if since is None else known.since_day(since), splits_of_any_day(known)
+    days = [day_number(day) for day in known.sessions[[0, -1]]]
+    found, parts = (
+        IndexOfAll(*days),
+        [None] if dated is None else symbols_in_parts(known, _with_nameless(known, dated)),
+    )
+    for some in parts:
+        with store_errors(known.path, "read bars of"):
+            bars = source.scan("bars", some, nameless=True).select(CLOSES).collect()
+        bars = sort_bars(bars, use_up=True)
+        if len(bars):
+            add_to(found, bars, splits)
+    return found.index()
+
+
+def _with_nameless(known: KnownStore, dated: pl.DataFrame) -> pl.DataFrame:
+    """With what stands for companies that have no symbol any more."""
+    nameless = known.spans["nameless"].drop_nulls().unique().alias("symbol").to_frame()
+    counted = dated.select("symbol", "bars")
+    return pl.concat([counted, nameless.with_columns(bars=pl.lit(0, counted.schema["bars"]))]).sort("symbol")

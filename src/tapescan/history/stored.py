@@ -17,9 +17,9 @@ from tapescan.history.listed import Listed
 from tapescan.history.market import Market, join_listing, models_folder
 from tapescan.history.notes import basis_note, calendar_notes, life_notes, listing_notes, thin_notes
 from tapescan.history.option_rows import market_options
+from tapescan.history.whole_market import read_whole_market
 from tapescan.market.anchor import LONGEST_QUARTER, anchor
 from tapescan.market.dividends import dividend_rows
-from tapescan.market.eligibility import likely_ranked
 from tapescan.market.funds import FUND_SESSIONS, QUIET_SESSIONS, funds_among, judged_through
 from tapescan.market.index import MARKET_SYMBOL, MarketIndex, own_index
 from tapescan.market.jumps import misfit_note
@@ -97,16 +97,24 @@ def held_of_store(store: Store, asked: KnownStore, *, span: int | None = None, a
     known = asked.at_newest_session()
     newest = known.newest_session
     sessions = sessions_for(known, span)
-    bars, lives, stamped = known.read_bars(adjust=adjust, sessions=sessions)
-    likely = likely_ranked(bars, known.read("symbols"), newest)
-    index = index_among(bars, newest)
-    if index is None and adjust == "splits":
-        index = index_of_store(known, known.sessions[-sessions] if sessions else None)
+    # All that have a bar by then, also those whose newest one is too old to be read.
+    dated = known.newest().select("symbol", "newest", "bars")
+    index = _index(known, dated, sessions, adjust)
+    bars, lives, stamped, likely = read_whole_market(known, dated, newest, sessions=sessions, adjust=adjust)
     judged = find_suspects(bars, known.read("splits"))
     panel = build_panel(bars, index=index, likely=likely, use_up=True)
-    # All that have a bar by then, also those whose newest one is too old to have been read.
-    dated = known.newest().select("symbol", "newest", "bars")
     return Held(store, asked.day, span, adjust, asked, known, commits, panel, dated, lives, judged, stamped)
+
+
+def _index(known: KnownStore, dated: pl.DataFrame, sessions: int | None, adjust: Adjustment) -> MarketIndex | None:
+    """What the others are measured against; None for the index of the bars that are read, adjusted as they are."""
+    index = None
+    if MARKET_SYMBOL in dated["symbol"]:
+        own = known.read_bars(adjust=adjust, sessions=sessions, symbols=[MARKET_SYMBOL]).bars
+        index = index_among(own, known.newest_session)
+    if index is None and adjust == "splits":
+        index = index_of_store(known, known.sessions[-sessions] if sessions else None, dated)
+    return index
 
 
 def sessions_for(known: KnownStore, span: int | None) -> int | None:

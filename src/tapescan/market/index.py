@@ -98,7 +98,7 @@ class IndexOfAll:
 
     def __init__(self, first: int, last: int) -> None:
         self._first = first
-        self._total: Floats = np.zeros(0)
+        self._total: Floats = np.zeros(last - first + 1)
         self._bars, self._returns = np.zeros((2, last - first + 1), np.int64)
 
     def add(self, session: Days, close: Floats, begin: Ints, was: Floats | None = None) -> None:
@@ -114,10 +114,7 @@ class IndexOfAll:
         np.rint(change * PARTS, out=change)
         # Days are small whole numbers: counting them beats sorting them.
         day, size = session - self._first, self._bars.size
-        if self._total.size:
-            np.add.at(self._total, day, change)
-        else:
-            self._total = np.bincount(day, weights=change, minlength=size).astype(np.float64, copy=False)
+        self._total += np.bincount(day, weights=change, minlength=size)
         self._bars += np.bincount(day, minlength=size)
         self._returns += np.bincount(day[near], minlength=size)
 

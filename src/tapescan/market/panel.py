@@ -219,7 +219,7 @@ def build_panel(
 ) -> Panel:
     """Lay bars out as blocks.
 
-    bars : columns symbol, session (date), open, high, low, close, volume; one row a symbol and session,
+    bars : columns symbol (String or an Enum), session (date), open, high, low, close, volume; one row a symbol and session,
         in any order, already checked by ``market.quality``.
     index : the one to measure against; the equal-weighted index of these bars when None.
     likely : symbols that are likely to be ranked: they lie together, so that what is computed for the ranked alone
@@ -246,7 +246,7 @@ def build_panel(
     if index is None:
         index = equal_weighted(session, bars["close"].to_numpy(), end - length)
 
-    names = runs["value"]
+    names = runs["value"].cast(pl.String)
     newest, as_of = session[end - 1], int(session.max())
     del session
     others = np.zeros(len(names), bool) if likely is None else ~names.is_in(list(likely)).to_numpy()
@@ -257,8 +257,8 @@ def build_panel(
     there = len(order) - int(gone.sum())
     begins = [*range(0, there, lanes), *range(there, len(order), lanes)]
     parts = [slice(at, until) for at, until in zip(begins, [*begins[1:], len(order)], strict=True)]
-    blocks = _blocks(bars, index, [_Lanes.of(end[part], length[part], part.start) for part in parts])
-    symbols = runs["value"].gather(order).to_list()
+    blocks = _blocks(bars, index, [_Lanes(end[part], length[part], part.start) for part in parts])
+    symbols = names.gather(order).to_list()
     return Panel(
         symbols=tuple(symbols),
         blocks=blocks,
@@ -270,37 +270,44 @@ def build_panel(
 
 
 class _Lanes(NamedTuple):
-    """Where the bars of a block's lanes lie. source : int64 ``(rows, lanes)``, places among all bars. before : which
-    rows lie before a lane's first, None for none. first, offset : as of `Block`."""
+    """Where the bars of a block's lanes lie. end : of each lane, the place after its last bar among all bars. bars :
+    how many it has. offset : as of `Block`."""
 
-    source: Ints
-    before: Bools | None
-    first: Ints
+    end: Ints
+    bars: Ints
     offset: int
 
-    @classmethod
-    def of(cls, end: Ints, bars: Ints, offset: int) -> _Lanes:
-        """end : of each lane, the place after its last bar. bars : how many it has."""
-        rows = int(bars.max())
-        first, row = rows - bars, np.arange(rows)[:, None]
-        return cls(np.maximum(end - rows + row, 0), row < first if first.any() else None, first, offset)
+    @property
+    def rows(self) -> int:
+        return int(self.bars.max())
+
+    @property
+    def first(self) -> Ints:
+        """As of `Block`."""
+        return self.rows - self.bars
+
+    def put(self, column: Array, block: Array) -> None:
+        """Lay a column of all bars out. block : ``(rows, lanes)``, written to."""
+        row, rows, first = np.arange(self.rows)[:, None], self.rows, self.first
+        # Made anew for each column: places of all bars would take as much memory as a column. What lies before the
+        # first of all bars is clipped, and written over.
+        np.take(column, self.end - rows + row, out=block, mode="clip")
+        if first.any():
+            block[row < first] = 0
 
 
 def _blocks(bars: pl.DataFrame, index: MarketIndex, lanes: list[_Lanes]) -> tuple[Block, ...]:
     """The blocks of these lanes. bars : used up, a column at a time."""
-    rooms = [empty_columns(one.source.shape[0] + ROOM, one.source.shape[1]) for one in lanes]
+    rooms = [empty_columns(one.rows + ROOM, len(one.bars)) for one in lanes]
     for name in COLUMNS[:6]:
         column = bars.drop_in_place(name).to_numpy()
         for room, one in zip(rooms, lanes, strict=True):
-            block = np.take(column, one.source, out=room[name][: len(one.source)], mode="clip")
-            if one.before is not None:
-                block[one.before] = 0
+            one.put(column, room[name][: one.rows])
         del column
     blocks = []
     for room, one in zip(rooms, lanes, strict=True):
-        rows = len(one.source)
-        room["market"][:rows] = market_moves(index, room["session"][:rows], one.first)
-        mine: dict[str, Any] = {name: array[:rows] for name, array in room.items()}
+        room["market"][: one.rows] = market_moves(index, room["session"][: one.rows], one.first)
+        mine: dict[str, Any] = {name: array[: one.rows] for name, array in room.items()}
         blocks.append(Block(**mine, first=one.first, offset=one.offset, room=room))
     return tuple(blocks)
 

@@ -101,7 +101,9 @@ def spans_by(renames: Sequence[Rename], whole: Set[tuple[str, dt.date]]) -> list
 
 def former_symbols(symbols: list[str], spans: pl.DataFrame) -> list[str]:
     """With those under which their rows may be stored."""
-    return symbols if spans.is_empty() else [*symbols, *spans.filter(pl.col("name").is_in(symbols))["symbol"]]
+    if spans.is_empty():
+        return symbols
+    return [*symbols, *spans.filter(pl.coalesce("name", "nameless").is_in(symbols))["symbol"]]
 
 
 def renamed(rows: pl.LazyFrame, spans: pl.DataFrame, day: str, *, nameless: bool = False) -> pl.LazyFrame:

@@ -28,7 +28,7 @@ Ranges: TypeAlias = Callable[[Days], tuple[Floats, Floats]]
 class Tape:
     """The bars as arrays, one entry a bar. begin, end : of each symbol's run. symbols : theirs.
 
-    bars : symbol, session, open, high, low, close, volume, sorted by symbol and session. ranges : of the whole
+    bars : symbol (String or an Enum), session, open, high, low, close, volume, sorted by symbol and session. ranges : of the whole
     market, as `session_ranges` gives them, or what gives total and number of some days, where these are some of its
     bars.
     """
@@ -39,7 +39,7 @@ class Tape:
         other = (symbol != symbol.shift()).fill_null(value=True)
         self.begin: Ints = other.arg_true().to_numpy().astype(np.int64)
         self.end: Ints = np.append(self.begin[1:], len(bars))
-        self.symbols = symbol.gather(self.begin)
+        self.symbols = symbol.gather(self.begin).cast(pl.String)
         self.day = bars["session"].to_physical().to_numpy()
         self.open, self.high, self.low, self.close, self.volume = (
             bars[name].to_numpy() for name in ("open", "high", "low", "close", "volume")

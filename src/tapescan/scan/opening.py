@@ -13,7 +13,7 @@ from tapescan.core.errors import OptionError
 from tapescan.core.progress import Progress
 from tapescan.core.settings import Adjustment, Device, setting
 from tapescan.features.plan import Plan
-from tapescan.features.warm import warm_up
+from tapescan.features.warm import is_ready, warm_up
 from tapescan.history.keeping import kept_market
 from tapescan.history.market import (
     Embedded,
@@ -54,7 +54,7 @@ def ready(
     adjust: Adjustment | None,
     progress: Progress,
 ) -> Market:
-    """The market, its kernels loaded (or, the first time, compiled) beside the reading.
+    """The market, its kernels loaded beside the reading (or, the first time, compiled before it).
 
     wanted : what is to be computed; None reads all history and loads nothing.
     Raises OptionError for what could only be ignored, before any work.
@@ -75,6 +75,8 @@ def ready(
         return _read(data, day, None, adjust, progress)
     with ThreadPoolExecutor(1) as beside:
         kernels = beside.submit(_warm, wanted, progress)
+        if not all(map(is_ready, wanted.plans)):
+            kernels.result()  # compilers and a market together take more memory than a small machine has
         market = _read(data, day, wanted.span, adjust, progress)
         kernels.result()
     return market
