@@ -140,8 +140,9 @@ def main() -> None:
             out(f"on them, {name}: {spent:.2f} CPU ({more:+.0%}), {wall:.2f} wall; same bytes: {there == here}\n")
         rate, task = scheduled(engine, given.nodes)
         out(f"tasks of nothing: {rate:.0f} a second, {task * 1e3:.1f} ms of the driver's CPU each\n")
-    shared = sum(array.nbytes for block in panel.blocks for array in (block.open, block.high, block.low, block.close))
-    job = Job(cpu / len(pieces), max(more, 0.0), task, 1.25 * shared)
+    columns = ("open", "high", "low", "close", "volume")
+    shared = sum(getattr(block, name).nbytes for block in panel.blocks for name in columns)
+    job = Job(cpu / len(pieces), max(more, 0.0), task, shared)
     out(
         f"a projection, not measured: {PIECES:,} such pieces share {job.shared / 1e6:.0f} MB, on machines of "
         f"{MACHINE} cores as fast as these, {NETWORK * 8e-9:.0f} Gbit/s from the driver, which hands out on one; "
