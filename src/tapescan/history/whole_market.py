@@ -25,8 +25,8 @@ PART = 500_000
 
 
 class WholeMarket(NamedTuple):
-    """bars, lives, stamped : as of `store.known.ReadBars`, but that `symbol` is an Enum of all symbols, which takes an
-    eighth of the memory. likely : as `likely_ranked` gives them."""
+    """bars, lives, stamped : as of `store.known.ReadBars`, but that `symbol` is an Enum of all symbols, which takes
+    an eighth of the memory. likely : as `likely_ranked` gives them."""
 
     bars: pl.DataFrame
     lives: pl.DataFrame
@@ -55,8 +55,8 @@ def read_whole_market(
 def symbols_in_parts(
     known: KnownStore, dated: pl.DataFrame, sessions: int | None = None
 ) -> Iterator[list[str] | None]:
-    """Symbols that have about PART bars together; None for all of them. dated : symbol, bars. sessions : the newest so
-    many are read; all for None."""
+    """Symbols that have about PART bars together; None for all of them. dated : symbol, bars. sessions : the newest
+    so many are read; all for None."""
     read = _read_of(dated, sessions)
     # At an address each look into a file is a request.
     if read.sum() <= PART or is_remote(known.path):
@@ -72,8 +72,8 @@ def _read_of(dated: pl.DataFrame, sessions: int | None) -> pl.Series:
 
 
 class _Room:
-    """Where bars are put part by part. What is not written yet takes no memory, as the system gives pages when they are
-    written to; joining frames would take all bars twice."""
+    """Where bars are put part by part. What is not written yet takes no memory, as the system gives pages when they
+    are written to; joining frames would take all bars twice."""
 
     def __init__(self, dated: pl.DataFrame, sessions: int | None) -> None:
         most = int(_read_of(dated, sessions).sum())

@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.forks import begin_work
-from tapescan.core.typing import Array, Bools, Days, Floats, Ints
+from tapescan.core.typing import Array, Days, Floats, Ints
 from tapescan.market.anchor import EVER, anchor
 from tapescan.market.index import MarketIndex, equal_weighted
 from tapescan.market.quality import sort_bars
@@ -219,8 +219,8 @@ def build_panel(
 ) -> Panel:
     """Lay bars out as blocks.
 
-    bars : columns symbol (String or an Enum), session (date), open, high, low, close, volume; one row a symbol and session,
-        in any order, already checked by ``market.quality``.
+    bars : columns symbol (String or an Enum), session (date), open, high, low, close, volume; one row a symbol and
+        session, in any order, already checked by ``market.quality``.
     index : the one to measure against; the equal-weighted index of these bars when None.
     likely : symbols that are likely to be ranked: they lie together, so that what is computed for the ranked alone
         touches few blocks. It changes no value.

@@ -28,9 +28,9 @@ Ranges: TypeAlias = Callable[[Days], tuple[Floats, Floats]]
 class Tape:
     """The bars as arrays, one entry a bar. begin, end : of each symbol's run. symbols : theirs.
 
-    bars : symbol (String or an Enum), session, open, high, low, close, volume, sorted by symbol and session. ranges : of the whole
-    market, as `session_ranges` gives them, or what gives total and number of some days, where these are some of its
-    bars.
+    bars : symbol (String or an Enum), session, open, high, low, close, volume, sorted by symbol and session.
+    ranges : of the whole market, as `session_ranges` gives them, or what gives total and number of some days, where
+    these are some of its bars.
     """
 
     def __init__(self, bars: pl.DataFrame, ranges: pl.DataFrame | Ranges | None = None) -> None:
