@@ -3,9 +3,9 @@ ones, and the one after a session came.
 
 python benchmarks/first_scan.py [--symbols 8500] [--sessions 520] [--store DIR] [--limit MIB]
 
-CPU (user and system) and peak memory are the kernel's account of each process; those of processes that compile kernels
-beside it count for themselves. `--limit` runs each in a control group of so much memory, in which a scan that takes
-more is killed (Linux, as root); what it says then is the group's most, with what the kernel keeps of files.
+CPU (user and system) and peak memory are the kernel's account of each process and those that it waited for.
+`--limit` runs each in a control group of so much memory, in which a scan that takes more is killed (Linux, as root);
+what it says then is the group's most, with what the kernel keeps of files.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ LATER = "later.parquet"
 
 
 class Found(NamedTuple):
-    """cpu : seconds. peak : MiB of the process, or of a larger one that it waited for. anonymous : of these, what is no
-    file's, as seen every twentieth of a second. group : MiB of its control group, 0 without one. said : why it failed,
-    empty where it did not."""
+    """cpu : seconds. peak : MiB of the process, or of a larger one that it waited for. anonymous : of these, what is
+    no file's, as seen every twentieth of a second. group : MiB of its control group, 0 without one. said : why it
+    failed, empty where it did not."""
 
     what: str
     cpu: float
@@ -68,7 +68,8 @@ def prepared(store: str, symbols: int = SYMBOLS, sessions: int = SESSIONS) -> No
 
 
 def measured(store: str, cache: str, limit: int = 0) -> Iterator[Found]:
-    """Each kind of scan. cache : a folder for kernels, of which a new one has the first scan ever. limit : MiB of a control group, 0 for none."""
+    """Each kind of scan. cache : a folder for kernels; one that is not there has the first scan ever. limit : MiB of
+    a control group, 0 for none."""
     with control_group(limit) as group:
         run = Runs(store, cache, group)
         if not Path(cache).is_dir():
@@ -100,9 +101,13 @@ class Runs:
     def scan(self, what: str) -> Found:
         if self._group is not None:
             (self._group / "memory.max_usage_in_bytes").write_text("0")
-        command = self._command("scan", "--store", self._store, "--no-models")
+        command, enter = self._command("scan", "--store", self._store, "--no-models"), self._enter()
         with subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self._variables, preexec_fn=self._enter()
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=self._variables,
+            preexec_fn=enter,  # noqa: PLW1509 (it writes a file before any thread begins)
         ) as process:
             assert process.stderr is not None
             anonymous = [0]

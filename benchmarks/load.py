@@ -1,21 +1,22 @@
 """Hours of use of one store: scans, a watched list, imports, syncs and replays side by side, while Redis is killed.
 
-python benchmarks/load.py [--minutes 60] [--symbols 1000] [--sessions 700] [--every 20] [--redis] [--nodes N]
+python benchmarks/load.py [--minutes 60] [--symbols 1000] [--sessions 700] [--every 15] [--redis] [--nodes N]
                           [--slow-disk MS]
 python benchmarks/load.py --full-disk [--megabytes 40]
 
 Each kind of work is a process of its own on one store of simulated bars. A session is imported every so many seconds,
-corrected bars between them; a sync asks a fake vendor on this machine. Between its runs a process pauses, so that it is
-use and not how much the machine can do; the share of the cores that it took is told. Told of each kind: runs, errors,
-latencies, and memory and open files of the first and the last fifth of its process's runs. A run that finds another
-state of the store than the one before has more to do, and is a kind of its own. Of fewer than 100 runs the highest
-latency is told in the place of the 99th percentile.
+corrected bars between them; a sync asks a fake vendor on this machine. Between its runs a process pauses, so that it
+is use and not how much the machine can do; the share of the cores that it took is told. Told of each kind: runs,
+errors, latencies, and memory and open files of the first and the last fifth of its process's runs. A run that finds
+another state of the store than the one before has more to do, and is a kind of its own. Of fewer than 100 runs the
+highest latency is told in the place of the 99th percentile. In its first thirty runs a replay's process takes memory
+that Delta Lake's threads keep, so a short load shows growth that an hour does not.
 
 `--redis` shares results through a Redis that is killed and started again each minute. `--nodes` has replays run on a
 Ray cluster of so many nodes of this machine, of which one is killed each minute, and another one joins. `--slow-disk`
 puts the store on a file system that takes so many milliseconds longer for each read, write and flush
-(`benchmarks/slow_disk.py`). `--full-disk` imports into a small file system until it is full: an import that does not fit
-is one error, and the store is what it was (it takes the right to mount).
+(`benchmarks/slow_disk.py`). `--full-disk` imports into a small file system until it is full: an import that does not
+fit is one error, and the store is what it was (it takes the right to mount).
 """
 
 from __future__ import annotations
@@ -45,12 +46,12 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import tapescan
+from benchmarks.killed import KilledNodes, KilledRedis, killed_nodes
+from benchmarks.slow_disk import slow_disk
 from tapescan.core.errors import TapescanError
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.simulation.market import simulate
 from tapescan.store import Store
-from benchmarks.nodes import killed_nodes
-from benchmarks.slow_disk import slow_disk
 from tests.fakes import KEY
 
 #: One run: gives what it had to do beside the usual.
@@ -66,8 +67,8 @@ CAME = "the store changed"
 #: Seconds that each process pauses after a run; imports do so for as long as is asked.
 PAUSES = {"scan": 2.0, "watch": 0.5, "replay": 10.0, "sync": 5.0}
 
-#: A topic that the watcher publishes under, and seconds that Redis lives, and is away.
-TOPIC, ALIVE, AWAY = "load", 50.0, 10.0
+#: A topic that the watcher publishes under.
+TOPIC = "load"
 
 
 def say(text: str) -> None:
@@ -255,34 +256,6 @@ def vendor() -> Iterator[str]:
             process.kill()
 
 
-class Killed:
-    """A Redis that is killed and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.socket = folder / "redis.sock"
-        self.kills = 0
-        self.process = self.start()
-
-    def start(self) -> subprocess.Popen[bytes]:
-        options = ["--port", "0", "--unixsocket", str(self.socket), "--save", ""]
-        return subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)  # noqa: S607
-
-    def live(self, until: float) -> None:
-        """Kill it each minute."""
-        while time.time() < until:
-            time.sleep(max(min(ALIVE, until - time.time()), 0.0))
-            self.process.kill()
-            self.process.wait()
-            self.kills += 1
-            time.sleep(max(min(AWAY, until - time.time()), 0.0))
-            self.process = self.start()
-        self.process.kill()
-        self.process.wait()
-
-    def told(self) -> str:
-        return f"Redis was killed {self.kills} times"
-
-
 def filled(place: Path, folder: Path, symbols: int, sessions: int, ahead: int) -> None:
     """A store, and what is imported later."""
     made = simulate(symbols=symbols, sessions=sessions + ahead, seed=3)
@@ -302,7 +275,7 @@ def side_by_side(asked: argparse.Namespace) -> None:
         filled(Path(place), folder, asked.symbols, asked.sessions, min(rounds // 2 + 2, asked.sessions))
         url = held.enter_context(vendor())
         os.environ |= {"TAPESCAN_MASSIVE_URL": url, "MASSIVE_API_KEY": KEY, "POLYGON_API_KEY": KEY}
-        redis = Killed(folder) if asked.redis else None
+        redis = KilledRedis(folder) if asked.redis else None
         if redis is not None:
             os.environ["TAPESCAN_REDIS"] = f"unix://{redis.socket}"
         nodes = held.enter_context(killed_nodes(asked.nodes)) if asked.nodes else None
@@ -315,27 +288,32 @@ def side_by_side(asked: argparse.Namespace) -> None:
         ]
         for one in workers:
             one.start()
-        beside = [one for one in (redis, nodes) if one is not None]
-        threads = [threading.Thread(target=one.live, args=(until,)) for one in beside]
+        beside: list[KilledRedis | KilledNodes] = [other for other in (redis, nodes) if other is not None]
+        # Ray starts nodes in the main thread alone.
+        threads = [threading.Thread(target=redis.live, args=(until,))] if redis is not None else []
         for thread in threads:
             thread.start()
-        for waited in (*workers, *threads):
-            waited.join()
+        if nodes is not None:
+            nodes.live(until)
+        for worker in workers:
+            worker.join()
+        for thread in threads:
+            thread.join()
         kinds = {kind: [json.loads(line) for line in (folder / f"{kind}.jsonl").open()] for kind in KINDS}
         taken = sum(runs[-1]["cpu"] for runs in kinds.values() if runs)
         cores = len(os.sched_getaffinity(0))
         say(
             f"{asked.minutes:g} minutes, {asked.symbols:,} symbols, {asked.sessions:,} sessions; pauses of "
-            f"{', '.join(f'{kind} {pauses[kind]:g}' for kind in KINDS)} s; {taken / (60 * asked.minutes * cores):.0%} of "
-            f"{cores} cores taken, the vendor, Redis and nodes apart"
+            f"{', '.join(f'{kind} {pauses[kind]:g}' for kind in KINDS)} s; "
+            f"{taken / (60 * asked.minutes * cores):.0%} of {cores} cores taken, the vendor, Redis and nodes apart"
         )
         for kind, runs in kinds.items():
             for line in told(kind, runs):
                 say(line)
         if asked.slow_disk:
             say(f"the store's disk took {asked.slow_disk:g} ms longer for each read, write and flush")
-        for one in beside:
-            say(one.told())
+        for other in beside:
+            say(other.told())
         say(f"exit codes {[one.exitcode for one in workers]}; damages: {len(Store(place).verify())}")
 
 
@@ -385,7 +363,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--symbols", type=int, default=1000)
     parser.add_argument("--sessions", type=int, default=700)
-    parser.add_argument("--every", type=float, default=20.0, help="seconds from one import to the next")
+    parser.add_argument("--every", type=float, default=15.0, help="seconds from one import to the next")
     parser.add_argument("--redis", action="store_true")
     parser.add_argument("--nodes", type=int, default=0, help="of a Ray cluster on which replays run")
     parser.add_argument("--slow-disk", type=float, default=0.0, metavar="MS")

@@ -2,9 +2,10 @@
 
     python benchmarks/slow_disk.py FOLDER PLACE SECONDS    # FOLDER as it is, seen at PLACE, until it is unmounted
 
-By FUSE and the package mfusepy. Each read, write and flush waits so many seconds before it is handed on; names and times
-are as quick as FUSE is. What the kernel keeps of the files in memory it reads at its own speed.
+By FUSE and the package mfusepy. Each read, write and flush waits so many seconds before it is handed on; names and
+times are as quick as FUSE is. What the kernel keeps of the files in memory it reads at its own speed.
 """
+# ruff: noqa: ARG002, PTH102, PTH105, PTH106, PTH108, PTH101, PTH208 (names and arguments are FUSE's, paths its texts)
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ def why_not() -> str:
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):
         return "/dev/fuse is not there, or not for this user"
     try:
-        import mfusepy  # noqa: F401
+        import mfusepy  # type: ignore[import-untyped, unused-ignore]  # noqa: F401
     except (ImportError, OSError) as error:
         return f"FUSE's library is not installed (libfuse3): {' '.join(str(error).split())}"
     return ""

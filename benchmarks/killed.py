@@ -1,19 +1,50 @@
-"""Nodes of a Ray cluster on this machine, of which one dies each minute; for `benchmarks/load.py`."""
+"""What dies each minute beside a load (`benchmarks/load.py`): a Redis, and nodes of a Ray cluster of this machine."""
 
 from __future__ import annotations
 
 import contextlib
+import subprocess
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from tests.engine.clusters import LocalCluster, local_cluster
 
-__all__ = ["KilledNodes", "killed_nodes"]
+__all__ = ["KilledNodes", "KilledRedis", "killed_nodes"]
 
-#: Seconds that a node lives before it is killed.
+#: Seconds that a node lives before it is killed; and that Redis lives, and is away.
 ALIVE = 60.0
+REDIS_ALIVE, REDIS_AWAY = 50.0, 10.0
+
+
+class KilledRedis:
+    """A Redis that is killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = folder / "redis.sock"
+        self.kills = 0
+        self.process = self.start()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        options = ["--port", "0", "--unixsocket", str(self.socket), "--save", ""]
+        return subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)  # noqa: S607
+
+    def live(self, until: float) -> None:
+        """Kill it each minute."""
+        while time.time() < until:
+            time.sleep(max(min(REDIS_ALIVE, until - time.time()), 0.0))
+            self.process.kill()
+            self.process.wait()
+            self.kills += 1
+            time.sleep(max(min(REDIS_AWAY, until - time.time()), 0.0))
+            self.process = self.start()
+        self.process.kill()
+        self.process.wait()
+
+    def told(self) -> str:
+        return f"Redis was killed {self.kills} times"
 
 
 class KilledNodes:
