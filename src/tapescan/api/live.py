@@ -138,8 +138,8 @@ def follow_market(
         ready(market, None, request, None, progress)  # its kernels
         day = _session(market.panel.as_of, session)
         following = Following.of(opened, market, feed, day, lambda at: run(at, request))
-        following.observers = observers
-        run(market, request)  # what is carried on from here
+        following.observers, following.columns = observers, request.asked
+        following.begin()
         said = (*said, *filter(None, (feed.note,)))
         before: ScanResult | None = None
         for number, one in enumerate(_each(following), start=1):
