@@ -30,6 +30,7 @@ from tests.live.test_following import Played
 SPLITS, RATIO, NEW, QUIET = "S003", 2.0, "S029", "S001"
 NAMES = [column.name for column in all_columns("live")]
 RANGES = ("opening_range_high_7", "opening_range_low_7")
+ASKED = (*NAMES, *RANGES)
 
 
 def daily() -> pl.DataFrame:
@@ -57,7 +58,7 @@ def scan(market: Market) -> ScanResult:
     return tapescan.scan_market(market, models=False, features=[*NAMES, *RANGES])
 
 
-def following(store: Store, delay: float = 0.0, columns: tuple[str, ...] = RANGES) -> Following:
+def following(store: Store, delay: float = 0.0, columns: tuple[str, ...] = ASKED) -> Following:
     feed = Played([])
     feed.delay = dt.timedelta(minutes=delay)
     found = Following.of(store, market_of_store(store), feed, SESSION, scan)

@@ -117,6 +117,7 @@ def follow_market(
     Raises:
         TapescanError: What was asked for cannot be used, or no feed will come.
     """
+    from tapescan.columns.registry import with_needs
     from tapescan.history.stored import market_of_store
     from tapescan.live.following import Following
     from tapescan.scan.changes import changes
@@ -138,7 +139,7 @@ def follow_market(
         ready(market, None, request, None, progress)  # its kernels
         day = _session(market.panel.as_of, session)
         following = Following.of(opened, market, feed, day, lambda at: run(at, request))
-        following.observers, following.columns = observers, request.asked
+        following.observers, following.columns = observers, tuple(with_needs(request.asked))
         following.begin()
         said = (*said, *filter(None, (feed.note,)))
         before: ScanResult | None = None

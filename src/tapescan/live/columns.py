@@ -7,6 +7,7 @@ Levels of the sessions before are those of the moment's market, in today's share
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -70,9 +71,10 @@ def prior_of(panel: Panel) -> Prior:
             getattr(found, name)[lanes] = np.where(bars > 0, values[row, lane], np.nan)
         if block.rows < USUAL:
             continue
-        upto = block.volume[-USUAL:].mean(axis=0)
-        before = block.volume[-USUAL - 1 : -1].mean(axis=0) if block.rows > USUAL else upto
-        found.volume[lanes] = np.where(bars >= USUAL, np.where(today == 1, before, upto), np.nan)
+        inner = block.volume[1 - USUAL : -1].sum(axis=0)
+        # Where the newest row is the session's, the window ends before it.
+        ends = np.where(today == 1, block.volume[max(-USUAL - 1, -block.rows)], block.volume[-1])
+        found.volume[lanes] = np.where(bars >= USUAL, (inner + block.volume[-USUAL] + ends) / USUAL, np.nan)
     return found
 
 
@@ -80,8 +82,8 @@ def forming_rows(day: Day, minute: int, market: Market, before: Before, names: I
     """The columns of `columns.live` that are made of no others, one row a symbol of the market, in its order; NaN for
     what is unknown. They are copies: what comes later changes nothing in them.
 
-    day : as it is by a minute, the one that begins. market : of that moment. names : of columns; of opening ranges
-    beside the listed ones those among them are made.
+    day : as it is by a minute, the one that begins. market : of that moment. names : of columns; the opening ranges
+    among them are made, and no others.
     """
     panel = market.panel
     place = _places(panel, tuple(day.symbols))
@@ -130,22 +132,18 @@ def forming_rows(day: Day, minute: int, market: Market, before: Before, names: I
             "premarket_volume": np.where(was, early.volume, np.nan),
             "premarket_change": np.where(was, early.close / prior.close - 1.0, np.nan),
         }
-    for name in (*_made_here(), *names):
+    for name in dict.fromkeys(names):
         minutes = opening_minutes(name)
-        if minutes is not None and name not in known:
+        if minutes is not None:
             known[name] = laid(_opening(day, minute, minutes, "high" in name))
     return pl.DataFrame({"symbol": panel.symbols, **known})
 
 
-def unknown_rows(market: Market, names: Iterable[str] = ()) -> pl.DataFrame:
+def unknown_rows(market: Market) -> pl.DataFrame:
     """As `forming_rows`, before anything of a session is known."""
-    made = [name for name in names if opening_minutes(name) is not None]
+    made = [column.name for column in SOURCE.columns if column.value is None]
     nothing = pl.Series([np.nan]).new_from_index(0, len(market.panel))
-    return pl.DataFrame({"symbol": market.panel.symbols, **dict.fromkeys((*_made_here(), *made), nothing)})
-
-
-def _made_here() -> tuple[str, ...]:
-    return tuple(column.name for column in SOURCE.columns if column.value is None)
+    return pl.DataFrame({"symbol": market.panel.symbols, **dict.fromkeys(made, nothing)})
 
 
 def _named(totals: Totals) -> Iterable[tuple[str, Floats | Ints]]:
@@ -167,7 +165,12 @@ def _opening(day: Day, minute: int, minutes: int, is_high: bool) -> Floats:
 
 def _places(panel: Panel, symbols: tuple[str, ...]) -> Ints:
     """The place of each of the panel's symbols among others; -1 for none."""
-    if panel.symbols == symbols:
-        return np.arange(len(symbols))
+    return _places_among(panel.symbols, symbols)
+
+
+@lru_cache(maxsize=4)
+def _places_among(wanted: tuple[str, ...], symbols: tuple[str, ...]) -> Ints:
     at = places_of(symbols)
-    return np.fromiter((at.get(symbol, -1) for symbol in panel.symbols), np.int64, len(panel))
+    found = np.fromiter((at.get(symbol, -1) for symbol in wanted), np.int64, len(wanted))
+    found.flags.writeable = False
+    return found

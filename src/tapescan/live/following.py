@@ -68,7 +68,7 @@ class Following:
 
     market : the store's, as of now. day : the session as far as it has formed. scan : of a moment's market.
     observers : each is told of a minute before anybody else is; what one raises ends the following.
-    columns : those that a scan asks for; opening ranges that no list names are made where they are among them.
+    columns : those that a scan asks for, and what they are made of; the opening ranges among them are made.
     """
 
     store: Store
@@ -113,7 +113,7 @@ class Following:
         """Scan the market of before, so that each moment's scan carries on from it."""
         base = self.market.base
         self._known_before()
-        self.scan(replace(base, live=unknown_rows(base, self.columns)))
+        self.scan(replace(base, live=unknown_rows(base)))
 
     def _known_before(self) -> Before:
         if self._before is None or self._before_of is not self.market.base:
