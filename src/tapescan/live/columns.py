@@ -22,7 +22,7 @@ from tapescan.live.curve import usual_share
 from tapescan.live.day import Day, Totals
 from tapescan.market.panel import Panel, places_of
 
-__all__ = ["Before", "Prior", "forming_rows", "prior_of", "unknown_rows"]
+__all__ = ["Before", "Prior", "forming_rows", "places_among", "prior_of", "unknown_rows"]
 
 #: Bars of the mean volume that a session's is held against.
 USUAL = 20
@@ -164,12 +164,12 @@ def _opening(day: Day, minute: int, minutes: int, is_high: bool) -> Floats:
 
 
 def _places(panel: Panel, symbols: tuple[str, ...]) -> Ints:
-    """The place of each of the panel's symbols among others; -1 for none."""
-    return _places_among(panel.symbols, symbols)
+    return places_among(panel.symbols, symbols)
 
 
 @lru_cache(maxsize=4)
-def _places_among(wanted: tuple[str, ...], symbols: tuple[str, ...]) -> Ints:
+def places_among(wanted: tuple[str, ...], symbols: tuple[str, ...]) -> Ints:
+    """The place of each of some symbols among others; -1 for none. Read-only."""
     at = places_of(symbols)
     found = np.fromiter((at.get(symbol, -1) for symbol in wanted), np.int64, len(wanted))
     found.flags.writeable = False

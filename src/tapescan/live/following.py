@@ -22,9 +22,11 @@ from tapescan.live.columns import Before, forming_rows, unknown_rows
 from tapescan.live.curve import usual_share
 from tapescan.live.day import Day, Merged
 from tapescan.live.feed import Bars, Feed, Over, Said
+from tapescan.live.frames import MinuteBars, stored_bars
 from tapescan.live.hours import clock_of
 from tapescan.market.spelling import normal_spelling
 from tapescan.scan.result import ScanResult
+from tapescan.screen.nodes import MINUTE_FRAMES, Frame
 from tapescan.store import Store
 
 __all__ = ["Following", "Scanned"]
@@ -68,6 +70,7 @@ class Following:
 
     market : the store's, as of now. day : the session as far as it has formed. scan : of a moment's market.
     observers : each is told of a minute before anybody else is; what one raises ends the following.
+    frames : the bars of some minutes that a scan looks at.
     columns : those that a scan asks for, and what they are made of; the opening ranges among them are made.
     """
 
@@ -78,11 +81,13 @@ class Following:
     scan: Scan
     observers: Sequence[Callable[[Scanned], None]] = ()
     columns: Sequence[str] = ()
+    frames: Sequence[Frame] = ()
     _received: dt.datetime = field(default=dt.datetime.min.replace(tzinfo=dt.UTC), init=False)
     _unsaved: list[pl.DataFrame] = field(default_factory=list, init=False)
     _trouble: str = field(default="", init=False)
     _before: Before | None = field(default=None, init=False)
     _before_of: Market | None = field(default=None, init=False)
+    _bars: dict[Frame, MinuteBars] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(cls, store: Store, market: Market, feed: Feed, session: dt.date, scan: Scan) -> Following:
@@ -119,6 +124,13 @@ class Following:
         if self._before is None or self._before_of is not self.market.base:
             self._before_of = self.market.base
             self._before = Before.of(self._before_of.panel)
+            self._bars = {}
+            if self.frames:
+                splits = self.store.known().read("splits")
+                for frame in self.frames:
+                    minutes = MINUTE_FRAMES[frame]
+                    before = stored_bars(self.store, self.day.session, minutes, splits)
+                    self._bars[frame] = MinuteBars(self.day, minutes, before)
         return self._before
 
     def _laid(self, market: Market, minute: int) -> Market:
@@ -140,9 +152,16 @@ class Following:
             note += f"; the feed is {delay / 60:.0f} minutes behind"
         if feed.simulated:
             note += "; it is SIMULATED"
+        before = self._known_before()
+        bars = {frame: one.gathered(market.panel, minute) for frame, one in self._bars.items()}
+        if bars:
+            some = ", ".join(bars)
+            past = max(len(one.before) for one in self._bars.values())
+            note += f"; {some} bars are of it and of {past} sessions before whose minutes are stored"
         return replace(
             market,
-            live=forming_rows(self.day, minute, market, self._known_before(), self.columns),
+            live=forming_rows(self.day, minute, market, before, self.columns),
+            minute_bars=bars,
             provenance={**market.provenance, "live": about},
             notes=(*market.notes, note),
         )

@@ -52,7 +52,7 @@ from tapescan.scan.cross_section import ELIGIBILITY, CrossSection, Traits, exclu
 from tapescan.scan.factors import factor_columns
 from tapescan.scan.listing import Listing
 from tapescan.scan.request import Request
-from tapescan.screen.earlier import Look
+from tapescan.screen.earlier import Look, refuse_minutes
 from tapescan.screen.nodes import Earlier
 from tapescan.tables.registry import find_table
 
@@ -118,7 +118,8 @@ class Walk:
 
     @cached_property
     def span(self) -> int:
-        """Sessions of history that any of them reads."""
+        """Sessions of history that any of them reads. Raises ScreenError for looks at bars of minutes."""
+        refuse_minutes(look for one in self.requests for look in one.looks)
         return max(one.span for one in self.requests)
 
     @cached_property

@@ -42,7 +42,7 @@ from tapescan.scan.listing import Listing, listing_of
 from tapescan.scan.network_ranges import NetworkRanges
 from tapescan.scan.profile import Filters
 from tapescan.scan.ranges import Ranges
-from tapescan.screen.earlier import Look, latest_with, look_back
+from tapescan.screen.earlier import Look, latest_with, look_back, look_within
 from tapescan.screen.nodes import Earlier
 
 __all__ = ["ELIGIBILITY", "CrossSection", "Traits", "Wanted", "exclude", "history", "observe"]
@@ -311,7 +311,10 @@ def observe(
     else:
         features = clock.time("features", lambda: newest(panel, plan, engine))
     for look in looks:
-        if look.frame:
+        if look.of_minutes:
+            bars = market.minute_bars.get(look.frame)
+            terms |= clock.time("minute bars", partial(look_within, bars, look, len(panel), engine))
+        elif look.frame:
             terms |= clock.time("longer bars", partial(look_back, panel, look, engine))
     suspects = market.suspects_within(max(plan.rows, *(look.rows for look in looks), 0))
     facts: dict[str, pl.DataFrame | LateRows | None] = {

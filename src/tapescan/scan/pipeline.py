@@ -35,6 +35,7 @@ from tapescan.scan.score import score_symbols, weight_shares
 from tapescan.scan.screening import SectionSession, satisfied
 from tapescan.scan.tradeplan import plan_trades
 from tapescan.screen.lists import lists_digest
+from tapescan.screen.nodes import MINUTE_FRAMES
 from tapescan.version import __version__
 
 __all__ = ["Request", "observe", "prepare", "rank", "run"]
@@ -145,6 +146,10 @@ def _refuse_unknown(section: CrossSection, request: Request) -> None:
                 place = "store" if "store" in section.provenance else "market"
                 what = f"no {_HELD[source]} in this {place}, of which {', '.join(asked)} would be made"
                 raise ScreenError(what, hint, field=field)
+            frames = [term.frame for one in some if one is not None for term in one.terms]
+            if source == "live" and not MINUTE_FRAMES.keys().isdisjoint(frames):
+                what = f"no {_HELD[source]} in this market, of whose minutes bars would be made"
+                raise ScreenError(what, hint, field=field)
 
 
 def _unknown_notes(
@@ -171,6 +176,10 @@ def _unknown_notes(
         asked = [name for name, found in of.items() if source in found]
         if asked:
             notes.append(f"{', '.join(asked)}: unknown for every symbol of this market, which holds no {what}")
+    frames = [look.frame for look in request.looks if look.of_minutes]
+    if frames and "live" not in section.facts:
+        some = ", ".join(frames)
+        notes.append(f"{some} bars: unknown for every symbol of this market, which holds no {_HELD['live']}")
     return tuple(notes)
 
 
