@@ -7,7 +7,7 @@ import datetime as dt
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -140,6 +140,7 @@ def follow_market(
         day = _session(market.panel.as_of, session)
         following = Following.of(opened, market, feed, day, lambda at: run(at, request))
         following.observers, following.columns = observers, tuple(with_needs(request.asked))
+        following.frames = tuple(look.frame for look in request.looks if look.of_minutes)
         following.begin()
         said = (*said, *filter(None, (feed.note,)))
         before: ScanResult | None = None
@@ -205,6 +206,7 @@ def _opened(store: Place, source: str | Feed | None, pace: float, progress: Prog
     from tapescan.simulation.market import simulate
     from tapescan.store import Store
 
+    progress(0, 0, "simulating a market")
     market = simulate(symbols=SYMBOLS, sessions=SESSIONS)
     good = check_bars(market.bars)[0].select(BAR_COLUMNS)
     newest = pl.col("session") == pl.col("session").max()
@@ -221,9 +223,13 @@ def _each(following: Following) -> Iterator[Scanned]:
     of the minutes does."""
     out: queue.Queue[Scanned | BaseException | None] = queue.Queue()
     ended = threading.Event()
+    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
 
     async def follow() -> None:
         minutes = following.minutes()
+        task = asyncio.current_task()
+        assert task is not None
+        running.append((asyncio.get_running_loop(), task))
         try:
             async for one in minutes:
                 out.put(one)
@@ -235,6 +241,8 @@ def _each(following: Following) -> Iterator[Scanned]:
     def work() -> None:
         try:
             asyncio.run(follow())
+        except asyncio.CancelledError:  # nobody reads any more
+            out.put(None)
         except BaseException as error:  # noqa: BLE001 (raised in the thread that reads)
             out.put(error)
         else:
@@ -249,4 +257,8 @@ def _each(following: Following) -> Iterator[Scanned]:
             yield one
     finally:
         ended.set()
+        # Between two minutes a feed waits: it is ended there, and what came is stored.
+        for loop, task in running:
+            with suppress(RuntimeError):  # it is over already
+                loop.call_soon_threadsafe(task.cancel)
         worker.join(timeout=10.0)
