@@ -191,7 +191,7 @@ def _session(as_of: int, session: dt.date | str | None) -> dt.date:
 @contextmanager
 def _opened(store: Place, source: str | Feed | None, pace: float, progress: Progress) -> Iterator[tuple[Store, Feed]]:
     """The store and the feed; a simulated market in a folder that goes with it where no store is named."""
-    if store or setting("store"):
+    if store or (setting("store") and source != "simulated"):
         if isinstance(source, str) or source is None:
             raise OptionError(f"no feed is called {source or ''!r}", "name a vendor that streams", field="source")
         yield open_store(store), source

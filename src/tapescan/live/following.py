@@ -24,6 +24,7 @@ from tapescan.live.day import Day, Merged
 from tapescan.live.feed import Bars, Feed, Over, Said
 from tapescan.live.frames import MinuteBars, stored_bars
 from tapescan.live.hours import clock_of
+from tapescan.market.gather import Gathered
 from tapescan.market.spelling import normal_spelling
 from tapescan.scan.result import ScanResult
 from tapescan.screen.nodes import MINUTE_FRAMES, Frame
@@ -153,7 +154,7 @@ class Following:
         if feed.simulated:
             note += "; it is SIMULATED"
         before = self._known_before()
-        bars = {frame: one.gathered(market.panel, minute) for frame, one in self._bars.items()}
+        bars: dict[str, Gathered] = {frame: one.gathered(market.panel, minute) for frame, one in self._bars.items()}
         if bars:
             some = ", ".join(bars)
             past = max(len(one.before) for one in self._bars.values())

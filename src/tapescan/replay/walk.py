@@ -37,7 +37,6 @@ from tapescan.market.eligibility import (
     untraded,
 )
 from tapescan.market.funds import QUIET_SESSIONS
-from tapescan.market.gather import MOST_SESSIONS
 from tapescan.market.index import MarketIndex, market_return
 from tapescan.market.regime import market_regime
 from tapescan.market.suspect import BEFORE
@@ -227,7 +226,7 @@ class Walk:
         spans = [*self.plan.spans]
         for look in self.looks:
             if look.frame:
-                spans.append(look.span * MOST_SESSIONS[look.frame])
+                spans.append(look.sessions)
             else:
                 spans += [span for _, plan in look.plans for span in plan.spans]
         return tuple(spans)

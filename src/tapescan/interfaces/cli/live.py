@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console, Group
 from rich.live import Live
@@ -94,7 +96,7 @@ def live(
     if once and times is not None:
         raise OptionError("--once and --times are both given", "give one of them")
     settings = load_settings()
-    rows = top or settings.top
+    rows, begin = top or settings.top, time.perf_counter()
     with ExitStack() as open_:
         observers = (_served(open_, metrics),) if metrics is not None else ()
         try:
@@ -122,7 +124,7 @@ def live(
                 return
             page = Page(rows)
             if once and not as_json:
-                _show_once(first, rows)
+                _show_once(first, rows, time.perf_counter() - begin)
                 return
             with _shown(page, as_json=as_json) as show:
                 for one in chain((first,), minutes):
@@ -169,13 +171,16 @@ def _shown(page: Page, *, as_json: bool) -> Iterator[Any]:
         yield draw
 
 
-def _show_once(one: LiveMinute, rows: int) -> None:
+def _show_once(one: LiveMinute, rows: int, seconds: float) -> None:
+    """seconds : from the command on."""
     notes(one.notes)
     if one.result is None:
         output().print(status(one), markup=False, soft_wrap=True)
         return
     notes(one.result.notes)
-    show_scan(one.result, rows)
+    took = sum(one.result.timings.values())
+    timings = {"prepare": max(seconds - took, 0.0), **one.result.timings}
+    show_scan(msgspec.structs.replace(one.result, timings=timings), rows)
     output().print(status(one), markup=False, soft_wrap=True)
 
 
@@ -224,22 +229,28 @@ class Page:
 
     def drawn(self, one: LiveMinute, console: Console) -> Group:
         """As a page that fits a terminal."""
-        width = console.width
-        parts: list[Any] = [Text(status(one), style="bold yellow" if one.partial or one.simulated else "bold")]
+        head = Text(status(one), style="bold yellow" if one.partial or one.simulated else "bold")
+        said = [printable(note) for note in one.notes[-2:]]
+        # The table has a head, a rule and two empty lines; its hidden columns and the coverage are a line each.
+        room = console.height - len(head.wrap(console, console.width)) - len(said) - 7
+        lines = [*self.happened][-max(min(LINES, room - self.top), 1) :]
+        parts: list[Any] = [head]
         if one.result is not None and one.result.coverage.ranked:
-            # The head, two lines of the table's frame, the lines below; a list that does not fit is cut.
-            room = max(min(self.top, console.height - LINES - 8), 1)
-            table, hidden = result_table(one.result, room, width)
+            table, hidden = result_table(one.result, max(min(self.top, room - len(lines)), 1), console.width)
             parts.append(table)
             if hidden:
-                parts.append(Text(f"no room for {', '.join(hidden)}", style="dim", overflow="ellipsis", no_wrap=True))
-            parts.append(Text(f"Coverage: {one.result.coverage}", overflow="ellipsis", no_wrap=True))
+                parts.append(_cut(f"no room for {', '.join(hidden)}", "dim"))
+            parts.append(_cut(f"Coverage: {one.result.coverage}"))
         else:
             parts.append(Text("No symbol is ranked by now.", style="yellow"))
-        parts += [Text(line, overflow="ellipsis", no_wrap=True) for line in self.happened]
-        said = one.notes if one.partial or one.simulated else one.notes[-1:]
-        parts += [Text(printable(note), style="yellow", overflow="ellipsis", no_wrap=True) for note in said[-2:]]
+        parts += [_cut(line) for line in lines]
+        parts += [_cut(note, "yellow") for note in said]
         return Group(*parts)
+
+
+def _cut(text: str, style: str = "") -> Text:
+    """One line of the page."""
+    return Text(text, style=style, overflow="ellipsis", no_wrap=True)
 
 
 def _happened(one: LiveMinute, ranks: dict[str, int], moved: list[dict[str, Any]], *, first: bool) -> str:
