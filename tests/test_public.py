@@ -17,6 +17,7 @@ def test_the_public_names_are_these() -> None:
     assert tapescan.__all__ == [
         "BreadthResult",
         "ExpressedPlan",
+        "LiveMinute",
         "Market",
         "NamedScreen",
         "Profile",
@@ -36,6 +37,7 @@ def test_the_public_names_are_these() -> None:
         "explain_symbol",
         "express_plan",
         "find_record",
+        "follow_market",
         "import_bars",
         "import_files",
         "judge_chances",

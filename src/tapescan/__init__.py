@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         explain_symbol,
         express_plan,
         find_record,
+        follow_market,
         import_bars,
         import_files,
         judge_chances,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         undo_mending,
         watch_market,
     )
+    from tapescan.api.live import LiveMinute
     from tapescan.columns.registry import all_columns
     from tapescan.core.errors import TapescanError
     from tapescan.core.settings import Settings, load_settings
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "BreadthResult": "tapescan.replay.breadth",
     "ExpressedPlan": "tapescan.scan.expressed",
+    "LiveMinute": "tapescan.api.live",
     "Market": "tapescan.history.market",
     "NamedScreen": "tapescan.scan.named",
     "Profile": "tapescan.scan.profile",
@@ -84,6 +87,7 @@ _WHERE = {
 __all__ = [
     "BreadthResult",
     "ExpressedPlan",
+    "LiveMinute",
     "Market",
     "NamedScreen",
     "Profile",
@@ -103,6 +107,7 @@ __all__ = [
     "explain_symbol",
     "express_plan",
     "find_record",
+    "follow_market",
     "import_bars",
     "import_files",
     "judge_chances",

@@ -26,7 +26,20 @@ from tapescan.scan.result import ScanResult
 from tests.scan.option_features import invented_options
 
 UNITS = {
-    *("price", "price²", "dollars", "shares", "ratio", "percent", "points", "bars", "sessions", "year", "index"),
+    *(
+        "price",
+        "price²",
+        "dollars",
+        "shares",
+        "ratio",
+        "percent",
+        "points",
+        "bars",
+        "minutes",
+        "sessions",
+        "year",
+        "index",
+    ),
     *("degrees", "1"),
 }
 

@@ -15,6 +15,7 @@ WAYS = dict(re.findall(r"^### (.+)\n\n((?:\d+\. .+\n(?: +.+\n)*)+)", PAGE, re.M)
 def test_the_ways_are_these() -> None:
     assert list(WAYS) == [
         "A bar",
+        "A minute bar",
         "An option quote",
         "A vendor's reply",
         "A feature's name",

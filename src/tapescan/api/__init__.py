@@ -13,6 +13,7 @@ error of `tapescan.core.errors` before any work; its ``field`` names the argumen
 
 from __future__ import annotations
 
+from tapescan.api.live import follow_market
 from tapescan.api.options import express_plan
 from tapescan.api.places import Data, Day, Place, open_store
 from tapescan.api.replaying import breadth_market, find_record, replay_market
@@ -51,6 +52,7 @@ __all__ = [
     "explain_symbol",
     "express_plan",
     "find_record",
+    "follow_market",
     "import_bars",
     "import_files",
     "judge_chances",

@@ -7,7 +7,7 @@ import datetime as dt
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -117,6 +117,7 @@ def follow_market(
     Raises:
         TapescanError: What was asked for cannot be used, or no feed will come.
     """
+    from tapescan.columns.registry import with_needs
     from tapescan.history.stored import market_of_store
     from tapescan.live.following import Following
     from tapescan.scan.changes import changes
@@ -138,8 +139,9 @@ def follow_market(
         ready(market, None, request, None, progress)  # its kernels
         day = _session(market.panel.as_of, session)
         following = Following.of(opened, market, feed, day, lambda at: run(at, request))
-        following.observers = observers
-        run(market, request)  # what is carried on from here
+        following.observers, following.columns = observers, tuple(with_needs(request.asked))
+        following.frames = tuple(look.frame for look in request.looks if look.of_minutes)
+        following.begin()
         said = (*said, *filter(None, (feed.note,)))
         before: ScanResult | None = None
         for number, one in enumerate(_each(following), start=1):
@@ -189,7 +191,7 @@ def _session(as_of: int, session: dt.date | str | None) -> dt.date:
 @contextmanager
 def _opened(store: Place, source: str | Feed | None, pace: float, progress: Progress) -> Iterator[tuple[Store, Feed]]:
     """The store and the feed; a simulated market in a folder that goes with it where no store is named."""
-    if store or setting("store"):
+    if store or (setting("store") and source != "simulated"):
         if isinstance(source, str) or source is None:
             raise OptionError(f"no feed is called {source or ''!r}", "name a vendor that streams", field="source")
         yield open_store(store), source
@@ -204,6 +206,7 @@ def _opened(store: Place, source: str | Feed | None, pace: float, progress: Prog
     from tapescan.simulation.market import simulate
     from tapescan.store import Store
 
+    progress(0, 0, "simulating a market")
     market = simulate(symbols=SYMBOLS, sessions=SESSIONS)
     good = check_bars(market.bars)[0].select(BAR_COLUMNS)
     newest = pl.col("session") == pl.col("session").max()
@@ -220,9 +223,13 @@ def _each(following: Following) -> Iterator[Scanned]:
     of the minutes does."""
     out: queue.Queue[Scanned | BaseException | None] = queue.Queue()
     ended = threading.Event()
+    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
 
     async def follow() -> None:
         minutes = following.minutes()
+        task = asyncio.current_task()
+        assert task is not None
+        running.append((asyncio.get_running_loop(), task))
         try:
             async for one in minutes:
                 out.put(one)
@@ -234,6 +241,8 @@ def _each(following: Following) -> Iterator[Scanned]:
     def work() -> None:
         try:
             asyncio.run(follow())
+        except asyncio.CancelledError:  # nobody reads any more
+            out.put(None)
         except BaseException as error:  # noqa: BLE001 (raised in the thread that reads)
             out.put(error)
         else:
@@ -248,4 +257,8 @@ def _each(following: Following) -> Iterator[Scanned]:
             yield one
     finally:
         ended.set()
+        # Between two minutes a feed waits: it is ended there, and what came is stored.
+        for loop, task in running:
+            with suppress(RuntimeError):  # it is over already
+                loop.call_soon_threadsafe(task.cancel)
         worker.join(timeout=10.0)

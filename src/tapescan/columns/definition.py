@@ -48,7 +48,7 @@ class Column:
 
     name : as screens write it. title : a few words. meaning : one sentence, or the formula.
     unit : ``price`` (dollars a share), ``dollars``, ``shares``, ``ratio`` (1.0 = 100 %), ``percent``, ``points``,
-        ``bars``, ``sessions``, ``year``, ``index``, ``degrees``, ``1``; empty for texts and dates.
+        ``bars``, ``minutes``, ``sessions``, ``year``, ``index``, ``degrees``, ``1``; empty for texts and dates.
     group : what it stands beside in lists.
     low, high : inclusive range that it never leaves; None where unbounded.
     kind : its type.

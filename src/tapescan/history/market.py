@@ -24,6 +24,7 @@ from tapescan.market import calendar
 from tapescan.market.adjust import adjust_bars
 from tapescan.market.dividends import dividend_rows
 from tapescan.market.eligibility import likely_ranked
+from tapescan.market.gather import Gathered
 from tapescan.market.panel import Panel, build_panel, order_of
 from tapescan.market.quality import check_bars, sort_bars
 from tapescan.market.suspect import SUSPECTS, find_suspects
@@ -72,6 +73,8 @@ class Market:
     fundamentals : one row a symbol of the panel, in its order, as `companies.statement_rows` gives them; None for a
         market without statements. dividends : likewise, as `dividends.dividend_rows` gives them.
     options : likewise, as `option_rows.option_rows` gives them, or what makes them; None for a market without any.
+    live : likewise, what the minutes of a session that still runs say (`columns.live`); None for any other market.
+    minute_bars : by frame (m5, m15, m60), the panels of bars of so many minutes that are at hand.
     models : the folder where models trained on this market lie, if there are any; None for a market without one.
     suspects : its suspect bars that nobody accepted, as `market.suspect.SUSPECTS`.
     adjust : what its prices are adjusted for. store : the one that it was read from; None for a market of none.
@@ -86,6 +89,8 @@ class Market:
     fundamentals: pl.DataFrame | None = None
     dividends: pl.DataFrame | None = None
     options: pl.DataFrame | LateRows | None = None
+    live: pl.DataFrame | None = None
+    minute_bars: Mapping[str, Gathered] = field(default_factory=dict, repr=False)
     suspects: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUSPECTS))
     models: Path | None = None
     adjust: Adjustment = "splits"

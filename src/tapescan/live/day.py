@@ -77,6 +77,8 @@ class _Span:
         self.begin, self.end = begin, end
         self.bars = np.full((end - begin, len(_PRICES), _ROOM), np.nan)
         self.totals = Totals.empty(_ROOM)
+        #: How often bars were merged, and after which of these times each minute was last written.
+        self.version, self.written = 0, np.zeros(end - begin, np.int64)
 
     def make_room(self, symbols: int) -> None:
         had = self.bars.shape[2]
@@ -95,6 +97,8 @@ class _Span:
         there = ~np.isnan(old[3])
         same = there & ((old == values) | (np.isnan(old) & np.isnan(values))).all(axis=0)
         self.bars[row[~same], :, lane[~same]] = values.T[~same]
+        self.version += 1
+        self.written[row[~same]] = self.version
         again: list[Ints] = [lane[there & ~same]]
         fresh = ~there
         for one in np.unique(row[fresh]):
@@ -165,6 +169,16 @@ class Day:
     def minutes(self) -> Floats:
         """open, high, low, close, volume and vwap of each minute, ``(minutes, 6, symbols)``; a view."""
         return self._regular.bars[:, :, : len(self.symbols)]
+
+    @property
+    def version(self) -> int:
+        """Grows with each merge of minutes of its regular hours."""
+        return self._regular.version
+
+    @property
+    def written(self) -> Ints:
+        """Of each minute, the version in which one of its bars was last written, 0 before; a view."""
+        return self._regular.written
 
     @property
     def official_open(self) -> Floats:

@@ -10,7 +10,7 @@ import asyncio
 import datetime as dt
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -18,11 +18,16 @@ from tapescan.core.errors import OptionError, StoreError
 from tapescan.core.logging import logger
 from tapescan.history.forming import FormingMarket
 from tapescan.history.market import Market
+from tapescan.live.columns import Before, forming_rows, unknown_rows
+from tapescan.live.curve import usual_share
 from tapescan.live.day import Day, Merged
 from tapescan.live.feed import Bars, Feed, Over, Said
+from tapescan.live.frames import MinuteBars, stored_bars
 from tapescan.live.hours import clock_of
+from tapescan.market.gather import Gathered
 from tapescan.market.spelling import normal_spelling
 from tapescan.scan.result import ScanResult
+from tapescan.screen.nodes import MINUTE_FRAMES, Frame
 from tapescan.store import Store
 
 __all__ = ["Following", "Scanned"]
@@ -66,6 +71,8 @@ class Following:
 
     market : the store's, as of now. day : the session as far as it has formed. scan : of a moment's market.
     observers : each is told of a minute before anybody else is; what one raises ends the following.
+    frames : the bars of some minutes that a scan looks at.
+    columns : those that a scan asks for, and what they are made of; the opening ranges among them are made.
     """
 
     store: Store
@@ -74,9 +81,14 @@ class Following:
     day: Day
     scan: Scan
     observers: Sequence[Callable[[Scanned], None]] = ()
+    columns: Sequence[str] = ()
+    frames: Sequence[Frame] = ()
     _received: dt.datetime = field(default=dt.datetime.min.replace(tzinfo=dt.UTC), init=False)
     _unsaved: list[pl.DataFrame] = field(default_factory=list, init=False)
     _trouble: str = field(default="", init=False)
+    _before: Before | None = field(default=None, init=False)
+    _before_of: Market | None = field(default=None, init=False)
+    _bars: dict[Frame, MinuteBars] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(cls, store: Store, market: Market, feed: Feed, session: dt.date, scan: Scan) -> Following:
@@ -98,10 +110,62 @@ class Following:
         bars = self.day.bars(minute)
         if bars.is_empty():
             return None
-        market = self.market.at(bars)
+        market = self._laid(self.market.at(bars), minute)
         result = self.scan(market)
         self.market.carry(market)
         return result
+
+    def begin(self) -> None:
+        """Scan the market of before, so that each moment's scan carries on from it."""
+        base = self.market.base
+        self._known_before()
+        self.scan(replace(base, live=unknown_rows(base)))
+
+    def _known_before(self) -> Before:
+        if self._before is None or self._before_of is not self.market.base:
+            self._before_of = self.market.base
+            self._before = Before.of(self._before_of.panel)
+            self._bars = {}
+            if self.frames:
+                splits = self.store.known().read("splits")
+                for frame in self.frames:
+                    minutes = MINUTE_FRAMES[frame]
+                    before = stored_bars(self.store, self.day.session, minutes, splits)
+                    self._bars[frame] = MinuteBars(self.day, minutes, before)
+        return self._before
+
+    def _laid(self, market: Market, minute: int) -> Market:
+        """A moment's market with what the session's minutes say, and what a reader should know of it."""
+        share, feed = usual_share(minute, self.day.end), self.feed
+        delay = feed.delay.total_seconds()
+        about = {
+            "source": feed.name,
+            "session": self.day.session.isoformat(),
+            "minute": clock_of(minute),
+            "usual_share": share,
+            "delay": delay,
+            "simulated": feed.simulated,
+        }
+        note = f"the session of {self.day.session} as it was at {clock_of(minute)}"
+        if share < 1.0:
+            note += f": {share:.0%} of a session's volume is usual by then, and volumes are scaled by that"
+        if delay:
+            note += f"; the feed is {delay / 60:.0f} minutes behind"
+        if feed.simulated:
+            note += "; it is SIMULATED"
+        before = self._known_before()
+        bars: dict[str, Gathered] = {frame: one.gathered(market.panel, minute) for frame, one in self._bars.items()}
+        if bars:
+            some = ", ".join(bars)
+            past = max(len(one.before) for one in self._bars.values())
+            note += f"; {some} bars are of it and of {past} sessions before whose minutes are stored"
+        return replace(
+            market,
+            live=forming_rows(self.day, minute, market, before, self.columns),
+            minute_bars=bars,
+            provenance={**market.provenance, "live": about},
+            notes=(*market.notes, note),
+        )
 
     async def minutes(self) -> AsyncIterator[Scanned]:
         """Each minute that is over, until the session is.

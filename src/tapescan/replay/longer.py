@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -46,8 +46,8 @@ def look_longer(
     numbers : of the sessions, ascending; lanes have a bar of one. sessions : all that the market has. index : that
     features are measured against. newest_rows : what computes features.
     """
-    period = look.frame
-    assert period
+    assert look.frame in ("weekly", "monthly")
+    period = cast("Period", look.frame)
     measured = any("market" in plan.calls[span].inputs for _, plan in look.plans for span in plan.spans)
     grid = _Grid.of(look, period, lanes, numbers, sessions, index if measured else None)
     for at, number in enumerate(numbers):

@@ -38,7 +38,6 @@ from tapescan.market.eligibility import (
     untraded,
 )
 from tapescan.market.funds import QUIET_SESSIONS
-from tapescan.market.gather import MOST_SESSIONS
 from tapescan.market.index import MarketIndex, market_return
 from tapescan.market.regime import market_regime
 from tapescan.market.suspect import BEFORE
@@ -53,7 +52,7 @@ from tapescan.scan.cross_section import ELIGIBILITY, CrossSection, Traits, exclu
 from tapescan.scan.factors import factor_columns
 from tapescan.scan.listing import Listing
 from tapescan.scan.request import Request
-from tapescan.screen.earlier import Look
+from tapescan.screen.earlier import Look, refuse_minutes
 from tapescan.screen.nodes import Earlier
 from tapescan.tables.registry import find_table
 
@@ -120,7 +119,8 @@ class Walk:
 
     @cached_property
     def span(self) -> int:
-        """Sessions of history that any of them reads."""
+        """Sessions of history that any of them reads. Raises ScreenError for looks at bars of minutes."""
+        refuse_minutes(look for one in self.requests for look in one.looks)
         return max(one.span for one in self.requests)
 
     @cached_property
@@ -229,7 +229,7 @@ class Walk:
         spans = [*self.plan.spans]
         for look in self.looks:
             if look.frame:
-                spans.append(look.span * MOST_SESSIONS[look.frame])
+                spans.append(look.sessions)
             else:
                 spans += [span for _, plan in look.plans for span in plan.spans]
         return tuple(spans)

@@ -42,7 +42,7 @@ from tapescan.scan.listing import Listing, listing_of
 from tapescan.scan.network_ranges import NetworkRanges
 from tapescan.scan.profile import Filters
 from tapescan.scan.ranges import Ranges
-from tapescan.screen.earlier import Look, latest_with, look_back
+from tapescan.screen.earlier import Look, latest_with, look_back, look_within
 from tapescan.screen.nodes import Earlier
 
 __all__ = ["ELIGIBILITY", "CrossSection", "Traits", "Wanted", "exclude", "history", "observe"]
@@ -99,7 +99,7 @@ class CrossSection:
     suspects : the suspect bars among those that the columns were made of, as `market.suspect.SUSPECTS`.
     features : what the plan asks for. terms : what expressions ask of earlier bars.
     facts : one row a symbol of the panel, by the source of columns that they are of: statements, dividends,
-        options.
+        options, the session that still runs.
     regime : the market's. index : the name of the market index. index_returns : its return over each of
         RELATIVE_HORIZONS, NaN where it is too short.
     order : the places of the panel's symbols in the order of their names, in which sums over the market are taken.
@@ -231,9 +231,11 @@ class ColumnValues(dict[str, Array]):
                 return feature
             case "listing":
                 return section.listing_column(column.name).head(len(section.symbols)).to_numpy()
-            case "statements" | "dividends" | "options":
+            case "statements" | "dividends" | "options" | "live":
                 table = section.facts.get(column.source)
-                return np.full(len(section.symbols), np.nan) if table is None else table[column.name].to_numpy()
+                if table is None or column.name not in table.columns:
+                    return np.full(len(section.symbols), np.nan)
+                return table[column.name].to_numpy()
             case "ranges":
                 if self._ranges is None:
                     before = None if section.network is None else partial(section.network.quantiles, section)
@@ -309,13 +311,17 @@ def observe(
     else:
         features = clock.time("features", lambda: newest(panel, plan, engine))
     for look in looks:
-        if look.frame:
+        if look.of_minutes:
+            bars = market.minute_bars.get(look.frame)
+            terms |= clock.time("minute bars", partial(look_within, bars, look, len(panel), engine))
+        elif look.frame:
             terms |= clock.time("longer bars", partial(look_back, panel, look, engine))
     suspects = market.suspects_within(max(plan.rows, *(look.rows for look in looks), 0))
     facts: dict[str, pl.DataFrame | LateRows | None] = {
         "statements": market.fundamentals,
         "dividends": market.dividends,
         "options": market.options,
+        "live": market.live,
     }
     regime = clock.time("regime", lambda: market_regime(panel.index, panel.as_of))
     source = Source(market, plan, tuple(looks))

@@ -35,13 +35,24 @@ from tapescan.scan.score import score_symbols, weight_shares
 from tapescan.scan.screening import SectionSession, satisfied
 from tapescan.scan.tradeplan import plan_trades
 from tapescan.screen.lists import lists_digest
+from tapescan.screen.nodes import MINUTE_FRAMES
 from tapescan.version import __version__
 
 __all__ = ["Request", "observe", "prepare", "rank", "run"]
 
 
 #: What columns of these sources are made of.
-_OF_COMPANIES = {"statements": "company statements", "dividends": "dividends", "options": "option data"}
+_HELD = {
+    "statements": "company statements",
+    "dividends": "dividends",
+    "options": "option data",
+    "live": "session that still runs",
+}
+#: Sources without which a condition, or an order, on their columns is refused, and where they come from.
+_REFUSED = {
+    "options": "`tapescan import` of the session's option quotes brings some",
+    "live": "`tapescan live` follows one",
+}
 
 
 def run(market: Market, request: Request, engine: Engine | None = None) -> ScanResult:
@@ -51,7 +62,7 @@ def run(market: Market, request: Request, engine: Engine | None = None) -> ScanR
 
 def rank(section: CrossSection, request: Request) -> ScanResult:
     """Rank a cross-section. Raises OptionError when it lacks features that the request needs, ScreenError
-    when conditions or the order hang on options of which nothing is known."""
+    when conditions or the order hang on options, or on a running session, of which nothing is known."""
     absent = sorted({*request.plan.names}.difference(section.features.names))
     absent += ["some earlier bars"] * any(term not in section.terms for look in request.looks for term in look.terms)
     if absent:
@@ -59,8 +70,7 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
         raise OptionError(
             f"the cross-section of {section.as_of} lacks {some}", "observe it with the request's plan and looks"
         )
-    if "options" not in section.facts:
-        _refuse_options(section, request)
+    _refuse_unknown(section, request)
     if request.ranges and request.models.cone is not None:
         serving = request.models.cone.serving(section.as_of, section.index, section.adjust)
         section = replace(section, cone=serving)
@@ -122,16 +132,24 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
     )
 
 
-def _refuse_options(section: CrossSection, request: Request) -> None:
-    """Raises ScreenError for a condition, or an order, on options in a market that has none."""
+def _refuse_unknown(section: CrossSection, request: Request) -> None:
+    """Raises ScreenError for a condition, or an order, on options in a market that has none, or on a session that
+    still runs where none does."""
     conditions = (request.filter, request.where, *(one.condition for one in request.screens))
-    for field, some in (("where", conditions), ("rank_by", (request.ranking.expression,))):
-        names = dict.fromkeys(name for one in some if one is not None for name in one.columns)
-        asked = [name for name in names if "options" in sources_of(name)]
-        if asked:
-            place = "store" if "store" in section.provenance else "market"
-            what = f"no option data in this {place}, of which {', '.join(asked)} would be made"
-            raise ScreenError(what, "`tapescan import` of the session's option quotes brings some", field=field)
+    for source, hint in _REFUSED.items():
+        if source in section.facts:
+            continue
+        for field, some in (("where", conditions), ("rank_by", (request.ranking.expression,))):
+            names = dict.fromkeys(name for one in some if one is not None for name in one.columns)
+            asked = [name for name in names if source in sources_of(name)]
+            if asked:
+                place = "store" if "store" in section.provenance else "market"
+                what = f"no {_HELD[source]} in this {place}, of which {', '.join(asked)} would be made"
+                raise ScreenError(what, hint, field=field)
+            frames = [term.frame for one in some if one is not None for term in one.terms]
+            if source == "live" and not MINUTE_FRAMES.keys().isdisjoint(frames):
+                what = f"no {_HELD[source]} in this market, of whose minutes bars would be made"
+                raise ScreenError(what, hint, field=field)
 
 
 def _unknown_notes(
@@ -141,7 +159,7 @@ def _unknown_notes(
     notes = []
     if unknown:
         lacks = [
-            _OF_COMPANIES[source]
+            _HELD[source]
             for source, takes in (("statements", "of_statements"), ("options", "of_options"))
             if source not in section.facts
             and any(getattr(factor, takes) and factor.name in unknown for factor in FACTORS)
@@ -152,12 +170,16 @@ def _unknown_notes(
             f"{', '.join(unknown).replace('_', ' ')}: unknown for every symbol of this market{why}; "
             f"{rest if shares.keys() - unknown else 'there is nothing to rank by'}"
         )
-    absent = {source: what for source, what in _OF_COMPANIES.items() if source not in section.facts}
+    absent = {source: what for source, what in _HELD.items() if source not in section.facts}
     of = {name: sources_of(name) for name in request.asked} if absent else {}
     for source, what in absent.items():
         asked = [name for name, found in of.items() if source in found]
         if asked:
             notes.append(f"{', '.join(asked)}: unknown for every symbol of this market, which holds no {what}")
+    frames = [look.frame for look in request.looks if look.of_minutes]
+    if frames and "live" not in section.facts:
+        some = ", ".join(frames)
+        notes.append(f"{some} bars: unknown for every symbol of this market, which holds no {_HELD['live']}")
     return tuple(notes)
 
 

@@ -27,7 +27,7 @@ from tapescan.screen.checking import Expression, Scope, check
 from tapescan.screen.earlier import Look, looks
 from tapescan.screen.functions import FUNCTIONS
 from tapescan.screen.lists import given_symbols, read_list
-from tapescan.screen.nodes import Name
+from tapescan.screen.nodes import MINUTE_FRAMES, Name
 
 __all__ = ["Ranking", "Request", "Screen", "prepare", "shown_columns", "split_features"]
 
@@ -43,11 +43,11 @@ ORDER, MATCHED = "rank_by", "screens"
 #: ``name = expression``, and what a name may be.
 _NAMED = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]{0,63})\s*=(?!=)(.*)", re.DOTALL)
 #: Expressions that need no other name than what they are.
-_EXPRESSIONS = re.compile(r"(?:weekly|monthly)\.[a-z0-9_]+")
+_EXPRESSIONS = re.compile(r"(?:weekly|monthly|m5|m15|m60)\.[a-z0-9_]+")
 _WAY = re.compile(r"(.*?)(?:\s+(asc|desc))?\s*", re.DOTALL | re.IGNORECASE)
 
 #: Names that mean something else.
-_TAKEN = {"daily", "weekly", "monthly", ORDER, MATCHED, "list"}
+_TAKEN = {"daily", "weekly", "monthly", *MINUTE_FRAMES, ORDER, MATCHED, "list"}
 
 #: What is known of the rows shown alone.
 _EXPRESSED = frozenset(one.name for one in EXPRESSED)

@@ -15,6 +15,7 @@ import numpy as np
 
 from tapescan.columns.definition import Column
 from tapescan.columns.registry import with_needs
+from tapescan.core.errors import ScreenError
 from tapescan.core.machine import threads
 from tapescan.core.typing import Array, Floats
 from tapescan.engine.seam import Engine
@@ -22,15 +23,15 @@ from tapescan.engine.threads import Threads
 from tapescan.features.compute import Cuts, Features, cuts_of, newest_row, newest_rows
 from tapescan.features.plan import Plan, plan_features
 from tapescan.market.anchor import SPANS
-from tapescan.market.gather import MOST_SESSIONS, gather, periods_note
+from tapescan.market.gather import MOST_SESSIONS, Gathered, gather, periods_note
 from tapescan.market.panel import Block, Panel
 from tapescan.screen.functions import FUNCTIONS
-from tapescan.screen.nodes import Call, Constant, Earlier, Frame, Name, Node
+from tapescan.screen.nodes import MINUTE_FRAMES, Call, Constant, Earlier, Frame, Name, Node
 from tapescan.screen.reach import bars_of, reach
 from tapescan.screen.session import combine
-from tapescan.screen.values import Value, constant
+from tapescan.screen.values import UNKNOWN, Value, constant
 
-__all__ = ["Look", "latest_with", "look_back", "looks", "terms_of"]
+__all__ = ["Look", "latest_with", "look_back", "look_within", "looks", "refuse_minutes", "terms_of"]
 
 
 #: Blocks whose terms are computed together, where there are enough of them for all threads: wide enough that calling
@@ -70,19 +71,28 @@ class Look:
         return max((plan.span for _, plan in self.plans), default=SPANS[0])
 
     @property
+    def of_minutes(self) -> bool:
+        """Whether its bars are of less than a session."""
+        return self.frame in MINUTE_FRAMES
+
+    @property
     def rows(self) -> int:
         """Bars of a session of a symbol that its terms are made of."""
+        if self.of_minutes:
+            return 0
         rows = max((plan.rows for _, plan in self.plans), default=1)
-        return rows * MOST_SESSIONS[self.frame] if self.frame else rows
+        return rows * MOST_SESSIONS[self.frame] if self.frame else rows  # type: ignore[index]
 
     @property
     def sessions(self) -> int:
         """As `span`, in bars of a session."""
-        return self.span * MOST_SESSIONS[self.frame] if self.frame else self.span
+        if self.of_minutes:
+            return 0
+        return self.span * MOST_SESSIONS[self.frame] if self.frame else self.span  # type: ignore[index]
 
     def note(self, day: int) -> str:
         """What a reader should know of the newest bar of a frame; empty where there is nothing to say."""
-        return periods_note(day, self.frame) if self.frame else ""
+        return periods_note(day, self.frame) if self.frame and not self.of_minutes else ""  # type: ignore[arg-type]
 
 
 def looks(terms: Iterable[Earlier]) -> tuple[Look, ...]:
@@ -93,17 +103,47 @@ def looks(terms: Iterable[Earlier]) -> tuple[Look, ...]:
     return tuple(Look(frame, tuple(found)) for frame, found in frames.items())
 
 
+def refuse_minutes(looks: Iterable[Look]) -> None:
+    """Raises ScreenError where one is at bars of less than a session, which days of the past do not have."""
+    frame = next((look.frame for look in looks if look.of_minutes), None)
+    if frame is not None:
+        what = f"{frame}. bars are of a session that still runs, and past days have none"
+        raise ScreenError(what, "`tapescan live` follows one", field="where")
+
+
 def look_back(panel: Panel, look: Look, engine: Engine | None = None) -> dict[Earlier, Array]:
     """The values of a look at longer bars at each symbol's newest one, ``(symbols,)``.
 
     panel : the symbols' own bars. engine : where; threads of this process for None.
     """
-    assert look.frame
+    assert look.frame in ("weekly", "monthly")
     gathered = gather(panel, look.frame, look.span, engine or Threads())
     _, found = latest_with(gathered.panel, plan_features(()), look, engine)
     for term, row in found.items():
         found[term] = np.empty_like(row)
         found[term][gathered.places] = row
+    return found
+
+
+def look_within(
+    bars: Gathered | None, look: Look, symbols: int, engine: Engine | None = None
+) -> dict[Earlier, Array]:
+    """The values of a look at bars of some minutes at each symbol's newest one, ``(symbols,)``; unknown of symbols
+    without a lane.
+
+    bars : the panel of them, whose places are those among so many symbols, -1 for a lane of none; None where nothing
+    is known.
+    """
+    found: dict[Earlier, Array] = {}
+    for term in look.terms:
+        empty = UNKNOWN if term.kind == "condition" else np.nan
+        found[term] = np.full(symbols, empty, np.int8 if term.kind == "condition" else np.float64)
+    if bars is None:
+        return found
+    _, rows = latest_with(bars.panel, plan_features(()), look, engine)
+    there = bars.places >= 0
+    for term, row in rows.items():
+        found[term][bars.places[there]] = row[there]
     return found
 
 

@@ -6,17 +6,33 @@ word that a text may call. Nodes compare by what they mean; where they stand in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-__all__ = ["Call", "Constant", "Earlier", "Frame", "Kind", "Members", "Name", "Node", "names_in", "parts"]
+__all__ = [
+    "MINUTE_FRAMES",
+    "Call",
+    "Constant",
+    "Earlier",
+    "Frame",
+    "Kind",
+    "Members",
+    "Name",
+    "Node",
+    "names_in",
+    "parts",
+]
 
 #: What a value is. A date is days since 1970-01-01; ``nothing`` is a bare NULL.
 Kind = Literal["number", "condition", "text", "date", "nothing"]
 
-#: The bars that a column is computed on: the symbol's own (empty), or these gathered by week or month.
-Frame = Literal["", "weekly", "monthly"]
+#: The bars that a column is computed on: the symbol's own (empty), these gathered by week or month, or minutes of
+#: sessions that are followed, gathered by so many.
+Frame = Literal["", "weekly", "monthly", "m5", "m15", "m60"]
+
+#: Minutes of a bar of the frames of less than a session.
+MINUTE_FRAMES: Mapping[Frame, int] = {"m5": 5, "m15": 15, "m60": 60}
 
 
 @dataclass(frozen=True, slots=True)

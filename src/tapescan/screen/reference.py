@@ -25,6 +25,7 @@ OPERATORS = (
     ("`CASE WHEN c THEN x ELSE y END`", "x where c is true, else y; more WHENs may follow, null without an ELSE"),
     ("`+` `-` `*` `/` `%`", "of numbers; / never cuts to whole numbers, % has the sign of its left side"),
     ("`weekly.x`, `monthly.x`", "a column of bars, computed on bars gathered by week or month"),
+    ("`m5.x`, `m15.x`, `m60.x`", "likewise, on bars of so many minutes of a session that still runs"),
 )
 
 

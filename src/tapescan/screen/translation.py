@@ -15,7 +15,7 @@ from sqlglot.parser import Parser
 
 from tapescan.core.errors import ScreenError
 from tapescan.screen.lexing import Leaf, Lexed, lex
-from tapescan.screen.nodes import Call, Constant, Frame, Kind, Members, Name, Node
+from tapescan.screen.nodes import MINUTE_FRAMES, Call, Constant, Frame, Kind, Members, Name, Node
 from tapescan.screen.parsing import MEMBER_LIST
 
 __all__ = ["translate"]
@@ -40,7 +40,12 @@ _CHAINS: dict[type[exp.Expression], tuple[tuple[type[exp.Expression], ...], str]
     exp.Add: ((exp.Add, exp.Sub), "+"),
     exp.Sub: ((exp.Add, exp.Sub), "+"),
 }
-_FRAMES: dict[str, Frame] = {"daily": "", "weekly": "weekly", "monthly": "monthly"}
+_FRAMES: dict[str, Frame] = {
+    "daily": "",
+    "weekly": "weekly",
+    "monthly": "monthly",
+    **{name: name for name in MINUTE_FRAMES},
+}
 
 
 def translate(text: str, field: str) -> Node:
@@ -143,7 +148,9 @@ class _Translation:
         frame = self._word(tree.args["table"])
         if str(frame.value).lower() not in _FRAMES:
             what = f"{frame.value!r} at character {frame.at + 1} is no kind of bars"
-            raise ScreenError(what, "write weekly. or monthly. before a column of bars", field=self.field)
+            raise ScreenError(
+                what, "write weekly., monthly., m5., m15. or m60. before a column of bars", field=self.field
+            )
         return Name(str(leaf.value).lower(), _FRAMES[str(frame.value).lower()], frame.at)
 
     def function(self, tree: Any, depth: int) -> Node:

@@ -43,6 +43,7 @@ COMMANDS = {
     "models": ("train", "models"),
     "scan": ("scan", "scan"),
     "watch": ("watch", "watch"),
+    "live": ("live", "live"),
     "replay": ("replay", "replay"),
     "breadth": ("breadth", "breadth"),
     "show": ("show", "show"),
