@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def look_longer(look: Look, lanes: Lanes, numbers: Ints, sessions: Days, index: 
     features are measured against.
     """
     assert look.frame in ("weekly", "monthly")
-    period = cast("Period", look.frame)
+    period = look.frame
     measured = any("market" in plan.calls[span].inputs for _, plan in look.plans for span in plan.spans)
     grid = _Grid.of(look, period, lanes, numbers, sessions, index if measured else None)
     for at, number in enumerate(numbers):
