@@ -35,7 +35,7 @@ LEFT_OUT = 11
 #: Pages whose commands take long.
 SLOW = {
     *("adding-a-column.md", "adding-a-learner.md", "adding-a-table.md", "adding-a-vendor.md"),
-    *("adding-an-indicator.md", "breadth.md", "cluster.md", "first-scan.md", "models.md", "options.md"),
+    *("adding-an-indicator.md", "breadth.md", "cluster.md", "first-scan.md", "live.md", "models.md", "options.md"),
     *("own-data.md", "replay.md", "screens.md"),
 }
 

@@ -8,6 +8,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tapescan.models.forecast import Models
     from tapescan.scan.named import NamedScreen
     from tapescan.scan.profile import Profile
+    from tapescan.scan.request import Request
     from tapescan.scan.result import Changes, ScanResult
     from tapescan.store import Store
 
@@ -130,12 +132,13 @@ def follow_market(
         raise OptionError(f"{pace}", "give seconds, 0 or more", field="pace")
     top = setting("top") if top is None else top
     named, ranked_by, said = chosen_screens(screens, profile)
-    with _opened(store, source, pace, progress) as (opened, feed):
-        trained = chosen_models(opened, models, device)
-        request = prepare(
-            ranked_by, where=where, rank_by=rank_by, features=shown_columns(features), models=trained, screens=named
-        )
+    ask = partial(prepare, ranked_by, where=where, rank_by=rank_by, features=shown_columns(features), screens=named)
+    # A simulated market has no models: what is asked of it is checked, and compiled, before it is there.
+    early = ask() if _is_embedded(store, source) else None
+    with _compiled_beside(early, progress) as compiled, _opened(store, source, pace, progress) as (opened, feed):
+        request = ask(models=chosen_models(opened, models, device))
         market = market_of_store(opened)
+        compiled()
         ready(market, None, request, None, progress)  # its kernels
         day = _session(market.panel.as_of, session)
         following = Following.of(opened, market, feed, day, lambda at: run(at, request))
@@ -152,6 +155,32 @@ def follow_market(
             yield _told(one, feed, changed, said)
             if times is not None and number >= times:
                 return
+
+
+def _is_embedded(store: Place, source: str | Feed | None) -> bool:
+    """Whether a simulated session of a simulated market is followed."""
+    return not (store or (setting("store") and source != "simulated")) and source in (None, "simulated")
+
+
+@contextmanager
+def _compiled_beside(request: Request | None, progress: Progress) -> Iterator[Callable[[], None]]:
+    """Kernels are loaded, or compiled the first time, beside what the block does; None for nothing. Gives what waits
+    for that."""
+    from tapescan.features.warm import COMPILING, warm_up
+
+    def work() -> None:
+        for plan in request.plans if request is not None else ():
+            warm_up(plan)
+
+    worker = threading.Thread(target=work, name="tapescan-kernels", daemon=True)
+    worker.start()
+
+    def wait() -> None:
+        if worker.is_alive():
+            progress(0, 0, COMPILING)
+        worker.join()
+
+    yield wait
 
 
 def _told(one: Scanned, feed: Feed, changed: Changes | None, said: tuple[str, ...]) -> LiveMinute:
@@ -191,7 +220,7 @@ def _session(as_of: int, session: dt.date | str | None) -> dt.date:
 @contextmanager
 def _opened(store: Place, source: str | Feed | None, pace: float, progress: Progress) -> Iterator[tuple[Store, Feed]]:
     """The store and the feed; a simulated market in a folder that goes with it where no store is named."""
-    if store or (setting("store") and source != "simulated"):
+    if not _is_embedded(store, source) and (store or setting("store")):
         if isinstance(source, str) or source is None:
             raise OptionError(f"no feed is called {source or ''!r}", "name a vendor that streams", field="source")
         yield open_store(store), source

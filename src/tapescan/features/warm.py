@@ -23,7 +23,7 @@ from tapescan.core.progress import Progress
 from tapescan.features.plan import Plan
 from tapescan.indicators import Fusion, Indicator, fusions, registry
 
-__all__ = ["compile_beside", "compile_kernels", "is_ready", "make_ready", "warm_up"]
+__all__ = ["COMPILING", "compile_beside", "compile_kernels", "is_ready", "make_ready", "warm_up"]
 
 #: What progress calls it.
 COMPILING = "compiling kernels, once"

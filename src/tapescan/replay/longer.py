@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def look_longer(
     features are measured against. newest_rows : what computes features.
     """
     assert look.frame in ("weekly", "monthly")
-    period = cast("Period", look.frame)
+    period = look.frame
     measured = any("market" in plan.calls[span].inputs for _, plan in look.plans for span in plan.spans)
     grid = _Grid.of(look, period, lanes, numbers, sessions, index if measured else None)
     for at, number in enumerate(numbers):
