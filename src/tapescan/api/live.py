@@ -104,7 +104,8 @@ def follow_market(
     Args:
         store: Whose sessions come before, and where minutes are stored. None for what the settings name, else a
             simulated market, of which a simulated session is shown.
-        source: The feed, or the name of a vendor that streams; None for the simulated one.
+        source: The feed, or the name of a vendor that streams (`massive`, `alpaca`), with its key and plan as in a
+            sync; None for the simulated one.
         session: The one that is followed; None for the next after the store's newest.
         top: How many of the list changes are told of.
         pace: Of a simulated session, seconds a minute; 0 for as fast as it is scanned.
@@ -119,6 +120,7 @@ def follow_market(
     """
     from tapescan.history.stored import market_of_store
     from tapescan.live.following import Following
+    from tapescan.live.streamed import StreamedFeed
     from tapescan.scan.changes import changes
     from tapescan.scan.named import chosen_screens
     from tapescan.scan.opening import chosen_models, ready
@@ -135,6 +137,8 @@ def follow_market(
             ranked_by, where=where, rank_by=rank_by, features=shown_columns(features), models=trained, screens=named
         )
         market = market_of_store(opened)
+        if isinstance(feed, StreamedFeed):  # minutes that its stream misses are fetched by symbol
+            feed.symbols = market.panel.symbols
         ready(market, None, request, None, progress)  # its kernels
         day = _session(market.panel.as_of, session)
         following = Following.of(opened, market, feed, day, lambda at: run(at, request))
@@ -189,10 +193,14 @@ def _session(as_of: int, session: dt.date | str | None) -> dt.date:
 @contextmanager
 def _opened(store: Place, source: str | Feed | None, pace: float, progress: Progress) -> Iterator[tuple[Store, Feed]]:
     """The store and the feed; a simulated market in a folder that goes with it where no store is named."""
+    from tapescan.live.streamed import StreamedFeed
+    from tapescan.vendors.streams import streaming
+
     if store or setting("store"):
-        if isinstance(source, str) or source is None:
-            raise OptionError(f"no feed is called {source or ''!r}", "name a vendor that streams", field="source")
-        yield open_store(store), source
+        if source is None:
+            raise OptionError("none is named", f"these stream: {', '.join(streaming())}", field="source")
+        # Its key and plan are looked at before the store is read.
+        yield open_store(store), StreamedFeed.of(source) if isinstance(source, str) else source
         return
     if source not in (None, "simulated"):
         raise OptionError("none is named", "a feed follows a store: name one", field="store")
