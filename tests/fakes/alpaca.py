@@ -8,7 +8,7 @@ import re
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from tests.fakes import alpaca_options
+from tests.fakes import alpaca_options, alpaca_stream
 from tests.fakes.chains import FakeChains
 from tests.fakes.listing import spelled
 from tests.fakes.market import FakeMarket, identifier
@@ -110,7 +110,12 @@ class Alpaca(Vendor):
         # Without a start the vendor begins with today.
         since = start if isinstance(start, dt.datetime) else now.replace(hour=0, minute=0)
         if asked.query.get("timeframe") not in ("1Day", "1D"):
-            return json_reply({"bars": {}, "next_page_token": None})
+            rows: dict[str, list[Row]] = {}
+            following: int | None = None
+            if self.playing is not None and asked.query.get("timeframe") == "1Min":
+                offset = asked.number("page_token", 0)
+                rows, following = alpaca_stream.minute_rows(self.playing, wanted, since, until, offset, limit)
+            return json_reply({"bars": rows, "next_page_token": following and str(following)})
         split = adjustment in ("split", "all") or "adjusted_anyway" in asked.flags
         after = _position(asked.query.get("page_token", "")) or ("", dt.date.min)
         points: list[tuple[str, dt.date, Row]] = []

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import polars as pl
 
-from tests.fakes import massive_files, massive_options, massive_reference, massive_statements
+from tests.fakes import massive_files, massive_options, massive_reference, massive_statements, massive_stream
 from tests.fakes.chains import FakeChains
 from tests.fakes.listing import spelled
 from tests.fakes.market import FakeMarket, identifier
@@ -139,7 +139,11 @@ class Massive(Vendor):
         return self._ticker_frame
 
     def aggregates(self, asked: Asked, ticker: str, count: str, span: str, start: str, until: str) -> Reply:
-        """Daily bars of one ticker; other spans have no data here. An unknown ticker is an answer without results."""
+        """Daily bars of one ticker, and minutes of a session that is played; other spans have no data here. An
+        unknown ticker is an answer without results."""
+        if self.playing is not None and (count, span) == ("1", "minute"):
+            found = massive_stream.minute_rows(self.playing, ticker, int(start), int(until))
+            return json_reply({"ticker": ticker, "resultsCount": len(found), "status": "OK", "results": found})
         first, last, limit = _date(start), _date(until), asked.number("limit", 5000)
         if first is None or last is None or not 0 < limit <= 50_000:
             return self.error(asked, 400)
@@ -188,6 +192,9 @@ class Massive(Vendor):
         """The newest visible session as today, the one before as yesterday; ``before_open`` has zeros for today."""
         if self.plan == "free":
             return self.error(asked, 403)
+        if self.playing is not None:
+            states = massive_stream.snapshot_rows(self.playing)
+            return json_reply({"count": len(states), "status": "OK", "tickers": states})
         wanted = set(asked.query["tickers"].split(",")) if asked.query.get("tickers") else None
         otc = asked.query.get("include_otc", "false") == "true"
         day = self.market.visible_until

@@ -129,6 +129,8 @@ class Vendor:
         #: The limit's requests and how many are left, for vendors that tell; a server puts its own here.
         self.left: Callable[[], tuple[int, int]] = lambda: (200, 199)
         self._kept: dict[Any, tuple[int, Reply]] = {}
+        #: A session that is played over websockets (`streams.Playing`).
+        self.playing: Any = None
 
     def route(self, pattern: str, handler: Handler) -> None:
         self.routes.append(Route(re.compile(pattern), handler))

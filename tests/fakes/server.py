@@ -187,6 +187,10 @@ class FakeServer:
         seen = Seen(time.monotonic(), request.method, request.path, dict(request.query), headers, peer)
         self.requests.append(seen)
         try:
+            if self.vendor.playing is not None and headers.get("upgrade", "").lower() == "websocket":
+                seen.status = 101
+                found: web.StreamResponse = await self.vendor.playing.serve(request)
+                return found
             return await self._answer(request, seen, self._closing)
         except ConnectionError:  # the client has gone; what is returned reaches nobody
             seen.status = 0

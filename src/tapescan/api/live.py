@@ -106,7 +106,8 @@ def follow_market(
     Args:
         store: Whose sessions come before, and where minutes are stored. None for what the settings name, else a
             simulated market, of which a simulated session is shown.
-        source: The feed, or the name of a vendor that streams; None for the simulated one.
+        source: The feed, or the name of a vendor that streams (`massive`, `alpaca`), with its key and plan as in a
+            sync; None for the simulated one.
         session: The one that is followed; None for the next after the store's newest.
         top: How many of the list changes are told of.
         pace: Of a simulated session, seconds a minute; 0 for as fast as it is scanned.
@@ -122,6 +123,7 @@ def follow_market(
     from tapescan.columns.registry import with_needs
     from tapescan.history.stored import market_of_store
     from tapescan.live.following import Following
+    from tapescan.live.streamed import StreamedFeed
     from tapescan.scan.changes import changes
     from tapescan.scan.named import chosen_screens
     from tapescan.scan.opening import chosen_models, ready
@@ -139,6 +141,8 @@ def follow_market(
         request = ask(models=chosen_models(opened, models, device))
         market = market_of_store(opened)
         compiled()
+        if isinstance(feed, StreamedFeed):  # minutes that its stream misses are fetched by symbol
+            feed.symbols = market.panel.symbols
         ready(market, None, request, None, progress)  # its kernels
         day = _session(market.panel.as_of, session)
         following = Following.of(opened, market, feed, day, lambda at: run(at, request))
@@ -220,10 +224,14 @@ def _session(as_of: int, session: dt.date | str | None) -> dt.date:
 @contextmanager
 def _opened(store: Place, source: str | Feed | None, pace: float, progress: Progress) -> Iterator[tuple[Store, Feed]]:
     """The store and the feed; a simulated market in a folder that goes with it where no store is named."""
+    from tapescan.live.streamed import StreamedFeed
+    from tapescan.vendors.streams import streaming
+
     if not _is_embedded(store, source) and (store or setting("store")):
-        if isinstance(source, str) or source is None:
-            raise OptionError(f"no feed is called {source or ''!r}", "name a vendor that streams", field="source")
-        yield open_store(store), source
+        if source is None:
+            raise OptionError("none is named", f"these stream: {', '.join(streaming())}", field="source")
+        # Its key and plan are looked at before the store is read.
+        yield open_store(store), StreamedFeed.of(source) if isinstance(source, str) else source
         return
     if source not in (None, "simulated"):
         raise OptionError("none is named", "a feed follows a store: name one", field="store")

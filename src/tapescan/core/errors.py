@@ -103,6 +103,7 @@ class StoreError(TapescanError):
 VENDOR_REASONS = {
     "no_key": "no key for the vendor was found",
     "bad_key": "the vendor does not know the key",
+    "key_in_use": "the vendor allows one connection a key, and another one has it",
     "not_entitled": "the plan does not include it",
     "throttled": "the vendor answered that its limit was exceeded",
     "unreachable": "no connection, or no answer in time",

@@ -130,12 +130,12 @@ class Link:
             for form in {secret, quote(secret, safe=""), secret.replace("/", "\\/")}
             if form
         ]
-        self._proxies: dict[str, Proxy] = {}
-        self._session: aiohttp.ClientSession | None = None
+        self.proxies: dict[str, Proxy] = {}
+        self.session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Link:
-        self._proxies = {host: find_proxy(address) for host, address in self.hosts.items()}
-        self._session = aiohttp.ClientSession(
+        self.proxies = {host: find_proxy(address) for host, address in self.hosts.items()}
+        self.session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=64, ttl_dns_cache=300),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -146,8 +146,8 @@ class Link:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._session is not None
-        await self._session.close()
+        assert self.session is not None
+        await self.session.close()
 
     # --- asking ---------------------------------------------------------------------------------------
 
@@ -259,7 +259,7 @@ class Link:
         self, path: str, params: Mapping[str, str | int], host: str, headers: Mapping[str, str], file: Path | None
     ) -> Reply:
         url, shown = self._address(path, params, host)
-        assert self._session is not None
+        assert self.session is not None
         wait = self.patience
         timeout = aiohttp.ClientTimeout(
             total=wait.whole if file is None else wait.download, sock_connect=wait.connect, sock_read=wait.silence
@@ -270,12 +270,12 @@ class Link:
                 of_call = REQUESTS.get(None)
                 if of_call is not None:
                     of_call.append(shown)
-                async with self._session.get(
+                async with self.session.get(
                     url,
                     headers={**self._headers, **headers},
                     allow_redirects=False,
                     timeout=timeout,
-                    **self._proxies[host],
+                    **self.proxies[host],
                 ) as response:
                     answered()
                     named = {name.lower(): value for name, value in response.headers.items()}

@@ -80,6 +80,7 @@ class Alpaca:
     hosts: ClassVar[Mapping[str, str]] = {
         "": "https://data.alpaca.markets",
         "trading": "https://api.alpaca.markets",
+        "stream": "https://stream.data.alpaca.markets",
     }
     notes: ClassVar[tuple[str, ...]] = (
         "bars by symbol: it needs a listing first; history begins in 2016",

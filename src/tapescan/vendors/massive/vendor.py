@@ -87,7 +87,12 @@ class Massive:
         KeyName(massive_files.ACCESS_KEY, "the access key of Massive's flat files", required=False),
         KeyName(massive_files.SECRET_KEY, "the secret key of Massive's flat files", required=False),
     )
-    hosts: ClassVar[Mapping[str, str]] = {"": "https://api.massive.com", "files": "https://files.massive.com"}
+    hosts: ClassVar[Mapping[str, str]] = {
+        "": "https://api.massive.com",
+        "files": "https://files.massive.com",
+        "stream": "https://socket.massive.com",
+        "delayed": "https://delayed.massive.com",
+    }
     notes: ClassVar[tuple[str, ...]] = (
         "the free plan has a session's bars after midnight New York, and reaches back two years",
         "tickers carry no sector and no industry",
