@@ -7,7 +7,7 @@ import datetime as dt
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +22,7 @@ from tapescan.core.results import Result
 from tapescan.core.settings import Device, setting
 
 if TYPE_CHECKING:
+    from tapescan.alerts.rules import Wanted
     from tapescan.live.feed import Feed
     from tapescan.live.following import Following, Scanned
     from tapescan.models.forecast import Models
@@ -97,6 +98,7 @@ def follow_market(
     pace: float = 1.0,
     times: int | None = None,
     observers: Sequence[Callable[[Scanned], None]] = (),
+    alerts: Wanted | None = None,
     progress: Progress = silent,
 ) -> Iterator[LiveMinute]:
     """A session minute by minute: each scan is that of a store which ends there.
@@ -110,6 +112,8 @@ def follow_market(
         pace: Of a simulated session, seconds a minute; 0 for as fast as it is scanned.
         times: Stop after so many minutes; None for the end of the session.
         observers: Each is told of a minute before it is given.
+        alerts: Rules that are judged each minute: a file, a folder or the name of a file of them, True for the
+            folder that the setting names; None for none. What they find is kept beside the store, and sent.
         progress: Told how far the preparation is.
 
     The others as in `scan_market`.
@@ -117,6 +121,10 @@ def follow_market(
     Raises:
         TapescanError: What was asked for cannot be used, or no feed will come.
     """
+    from tapescan.alerts.checking import check_rules, watching_rules
+    from tapescan.alerts.outbox import outbox_place
+    from tapescan.alerts.rules import read_rules
+    from tapescan.alerts.running import Alerting
     from tapescan.history.stored import market_of_store
     from tapescan.live.following import Following
     from tapescan.scan.changes import changes
@@ -129,17 +137,32 @@ def follow_market(
         raise OptionError(f"{pace}", "give seconds, 0 or more", field="pace")
     top = setting("top") if top is None else top
     named, ranked_by, said = chosen_screens(screens, profile)
-    with _opened(store, source, pace, progress) as (opened, feed):
+    rules = () if alerts is None else read_rules(alerts)
+    with ExitStack() as open_:
+        opened, feed = open_.enter_context(_opened(store, source, pace, progress))
         trained = chosen_models(opened, models, device)
         request = prepare(
             ranked_by, where=where, rank_by=rank_by, features=shown_columns(features), models=trained, screens=named
         )
+        checked = check_rules(rules, trained)
+        request = watching_rules(request, checked)
         market = market_of_store(opened)
         ready(market, None, request, None, progress)  # its kernels
         day = _session(market.panel.as_of, session)
         following = Following.of(opened, market, feed, day, lambda at: run(at, request))
         following.observers = observers
-        run(market, request)  # what is carried on from here
+        evening = run(market, request)  # what is carried on from here
+        if checked:
+            alerting = Alerting(
+                checked,
+                day,
+                outbox_place(opened.path),
+                evening,
+                hold=ranked_by.risk.hold,
+                source=feed.name,
+                simulated=feed.simulated,
+            )
+            following.observers = (open_.enter_context(alerting), *observers)
         said = (*said, *filter(None, (feed.note,)))
         before: ScanResult | None = None
         for number, one in enumerate(_each(following), start=1):
