@@ -184,6 +184,8 @@ def _rule(path: Path, number: int, table: dict[str, Any]) -> Rule:
     except msgspec.ValidationError as error:
         said, _, place = str(error).rpartition(" - at ")
         field = place.strip("`").removeprefix("$").lstrip(".")
+        if "regex" in said:
+            raise refuse(f"{field}: it is no name", "use a to z, digits, - and _, at most 64") from error
         raise refuse(f"{field}: {said}" if field and said else str(error), "correct it") from error
     for field in Rule.__struct_fields__:
         value = getattr(rule, field)
