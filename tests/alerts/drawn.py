@@ -53,8 +53,8 @@ def minutes(seed: int, many: int, rules: tuple[Checked, ...], session: dt.date =
                 session,
                 minute,
                 seen={name: part for name, part in parts.items() if name != "plan"},
-                plan=lambda symbol, since: Plan(symbol, True, 100.0, 98.0, 104.0, since),  # noqa: FBT003
-                reached=lambda symbol, since, prices=prices: (prices[symbol], 101.0),  # type: ignore[misc]
+                plan=lambda symbol, since: Plan(symbol, True, 100.0, 98.0, 104.0, since),
+                reached=lambda symbol, _since, prices=prices: (prices[symbol], 101.0),  # type: ignore[misc]
             )
         )
     return found

@@ -146,7 +146,7 @@ def test_a_crossing_whose_minute_is_corrected_twice_is_told_once() -> None:
     state, _ = judge_plans(State(), lambda *_: None, [plan()], limits, SESSION, 571)
     found = []
     for minute, low in enumerate((96.0, 94.9, 96.2, 94.8, 94.0), start=572):
-        state, alerts = judge_plans(state, lambda *_, low=low: (low, 101.0), [], limits, SESSION, minute)  # type: ignore[misc]
+        state, alerts = judge_plans(state, lambda *_, low=low: (low, 101.0), [], limits, SESSION, minute)
         found += alerts
     assert [(one.kind, one.minute) for one in found] == [("stop", 573)]
 
@@ -194,19 +194,18 @@ def test_quiet_hours_over_midnight_and_elsewhere() -> None:
     assert not checked().quiet.hold(SESSION, 570)
 
 
-RULES = tuple(
-    checked(name=name, **fields)
-    for name, fields in {
-        "once": {"when": "both"},
-        "often": {"again": True, "cooldown": 3, "most": 30},
-        "few": {"most": 3, "quiet": ("09:40-09:45",)},
-    }.items()
-) + (checked(name="plan", on="plan", of="often"),)
+RULES = (
+    checked(name="once", when="both"),
+    checked(name="often", again=True, cooldown=3, most=30),
+    checked(name="few", most=3, quiet=("09:40-09:45",)),
+    checked(name="plan", on="plan", of="often"),
+)
 
 
 def played(day: list[Minute], cuts: set[int] = frozenset()) -> list[Alert]:  # type: ignore[assignment]
     """The alerts of a session. cuts : minutes after which all is read again from what is stored."""
-    states, found = begun(RULES, None, {}), []
+    states = begun(RULES, None, {})
+    found: list[Alert] = []
     for one in day:
         changed, alerts = judged(RULES, states, one)
         states, found = {**states, **changed}, [*found, *alerts]

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tapescan.alerts import outbox as module
 from tapescan.alerts.judging import State
 from tapescan.alerts.minute import Message
 from tapescan.alerts.outbox import Outbox
@@ -45,7 +44,7 @@ def test_states_and_alerts_are_kept_together_or_not_at_all(tmp_path: Path, monke
             raise sqlite3.OperationalError("disk I/O error")
         return b"{}"
 
-    monkeypatch.setattr(module.msgspec.json, "encode", broken)
+    monkeypatch.setattr("tapescan.alerts.outbox.msgspec.json.encode", broken)
     with pytest.raises(FileError, match="disk I/O error"):
         box.keep(SESSION, {}, [(message(2), ("mine",), False), (message(3), ("mine",), False)])
     monkeypatch.undo()
@@ -67,7 +66,7 @@ def test_what_fails_is_tried_again_after_growing_waits_and_given_up_after_an_hou
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     box, now = filled(tmp_path), time.time()
-    monkeypatch.setattr(module.time, "time", lambda: now)
+    monkeypatch.setattr("tapescan.alerts.outbox.time.time", lambda: now)
     waits = []
     while found := box.due(now + 7200.0):
         (one,) = found

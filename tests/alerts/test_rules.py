@@ -34,7 +34,7 @@ def test_a_folder_is_read_whole_and_a_file_alone(tmp_path: Path, monkeypatch: py
     assert [rule.name for rule in read_rules(one)] == ["good", "better"]
     assert {rule.file for rule in read_rules(one)} == {str(one)}
     monkeypatch.setenv("TAPESCAN_ALERTS", str(tmp_path))
-    assert len(read_rules(True)) == 3  # noqa: FBT003
+    assert len(read_rules(True)) == 3
     assert len(read_rules("other")) == 1
     assert len(read_rules("pullback")) == 2
 

@@ -31,4 +31,3 @@ def main(outbox: Path, seed: int, many: int) -> None:
         sys.stdout.flush()
         while any(state != "sent" for state in alerting.outbox.depth()):
             time.sleep(0.01)
-
