@@ -7,7 +7,7 @@ import datetime as dt
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,6 +23,7 @@ from tapescan.core.results import Result
 from tapescan.core.settings import Device, setting
 
 if TYPE_CHECKING:
+    from tapescan.alerts.rules import Wanted
     from tapescan.live.feed import Feed
     from tapescan.live.following import Following, Scanned
     from tapescan.models.forecast import Models
@@ -99,6 +100,7 @@ def follow_market(
     pace: float = 1.0,
     times: int | None = None,
     observers: Sequence[Callable[[Scanned], None]] = (),
+    alerts: Wanted | None = None,
     progress: Progress = silent,
 ) -> Iterator[LiveMinute]:
     """A session minute by minute: each scan is that of a store which ends there.
@@ -113,6 +115,8 @@ def follow_market(
         pace: Of a simulated session, seconds a minute; 0 for as fast as it is scanned.
         times: Stop after so many minutes; None for the end of the session.
         observers: Each is told of a minute before it is given.
+        alerts: Rules that are judged each minute: a file, a folder or the name of a file of them, True for the
+            folder that the setting names; None for none. What they find is kept beside the store, and sent.
         progress: Told how far the preparation is.
 
     The others as in `scan_market`.
@@ -120,6 +124,10 @@ def follow_market(
     Raises:
         TapescanError: What was asked for cannot be used, or no feed will come.
     """
+    from tapescan.alerts.checking import check_rules, watching_rules
+    from tapescan.alerts.outbox import outbox_place
+    from tapescan.alerts.rules import read_rules
+    from tapescan.alerts.running import Alerting
     from tapescan.columns.registry import with_needs
     from tapescan.history.stored import market_of_store
     from tapescan.live.following import Following
@@ -135,10 +143,15 @@ def follow_market(
     top = setting("top") if top is None else top
     named, ranked_by, said = chosen_screens(screens, profile)
     ask = partial(prepare, ranked_by, where=where, rank_by=rank_by, features=shown_columns(features), screens=named)
+    rules = () if alerts is None else read_rules(alerts)
     # A simulated market has no models: what is asked of it is checked, and compiled, before it is there.
     early = ask() if _is_embedded(store, source) else None
-    with _compiled_beside(early, progress) as compiled, _opened(store, source, pace, progress) as (opened, feed):
-        request = ask(models=chosen_models(opened, models, device))
+    with ExitStack() as held:
+        compiled = held.enter_context(_compiled_beside(early, progress))
+        opened, feed = held.enter_context(_opened(store, source, pace, progress))
+        trained = chosen_models(opened, models, device)
+        checked = check_rules(rules, trained)
+        request = watching_rules(ask(models=trained), checked)
         market = market_of_store(opened)
         compiled()
         if isinstance(feed, StreamedFeed):  # minutes that its stream misses are fetched by symbol
@@ -148,7 +161,18 @@ def follow_market(
         following = Following.of(opened, market, feed, day, lambda at: run(at, request))
         following.observers, following.columns = observers, tuple(with_needs(request.asked))
         following.frames = tuple(look.frame for look in request.looks if look.of_minutes)
-        following.begin()
+        evening = following.begin()
+        if checked:
+            alerting = Alerting(
+                checked,
+                day,
+                outbox_place(opened.path),
+                evening,
+                hold=ranked_by.risk.hold,
+                source=feed.name,
+                simulated=feed.simulated,
+            )
+            following.observers = (held.enter_context(alerting), *observers)
         said = (*said, *filter(None, (feed.note,)))
         before: ScanResult | None = None
         for number, one in enumerate(_each(following), start=1):

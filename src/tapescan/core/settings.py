@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     profile: Annotated[str, _said("The profile that is used when none is named.")] = "swing"
     profiles: Annotated[_Place, _said("A folder of your own profiles.")] = ""
     screens: Annotated[_Place, _said("A folder of your own screens.")] = ""
+    alerts: Annotated[_Place, _said("A folder of rules of your own alerts.")] = ""
     lists: Annotated[
         _Place, _said("A folder of lists of symbols; empty for `lists` in the user's configuration folder.")
     ] = ""
@@ -114,7 +115,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _CHOICES = (Adjustment, Device, EngineName)
-_PLACES = ("store", "profiles", "screens", "lists", "models", "cache", "keys")
+_PLACES = ("store", "profiles", "screens", "alerts", "lists", "models", "cache", "keys")
 
 #: Settings that each vendor has, by the end of the variable's name; `{vendor}` is its name in capitals.
 VENDOR_SETTINGS = {

@@ -44,7 +44,8 @@ class Scanned:
     made. traded : symbols with a bar of the minute that ended; so_far : with any of the session; expected : that had
     one in the session before. merged : what came since the minute before. lag : seconds from the last message of the
     minute to the end of the scan, 0 where the clock was not told. said : lines of the feed since then. lost : whether
-    bars do not come for now. trouble : why minutes are not stored for now; they are tried again.
+    bars do not come for now. trouble : why minutes are not stored for now; they are tried again. day : the session as
+    far as it has formed: for observers alone, since it goes on.
     """
 
     session: dt.date
@@ -58,6 +59,7 @@ class Scanned:
     said: tuple[str, ...] = ()
     lost: bool = False
     trouble: str = ""
+    day: Day | None = field(default=None, compare=False, repr=False)
 
     @property
     def clock(self) -> str:
@@ -115,11 +117,11 @@ class Following:
         self.market.carry(market)
         return result
 
-    def begin(self) -> None:
+    def begin(self) -> ScanResult:
         """Scan the market of before, so that each moment's scan carries on from it."""
         base = self.market.base
         self._known_before()
-        self.scan(replace(base, live=unknown_rows(base)))
+        return self.scan(replace(base, live=unknown_rows(base)))
 
     def _known_before(self) -> Before:
         if self._before is None or self._before_of is not self.market.base:
@@ -240,6 +242,7 @@ class Following:
             said=said,
             lost=lost,
             trouble=self._trouble,
+            day=self.day,
         )
         for observer in self.observers:
             observer(found)

@@ -29,7 +29,7 @@ from tapescan.screen.functions import FUNCTIONS
 from tapescan.screen.lists import given_symbols, read_list
 from tapescan.screen.nodes import MINUTE_FRAMES, Name
 
-__all__ = ["Ranking", "Request", "Screen", "prepare", "shown_columns", "split_features"]
+__all__ = ["Ranking", "Request", "ScanColumns", "Screen", "prepare", "shown_columns", "split_features"]
 
 #: How a profile's side orders the result when nothing else is asked for.
 RANKING = {"long": "score desc", "short": "score asc", "both": "conviction desc"}
@@ -88,7 +88,8 @@ class Request:
     looks : what is needed of earlier bars.
     models : those whose forecasts are columns, and take part in the score as far as they may.
     factors : those that are computed.
-    held : symbols that the account holds, which come first while they rank well.
+    held : symbols that the account holds, which come first while they rank well. watched : columns that somebody
+        else reads of what was ranked (`scan.watched`).
     """
 
     profile: Profile
@@ -104,6 +105,7 @@ class Request:
     models: Models
     factors: tuple[str, ...]
     held: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
 
     @property
     def expresses(self) -> bool:
@@ -140,8 +142,9 @@ class Request:
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """The columns that it shows, or that its expressions need."""
-        return tuple(dict.fromkeys((*self.shown, *(name for one in self.expressions for name in one.columns))))
+        """The columns that it shows, that its expressions need, or that are watched."""
+        written = (name for one in self.expressions for name in one.columns)
+        return tuple(dict.fromkeys((*self.shown, *written, *self.watched)))
 
     @cached_property
     def ranges(self) -> bool:
@@ -185,7 +188,7 @@ def prepare(
     Raises ScreenError, OptionError, FileError and ProfileError.
     """
     models = usable(models or Models(()))
-    columns = _Columns(models)
+    columns = ScanColumns(models)
     computed: dict[str, Expression] = {}
     wanted = columns.features(features, computed)
     for screen in screens:
@@ -196,19 +199,17 @@ def prepare(
     with _said_of(None if rank_by or len(screens) != 1 else screens[0]):
         ranking = _ranking(rank_by or _order(profile, screens), columns, computed)
     expressions = [*computed.values(), *(one.condition for one in found), ranking.expression]
-    expressions += [condition] if condition else []
+    filtered = _filter(profile, columns)
+    expressions += [one for one in (condition, filtered) if one is not None]
     written = [*(condition.written if condition else ()), *ranking.expression.written]
     asked = {column.name: column for column in (*wanted, *map(find_column, written))}
     shown = tuple(name for name, column in asked.items() if not (column.always or name in _EXPRESSED))
     besides = EXPRESSED_OF if express or not _EXPRESSED.isdisjoint(asked) else ()
-    filtered = _filter(profile, columns)
-    expressions += [filtered] if filtered else []
     needed = dict.fromkeys((*shown, *(name for one in expressions for name in one.columns)))
     terms = [term for one in expressions for term in one.terms]
     seen = {column.name for column in wanted if not column.late}
     own = [column.name for column in asked.values() if column.name in seen or _is_named(column)]
-    order = [ORDER] if ranking.column == ORDER else []
-    marks = [MATCHED] if len(found) > 1 else []
+    marks = [*([ORDER] * (ranking.column == ORDER)), *([MATCHED] * (len(found) > 1))]
     factors = _factors(profile, needed, every=True)
     return Request(
         profile=profile,
@@ -218,7 +219,7 @@ def prepare(
         ranking=ranking,
         computed=computed,
         shown=shown,
-        named=tuple(dict.fromkeys((*computed, *own, *order, *marks))),
+        named=tuple(dict.fromkeys((*computed, *own, *marks))),
         plan=_plan(profile, (*needed, *besides), models, factors),
         looks=looks(terms),
         models=models,
@@ -246,7 +247,7 @@ def split_features(text: str) -> list[str]:
     return [part for one in (*found, text[begin:]) if (part := one.strip())]
 
 
-class _Columns:
+class ScanColumns:
     """The columns that a scan with these models has."""
 
     def __init__(self, models: Models) -> None:
@@ -310,9 +311,8 @@ class _Columns:
         try:
             return [self.find("features", "", name)]
         except OptionError as error:
-            hint = error.hint
-            if any(sign in name for sign in "()[].<>+*/ "):
-                hint = f"give it a name: mine = {name}"
+            is_made = any(sign in name for sign in "()[].<>+*/ ")
+            hint = f"give it a name: mine = {name}" if is_made else error.hint
             raise OptionError(error.what, hint, field="features") from error
 
 
@@ -329,7 +329,7 @@ def _members(name: str) -> frozenset[str]:
     return frozenset(read_list(name))
 
 
-def _screen(named: NamedScreen, columns: _Columns, computed: Mapping[str, Expression]) -> Screen:
+def _screen(named: NamedScreen, columns: ScanColumns, computed: Mapping[str, Expression]) -> Screen:
     with _said_of(named):
         return Screen(named, check(named.where, columns.scope("where", computed, "trade"), "", "condition"))
 
@@ -346,7 +346,7 @@ def _said_of(screen: NamedScreen | None) -> Iterator[None]:
         raise ScreenError(f"the screen {screen.name}: {what}", error.hint, field="screen") from error
 
 
-def _filter(profile: Profile, columns: _Columns) -> Expression | None:
+def _filter(profile: Profile, columns: ScanColumns) -> Expression | None:
     if not profile.filters.where:
         return None
     try:
@@ -363,7 +363,7 @@ def _order(profile: Profile, screens: Sequence[NamedScreen]) -> str:
     return RANKING[sides.pop() if len(sides) == 1 else "both"]
 
 
-def _ranking(text: str, columns: _Columns, computed: Mapping[str, Expression]) -> Ranking:
+def _ranking(text: str, columns: ScanColumns, computed: Mapping[str, Expression]) -> Ranking:
     """``score``, ``rsi_2 asc``, ``close / sma_50 desc``."""
     found = _WAY.fullmatch(text)
     assert found is not None
