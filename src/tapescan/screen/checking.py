@@ -7,7 +7,7 @@ All of it happens before any data is read. What looks at earlier bars, or at wee
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -15,10 +15,23 @@ from tapescan.columns.definition import Column
 from tapescan.columns.registry import with_needs
 from tapescan.core.dates import day_number
 from tapescan.core.errors import InputError, ScreenError, nearest
+from tapescan.features.plan import find_feature
 from tapescan.screen.functions import FUNCTIONS, MOST_BARS, Function
-from tapescan.screen.nodes import Call, Constant, Earlier, Frame, Kind, Members, Name, Node, names_in, parts
+from tapescan.screen.nodes import (
+    MINUTE_FRAMES,
+    Call,
+    Constant,
+    Earlier,
+    Frame,
+    Kind,
+    Members,
+    Name,
+    Node,
+    names_in,
+    parts,
+)
 from tapescan.screen.parsing import MEMBER_LIST, parse
-from tapescan.screen.reach import check_cost, lacking, reach
+from tapescan.screen.reach import check_cost, reach
 from tapescan.screen.values import kind_of
 
 __all__ = ["Expression", "Scope", "check"]
@@ -28,10 +41,12 @@ MOST_NODES = 20_000
 DEEPEST = 100
 LONGEST_PATTERN = 200
 
-#: Who belongs together, for `pct(x, sector)`.
+#: Columns that say who belongs together, for `pct(x, sector)`.
 GROUPS = ("sector", "industry", "exchange", "country", "type")
 
-_BARS = "name a column of bars (`tapescan columns --source bars`)"
+#: Inputs of indicators that bars of some minutes have.
+_OF_MINUTES = frozenset(("open", "high", "low", "close", "volume"))
+
 _WORDS: dict[Kind, str] = {
     "number": "a number", "condition": "a condition", "text": "a text", "date": "a day", "nothing": "NULL",
 }  # fmt: skip
@@ -61,8 +76,9 @@ class Expression:
 class Scope:
     """What an expression may name.
 
-    find : the column of a name; raises InputError for what is none, or may not be named here. members : the symbols of
-    a list; raises InputError for one that is not there. named : expressions that have a name.
+    find : the column of a name; raises InputError for what is none, or may not be named here.
+    members : the symbols of a list; raises InputError for one that is not there.
+    named : expressions that have a name.
     """
 
     find: Callable[[str], Column]
@@ -156,21 +172,31 @@ class _Checking:
         if odd is not None:
             of = "" if odd.name == name.name else f", which is made of {odd.name},"
             where = f"{name.frame} bars" if name.frame else "earlier bars"
-            raise self.error(f"{name.name}{of} has no {where}", name.at, _BARS)
-        if (lacks := lacking(name.frame, made_of)) is not None:
-            raise self.error(f"{name.name} {lacks}", name.at, "name a column that is made of prices and volumes")
+            hint = "name a column of bars (`tapescan columns --source bars`)"
+            raise self.error(f"{name.name}{of} has no {where}", name.at, hint)
+        if name.frame in MINUTE_FRAMES:
+            self._of_minutes(name, made_of)
         return (name if inside else Earlier(name, name.frame, kind_of(column), name.at)), kind_of(column)
+
+    def _of_minutes(self, name: Name, made_of: Iterable[Column]) -> None:
+        """Raises ScreenError for a column that needs what bars of less than a session do not have."""
+        for one in made_of:
+            found = find_feature(one.name) if one.value is None else None
+            if found is not None and not _OF_MINUTES.issuperset(found[0].inputs):
+                what = f"{name.name} needs the market index or the days of sessions, and has no {name.frame} bars"
+                raise self.error(what, name.at, "name a column that is made of prices and volumes")
 
     def _column(self, name: Name) -> Column:
         try:
             return self.scope.find(name.name)
         except InputError as error:
             hint = error.hint
-            if (function := FUNCTIONS.get(name.name)) is not None:
-                hint = f"write {function.form}"
-            elif error.what.startswith("unknown name") and "did you mean" not in hint:
+            if name.name in FUNCTIONS:
+                hint = f"write {FUNCTIONS[name.name].form}"
+            elif error.what.startswith("unknown name"):
                 defined = (one for one in FUNCTIONS if FUNCTIONS[one].definition)
-                hint = nearest(name.name, [*self.scope.named, *defined]) or hint
+                near = nearest(name.name, [*self.scope.named, *defined])
+                hint = near if near and "did you mean" not in hint else hint
             raise self.error(error.what, name.at, hint) from error
 
     def _defined(self, declared: Function, name: Name, *, inside: bool) -> tuple[Node, Kind]:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tapescan.columns.definition import Column
 from tapescan.core.errors import ScreenError
-from tapescan.features.plan import find_feature
 from tapescan.screen.functions import FUNCTIONS
-from tapescan.screen.nodes import MINUTE_FRAMES, Call, Constant, Earlier, Frame, Name, Node
+from tapescan.screen.nodes import Call, Constant, Earlier, Frame, Name, Node
 
-__all__ = ["MOST_COLUMNS", "Reach", "bars_of", "check_cost", "lacking", "reach"]
-
-#: Inputs of indicators that bars of some minutes have.
-_OF_MINUTES = frozenset(("open", "high", "low", "close", "volume"))
+__all__ = ["MOST_COLUMNS", "Reach", "bars_of", "check_cost", "reach"]
 
 #: What the looks back of an expression may ask for: bars, summed over its columns, and steps of windows.
 MOST_ROWS = 4_000
@@ -37,14 +32,6 @@ def reach(node: Node) -> Reach:
     found = Reach()
     _follow(node, 1, found)
     return found
-
-
-def lacking(frame: Frame, made_of: Iterable[Column]) -> str | None:
-    """What columns are made of that a frame's bars do not have, in words; None where they have all."""
-    found = (find_feature(one.name) for one in made_of if frame in MINUTE_FRAMES and one.value is None)
-    if all(one is None or _OF_MINUTES.issuperset(one[0].inputs) for one in found):
-        return None
-    return f"needs the market index or the days of sessions, and has no {frame} bars"
 
 
 def _follow(node: Node, wanted: int, found: Reach) -> None:
