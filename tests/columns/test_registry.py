@@ -26,21 +26,8 @@ from tapescan.scan.result import ScanResult
 from tests.scan.option_features import invented_options
 
 UNITS = {
-    *(
-        "price",
-        "price²",
-        "dollars",
-        "shares",
-        "ratio",
-        "percent",
-        "points",
-        "bars",
-        "minutes",
-        "sessions",
-        "year",
-        "index",
-    ),
-    *("degrees", "1"),
+    *("price", "price²", "dollars", "shares", "ratio", "percent", "points", "bars", "minutes", "sessions", "year"),
+    *("index", "degrees", "1"),
 }
 
 #: Names that only a rule knows.
@@ -52,8 +39,11 @@ PLANS = {one.name for one in EXPRESSED}
 
 @pytest.fixture(scope="module")
 def everything(with_statements: Market) -> ScanResult:
-    """A scan with every column that is listed, of a market with invented options."""
-    market = replace(with_statements, options=invented_options(len(with_statements.panel)))
+    """A scan with every column that is listed, of a market with invented options and an invented running session."""
+    many = len(with_statements.panel)
+    # What a session's minutes really say: `tests/live/test_columns.py`.
+    session = {column.name: np.linspace(0.0, 1.0, many) for column in all_columns("live") if column.value is None}
+    market = replace(with_statements, options=invented_options(many), live=pl.DataFrame(session))
     profile = load_profile("fundamental")
     scanned = run(market, prepare(profile, features=[one.name for one in all_columns()]))
     return with_expressions(scanned, quoted_in(market, market, None), profile.risk)

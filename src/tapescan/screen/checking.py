@@ -7,29 +7,16 @@ All of it happens before any data is read. What looks at earlier bars, or at wee
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
 from tapescan.columns.definition import Column
-from tapescan.columns.registry import with_needs
 from tapescan.core.dates import day_number
 from tapescan.core.errors import InputError, ScreenError, nearest
-from tapescan.features.plan import find_feature
+from tapescan.screen.framed import why_not
 from tapescan.screen.functions import FUNCTIONS, MOST_BARS, Function
-from tapescan.screen.nodes import (
-    MINUTE_FRAMES,
-    Call,
-    Constant,
-    Earlier,
-    Frame,
-    Kind,
-    Members,
-    Name,
-    Node,
-    names_in,
-    parts,
-)
+from tapescan.screen.nodes import Call, Constant, Earlier, Frame, Kind, Members, Name, Node, names_in, parts
 from tapescan.screen.parsing import MEMBER_LIST, parse
 from tapescan.screen.reach import check_cost, reach
 from tapescan.screen.values import kind_of
@@ -43,9 +30,6 @@ LONGEST_PATTERN = 200
 
 #: Columns that say who belongs together, for `pct(x, sector)`.
 GROUPS = ("sector", "industry", "exchange", "country", "type")
-
-#: Inputs of indicators that bars of some minutes have.
-_OF_MINUTES = frozenset(("open", "high", "low", "close", "volume"))
 
 _WORDS: dict[Kind, str] = {
     "number": "a number", "condition": "a condition", "text": "a text", "date": "a day", "nothing": "NULL",
@@ -167,24 +151,10 @@ class _Checking:
         if not inside and not name.frame:
             self._use(name)
             return name, kind_of(column)
-        made_of = with_needs([name.name]).values()
-        odd = next((one for one in made_of if one.value is None and one.source != "bars"), None)
-        if odd is not None:
-            of = "" if odd.name == name.name else f", which is made of {odd.name},"
-            where = f"{name.frame} bars" if name.frame else "earlier bars"
-            hint = "name a column of bars (`tapescan columns --source bars`)"
-            raise self.error(f"{name.name}{of} has no {where}", name.at, hint)
-        if name.frame in MINUTE_FRAMES:
-            self._of_minutes(name, made_of)
+        refused = why_not(name)
+        if refused is not None:
+            raise self.error(refused[0], name.at, refused[1])
         return (name if inside else Earlier(name, name.frame, kind_of(column), name.at)), kind_of(column)
-
-    def _of_minutes(self, name: Name, made_of: Iterable[Column]) -> None:
-        """Raises ScreenError for a column that needs what bars of less than a session do not have."""
-        for one in made_of:
-            found = find_feature(one.name) if one.value is None else None
-            if found is not None and not _OF_MINUTES.issuperset(found[0].inputs):
-                what = f"{name.name} needs the market index or the days of sessions, and has no {name.frame} bars"
-                raise self.error(what, name.at, "name a column that is made of prices and volumes")
 
     def _column(self, name: Name) -> Column:
         try:
