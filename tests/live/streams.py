@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 import pytest
@@ -34,7 +35,7 @@ __all__ = ["EARLY", "PLANS", "WORDS", "Followed", "followed", "open_server", "tr
 #: A session that closes at 13:00.
 EARLY = dt.date(2025, 12, 24)
 PLANS = {"massive": "advanced", "alpaca": "plus"}
-WORDS = {"massive": MassiveWords, "alpaca": AlpacaWords}
+WORDS: dict[str, Callable[[], Any]] = {"massive": MassiveWords, "alpaca": AlpacaWords}
 #: Little of it, since minutes pass in hundredths of a second.
 QUICK = Endurance(connect=20.0, heartbeat=3.0, first_wait=0.005, longest_wait=0.05, steady=0.1, attempts=3)
 #: A machine that is busy takes longer for what is quick, in minutes of a session.

@@ -145,6 +145,8 @@ class _Reading:
         #: How many bars of each minute the stream brought.
         self.counts: dict[int, int] = {}
         self.usual: deque[int] = deque(maxlen=_BEFORE)
+        #: How many requests brought before the first minute was over: what is usual, as long as no stream says it.
+        self.fetched: dict[int, int] | None = {}
         #: The first minute that the connection brings whole; none without one.
         self.streamed = _NEVER
         #: When the loop came round, and when the session's end was said; by our clock.
@@ -284,6 +286,9 @@ class _Reading:
         for rows in self.gaps.take():
             if len(rows):
                 self._count(rows)
+                if self.fetched is not None:
+                    for minute, count in rows["minute"].value_counts().iter_rows():
+                        self.fetched[minute] = self.fetched.get(minute, 0) + count
                 found.append(Bars(rows, time.monotonic()))
         self.said += [Said(f"{self.feed.name}: {text}", lost=self.lost_at is not None) for text in self.gaps.said]
         self.gaps.said.clear()
@@ -328,6 +333,9 @@ class _Reading:
     def _thin(self, end: int) -> None:
         """Fetch minutes of regular hours of which none came, or far fewer than of those before: the vendor may have
         left out some."""
+        if self.fetched is not None:
+            self.usual.extend(self.fetched[minute] for minute in sorted(self.fetched)[:-1])
+            self.fetched = None
         for minute in range(max(self.begun, self.streamed, BEGIN), end):
             count = self.counts.get(minute, 0)
             if count < max(_THIN * statistics.median(self.usual or [0]), 1):

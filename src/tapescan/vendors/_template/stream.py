@@ -59,7 +59,7 @@ class ExampleStream:
                 case "bar":
                     heard.bars.append(_as_bar(event))
                 case "connected" | "authenticated" | "subscribed":
-                    heard.stage = event.kind  # type: ignore[assignment]
+                    heard.stage = event.kind
                 case "refused":
                     heard.error = VendorError("example", "bad_key", event.text, "check the key", fatal=True)
         return heard
