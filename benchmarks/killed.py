@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from tests.engine.clusters import LocalCluster, local_cluster
 
@@ -48,29 +47,44 @@ class KilledRedis:
 
 
 class KilledNodes:
-    """A cluster. kills : how many of its nodes were killed."""
+    """A cluster. kills : how many of its nodes were killed. late : how many could not be started in time."""
 
     def __init__(self, cluster: LocalCluster, nodes: int) -> None:
-        self._cluster = cluster
-        self._there: list[Any] = [cluster.add() for _ in range(nodes)]
-        self.kills = 0
+        self._cluster, self._nodes = cluster, nodes
+        self.kills = self.late = 0
+        for _ in range(nodes):
+            cluster.add()
 
     @property
     def address(self) -> str:
         return self._cluster.address
 
     def live(self, until: float) -> None:
-        """Kill the oldest node each minute; another one joins."""
+        """Kill the oldest node each minute, as long as another one works; those that lack join."""
         while (left := until - time.time()) > 0:
             time.sleep(min(ALIVE, left))
             if time.time() >= until:
                 return
-            self._cluster.kill(self._there.pop(0))
-            self.kills += 1
-            self._there.append(self._cluster.add())
+            if len(self._cluster.nodes) > 1:
+                self._cluster.kill(self._cluster.nodes[0])
+                self.kills += 1
+            while len(self._cluster.nodes) < self._nodes and self._joined():
+                pass
+
+    def _joined(self) -> bool:
+        """Start a node; False where Ray gave up waiting for it."""
+        try:
+            self._cluster.add()
+        except Exception as error:
+            if "timed out during startup" not in str(error):  # Ray has no type for it
+                raise
+            self.late += 1
+            return False
+        return True
 
     def told(self) -> str:
-        return f"replays ran on a cluster of {len(self._there)} nodes, of which {self.kills} were killed"
+        late = f"; {self.late} could not be started in time" if self.late else ""
+        return f"replays ran on a cluster of {self._nodes} nodes, {self.kills} times one was killed{late}"
 
 
 @contextlib.contextmanager
