@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,9 +23,8 @@ class LocalCluster:
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster
 
-        # Any free port, so that clusters of other work on this machine are in nobody's way.
-        head = {"num_cpus": 0, "include_dashboard": False, "dashboard_agent_listen_port": 0, **_node(2)}
-        self._cluster = _patiently(lambda: Cluster(initialize_head=True, head_node_args=head))
+        head = {"num_cpus": 0, "include_dashboard": False, **_node(2)}
+        self._cluster = Cluster(initialize_head=True, head_node_args=head)
         self._added = 0
         #: Those that work.
         self.nodes: list[Any] = []
@@ -37,12 +36,8 @@ class LocalCluster:
 
     def add(self) -> Any:
         """One node more."""
-
-        def added() -> Any:
-            self._added += 1
-            return self._cluster.add_node(num_cpus=1, **_node(2 + self._added))
-
-        self.nodes.append(_patiently(added))
+        self._added += 1
+        self.nodes.append(self._cluster.add_node(num_cpus=1, **_node(2 + self._added)))
         return self.nodes[-1]
 
     def kill(self, node: Any) -> None:
@@ -52,18 +47,6 @@ class LocalCluster:
 
     def end(self) -> None:
         self._cluster.shutdown()
-
-
-def _patiently(start: Callable[[], Any]) -> Any:
-    """What Ray starts: it waits for half a minute and no longer, which a machine that does much else may take."""
-    for _ in range(3):
-        try:
-            return start()
-        except Exception as error:
-            if "timed out during startup" not in str(error):
-                raise
-            late = error
-    raise late
 
 
 def _node(number: int) -> dict[str, Any]:
