@@ -34,8 +34,23 @@ LEFT_OUT = 10
 
 #: Pages whose commands take long.
 SLOW = {
-    *("adding-a-column.md", "adding-a-learner.md", "adding-a-table.md", "adding-a-vendor.md", "adding-an-indicator.md"),
-    *("breadth.md", "cluster.md", "first-scan.md", "models.md", "options.md", "own-data.md", "replay.md", "screens.md"),
+    *(
+        "adding-a-column.md",
+        "adding-a-learner.md",
+        "adding-a-table.md",
+        "adding-a-vendor.md",
+        "adding-an-indicator.md",
+    ),
+    *(
+        "breadth.md",
+        "cluster.md",
+        "first-scan.md",
+        "models.md",
+        "options.md",
+        "own-data.md",
+        "replay.md",
+        "screens.md",
+    ),
 }
 
 #: Seconds for one block.
