@@ -36,7 +36,7 @@ LEFT_OUT = 11
 SLOW = {
     *("adding-a-column.md", "adding-a-learner.md", "adding-a-table.md", "adding-a-vendor.md"),
     *("adding-an-indicator.md", "breadth.md", "cluster.md", "first-scan.md", "live.md", "models.md", "options.md"),
-    *("own-data.md", "replay.md", "screens.md"),
+    *("alerts.md", "own-data.md", "replay.md", "screens.md"),
 }
 
 #: Seconds for one block.

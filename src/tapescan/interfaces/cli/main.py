@@ -44,6 +44,7 @@ COMMANDS = {
     "scan": ("scan", "scan"),
     "watch": ("watch", "watch"),
     "live": ("live", "live"),
+    "alerts": ("alerts", "alerts"),
     "replay": ("replay", "replay"),
     "breadth": ("breadth", "breadth"),
     "show": ("show", "show"),
@@ -71,7 +72,12 @@ class _Commands(MutableMapping[str, Any]):
         if name not in self._made:
             module, function = COMMANDS[name]
             alone = typer.Typer(add_completion=False, rich_markup_mode=MARKUP)
-            alone.command(name)(getattr(import_module(f"tapescan.interfaces.cli.{module}"), function))
+            found = getattr(import_module(f"tapescan.interfaces.cli.{module}"), function)
+            if isinstance(found, typer.Typer):  # a group of commands
+                self._made[name] = typer.main.get_command(found)
+                self._made[name].name = name
+                return self._made[name]
+            alone.command(name)(found)
             self._made[name] = typer.main.get_command(alone)
         return self._made[name]
 
