@@ -34,6 +34,7 @@ READERS = "Only the readers of files know spreadsheets and alphabets"
 PANDAS = "Nothing of ours needs pandas"
 REDIS = "Only shared/redis.py knows Redis"
 RAY = "Only engine/ray.py knows Ray"
+APPRISE = "Only alerts/apprised.py knows apprise"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ PLANTS = {
     "llvmlite in features": Plant("features/planted.py", "import llvmlite", "llvmlite", NUMBA),
     "numba in scan": Plant("scan/planted.py", "import numba", "numba", NUMBA),
     "numba-cuda in features": Plant("features/planted.py", "import numba_cuda", "numba_cuda", NUMBA),
+    "apprise in live": Plant("live/planted.py", "import apprise", "apprise", APPRISE),
     "deltalake in sync": Plant("sync/planted.py", "import deltalake", "deltalake", DELTA),
     "typer in the front door": Plant("api/stores.py", "import typer", "typer", CONSOLE),
     "rich in the store": Plant("store/planted.py", "import rich", "rich", CONSOLE),
