@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -111,9 +112,9 @@ class State:
     plans: tuple[Plan, ...] = ()
 
     def stored(self) -> bytes:
-        """As JSON text, the same of the same state."""
-        holds = sorted(self.symbols[at] for at in np.flatnonzero(self.holds).tolist())
-        last = sorted(self.last.items())
+        """As JSON text."""
+        holds = list(compress(self.symbols, self.holds.tolist()))
+        last = list(self.last.items())
         facts = [self.minute, holds, last, self.told, self.kept, self.full, self.plans]
         return msgspec.json.encode(facts)
 
@@ -125,9 +126,9 @@ class State:
 
     def of(self, symbols: tuple[str, ...]) -> tuple[tuple[str, ...], Bools]:
         """Symbols and whether it holds of each: those given first, then others of whom it holds."""
-        if symbols == self.symbols:
-            return self.symbols, self.holds
-        held = {self.symbols[at] for at in np.flatnonzero(self.holds).tolist()}
+        if symbols is self.symbols or symbols == self.symbols:
+            return symbols, self.holds
+        held = set(compress(self.symbols, self.holds.tolist()))
         gone = tuple(sorted(held.difference(symbols)))
         every = (*symbols, *gone)
         return every, np.fromiter((one in held for one in every), dtype=bool, count=len(every))
