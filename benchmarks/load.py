@@ -195,6 +195,12 @@ def work(kind: str, place: str, folder: Path, until: float, pause: float, variab
             time.sleep(max(min(pause, until - time.time()), 0.0))
 
 
+def compiled(place: str) -> None:
+    """Have all kernels on disk before anything is timed."""
+    next(scans(place, Path()))()
+    next(replays(place, Path()))()
+
+
 # --- what is told ------------------------------------------------------------------------------------------------
 
 
@@ -280,8 +286,11 @@ def side_by_side(asked: argparse.Namespace) -> None:
             os.environ["TAPESCAN_REDIS"] = f"unix://{redis.socket}"
         nodes = held.enter_context(killed_nodes(asked.nodes)) if asked.nodes else None
         there = {} if nodes is None else {"TAPESCAN_ENGINE": "ray", "TAPESCAN_ADDRESS": nodes.address}
-        until, pauses = time.time() + asked.minutes * 60.0, {**PAUSES, "import": asked.every}
         spawn = multiprocessing.get_context("spawn")
+        first = spawn.Process(target=compiled, args=(place,))
+        first.start()
+        first.join()
+        until, pauses = time.time() + asked.minutes * 60.0, {**PAUSES, "import": asked.every}
         given = {kind: there if kind == "replay" else {} for kind in KINDS}
         workers = [
             spawn.Process(target=work, args=(kind, place, folder, until, pauses[kind], given[kind])) for kind in KINDS
