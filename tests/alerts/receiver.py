@@ -27,6 +27,7 @@ class Receiver:
         self.doubled = 0
         self.headers: list[dict[str, str]] = []
         self.extra: dict[str, str] = {}
+        self.paths: set[str] = set()
         self._turn = threading.Lock()
         self._over = threading.Event()
 
@@ -35,6 +36,7 @@ class Receiver:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
+                receiver.paths.add(self.path)
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 status = receiver.take({name.lower(): value for name, value in self.headers.items()}, body)
                 if status == -1:

@@ -53,7 +53,7 @@ def until(box: Outbox, state: str, many: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "answers", [[], [500, 503], [0, 0], [302], [404, 401, 429], [-1]], ids=lambda one: f"answers {one or 'well'}"
+    "answers", [[], [500, 503], [0, 0], [307], [404, 401, 429], [-1]], ids=lambda one: f"answers {one or 'well'}"
 )
 def test_a_receiver_that_fails_gets_each_alert_once_in_the_end(
     box: Outbox, answers: list[int], monkeypatch: pytest.MonkeyPatch
@@ -71,6 +71,7 @@ def test_a_receiver_that_fails_gets_each_alert_once_in_the_end(
         assert sender.failure is None
         assert len(receiver.taken) == 4
         assert receiver.doubled == 0
+        assert len(receiver.paths) == 1, "a redirect was followed"
         assert len(receiver.got) == 4 + len(answers)
         # The one that failed has the same id each time.
         ids = [one["id"] for one in receiver.got]
@@ -186,7 +187,7 @@ def test_addresses_stand_in_the_file_with_the_keys(monkeypatch: pytest.MonkeyPat
     assert SECRET not in repr(found)
 
 
-@pytest.mark.parametrize("answers", [[200], [500], [302], [0], [-1]])
+@pytest.mark.parametrize("answers", [[200], [500], [307], [0], [-1]])
 def test_no_secret_is_in_any_log_error_or_file(
     answers: list[int], tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
