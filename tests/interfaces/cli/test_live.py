@@ -162,6 +162,13 @@ def test_a_minute_that_lacks_bars_is_marked(minutes: list[LiveMinute]) -> None:
 # --- metrics --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("rules", "said"), [("pullback", ""), ("no-such-rules", "no-such-rules")])
+def test_minutes_are_judged_by_rules_where_some_are_named(rules: str, said: str) -> None:
+    done = live("--times", "2", "--json", "--alerts", rules)
+    assert (done.exit_code == 0) == (not said), done.output
+    assert said in done.output
+
+
 def read(url: str) -> tuple[int, str]:
     try:
         with urllib.request.urlopen(url, timeout=10) as reply:  # noqa: S310 (this machine's)

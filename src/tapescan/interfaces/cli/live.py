@@ -79,6 +79,12 @@ def live(
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="One minute, shown as a scan is.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON a minute, for other programs.")] = False,
+    alerts: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE|all", help="Alert by these rules (`tapescan alerts list`), or by all of your folder."
+        ),
+    ] = "",
     metrics: Annotated[
         int | None,
         typer.Option(
@@ -98,7 +104,8 @@ def live(
     settings = load_settings()
     rows, begin = top or settings.top, time.perf_counter()
     with ExitStack() as open_:
-        observers = (_served(open_, metrics),) if metrics is not None else ()
+        place = (store or settings.store) if alerts else ""
+        observers = (_served(open_, metrics, place),) if metrics is not None else ()
         try:
             with progress_line() as progress:
                 minutes = follow_market(
@@ -114,6 +121,7 @@ def live(
                     models=chosen_models(models, no_models),
                     pace=pace,
                     times=1 if once else times,
+                    alerts=True if alerts == "all" else alerts or None,
                     observers=observers,
                     progress=progress,
                 )
@@ -134,11 +142,17 @@ def live(
             errors().print("stopped; what came until now is stored", style="dim")
 
 
-def _served(open_: ExitStack, port: int) -> Any:
+def _served(open_: ExitStack, port: int, store: str) -> Any:
+    """store : whose alerts wait to be sent; empty where there are none."""
+    from tapescan.alerts.outbox import Outbox, outbox_place
     from tapescan.live.metrics import Metrics
     from tapescan.network.serving import served
 
-    found = Metrics()
+    def waiting() -> int:
+        with closing(Outbox(outbox_place(store))) as box:
+            return sum(box.depth().get(state, 0) for state in ("due", "failed"))
+
+    found = Metrics(waiting) if store else Metrics()
     own = open_.enter_context(served(found.pages, port))
     notes((f"metrics at http://127.0.0.1:{own}/metrics, health at http://127.0.0.1:{own}/health",))
     return found
