@@ -17,6 +17,10 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOM = 256 * 2**20
 
 
+#: Ray waits half a minute for a node, which a machine that does much else may take: so often one is asked for.
+TRIES = 4
+
+
 class LocalCluster:
     """A head that runs nothing, and as many nodes of one core as are added."""
 
@@ -36,9 +40,17 @@ class LocalCluster:
 
     def add(self) -> Any:
         """One node more."""
-        self._added += 1
-        self.nodes.append(self._cluster.add_node(num_cpus=1, **_node(2 + self._added)))
-        return self.nodes[-1]
+        for _ in range(TRIES):
+            self._added += 1
+            try:
+                self.nodes.append(self._cluster.add_node(num_cpus=1, **_node(2 + self._added)))
+            except Exception as error:
+                if "timed out during startup" not in str(error):
+                    raise
+                late = error
+            else:
+                return self.nodes[-1]
+        raise late
 
     def kill(self, node: Any) -> None:
         """As a power cut would."""
