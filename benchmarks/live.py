@@ -19,7 +19,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,8 +73,9 @@ class Real:
     rows: pl.DataFrame
     name, delay, simulated, note = "file", dt.timedelta(0), False, ""
 
-    async def events(self, session: dt.date, since: int) -> AsyncIterator[Event]:
+    async def events(self, session: dt.date, since: int, symbols: Sequence[str] = ()) -> AsyncIterator[Event]:
         assert session == self.session
+        assert symbols
         for minute in range(since, 960):
             now = time.monotonic()
             await asyncio.sleep(0)

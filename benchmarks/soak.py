@@ -85,10 +85,10 @@ def session(vendor: str, day: dt.date, symbols: int, disconnects: int, speed: fl
     found, truth = Day(day), Day(day)
     truth.merge(rows)
     with open_server(playing, vendor, clock) as server:
-        feed = _feed(vendor, server.url, clock, tuple(truth.symbols))
+        feed = _feed(vendor, server.url, clock)
 
         async def follow() -> None:
-            async for event in feed.events(day, BEGIN):
+            async for event in feed.events(day, BEGIN, truth.symbols):
                 if isinstance(event, Bars):
                     found.merge(event.rows)
 
@@ -123,7 +123,7 @@ def lag(vendor: str, symbols: int = 60_000, minutes: int = 1) -> tuple[float, fl
     playing = Playing(rows, clock, vendor, WORDS[vendor](), late=0.0, wrong=0.0, doubled=0.0)
     behind: list[float] = []
     with open_server(playing, vendor, clock) as server:
-        feed = _feed(vendor, server.url, clock, ())
+        feed = _feed(vendor, server.url, clock)
 
         async def follow() -> None:
             async for event in feed.events(day, BEGIN):
@@ -136,11 +136,11 @@ def lag(vendor: str, symbols: int = 60_000, minutes: int = 1) -> tuple[float, fl
     return float(np.median(behind)), float(max(behind))
 
 
-def _feed(vendor: str, url: str, clock: Clock, symbols: tuple[str, ...]) -> StreamedFeed:
+def _feed(vendor: str, url: str, clock: Clock) -> StreamedFeed:
     os.environ[f"TAPESCAN_{vendor.upper()}_URL"] = url
     made = load_vendor(vendor)
     plan = find_plan(made, PLANS[vendor])
-    return StreamedFeed(made, plan, load_stream(vendor), symbols, clock, TIMING, QUICK, PATIENCE)
+    return StreamedFeed(made, plan, load_stream(vendor), clock, TIMING, QUICK, PATIENCE)
 
 
 def _memory() -> float:

@@ -115,7 +115,6 @@ def followed(
             load_vendor(vendor),
             chosen,
             stream,
-            tuple(rows["symbol"].unique().sort()),
             clock,
             timing or TIMING,
             endurance,
@@ -123,7 +122,7 @@ def followed(
         )
 
         async def follow() -> None:
-            async for event in feed.events(session, since):
+            async for event in feed.events(session, since, rows["symbol"].unique().sort().to_list()):
                 if isinstance(event, Bars):
                     found.day.merge(event.rows)
                     found.bars += len(event.rows)

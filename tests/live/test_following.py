@@ -69,8 +69,8 @@ class Played:
     given: Sequence[Event]
     name, delay, simulated, note = "played", dt.timedelta(0), True, ""
 
-    async def events(self, session: dt.date, since: int) -> AsyncIterator[Event]:
-        del session, since
+    async def events(self, session: dt.date, since: int, symbols: Sequence[str] = ()) -> AsyncIterator[Event]:
+        del session, since, symbols
         for event in self.given:
             await asyncio.sleep(0)
             yield event

@@ -131,7 +131,6 @@ def follow_market(
     from tapescan.columns.registry import with_needs
     from tapescan.history.stored import market_of_store
     from tapescan.live.following import Following
-    from tapescan.live.streamed import StreamedFeed
     from tapescan.scan.changes import changes
     from tapescan.scan.named import chosen_screens
     from tapescan.scan.opening import chosen_models, ready
@@ -154,8 +153,6 @@ def follow_market(
         request = watching_rules(ask(models=trained), checked)
         market = market_of_store(opened)
         compiled()
-        if isinstance(feed, StreamedFeed):  # minutes that its stream misses are fetched by symbol
-            feed.symbols = market.panel.symbols
         ready(market, None, request, None, progress)  # its kernels
         day = _session(market.panel.as_of, session)
         following = Following.of(opened, market, feed, day, lambda at: run(at, request))

@@ -10,7 +10,7 @@ filling gaps and slowing down are its own affairs, of which it tells a line.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -71,9 +71,10 @@ class Feed(Protocol):
     @property
     def note(self) -> str: ...
 
-    def events(self, session: dt.date, since: int) -> AsyncIterator[Event]:
+    def events(self, session: dt.date, since: int, symbols: Sequence[str] = ()) -> AsyncIterator[Event]:
         """What happened in a session from a minute on, and what happens, until the session is over.
 
+        symbols : whose bars are wanted, those first that matter most; of others some may be missing.
         Raises VendorError where nothing will come: a key that is refused, a plan without a stream.
         """
         ...

@@ -177,28 +177,26 @@ class Following:
         said: list[str] = []
         lost, merged = False, Merged()
         saving: asyncio.Task[None] | None = None
-        since = max(self.day.newest, self.day.begin)
+        since, symbols = max(self.day.newest, self.day.begin), self.market.base.panel.symbols
         try:
-            async for event in self.feed.events(self.day.session, since):
+            async for event in self.feed.events(self.day.session, since, symbols):
                 if isinstance(event, Bars):
                     merged = Merged._make(one + more for one, more in zip(merged, self._merge(event), strict=True))
                 elif isinstance(event, Said):
                     said.append(event.text)
                     lost = event.lost
                 else:
-                    if saving is not None and saving.done():
-                        saving.result()
-                        saving = None
-                    if saving is None and self._unsaved:
-                        saving = asyncio.create_task(asyncio.to_thread(self._save))
                     found = await asyncio.to_thread(self._over, event, merged, tuple(said), lost)
                     said, merged = [], Merged()
+                    # After the scan, which nobody shall wait longer for: minutes that are lost with the process are
+                    # fetched again.
+                    if saving is None or saving.done():
+                        saving = asyncio.create_task(self._save())
                     yield found
         finally:
             if saving is not None:
                 await saving
-            if self._unsaved:
-                await asyncio.to_thread(self._save)
+            await self._save()
 
     def _merge(self, event: Bars) -> Merged:
         """Take bars in, stamped in the order in which they came."""
@@ -213,11 +211,14 @@ class Following:
         self._unsaved.append(rows)
         return self.day.merge(rows)
 
-    def _save(self) -> None:
+    async def _save(self) -> None:
         """Store what came; what cannot be stored is tried again with the next minute."""
+        # Taken here and not beside: what comes meanwhile is for the next time.
         mine, self._unsaved = self._unsaved, []
+        if not mine:
+            return
         try:
-            self.store.add_minutes(pl.concat(mine), self.feed.name)
+            await asyncio.to_thread(self.store.add_minutes, pl.concat(mine), self.feed.name)
             self._trouble = ""
         except StoreError as error:  # a disk that is full or away: it may come back
             self._trouble = str(error)

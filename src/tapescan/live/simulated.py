@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -54,8 +54,9 @@ class SimulatedFeed:
         # A corrected bar comes after the wrong one, and all are there at the end.
         self._rows = pl.concat(both).sort("come", maintain_order=True)
 
-    async def events(self, session: dt.date, since: int) -> AsyncIterator[Event]:
-        """As `feed.Feed.events`; of its own session alone."""
+    async def events(self, session: dt.date, since: int, symbols: Sequence[str] = ()) -> AsyncIterator[Event]:
+        """As `feed.Feed.events`; of its own session alone, and always of all symbols."""
+        del symbols
         if session != self.session:
             yield Said(f"the simulated session is {self.session}, and nothing comes of {session}", lost=True)
             return

@@ -12,7 +12,7 @@ import datetime as dt
 import statistics
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -42,8 +42,7 @@ _NEVER = 24 * 60
 class StreamedFeed:
     """A vendor's stream.
 
-    symbols : whose bars are fetched where the stream missed them, those first that matter most. clock : the one that
-    is followed. timing, endurance, patience : with the stream, its connections, and requests.
+    clock : the one that is followed. timing, endurance, patience : with the stream, its connections, and requests.
     """
 
     simulated: ClassVar[bool] = False
@@ -51,7 +50,6 @@ class StreamedFeed:
     vendor: Vendor
     plan: Plan
     stream: Stream
-    symbols: tuple[str, ...] = ()
     clock: Clock = field(default_factory=Clock)
     timing: Timing = field(default_factory=Timing)
     endurance: Endurance | None = None
@@ -85,8 +83,8 @@ class StreamedFeed:
     def note(self) -> str:
         return self.way.note
 
-    async def events(self, session: dt.date, since: int) -> AsyncIterator[Event]:
-        """As `feed.Feed.events`."""
+    async def events(self, session: dt.date, since: int, symbols: Sequence[str] = ()) -> AsyncIterator[Event]:
+        """As `feed.Feed.events`; what the stream misses is fetched of these symbols."""
         # The market's day of before is of no use to a stream, and of the night nothing is missed.
         begin = moment_of(session, PREMARKET) - dt.timedelta(minutes=1)
         if self.clock.now() < begin:
@@ -95,7 +93,7 @@ class StreamedFeed:
             await asyncio.sleep(min(left / self.clock.speed, 60.0))
         link = open_link(self.vendor, self.plan, patience=self.patience)
         async with link:
-            reading = _Reading(self, link, session, since)
+            reading = _Reading(self, link, session, since, symbols)
             try:
                 async for event in reading.events():
                     yield event
@@ -126,7 +124,7 @@ class StreamedFeed:
 class _Reading:
     """One session of a stream."""
 
-    def __init__(self, feed: StreamedFeed, link: Link, session: dt.date, since: int) -> None:
+    def __init__(self, feed: StreamedFeed, link: Link, session: dt.date, since: int, symbols: Sequence[str]) -> None:
         self.feed, self.link, self.session = feed, link, session
         # Minutes that are stored may lack what came late.
         self.since = since - feed.timing.margin if since > BEGIN else since
@@ -136,7 +134,7 @@ class _Reading:
             session,
             lambda gap: feed.stream.fill(gap, link),
             behind=feed.way.fetched_after,
-            symbols=feed.symbols,
+            symbols=tuple(symbols),
             clock=feed.clock,
             timing=feed.timing,
         )

@@ -59,9 +59,22 @@ class MinuteBar(NamedTuple):
     vwap: float | None = None
     official_open: float | None = None
 
-    def is_dated(self) -> bool:
-        """Whether its time is one."""
-        return _FIRST <= self.time < _LAST
+    @classmethod
+    def of(
+        cls,
+        symbol: str | None,
+        time: float | None,
+        values: Sequence[float | None],
+        vwap: float | None = None,
+        official_open: float | None = None,
+    ) -> MinuteBar | None:
+        """None where its symbol, its time or a value is missing, or the time is none. values : open, high, low, close
+        and volume; a vwap or an open of 0 is one that is not said."""
+        told = [one for one in values if one is not None]
+        if not symbol or time is None or len(told) < len(values) or not _FIRST <= time < _LAST:
+            return None
+        open_, high, low, close, volume = told
+        return cls(symbol, time, open_, high, low, close, volume, vwap or None, official_open or None)
 
 
 @dataclass

@@ -228,8 +228,8 @@ def test_every_line_of_metrics_is_of_the_format(minutes: list[LiveMinute]) -> No
 class Stalling(Played):
     """Brings what it is given, then waits."""
 
-    async def events(self, session: object, since: int) -> AsyncIterator[Event]:
-        del session, since
+    async def events(self, session: object, since: int, symbols: object = ()) -> AsyncIterator[Event]:
+        del session, since, symbols
         for event in self.given:
             await asyncio.sleep(0)
             yield event

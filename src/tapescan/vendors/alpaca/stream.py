@@ -122,30 +122,12 @@ class AlpacaStream:
 
     def _as_bar(self, event: _Event) -> MinuteBar | None:
         """None where a value is missing."""
-        symbol, time, open_, high, low, close = (
-            event.symbol,
-            event.time,
-            event.open,
-            event.high,
-            event.low,
-            event.close,
-        )
-        if (
-            not symbol
-            or time is None
-            or not _is_zoned(time)
-            or open_ is None
-            or high is None
-            or low is None
-            or close is None
-            or event.volume is None
-        ):
+        symbol, time = event.symbol or "", event.time
+        if time is None or not _is_zoned(time):
             return None
-        opened = None
-        if (told := self._opens.get(symbol)) is not None and told[0] == session_of(time):
-            opened = told[1]
-        bar = MinuteBar(symbol, time.timestamp(), open_, high, low, close, event.volume, event.vwap or None, opened)
-        return bar if bar.is_dated() else None
+        day, opened = self._opens.get(symbol, (None, None))
+        values = (event.open, event.high, event.low, event.close, event.volume)
+        return MinuteBar.of(symbol, time.timestamp(), values, event.vwap, opened if day == session_of(time) else None)
 
     async def fill(self, gap: Gap, link: Link) -> AsyncIterator[Filled]:
         """A chunk that is refused for a symbol in it is asked for in halves."""

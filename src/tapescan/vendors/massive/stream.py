@@ -155,30 +155,18 @@ async def _minutes(ticker: str, begin: int, end: int, link: Link) -> list[Minute
     reply: _Bars = await link.get(path, _BARS, {"adjusted": "false", "sort": "asc", "limit": 50_000})
     checked(link, path, reply, len(reply.results))
     bars = (
-        MinuteBar(ticker, one.time / 1000.0, one.open, one.high, one.low, one.close, one.volume, one.vwap)
+        MinuteBar.of(ticker, one.time / 1000.0, (one.open, one.high, one.low, one.close, one.volume), one.vwap)
         for one in reply.results
         if begin <= one.time < end
     )
-    return [bar for bar in bars if bar.is_dated()]
+    return [bar for bar in bars if bar is not None]
 
 
 def _as_bar(event: _Event) -> MinuteBar | None:
     """None where a value is missing."""
-    symbol, start, open_, high, low, close = event.sym, event.start, event.open, event.high, event.low, event.close
-    if (
-        not symbol
-        or start is None
-        or open_ is None
-        or high is None
-        or low is None
-        or close is None
-        or event.volume is None
-    ):
-        return None
-    bar = MinuteBar(
-        symbol, start / 1000.0, open_, high, low, close, event.volume, event.vwap or None, event.opened or None
-    )
-    return bar if bar.is_dated() else None
+    time = None if event.start is None else event.start / 1000.0
+    values = (event.open, event.high, event.low, event.close, event.volume)
+    return MinuteBar.of(event.sym, time, values, event.vwap, event.opened)
 
 
 STREAM = MassiveStream
