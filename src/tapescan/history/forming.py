@@ -35,7 +35,7 @@ class FormingMarket:
         market.panel.kept.setdefault(CARRIED, {})
         self._base, self._held, self._day = market, market.held, dt.date.min
         self._lately: dict[dt.date, pl.DataFrame] = {}
-        self._panel = FormingPanel(market.panel)
+        self._panel: FormingPanel | None = None
 
     @property
     def base(self) -> Market:
@@ -48,8 +48,21 @@ class FormingMarket:
         if fresh is self._base:
             return False
         assert fresh.held is not None
-        self._base, self._held, self._day, self._lately = fresh, fresh.held, dt.date.min, {}
+        self._base, self._held, self._panel, self._lately = fresh, fresh.held, None, {}
         return True
+
+    def begin(self, session: dt.date) -> FormingPanel:
+        """Have ready what every moment of a session needs, so that the first one costs what the others do."""
+        if self._panel is None or session != self._day:
+            self._panel, self._day = FormingPanel(replace(self._base.panel)), session
+        # Carried on are values whose history begins as it does on the session, which may be another quarter.
+        own = self._panel.panel
+        carried = own.kept.setdefault(CARRIED, {})
+        assert isinstance(carried, dict)
+        for names, one in kept_of(self._base.panel).items():
+            if names not in carried:
+                carried[names] = computed(replace(own, as_of=day_number(session)), one.plan)
+        return self._panel
 
     def at(self, bars: pl.DataFrame) -> Market:
         """The market with these bars; what it gave before is used up.
@@ -64,19 +77,11 @@ class FormingMarket:
         if session <= self._held.known.newest_session:
             what = f"bars of {session}, and the store holds {self._held.known.newest_session}"
             raise OptionError(what, "a session that is stored is over", field="bars")
-        if session != self._day:
-            # Carried on are values whose history begins as it does on the session, which may be another quarter.
-            self._panel, self._day = FormingPanel(replace(self._base.panel)), session
-        own = self._panel.panel
-        carried = own.kept.setdefault(CARRIED, {})
-        assert isinstance(carried, dict)
-        for names, one in kept_of(self._base.panel).items():
-            if names not in carried:
-                carried[names] = computed(replace(own, as_of=day_number(session)), one.plan)
-        held = replace(self._held, panel=own)
+        forming = self.begin(session)
+        held = replace(self._held, panel=forming.panel)
         asked = FormingStore(self._held.asked, bars, lately=self._lately)
         came = asked.rows.with_columns(came=True)
-        taken = brought_forward(held, asked, came, self._panel.grow)
+        taken = brought_forward(held, asked, came, forming.grow)
         if taken is None:  # who lies in its store under another name than before, say
             taken = held_of_store(self._held.store, asked, adjust=self._held.adjust)
             taken.panel.kept[CARRIED] = {}

@@ -121,7 +121,9 @@ class Following:
         """Scan the market of before, so that each moment's scan carries on from it."""
         base = self.market.base
         self._known_before()
-        return self.scan(replace(base, live=unknown_rows(base)))
+        result = self.scan(replace(base, live=unknown_rows(base)))
+        self.market.begin(self.day.session)
+        return result
 
     def _known_before(self) -> Before:
         if self._before is None or self._before_of is not self.market.base:

@@ -28,6 +28,8 @@ class FormingPanel:
 
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
+        #: A copy that nothing was written into yet.
+        self._ready: Panel | None = _copied(panel)
         self._kept: Panel | None = None
         self._come: Coming | None = None
         self._stepped: Bools = np.zeros(0, bool)
@@ -66,7 +68,8 @@ class FormingPanel:
     ) -> Growth:
         self._kept = without(self.panel, come.before) if come.dropped else self.panel
         self._stepped = row_of(self._kept, bars)[1] if len(bars) else np.zeros(len(self._kept), bool)
-        return grow(_copied(self.panel), bars, redone, gone, index)
+        fresh, self._ready = self._ready or _copied(self.panel), None
+        return grow(fresh, bars, redone, gone, index)
 
     def _again(
         self, come: Coming, bars: pl.DataFrame, redone: pl.DataFrame, index: MarketIndex | None
