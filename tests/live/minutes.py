@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 import polars as pl
 
-from tapescan.live.curve import usual_share
+from tapescan.live.curve import USUAL
 from tapescan.live.day import MINUTES
 from tapescan.market.quality import BAR_COLUMNS
 
@@ -68,6 +68,6 @@ def plainly(rows: pl.DataFrame, minute: int, begin: int = 570, end: int = 960) -
     found = found.join(told, on="symbol", how="left", maintain_order="left")
     found = found.with_columns(open=pl.coalesce("official_open", "open"))
     found = found.with_columns(high=pl.max_horizontal("high", "open"), low=pl.min_horizontal("low", "open"))
-    share = usual_share(minute, end)
+    share = USUAL.share(minute, end)
     scaled = found.with_columns(volume=(pl.col("volume") / share).round(0) if share < 1.0 else pl.col("volume"))
     return scaled.select(BAR_COLUMNS).sort("symbol")

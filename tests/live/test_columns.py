@@ -16,7 +16,7 @@ from tapescan.core.errors import OptionError, ScreenError
 from tapescan.core.typing import Floats
 from tapescan.history.market import Market
 from tapescan.history.stored import market_of_store
-from tapescan.live.curve import usual_share
+from tapescan.live.curve import USUAL
 from tapescan.live.feed import Bars, Over
 from tapescan.live.following import Following
 from tapescan.market.calendar import sessions as exchange_sessions
@@ -93,7 +93,7 @@ def plainly(minute: int) -> dict[str, dict[str, float]]:
     ratio = pl.when(pl.col("symbol") == SPLITS).then(RATIO).otherwise(1.0)
     before = daily().with_columns(pl.col("open", "high", "low", "close") / ratio, volume=pl.col("volume") * ratio)
     rows = minutes().filter(pl.col("minute") < minute)
-    share = usual_share(minute, 960)
+    share = USUAL.share(minute, 960)
     for symbol in sorted({*before["symbol"], *rows["symbol"]}):
         mine = before.filter(pl.col("symbol") == symbol).sort("session")
         every = rows.filter(pl.col("symbol") == symbol).sort("minute")
@@ -161,7 +161,7 @@ def test_what_a_session_is_held_against_has_nothing_of_it_inside(store: Store) -
     before = daily().filter(pl.col("symbol") == SPLITS).sort("session")
     assert split["prior_close"] == before["close"][-1] / RATIO
     usual = before["volume"][-20:].mean() * RATIO  # type: ignore[operator]
-    assert split["relative_volume_time"] == pytest.approx(split["volume_so_far"] / usual / usual_share(640))
+    assert split["relative_volume_time"] == pytest.approx(split["volume_so_far"] / usual / USUAL.share(640))
     new = found.row(by_predicate=pl.col("symbol") == NEW, named=True)
     assert (new["prior_close"], new["range_of_atr"], new["relative_volume_time"]) == (None, None, None)
     assert new["vwap"] > 0.0
@@ -202,13 +202,13 @@ def test_results_say_how_much_is_usual_by_then(store: Store) -> None:
     result = found.scanned(600)
     assert result is not None
     note = next(one for one in result.notes if "as it was at 10:00" in one)
-    assert f"{usual_share(600):.0%} of a session's volume is usual by then, and volumes are scaled" in note
+    assert f"{USUAL.share(600):.0%} of a session's volume is usual by then, and volumes are scaled" in note
     assert "15 minutes behind" in note
     assert "SIMULATED" in note
     told = result.provenance["data"]["live"]
     assert told == {
-        "source": "played", "session": SESSION.isoformat(), "minute": "10:00", "usual_share": usual_share(600),
-        "delay": 900.0, "simulated": True,
+        "source": "played", "session": SESSION.isoformat(), "minute": "10:00", "usual_share": USUAL.share(600),
+        "usual_of": USUAL.of, "delay": 900.0, "simulated": True,
     }  # fmt: skip
     over = found.scanned(960)
     assert over is not None

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tapescan.live.curve import usual_share
+from tapescan.live.curve import USUAL
 from tapescan.live.day import Day, Merged
 from tapescan.live.hours import clock_of, end_of, minute_of, moment_of
 from tests.live.minutes import SESSION, drawn, plainly
@@ -86,7 +86,7 @@ def test_an_early_close_ends_the_session_and_its_curve() -> None:
     day = Day(friday)
     assert day.merge(rows).outside == rows.filter(pl.col("minute") >= 780).height
     assert day.bars(780)["volume"].to_list() == plainly(rows, 780, end=780)["volume"].to_list()
-    assert usual_share(780, 780) == 1.0
+    assert USUAL.share(780, 780) == 1.0
 
 
 def test_volume_is_scaled_to_a_session_and_whole_at_its_end() -> None:
@@ -95,8 +95,8 @@ def test_volume_is_scaled_to_a_session_and_whole_at_its_end() -> None:
     day.merge(rows)
     so_far = rows.group_by("symbol").agg(pl.col("volume").sum()).sort("symbol")["volume"]
     assert day.bars(960)["volume"].to_list() == so_far.to_list()
-    assert day.bars(600)["volume"].to_list() == (so_far / usual_share(600)).round(0).to_list()
-    shares = [usual_share(minute) for minute in range(570, 961)]
+    assert day.bars(600)["volume"].to_list() == (so_far / USUAL.share(600)).round(0).to_list()
+    shares = [USUAL.share(minute) for minute in range(570, 961)]
     assert shares == sorted(shares)
     assert shares[0] > 0.0
     assert shares[-1] == 1.0

@@ -19,6 +19,7 @@ from tapescan.core.errors import OptionError, StoreError
 from tapescan.history.forming import FormingMarket
 from tapescan.history.market import Market
 from tapescan.history.stored import market_of_store
+from tapescan.live.curve import usual_curve
 from tapescan.live.day import Day, Merged
 from tapescan.live.following import Scanned
 from tapescan.live.hours import BEGIN
@@ -75,7 +76,7 @@ def replayed(
     judging = Judging(
         rules, session, scan(market), hold=hold, source=source, simulated=bool((rows["source"] == "simulated").any())
     )
-    day, forming = Day(session), FormingMarket(market)
+    day, forming = Day(session, usual_curve(store, session)), FormingMarket(market)
     expected = int((market.panel.newest == market.panel.as_of).sum())
     # A minute was over when a bar of the next one came.
     came = rows.drop("source").with_columns(came=pl.col("minute").cum_max().clip(BEGIN - 1, day.end - 1))

@@ -18,7 +18,6 @@ from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.features.compute import latest
 from tapescan.features.plan import plan_features
 from tapescan.history.market import Market
-from tapescan.live.curve import usual_share
 from tapescan.live.day import Day, Totals
 from tapescan.market.panel import Panel, places_of
 
@@ -109,7 +108,7 @@ def forming_rows(day: Day, minute: int, market: Market, before: Before, names: I
         variance = total.square / total.volume - vwap * vwap
         # Of equal prices rounding may leave less than nothing.
         deviation = np.sqrt(np.maximum(variance, 0.0))
-        usual = prior.volume * usual_share(minute, day.end)
+        usual = prior.volume * day.usual_share(minute)
         known = {
             "vwap": vwap,
             "vwap_deviation": deviation,

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from tapescan.core.typing import Bools, Floats, Ints
-from tapescan.live.curve import usual_share
+from tapescan.live.curve import USUAL, Curve
 from tapescan.live.hours import BEGIN, PREMARKET, end_of
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.tables.registry import find_table
@@ -144,11 +144,11 @@ class _Span:
 class Day:
     """A session that forms.
 
-    session : date in New York. begin, end : minutes of its regular hours.
+    session : date in New York. begin, end : minutes of its regular hours. curve : the usual course of its volume.
     """
 
-    def __init__(self, session: dt.date) -> None:
-        self.session, self.begin, self.end = session, BEGIN, end_of(session)
+    def __init__(self, session: dt.date, curve: Curve = USUAL) -> None:
+        self.session, self.begin, self.end, self.curve = session, BEGIN, end_of(session), curve
         self.symbols: list[str] = []
         self._lanes: dict[str, int] = {}
         self._official: Floats = np.full(_ROOM, np.nan)
@@ -242,6 +242,10 @@ class Day:
             self._official_at = np.append(self._official_at, np.full(more, -1, np.int64))
         return np.fromiter(map(self._lanes.__getitem__, symbols), np.int64, len(symbols))
 
+    def usual_share(self, minute: int) -> float:
+        """As `curve.Curve.share`, of this session."""
+        return self.curve.share(minute, self.end)
+
     def bars(self, minute: int) -> pl.DataFrame:
         """The day's bars so far, BAR_COLUMNS, sorted by symbol: one of each symbol that has traded in regular hours.
 
@@ -251,7 +255,7 @@ class Day:
         total = self.totals
         there: Bools = total.at >= 0
         opened = np.where(np.isnan(self.official_open), total.open, self.official_open)[there]
-        share = usual_share(minute, self.end)
+        share = self.usual_share(minute)
         volume = total.volume[there] if share == 1.0 else np.rint(total.volume[there] / share)
         symbols = pl.Series("symbol", self.symbols, pl.String).filter(pl.Series(there))
         found = pl.DataFrame(

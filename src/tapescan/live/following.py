@@ -19,7 +19,7 @@ from tapescan.core.logging import logger
 from tapescan.history.forming import FormingMarket
 from tapescan.history.market import Market
 from tapescan.live.columns import Before, forming_rows, unknown_rows
-from tapescan.live.curve import usual_share
+from tapescan.live.curve import usual_curve
 from tapescan.live.day import Day, Merged
 from tapescan.live.feed import Bars, Feed, Over, Said
 from tapescan.live.frames import MinuteBars, stored_bars
@@ -100,7 +100,7 @@ class Following:
         if session <= market.held.known.newest_session:
             what = f"the session of {session} is stored already"
             raise OptionError(what, "follow one that comes after it", field="session")
-        day, stored = Day(session), store.minutes(session)
+        day, stored = Day(session, usual_curve(store, session)), store.minutes(session)
         day.merge(stored.drop("source"))
         found = cls(store, forming, feed, day, scan)
         if len(stored):
@@ -140,19 +140,21 @@ class Following:
 
     def _laid(self, market: Market, minute: int) -> Market:
         """A moment's market with what the session's minutes say, and what a reader should know of it."""
-        share, feed = usual_share(minute, self.day.end), self.feed
+        share, feed = self.day.usual_share(minute), self.feed
         delay = feed.delay.total_seconds()
         about = {
             "source": feed.name,
             "session": self.day.session.isoformat(),
             "minute": clock_of(minute),
             "usual_share": share,
+            "usual_of": self.day.curve.of,
             "delay": delay,
             "simulated": feed.simulated,
         }
         note = f"the session of {self.day.session} as it was at {clock_of(minute)}"
         if share < 1.0:
             note += f": {share:.0%} of a session's volume is usual by then, and volumes are scaled by that"
+            note += f" (measured over {self.day.curve.of})"
         if delay:
             note += f"; the feed is {delay / 60:.0f} minutes behind"
         if feed.simulated:

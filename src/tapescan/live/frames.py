@@ -17,6 +17,7 @@ import polars as pl
 from tapescan.core.dates import day_number
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.live.columns import places_among
+from tapescan.live.curve import followed_before
 from tapescan.live.day import Day
 from tapescan.market.gather import Gathered
 from tapescan.market.index import MarketIndex
@@ -45,7 +46,7 @@ def stored_bars(store: Store, session: dt.date, minutes: int, splits: pl.DataFra
     splits : symbol, ex_date, ratio. Raises StoreError where minutes cannot be read.
     """
     found = []
-    for day in _followed(store, session):
+    for day in followed_before(store, session, SESSIONS):
         own = Day(day)
         own.merge(store.minutes(day).drop("source"))
         count = -(-(own.end - own.begin) // minutes)
@@ -58,11 +59,6 @@ def stored_bars(store: Store, session: dt.date, minutes: int, splits: pl.DataFra
                 values[:, 4, at[symbol]] *= ratio
         found.append(Stored(day, tuple(own.symbols), values))
     return tuple(found)
-
-
-def _followed(store: Store, session: dt.date) -> list[dt.date]:
-    days = store.known().scan("minutes").select(pl.col("session").unique()).collect()["session"]
-    return days.filter(days < session).sort().tail(SESSIONS).to_list()
 
 
 def _bar_of(day: Day, at: int, minutes: int) -> Floats:

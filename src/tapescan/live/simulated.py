@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 import numpy as np
 import polars as pl
 
-from tapescan.live.curve import usual_share
+from tapescan.live.curve import USUAL
 from tapescan.live.feed import Bars, Event, Over, Said
 from tapescan.live.hours import BEGIN, end_of
 from tapescan.simulation.minutes import simulate_minutes
@@ -35,7 +35,7 @@ class SimulatedFeed:
         self.session: dt.date = bars["session"][0]
         self.pace, self.end = pace, end_of(self.session)
         minutes = range(BEGIN, self.end)
-        by = np.array([usual_share(minute, self.end) for minute in (*minutes, self.end)])
+        by = np.array([USUAL.share(minute, self.end) for minute in (*minutes, self.end)])
         by[0] = 0.0
         rows = simulate_minutes(bars, minutes, np.diff(by), seed)
         rng = np.random.default_rng([seed, 5])
