@@ -217,3 +217,23 @@ def test_a_session_that_is_stored_cannot_be_followed(store: Store, bars: pl.Data
     feed = SimulatedFeed(bars.filter(pl.col("session") == stored), 0.0)
     with pytest.raises(OptionError, match="stored already"):
         Following.of(store, market_of_store(store), feed, stored, scan)
+
+
+def test_what_is_traded_before_the_opening_is_there_with_its_first_minute(
+    store: Store, bars: pl.DataFrame, session: dt.date
+) -> None:
+    """And is in no bar of the day."""
+    found, following = follow(store, SimulatedFeed(bars.filter(pl.col("session") == session), 0.0), session, times=3)
+    stored = store.minutes(session)
+    early = stored.filter(pl.col("minute") < 570)
+    assert early["minute"].min() >= 240  # type: ignore[operator]
+    assert len(early) > 100
+    by = early.group_by("symbol").agg(pl.col("volume").sum(), pl.col("high").max())
+    place = {symbol: at for at, symbol in enumerate(following.day.symbols)}
+    lanes = [place[symbol] for symbol in by["symbol"]]
+    assert following.day.premarket.volume[lanes].tolist() == by["volume"].to_list()
+    assert following.day.premarket.high[lanes].tolist() == by["high"].to_list()
+    assert found[0].merged.new > len(early)
+    regular = stored.filter(pl.col("minute") >= 570, pl.col("symbol") == by["symbol"][0])
+    mine = following.day.totals.volume[lanes[0]]
+    assert mine == regular.unique(["symbol", "minute"], keep="last")["volume"].sum()

@@ -15,6 +15,7 @@ from tapescan.live.hours import moment_of
 from tapescan.live.streamed import StreamedFeed
 from tests.fakes.reply import KEY
 from tests.fakes.streams import Fault
+from tests.live.minutes import drawn
 from tests.live.streams import EARLY, QUICK, TIMING, Followed, followed, true_minutes
 
 VENDORS = ("massive", pytest.param("alpaca", marks=pytest.mark.long))
@@ -52,6 +53,26 @@ def test_late_doubled_corrected_and_disordered_bars(
     assert found.connections == 1
     assert found.bars > len(rows)
     assert found.overs == sorted(found.overs)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("vendor", ["massive", "alpaca"])
+def test_minutes_before_the_opening_are_fetched_too(vendor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a feed that begins at 12:30, asked for all of the day."""
+    rows = true_minutes(end=775)
+    early = drawn(3, 30, 500, 569, EARLY).filter(pl.col("symbol") > "S007").with_columns(official_open=None)
+    early = early.with_columns(pl.col("vwap").clip("low", "high"), pl.col("official_open").cast(pl.Float64))
+    early = early.filter(pl.col("symbol").is_in(["S020", "S021"]).not_())
+    every = pl.concat([early, rows])
+    found = followed(vendor, every, since=240, monkeypatch=monkeypatch, endurance=CALM)
+    check(found, every, opens=False)
+    truth = Day(EARLY)
+    truth.merge(every)
+    lanes = [found.day.symbols.index(symbol) for symbol in truth.symbols]
+    assert np.nansum(truth.premarket.volume) > 0.0
+    for ours, theirs in zip(found.day.premarket, truth.premarket, strict=True):
+        assert ours[lanes].tobytes() == theirs.tobytes()
+    assert found.overs[0] >= 750  # nothing was over before, as far as anybody was told
 
 
 #: Each at 12:02; lines of which one is told.

@@ -23,7 +23,7 @@ from tapescan.live.curve import usual_curve
 from tapescan.live.day import Day, Merged
 from tapescan.live.feed import Bars, Feed, Over, Said
 from tapescan.live.frames import MinuteBars, stored_bars
-from tapescan.live.hours import clock_of
+from tapescan.live.hours import PREMARKET, clock_of
 from tapescan.market.gather import Gathered
 from tapescan.market.spelling import normal_spelling
 from tapescan.scan.result import ScanResult
@@ -181,7 +181,8 @@ class Following:
         said: list[str] = []
         lost, merged = False, Merged()
         saving: asyncio.Task[None] | None = None
-        since, symbols = max(self.day.newest, self.day.begin), self.market.base.panel.symbols
+        since = self.day.newest if self.day.newest >= 0 else PREMARKET
+        symbols = self.market.base.panel.symbols
         try:
             async for event in self.feed.events(self.day.session, since, symbols):
                 if isinstance(event, Bars):

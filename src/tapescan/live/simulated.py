@@ -12,8 +12,8 @@ import polars as pl
 
 from tapescan.live.curve import USUAL
 from tapescan.live.feed import Bars, Event, Over, Said
-from tapescan.live.hours import BEGIN, end_of
-from tapescan.simulation.minutes import simulate_minutes
+from tapescan.live.hours import BEGIN, PREMARKET, end_of
+from tapescan.simulation.minutes import simulate_minutes, simulate_premarket
 
 __all__ = ["SimulatedFeed"]
 
@@ -38,6 +38,7 @@ class SimulatedFeed:
         by = np.array([USUAL.share(minute, self.end) for minute in (*minutes, self.end)])
         by[0] = 0.0
         rows = simulate_minutes(bars, minutes, np.diff(by), seed)
+        self._early = simulate_premarket(bars, range(PREMARKET, BEGIN), seed)
         rng = np.random.default_rng([seed, 5])
         late, wrong = rng.random(len(rows)) < _LATE, rng.random(len(rows)) < _WRONG
         after = np.where(late | wrong, rng.integers(1, _LATER + 1, len(rows)), 0)
@@ -55,12 +56,16 @@ class SimulatedFeed:
         self._rows = pl.concat(both).sort("come", maintain_order=True)
 
     async def events(self, session: dt.date, since: int, symbols: Sequence[str] = ()) -> AsyncIterator[Event]:
-        """As `feed.Feed.events`; of its own session alone, and always of all symbols."""
+        """As `feed.Feed.events`; of its own session alone, and always of all symbols. It begins with the opening;
+        what was traded before comes at once."""
         del symbols
         if session != self.session:
             yield Said(f"the simulated session is {self.session}, and nothing comes of {session}", lost=True)
             return
         begin = time.monotonic()
+        if since < BEGIN:
+            yield Bars(self._early.filter(pl.col("minute") >= since), begin)
+            since = BEGIN
         for minute in range(min(since, self.end), self.end):
             mine = (
                 self._rows.filter(pl.col("come") == minute)

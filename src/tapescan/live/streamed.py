@@ -138,8 +138,8 @@ class _Reading:
             clock=feed.clock,
             timing=feed.timing,
         )
-        #: The newest minute of which a bar came, and the newest that was said to begin.
-        self.newest, self.begun = since, since
+        #: The newest minute of which a bar came, and the newest that was said to begin; of regular hours.
+        self.newest = self.begun = max(since, BEGIN)
         #: How many bars of each minute the stream brought.
         self.counts: dict[int, int] = {}
         self.usual: deque[int] = deque(maxlen=_BEFORE)

@@ -16,10 +16,12 @@ import polars as pl
 from tapescan.core.typing import Bools, Floats
 from tapescan.tables.registry import find_table
 
-__all__ = ["simulate_minutes"]
+__all__ = ["simulate_minutes", "simulate_premarket"]
 
 #: Shares of a minute's usual volume for a symbol to trade in about every other one.
 _OFTEN = 60.0
+#: What is traded before the opening, of the session's volume, and how far a price lies from the open at most.
+_EARLY, _AWAY = 0.01, 0.01
 
 
 def simulate_minutes(bars: pl.DataFrame, minutes: Sequence[int], share: Floats, seed: int) -> pl.DataFrame:
@@ -46,8 +48,40 @@ def simulate_minutes(bars: pl.DataFrame, minutes: Sequence[int], share: Floats, 
     for extremes, value in ((tops, high), (bottoms, low)):
         extremes[_among(rng, traded), every] = value
     shares = _shares(rng, traded, volume, share, last)
+    return _rows(bars, minutes, traded, (begins, tops, bottoms, ends), shares)
+
+
+def simulate_premarket(bars: pl.DataFrame, minutes: Sequence[int], seed: int) -> pl.DataFrame:
+    """Bars of minutes before the opening, of those who trade then: few, and the more the later.
+
+    As `simulate_minutes`; prices wander to the open, and what is traded is not in the day's volume.
+    """
+    bars = bars.sort("symbol")
+    rng = np.random.default_rng([seed, 6, int(bars["session"].to_physical()[0])])
+    count, open_ = len(minutes), bars["open"].to_numpy()
+    rising = np.arange(1, count + 1) ** 2.0
+    expected = (rising / rising.sum())[:, None] * _EARLY * bars["volume"].to_numpy()
+    traded: Bools = rng.random(expected.shape) < expected / (expected + _OFTEN)
+    away = rng.uniform(-_AWAY, _AWAY, len(bars)) * (1.0 - np.arange(count + 1) / count)[:, None]
+    tick = np.where(open_ < 1.0, 1e4, 1e2)
+    noise = rng.normal(0.0, 0.0005, away.shape)
+    level = np.maximum(np.round(open_ * (1.0 + away + noise) * tick), 1.0) / tick
+    begins, ends = level[:-1], level[1:]
+    shares = np.maximum(np.floor(expected * rng.gamma(2.0, 0.5, expected.shape)), 1.0)
+    extremes = (np.maximum(begins, ends), np.minimum(begins, ends))
+    return _rows(bars, minutes, traded, (begins, *extremes, ends), shares)
+
+
+def _rows(
+    bars: pl.DataFrame,
+    minutes: Sequence[int],
+    traded: Bools,
+    prices: tuple[Floats, Floats, Floats, Floats],
+    shares: Floats,
+) -> pl.DataFrame:
+    """prices : opens, highs, lows and closes; each, `traded` and `shares` ``(minutes, symbols)``."""
     row, lane = np.nonzero(traded)
-    o, h, b, c = (one[row, lane] for one in (begins, tops, bottoms, ends))
+    o, h, b, c = (one[row, lane] for one in prices)
     session: dt.date = bars["session"][0]
     minute = pl.Series(np.asarray(minutes, np.int16)[row])
     found = pl.DataFrame(
