@@ -1,0 +1,229 @@
+"""Use case: one market in memory that many ask at once, while its store grows: what servers show."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import msgspec
+import polars as pl
+
+from tapescan.api.places import Data
+from tapescan.api.scans import load_market, opened, scan_market
+from tapescan.core.errors import OptionError, StoreError
+from tapescan.core.progress import Progress, silent
+from tapescan.core.results import Result
+
+if TYPE_CHECKING:
+    from tapescan.history.market import Market
+    from tapescan.models.forecast import Models
+    from tapescan.scan.explain import Explanation
+    from tapescan.scan.result import ScanResult
+
+__all__ = ["Asked", "Overview", "Resident", "etag_of"]
+
+#: Seconds between two looks at a store, and scans that are kept for who asks the same again.
+LOOK, KEPT = 1.0, 16
+#: Of what is asked: characters of a text, names of a list.
+LONGEST, MOST = 4000, 200
+
+T = TypeVar("T")
+
+
+class Asked(Result, msgspec.Struct, frozen=True):
+    """What is asked of a scan, in words alone: it may come from a network, so nothing in it is a path.
+
+    The fields are those of `scan_market`; what is empty is as the settings say.
+    Raises OptionError for a text that is too long, and for names that could be files.
+    """
+
+    profile: str = ""
+    screens: tuple[str, ...] = ()
+    where: str = ""
+    rank_by: str = ""
+    features: tuple[str, ...] = ()
+    express: bool = False
+    as_of: dt.date | None = None
+
+    def __post_init__(self) -> None:
+        for field in ("where", "rank_by"):
+            if len(getattr(self, field)) > LONGEST:
+                raise OptionError(f"more than {LONGEST:,} characters", "ask for less", field=field)
+        for field in ("screens", "features"):
+            some = getattr(self, field)
+            if len(some) > MOST or any(len(one) > LONGEST for one in some):
+                raise OptionError(f"more than {MOST} names, or too long ones", "ask for less", field=field)
+        for field, some in (("profile", (self.profile,)), ("screens", self.screens)):
+            for one in some:
+                if len(one) > 64 or "/" in one or "\\" in one or "." in one:
+                    raise OptionError(f"{one[:64]!r} is no name", "give the name of one that is known", field=field)
+
+
+class Overview(Result, msgspec.Struct, frozen=True):
+    """What a market is.
+
+    as_of : its newest session. behind : sessions of the exchange after it that are over. symbols, listed : of the
+    panel, and that were asked for. simulated : whether prices are invented. store : the name of its folder, empty for
+    none. generation : grows whenever something came into the store. notes : what a reader should know.
+    trouble : why the store cannot be read for now.
+    """
+
+    as_of: dt.date
+    behind: int
+    symbols: int
+    listed: int
+    simulated: bool
+    store: str
+    generation: int
+    notes: tuple[str, ...]
+    trouble: str = ""
+
+
+class Resident:
+    """A market that is kept in memory, scanned for whoever asks, and brought forward when its store has more.
+
+    Methods may be called from many threads. One scan runs at a time: each takes all cores.
+    """
+
+    def __init__(
+        self,
+        data: Data = None,
+        *,
+        models: Models | str | Path | Literal[False] | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        """Arguments as in `scan_market`; the market is read at once."""
+        from tapescan.scan.opening import chosen_models
+
+        self._given = opened(data)
+        self._models = chosen_models(self._given, models, None)
+        self._market: Market = load_market(self._given, progress=progress)
+        self._turn, self._news = threading.RLock(), threading.Condition()
+        self._scans: OrderedDict[Asked, ScanResult] = OrderedDict()
+        self._looked, self._generation, self._trouble = time.monotonic(), 0, ""
+
+    @property
+    def generation(self) -> int:
+        """Grows whenever something came into the store."""
+        return self._generation
+
+    def refresh(self) -> bool:
+        """Look whether something came into the store, at most once a second; whether the market is another one."""
+        with self._turn:
+            if self._market.store is None or time.monotonic() - self._looked < LOOK:
+                return False
+            self._looked = time.monotonic()
+            try:
+                fresh = self._market.refresh()
+            except StoreError as error:  # a disk that is away may come back: what was read is shown, and that is said
+                self._trouble = str(error)
+                return False
+            self._trouble = ""
+            if fresh is self._market:
+                return False
+            self._market = fresh
+            self._scans.clear()
+        with self._news:
+            self._generation += 1
+            self._news.notify_all()
+        return True
+
+    def wait(self, after: int, seconds: float) -> int:
+        """The generation once it is another one than `after`, or the same after some seconds."""
+        until = time.monotonic() + seconds
+        while self._generation == after and (left := until - time.monotonic()) > 0.0:
+            self.refresh()
+            with self._news:
+                if self._generation == after:
+                    self._news.wait(min(left, LOOK))
+        return self._generation
+
+    def scan(self, asked: Asked = Asked()) -> ScanResult:  # noqa: B008 (frozen)
+        """As `scan_market`; who asks what was asked before is given the same result."""
+        self.refresh()
+        with self._turn:
+            if asked in self._scans:
+                self._scans.move_to_end(asked)
+                return self._scans[asked]
+            found = self._scanned(asked)
+            self._scans[asked] = found
+            while len(self._scans) > KEPT:
+                self._scans.popitem(last=False)
+            return found
+
+    def _scanned(self, asked: Asked) -> ScanResult:
+        past = asked.as_of is not None and asked.as_of != self.overview().as_of
+        return scan_market(
+            self._given if past else self._market,
+            as_of=asked.as_of if past else None,
+            profile=asked.profile or None,
+            screens=asked.screens,
+            where=asked.where or None,
+            rank_by=asked.rank_by or None,
+            features=asked.features,
+            models=self._models,
+            express=asked.express,
+        )
+
+    def explain(self, symbol: str, asked: Asked = Asked()) -> Explanation:  # noqa: B008 (frozen)
+        """One symbol of a scan, as `explain_symbol`. Raises OptionError where the market has no such symbol."""
+        from tapescan.columns.registry import all_columns
+        from tapescan.scan.explain import explain
+
+        ranges = tuple(column.name for column in all_columns("ranges"))
+        wanted = tuple(dict.fromkeys((*asked.features, *ranges)))
+        wide = msgspec.structs.replace(asked, features=wanted)
+        return self.read(lambda: explain(self.scan(wide), symbol))
+
+    def symbols(self) -> pl.DataFrame:
+        """One row a symbol that was asked for: symbol, name, type, sector, industry, exchange as far as they are
+        known, newest, bars, delisted, absent."""
+        wanted = ("symbol", "name", "type", "exchange", "sector", "industry", "newest", "bars", "delisted", "absent")
+        universe = self._market.universe
+        return universe.select(name for name in wanted if name in universe.columns).sort("symbol")
+
+    def bars(self, symbol: str, columns: Sequence[str] = (), sessions: int = 250) -> pl.DataFrame:
+        """A symbol's newest bars, and columns made of bars on each of them; as `history.series.series_of`."""
+        from tapescan.history.series import series_of
+
+        self.refresh()
+        return self.read(lambda: series_of(self._market, symbol, columns, sessions))
+
+    def overview(self) -> Overview:
+        """What the market is, as of now."""
+        from tapescan.core.dates import date_of
+        from tapescan.market.calendar import session_count
+        from tapescan.market.clock import session_under_way
+
+        market = self._market
+        as_of = date_of(market.panel.as_of)
+        simulated = "simulated" in market.provenance
+        return Overview(
+            as_of=as_of,
+            behind=0 if simulated else max(session_count(as_of, session_under_way(dt.datetime.now(dt.UTC))) - 1, 0),
+            symbols=len(market.panel),
+            listed=len(market.universe),
+            simulated=simulated,
+            store="" if market.store is None else Path(market.store.path).name,
+            generation=self._generation,
+            notes=market.notes,
+            trouble=self._trouble,
+        )
+
+    def read(self, what: Callable[[], T]) -> T:
+        """Read something of the market, or of a scan of it, while it stays as it is: a scan's rows are made when they
+        are asked for."""
+        with self._turn:
+            return what()
+
+
+def etag_of(result: ScanResult, asked: Asked) -> str:
+    """Names what a scan gives to who asks for this: the same for the same bytes, whoever computed them."""
+    about = msgspec.json.encode([result.as_of, dict(result.provenance), asked], order="sorted")
+    return hashlib.sha256(about).hexdigest()[:32]
