@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 import polars as pl
@@ -21,9 +21,14 @@ from tapescan.core.progress import Progress, silent
 from tapescan.core.results import Result
 
 if TYPE_CHECKING:
+    from tapescan.api.alerts import AlertRow
+    from tapescan.doctor.examine import Diagnosis
     from tapescan.history.market import Market
     from tapescan.models.forecast import Models
+    from tapescan.replay.breadth import BreadthResult
+    from tapescan.replay.plot import ScreenPlot
     from tapescan.scan.explain import Explanation
+    from tapescan.scan.expressed import ExpressedPlan
     from tapescan.scan.result import ScanResult
 
 __all__ = ["Asked", "Overview", "Resident", "etag_of"]
@@ -106,7 +111,13 @@ class Resident:
         self._market: Market = load_market(self._given, progress=progress)
         self._turn, self._news = threading.RLock(), threading.Condition()
         self._scans: OrderedDict[Asked, ScanResult] = OrderedDict()
+        self._breadth: dict[str, BreadthResult] = {}
         self._looked, self._generation, self._trouble = time.monotonic(), 0, ""
+
+    @property
+    def place(self) -> str:
+        """The folder or URL of the store; empty for a market of none."""
+        return "" if self._market.store is None else str(self._market.store.path)
 
     @property
     def generation(self) -> int:
@@ -129,6 +140,7 @@ class Resident:
                 return False
             self._market = fresh
             self._scans.clear()
+            self._breadth.clear()
         with self._news:
             self._generation += 1
             self._news.notify_all()
@@ -194,6 +206,72 @@ class Resident:
 
         self.refresh()
         return self.read(lambda: series_of(self._market, symbol, columns, sessions))
+
+    def express(self, symbol: str, asked: Asked = Asked(), expiry: str = "") -> ExpressedPlan:  # noqa: B008 (frozen)
+        """A symbol's chain and the ways to trade its plan, as `express_plan`."""
+        from tapescan.api.options import express_plan
+
+        # Of the store: what is in memory holds no quotes.
+        given = self._given if self._market.store is not None else self._market
+        return self.read(
+            lambda: express_plan(
+                symbol,
+                given,
+                as_of=asked.as_of,
+                expiry=expiry or None,
+                profile=asked.profile or None,
+                models=self._models,
+            )
+        )
+
+    def plot(
+        self, where: str, *, profile: str = "", horizon: int = 5, cost: float = 10.0, sessions: int = 0
+    ) -> ScreenPlot:
+        """A condition through time, as `replay.plot.plot_screen`; who is eligible is said by a profile."""
+        from tapescan.core.settings import setting
+        from tapescan.replay.plot import plot_screen
+        from tapescan.scan.profile import load_profile
+
+        Asked(profile=profile, where=where)  # refuses what could be a file
+        self.refresh()
+        filters = load_profile(profile or setting("profile")).filters
+        return self.read(
+            lambda: plot_screen(self._market, where, filters, horizon=horizon, cost=cost, sessions=sessions)
+        )
+
+    def breadth(self, profile: str = "") -> BreadthResult:
+        """As `breadth_market`; kept until something comes into the store."""
+        from tapescan.api.replaying import breadth_market
+
+        Asked(profile=profile)
+        self.refresh()
+
+        def made() -> BreadthResult:
+            if profile not in self._breadth:
+                self._breadth[profile] = breadth_market(self._given, profile=profile or None)
+            return self._breadth[profile]
+
+        return self.read(made)
+
+    def diagnosis(self) -> Diagnosis | None:
+        """What is wrong with the store, as `examine_store`; None for a market of none."""
+        from tapescan.api.stores import examine_store
+
+        store = self._market.store
+        return None if store is None else examine_store(store)
+
+    def models(self) -> tuple[dict[str, Any], ...]:
+        """The records of the models that are used."""
+        from tapescan.core.results import plain
+
+        return tuple(plain(one.card) for one in self._models.models)
+
+    def alerts(self, most: int = 100) -> tuple[AlertRow, ...]:
+        """The newest alerts of the store's outbox, the newest first."""
+        from tapescan.api.alerts import alert_log
+
+        store = self._market.store
+        return () if store is None else alert_log(store, most)
 
     def overview(self) -> Overview:
         """What the market is, as of now."""

@@ -76,7 +76,8 @@ def plot_screen(
     warm_up(plan_features(names), replayed=True)
     work = partial(_counted, expression=expression, filters=filters, days=days, horizon=horizon, names=names)
     pieces = [(block, types.to_numpy()[_lanes(block)]) for block in market.panel.blocks]
-    counts = sum(Threads().map(work, pieces), start=_Counts.none(len(days)))
+    found = Threads().map(work, pieces)
+    counts = _Counts(*(np.sum(some, axis=0) for some in zip(*found, strict=True)))
     with np.errstate(invalid="ignore"):
         spent = 2.0 * cost / 1e4
         forward, every = counts.gained / counts.known - spent, counts.every / counts.every_known
@@ -107,15 +108,6 @@ class _Counts(NamedTuple):
     gained: Floats
     every_known: Ints
     every: Floats
-
-    @classmethod
-    def none(cls, sessions: int) -> _Counts:
-        whole, real = np.zeros(sessions, np.int64), np.zeros(sessions)
-        return cls(whole, whole, whole, real, whole, real)
-
-    def __add__(self, other: object) -> _Counts:  # type: ignore[override]
-        assert isinstance(other, _Counts)
-        return _Counts(*(one + more for one, more in zip(self, other, strict=True)))
 
 
 class _Rows:
@@ -214,7 +206,10 @@ def _counted(
 
     def sums(mask: Bools) -> tuple[Ints, Ints, Floats]:
         some = mask & known_forward
-        return count(at[mask]), count(at[some]), count(at[some], weights=forward[some])
+        many: Ints = count(at[mask]).astype(np.int64)
+        known_of: Ints = count(at[some]).astype(np.int64)
+        gained: Floats = count(at[some], weights=forward[some])
+        return many, known_of, gained
 
     every, matched = sums(eligible), sums(held)
     return _Counts(every[0], matched[0], matched[1], matched[2], every[1], every[2])

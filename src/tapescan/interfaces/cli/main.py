@@ -44,6 +44,7 @@ COMMANDS = {
     "scan": ("scan", "scan"),
     "watch": ("watch", "watch"),
     "live": ("live", "live"),
+    "serve": ("serve", "serve"),
     "alerts": ("alerts", "alerts"),
     "replay": ("replay", "replay"),
     "breadth": ("breadth", "breadth"),

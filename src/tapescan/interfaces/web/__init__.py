@@ -1,0 +1,1 @@
+"""The page and the REST interface over one market in memory (extra `web`)."""

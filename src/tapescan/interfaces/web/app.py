@@ -1,0 +1,55 @@
+"""One ASGI application: REST under /api/v1, the page beside it, and what stands before both.
+
+request ──guard──▶ route ──Resident──▶ ScanResult ──forms──▶ Arrow, JSON, ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from tapescan.api.resident import Resident
+from tapescan.interfaces.web.audit import Audit
+from tapescan.interfaces.web.following import LiveHub
+from tapescan.interfaces.web.guard import Application, Guard
+from tapescan.interfaces.web.jobs import Jobs
+from tapescan.interfaces.web.pages import serve_pages
+from tapescan.interfaces.web.problems import answer_problems
+from tapescan.interfaces.web.routes import catalogue, jobs, past, scans, stream, symbols, system
+from tapescan.interfaces.web.serving import Serving
+from tapescan.version import __version__
+
+__all__ = ["make_app"]
+
+_ABOUT = """The scan of a whole market, as a program reads it. Answers come as JSON, Arrow, Parquet, CSV or xlsx, as
+`Accept` or `format` says; an `ETag` names what they were made of. What is wrong is said as problem+json."""
+
+
+def make_app(resident: Resident, serving: Serving, live: LiveHub | None = None) -> Application:
+    """The application of a market in memory. live : the session that is followed beside it; None for none."""
+    found = Jobs(resident.place, most=serving.jobs)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
+        try:
+            yield
+        finally:
+            await found.close()
+
+    app = FastAPI(
+        title="tapescan",
+        version=__version__,
+        description=_ABOUT,
+        lifespan=lifespan,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # its page would load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.resident, app.state.serving, app.state.jobs, app.state.live = resident, serving, found, live
+    answer_problems(app)
+    for part in (scans, symbols, catalogue, past, jobs, stream, system):
+        app.include_router(part.router, prefix="/api/v1")
+    serve_pages(app)
+    return Guard(app, serving, Audit(serving.audit))

@@ -1,0 +1,248 @@
+"""What stands before every request: who calls, by which name, from where, how large and how long.
+
+A browser is let in by the address that the server printed: the token in it is exchanged for a cookie that no script
+reads and no other site sends. Programs show it as a bearer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from tapescan.interfaces.web.audit import Audit
+from tapescan.interfaces.web.serving import Serving
+
+__all__ = ["COOKIE", "Guard"]
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+COOKIE = "tapescan"
+_WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_KNOWN = _WRITES | {"GET", "HEAD", "OPTIONS"}
+#: Paths that tell nothing of the market, and are open for watchers of the server.
+_OPEN = frozenset({"/health"})
+#: A month: the token is another one at the next start anyway.
+_AGE = 30 * 24 * 3600
+
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+)
+
+
+class Refused(Exception):  # noqa: N818 (becomes an answer)
+    """A request that goes no further."""
+
+    def __init__(self, status: int, title: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.title, self.detail = status, title, detail
+
+
+class Guard:
+    """An ASGI application before another one."""
+
+    def __init__(self, application: Application, serving: Serving, audit: Audit) -> None:
+        self.application, self.serving, self.audit = application, serving, audit
+        self.under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.application(scope, receive, send)
+            return
+        if scope["type"] != "http":  # there are no websockets
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        nonce = secrets.token_urlsafe(16)
+        scope.setdefault("state", {})["nonce"] = nonce
+        told: list[int] = []
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                told.append(message["status"])
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    *_HEADERS,
+                    (b"content-security-policy", _csp(nonce)),
+                ]
+            await send(message)
+
+        headers = _headers(scope)
+        try:
+            self._check(scope, headers)
+            if (to := self._exchange(scope)) is not None:
+                await _redirect(answer, to, self._cookie(scope))
+                return
+            if self.under_way >= self.serving.requests:
+                raise Refused(503, "Busy", f"{self.serving.requests} requests are under way; try again")  # noqa: TRY301
+        except Refused as refused:
+            await _refuse(answer, refused)
+            return
+        self.under_way += 1
+        try:
+            await self.application(scope, _bounded(receive, self.serving), answer)
+        except Refused as refused:  # while the body came
+            if told:
+                raise
+            await _refuse(answer, refused)
+        finally:
+            self.under_way -= 1
+            if scope["method"] in _WRITES:
+                self.audit.wrote(scope, told[0] if told else 500)
+
+    def _check(self, scope: Scope, headers: dict[str, str]) -> None:
+        """Raises Refused."""
+        serving, method, path = self.serving, scope["method"], scope["path"]
+        if method not in _KNOWN:
+            raise Refused(405, "Method not allowed", f"{method[:16]} is not served")
+        if len(scope.get("query_string", b"")) > serving.query:
+            raise Refused(414, "Too long", f"a query has at most {serving.query:,} bytes")
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) != 1 or _host_of(headers.get("host", "")) not in serving.allowed:
+            raise Refused(421, "Wrong host", "this server is not called that; start it with --allow-host NAME")
+        if path in _OPEN:
+            return
+        origin = headers.get("origin")
+        if origin is not None and not self._is_own(origin, headers["host"]):
+            raise Refused(403, "Wrong origin", "requests from pages of other sites are refused")
+        if serving.token and not self._is_known(scope, headers):
+            hint = "open the address that `tapescan serve` printed, or send Authorization: Bearer TOKEN"
+            raise Refused(401, "No token", hint)
+        # Where there is no token, what a browser says of itself is all there is.
+        if method in _WRITES and "authorization" not in headers:
+            site = headers.get("sec-fetch-site")
+            if origin is None and site not in {"same-origin", "none"}:
+                raise Refused(403, "Unknown origin", "a write says where it comes from: Origin, or a bearer token")
+        if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
+            raise Refused(403, "Wrong origin", "requests from pages of other sites are refused")
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > serving.body:
+            raise Refused(413, "Too large", f"a request's body has at most {serving.body:,} bytes")
+
+    def _is_own(self, origin: str, host: str) -> bool:
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
+        return parts.scheme in {"http", "https"} and parts.netloc.lower() == host.lower()
+
+    def _is_known(self, scope: Scope, headers: dict[str, str]) -> bool:
+        given = [self._from_query(scope), self._from_cookie(headers.get("cookie", ""))]
+        kind, _, value = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            given.append(value.strip())
+        token = self.serving.token.encode()
+        return any(hmac.compare_digest(one.encode("utf-8", "replace"), token) for one in given if one)
+
+    def _from_query(self, scope: Scope) -> str:
+        """The token in an address that a person opens; of pages alone, so that none stands in a program's logs."""
+        if scope["method"] != "GET" or scope["path"].startswith("/api/"):
+            return ""
+        given: dict[str, str] = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        return given.get("token", "")
+
+    def _from_cookie(self, text: str) -> str:
+        try:
+            found = SimpleCookie(text).get(self._name)
+        except CookieError:
+            return ""
+        return "" if found is None else found.value
+
+    @property
+    def _name(self) -> str:
+        # Cookies know of no ports: two servers on one machine would take each other's away.
+        return f"{COOKIE}_{self.serving.port}"
+
+    def _exchange(self, scope: Scope) -> str | None:
+        """Where a person goes on without the token in the address."""
+        if not self.serving.token or not self._from_query(scope):
+            return None
+        rest = [
+            (name, value) for name, value in parse_qsl(scope["query_string"].decode("latin-1")) if name != "token"
+        ]
+        # Of its own paths alone: two slashes would name another host.
+        path = "/" + scope["path"].lstrip("/\\")
+        to: str = path + (f"?{urlencode(rest)}" if rest else "")
+        return to
+
+    def _cookie(self, scope: Scope) -> bytes:
+        secure = "; Secure" if scope.get("scheme") == "https" else ""
+        text = f"{self._name}={self.serving.token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={_AGE}{secure}"
+        return text.encode()
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _host_of(text: str) -> str:
+    """A host's name without its port."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0].lower()
+    return text.rpartition(":")[0].lower() if ":" in text else text.lower()
+
+
+def _csp(nonce: str) -> bytes:
+    return (
+        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; "
+        "img-src 'self' data:; "
+        "connect-src 'self'; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ).encode()
+
+
+def _bounded(receive: Receive, serving: Serving) -> Receive:
+    """A body that is not larger than it may be, and comes in time."""
+    taken, done = 0, False
+
+    async def bounded() -> Message:
+        nonlocal taken, done
+        if done:  # waits for the end of the connection, however long
+            return await receive()
+        try:
+            async with asyncio.timeout(serving.slow):
+                message = await receive()
+        except TimeoutError as error:
+            raise Refused(408, "Too slow", f"a request's body comes within {serving.slow:g} s") from error
+        if message["type"] == "http.request":
+            taken += len(message.get("body", b""))
+            done = not message.get("more_body", False)
+            if taken > serving.body:
+                raise Refused(413, "Too large", f"a request's body has at most {serving.body:,} bytes")
+        return message
+
+    return bounded
+
+
+async def _redirect(send: Send, to: str, cookie: bytes) -> None:
+    headers = [
+        (b"location", to.encode("latin-1", "replace")),
+        (b"set-cookie", cookie),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": 303, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _refuse(send: Send, refused: Refused) -> None:
+    told = {"type": "about:blank", "title": refused.title, "status": refused.status, "detail": refused.detail}
+    headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
+    if refused.status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="tapescan"'))
+    if refused.status == 503:
+        headers.append((b"retry-after", b"1"))
+    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(told).encode()})

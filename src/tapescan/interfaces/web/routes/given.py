@@ -1,0 +1,82 @@
+"""What routes are given: the market, and what is asked of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from tapescan.api.resident import Asked, Resident
+from tapescan.core.errors import OptionError
+from tapescan.interfaces.web.problems import Missing
+
+__all__ = ["AskedOf", "Day", "FormOf", "Market", "Names", "Top", "found_symbol", "several"]
+
+#: A list: the parameter several times, or names with commas between.
+Names = Annotated[list[str], Query(max_length=100)]
+Text = Annotated[str, Query(max_length=4000)]
+Top = Annotated[int, Query(ge=1, le=20_000, description="rows at most")]
+FormOf = Annotated[
+    str | None, Query(alias="format", max_length=20, description="json, arrow, parquet, csv or xlsx, before Accept")
+]
+Day = Annotated[str, Query(max_length=10, description="a date, as 2025-12-31")]
+
+
+def resident(request: Request) -> Resident:
+    found: Resident = request.app.state.resident
+    return found
+
+
+Market = Annotated[Resident, Depends(resident)]
+
+
+def several(some: list[str]) -> tuple[str, ...]:
+    """The names of a list, at those commas that stand in no bracket."""
+    from tapescan.scan.request import split_features
+
+    return tuple(name for one in some for name in split_features(one))
+
+
+def asked(
+    profile: Annotated[str, Query(max_length=64, description="its name; the settings' when empty")] = "",
+    screens: Annotated[list[str] | None, Query(max_length=100, description="named screens")] = None,
+    where: Annotated[str, Query(max_length=4000, description="a condition over any column")] = "",
+    rank_by: Annotated[str, Query(max_length=4000, description="a column or an expression, with asc or desc")] = "",
+    features: Annotated[
+        list[str] | None, Query(max_length=200, description="further columns, or name = expression")
+    ] = None,
+    express: Annotated[bool, Query(description="with the best way to trade each plan by options")] = False,
+    as_of: Annotated[str, Query(max_length=10, description="the last session whose knowledge counts")] = "",
+) -> Asked:
+    return Asked(
+        profile=profile,
+        screens=several(screens or []),
+        where=where,
+        rank_by=rank_by,
+        features=several(features or []),
+        express=express,
+        as_of=day_of(as_of, "as_of"),
+    )
+
+
+AskedOf = Annotated[Asked, Depends(asked)]
+
+
+def day_of(text: str, field: str) -> dt.date | None:
+    """A date; None for nothing. Raises OptionError for what is none."""
+    from tapescan.core.dates import parse_date
+
+    return parse_date(text or None, field)
+
+
+def found_symbol(market: Resident, symbol: str) -> str:
+    """A symbol of the market. Raises Missing, with the nearest ones."""
+    from tapescan.core.errors import nearest
+
+    if len(symbol) > 24 or not symbol.isprintable():
+        raise OptionError("is no symbol", "as AAPL or BRK.B", field="symbol")
+    known = market.symbols()["symbol"]
+    if symbol not in known:
+        raise Missing(f"no symbol {symbol!r} in this market", nearest(symbol, known.to_list()), field="symbol")
+    return symbol

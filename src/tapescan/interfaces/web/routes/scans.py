@@ -1,0 +1,88 @@
+"""The scan."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import polars as pl
+from fastapi import APIRouter, Query, Request, Response
+
+from tapescan.api.resident import etag_of
+from tapescan.core.errors import OptionError, nearest
+from tapescan.interfaces.web.forms import answer_json, answer_table, chosen_form, is_known_to
+from tapescan.interfaces.web.routes.given import AskedOf, FormOf, Market, Top, several
+from tapescan.scan.result import ScanResult
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["scan"])
+
+
+@router.get("/scan", summary="The ranked list")
+def scan(
+    request: Request,
+    market: Market,
+    asked: AskedOf,
+    top: Top = 50,
+    columns: Annotated[
+        list[str] | None, Query(max_length=200, description="of the result, in this order; all when empty")
+    ] = None,
+    dropped: Annotated[str, Query(max_length=40, description="who was left out for this reason, instead")] = "",
+    form: FormOf = None,
+) -> Response:
+    """Every ranked symbol with its score, factors and plan; of JSON, coverage, regime and provenance beside them."""
+    chosen = chosen_form(request, form)
+    result = market.scan(asked)
+    etag = etag_of(result, asked) + f"-{chosen}-{top}" + (f"-{dropped}" if dropped.isidentifier() else "")
+    headers = _headers(result, etag)
+    if is_known_to(request, etag) and not columns:
+        return Response(status_code=304, headers=headers)
+    wanted = several(columns or [])
+    if dropped:
+        frame = market.read(lambda: _left_out(result, dropped))
+        total = len(frame)
+        frame = frame.head(top)
+    else:
+        total = result.coverage.ranked
+        frame = market.read(lambda: result.best(top))
+    if wanted:
+        frame = _chosen(frame, wanted)
+    headers["x-total-count"] = str(total)
+    if chosen == "json" and not dropped and not wanted:
+        whole = market.read(lambda: result.to_dict(top))
+        del whole["timings"]  # another one each time
+        return answer_json({**whole, "total": total, "shown": len(whole["rows"])}, headers=headers)
+    about = {**_about(result), "total": total, "shown": len(frame)}
+    return answer_table(frame, chosen, name=f"scan-{result.as_of}", headers=headers, about=about)
+
+
+def _headers(result: ScanResult, etag: str) -> dict[str, str]:
+    spent = ", ".join(f"{stage};dur={seconds * 1e3:.1f}" for stage, seconds in result.timings.items())
+    return {
+        "etag": f'"{etag}"',
+        "cache-control": "private, no-cache",
+        "server-timing": spent,
+        "x-as-of": result.as_of.isoformat(),
+    }
+
+
+def _about(result: ScanResult) -> dict[str, Any]:
+    whole = result.to_dict(top=0)
+    del whole["timings"], whole["rows"]
+    return whole
+
+
+def _left_out(result: ScanResult, reason: str) -> pl.DataFrame:
+    known = result.coverage.dropped
+    if reason not in known:
+        hint = nearest(reason, known) or f"one of {', '.join(known)}"
+        raise OptionError(f"nobody was left out for {reason!r}", hint, field="dropped")
+    return result.frame.filter(pl.col("dropped") == reason)
+
+
+def _chosen(frame: pl.DataFrame, wanted: tuple[str, ...]) -> pl.DataFrame:
+    for name in wanted:
+        if name not in frame.columns:
+            hint = nearest(name, frame.columns) or "name it in features too"
+            raise OptionError(f"the result has no column {name[:60]!r}", hint, field="columns")
+    return frame.select(list(dict.fromkeys(wanted)))

@@ -1,0 +1,60 @@
+"""One symbol: its explanation, its bars with any column of bars, its options."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from tapescan.interfaces.web.forms import answer_json, answer_table, chosen_form
+from tapescan.interfaces.web.routes.given import AskedOf, FormOf, Market, found_symbol, several
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["symbols"])
+
+
+@router.get("/symbols", summary="All symbols")
+def symbols(request: Request, market: Market, form: FormOf = None) -> Response:
+    """Who was asked for, with what a listing says of them."""
+    frame = market.symbols()
+    headers = {"x-total-count": str(len(frame)), "cache-control": "private, no-cache"}
+    return answer_table(frame, chosen_form(request, form), name="symbols", headers=headers)
+
+
+@router.get("/symbols/{symbol}", summary="A symbol explained")
+def symbol(market: Market, asked: AskedOf, symbol: str) -> Response:
+    """Its row of the scan, what each factor and model saw, votes, statements and suspect bars."""
+    found = market.explain(found_symbol(market, symbol), asked)
+    told = market.read(found.to_dict)
+    told["scan"].pop("timings", None)
+    return answer_json(told, headers={"cache-control": "private, no-cache"})
+
+
+@router.get("/symbols/{symbol}/bars", summary="A symbol's bars")
+def bars(
+    request: Request,
+    market: Market,
+    symbol: str,
+    columns: Annotated[
+        list[str] | None, Query(max_length=50, description="columns of bars beside the prices")
+    ] = None,
+    sessions: Annotated[int, Query(ge=1, le=20_000)] = 250,
+    form: FormOf = None,
+) -> Response:
+    """Its newest bars, oldest first, in the shares of the newest session; the last row has a scan's own values."""
+    frame = market.bars(found_symbol(market, symbol), several(columns or []), sessions)
+    headers = {"x-total-count": str(len(frame)), "cache-control": "private, no-cache"}
+    return answer_table(frame, chosen_form(request, form), name=f"bars-{symbol}", headers=headers)
+
+
+@router.get("/symbols/{symbol}/options", summary="A symbol's options")
+def options(
+    market: Market,
+    asked: AskedOf,
+    symbol: str,
+    expiry: Annotated[str, Query(max_length=10, description="this expiry alone")] = "",
+) -> Response:
+    """Its chain, the fit of each expiry, and the ways to trade its plan."""
+    found = market.express(found_symbol(market, symbol), asked, expiry)
+    return answer_json(found, headers={"cache-control": "private, no-cache"})
