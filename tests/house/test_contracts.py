@@ -35,6 +35,7 @@ PANDAS = "Nothing of ours needs pandas"
 REDIS = "Only shared/redis.py knows Redis"
 RAY = "Only engine/ray.py knows Ray"
 APPRISE = "Only alerts/apprised.py knows apprise"
+WEB = "Only the page, the REST interface and the assistant's door know their frameworks"
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ PLANTS = {
     "numba in scan": Plant("scan/planted.py", "import numba", "numba", NUMBA),
     "numba-cuda in features": Plant("features/planted.py", "import numba_cuda", "numba_cuda", NUMBA),
     "apprise in live": Plant("live/planted.py", "import apprise", "apprise", APPRISE),
+    "fastapi in the front door": Plant("api/resident.py", "import fastapi", "fastapi", WEB),
+    "starlette in live": Plant("live/planted.py", "import starlette", "starlette", WEB),
     "deltalake in sync": Plant("sync/planted.py", "import deltalake", "deltalake", DELTA),
     "typer in the front door": Plant("api/stores.py", "import typer", "typer", CONSOLE),
     "rich in the store": Plant("store/planted.py", "import rich", "rich", CONSOLE),

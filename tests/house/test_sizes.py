@@ -31,6 +31,7 @@ OUTPUT: dict[str, str] = {
     "columns/reference.py": "prints the generated page, as a script",
     "screen/reference.py": "prints the generated page, as a script",
     "tables/reference.py": "prints the generated page, as a script",
+    "interfaces/web/worker.py": "tells the server how far its job is, as a process",
 }
 
 

@@ -12,9 +12,9 @@ import pytest
 import tapescan
 from tapescan.core.errors import OptionError, ScreenError
 from tapescan.history.market import Market
-from tapescan.history.series import series_of
 from tapescan.replay.plot import plot_screen
 from tapescan.scan.profile import Filters, load_profile
+from tapescan.scan.series import series_of
 from tapescan.simulation.market import SimulatedMarket, simulate
 
 FILTERS = Filters(min_price=1e-9, min_dollar_volume=2e5, min_bars=100)

@@ -201,8 +201,8 @@ class Resident:
         return universe.select(name for name in wanted if name in universe.columns).sort("symbol")
 
     def bars(self, symbol: str, columns: Sequence[str] = (), sessions: int = 250) -> pl.DataFrame:
-        """A symbol's newest bars, and columns made of bars on each of them; as `history.series.series_of`."""
-        from tapescan.history.series import series_of
+        """A symbol's newest bars, and columns made of bars on each of them; as `scan.series.series_of`."""
+        from tapescan.scan.series import series_of
 
         self.refresh()
         return self.read(lambda: series_of(self._market, symbol, columns, sessions))

@@ -208,7 +208,7 @@ def _counted(
         some = mask & known_forward
         many: Ints = count(at[mask]).astype(np.int64)
         known_of: Ints = count(at[some]).astype(np.int64)
-        gained: Floats = count(at[some], weights=forward[some])
+        gained: Floats = count(at[some], weights=forward[some]).astype(np.float64)
         return many, known_of, gained
 
     every, matched = sums(eligible), sums(held)

@@ -45,6 +45,7 @@ COMMANDS = {
     "watch": ("watch", "watch"),
     "live": ("live", "live"),
     "serve": ("serve", "serve"),
+    "mcp": ("mcp", "mcp"),
     "alerts": ("alerts", "alerts"),
     "replay": ("replay", "replay"),
     "breadth": ("breadth", "breadth"),

@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from mcp.server.transport_security import TransportSecuritySettings
 
 from tapescan.api.resident import Resident
+from tapescan.interfaces.mcp.server import make_server
 from tapescan.interfaces.web.audit import Audit
 from tapescan.interfaces.web.following import LiveHub
 from tapescan.interfaces.web.guard import Application, Guard
@@ -31,12 +33,20 @@ def make_app(resident: Resident, serving: Serving, live: LiveHub | None = None) 
     """The application of a market in memory. live : the session that is followed beside it; None for none."""
     found = Jobs(resident.place, most=serving.jobs)
 
+    server = make_server(resident)
+    # Who calls by which name is checked before every request, this one too.
+    security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    tools = server.streamable_http_app(
+        streamable_http_path="/", json_response=True, stateless_http=True, transport_security=security
+    )
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
-        try:
-            yield
-        finally:
-            await found.close()
+        async with server.session_manager.run():
+            try:
+                yield
+            finally:
+                await found.close()
 
     app = FastAPI(
         title="tapescan",
@@ -51,5 +61,6 @@ def make_app(resident: Resident, serving: Serving, live: LiveHub | None = None) 
     answer_problems(app)
     for part in (scans, symbols, catalogue, past, jobs, stream, system):
         app.include_router(part.router, prefix="/api/v1")
+    app.mount("/mcp", tools)
     serve_pages(app)
     return Guard(app, serving, Audit(serving.audit))

@@ -92,13 +92,19 @@ class Guard:
             await _refuse(answer, refused)
             return
         self.under_way += 1
+        body = _Body(receive, self.serving)
+
+        async def unless_refused(message: Message) -> None:
+            if body.refused is None:
+                await answer(message)
+
         try:
-            await self.application(scope, _bounded(receive, self.serving), answer)
-        except Refused as refused:  # while the body came
-            if told:
-                raise
-            await _refuse(answer, refused)
+            await self.application(scope, body.receive, unless_refused)
+        except Refused:
+            pass  # answered below
         finally:
+            if body.refused is not None and not told:  # while it came; a framework may take that for a broken body
+                await _refuse(answer, body.refused)
             self.under_way -= 1
             if scope["method"] in _WRITES:
                 self.audit.wrote(scope, told[0] if told else 500)
@@ -204,27 +210,31 @@ def _csp(nonce: str) -> bytes:
     ).encode()
 
 
-def _bounded(receive: Receive, serving: Serving) -> Receive:
+class _Body:
     """A body that is not larger than it may be, and comes in time."""
-    taken, done = 0, False
 
-    async def bounded() -> Message:
-        nonlocal taken, done
-        if done:  # waits for the end of the connection, however long
-            return await receive()
+    def __init__(self, receive: Receive, serving: Serving) -> None:
+        self._receive, self._serving = receive, serving
+        self._taken, self._done = 0, False
+        self.refused: Refused | None = None
+
+    async def receive(self) -> Message:
+        if self._done:  # waits for the end of the connection, however long
+            return await self._receive()
+        serving = self._serving
         try:
             async with asyncio.timeout(serving.slow):
-                message = await receive()
+                message = await self._receive()
         except TimeoutError as error:
-            raise Refused(408, "Too slow", f"a request's body comes within {serving.slow:g} s") from error
+            self.refused = Refused(408, "Too slow", f"a request's body comes within {serving.slow:g} s")
+            raise self.refused from error
         if message["type"] == "http.request":
-            taken += len(message.get("body", b""))
-            done = not message.get("more_body", False)
-            if taken > serving.body:
-                raise Refused(413, "Too large", f"a request's body has at most {serving.body:,} bytes")
+            self._taken += len(message.get("body", b""))
+            self._done = not message.get("more_body", False)
+            if self._taken > serving.body:
+                self.refused = Refused(413, "Too large", f"a request's body has at most {serving.body:,} bytes")
+                raise self.refused
         return message
-
-    return bounded
 
 
 async def _redirect(send: Send, to: str, cookie: bytes) -> None:

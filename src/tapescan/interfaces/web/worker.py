@@ -9,12 +9,12 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from tapescan.core.errors import TapescanError
+from tapescan.core.progress import Progress
 from tapescan.core.results import plain
 
 __all__ = ["main"]
@@ -54,7 +54,7 @@ def main() -> None:
         sys.exit(2)
 
 
-def _replay(store: str | None, given: dict[str, Any], progress: Callable[[int, int, str], None]) -> Any:
+def _replay(store: str | None, given: dict[str, Any], progress: Progress) -> Any:
     from tapescan.api import replay_market
 
     result = replay_market(store, **given, progress=progress)
@@ -65,7 +65,7 @@ def _replay(store: str | None, given: dict[str, Any], progress: Callable[[int, i
     return told
 
 
-def _train(store: str | None, given: dict[str, Any], progress: Callable[[int, int, str], None]) -> Any:
+def _train(store: str | None, given: dict[str, Any], progress: Progress) -> Any:
     from tapescan.api import train_models
 
     learner = given.pop("learner", "")
@@ -73,7 +73,7 @@ def _train(store: str | None, given: dict[str, Any], progress: Callable[[int, in
     return [one.card for one in found] if isinstance(found, list) else found
 
 
-def _sync(store: str | None, given: dict[str, Any], progress: Callable[[int, int, str], None]) -> Any:
+def _sync(store: str | None, given: dict[str, Any], progress: Progress) -> Any:
     from tapescan.api import sync_store
 
     return sync_store(store, **given, progress=progress)

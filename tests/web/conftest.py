@@ -1,0 +1,47 @@
+"""A server over a small simulated market, and clients that know its token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("fastapi", reason="the extra `web` is not installed")
+
+from starlette.testclient import TestClient
+
+from tapescan.api.resident import Resident
+from tapescan.interfaces.web.app import make_app
+from tapescan.interfaces.web.serving import Serving
+from tapescan.simulation.market import SimulatedMarket, simulate
+
+TOKEN = "0123456789abcdef-token"
+HERE = "http://localhost:8000"
+
+
+@pytest.fixture(scope="package")
+def simulated() -> SimulatedMarket:
+    return simulate(symbols=150, sessions=330, seed=5)
+
+
+@pytest.fixture(scope="package")
+def resident(simulated: SimulatedMarket) -> Resident:
+    return Resident(simulated, models=False)
+
+
+@pytest.fixture(scope="package")
+def app(resident: Resident) -> object:
+    return make_app(resident, Serving(token=TOKEN, slow=0.5))
+
+
+@pytest.fixture(scope="package")
+def client(app: object) -> Iterator[TestClient]:
+    with TestClient(app, base_url=HERE, headers={"authorization": f"Bearer {TOKEN}"}) as found:  # type: ignore[arg-type]
+        yield found
+
+
+@pytest.fixture
+def stranger(client: TestClient, app: object) -> TestClient:
+    """Who has no token. The application runs already."""
+    del client
+    return TestClient(app, base_url=HERE, follow_redirects=False)  # type: ignore[arg-type]
