@@ -76,7 +76,7 @@ class Real:
     async def events(self, session: dt.date, since: int, symbols: Sequence[str] = ()) -> AsyncIterator[Event]:
         assert session == self.session
         assert symbols
-        for minute in range(since, 960):
+        for minute in range(max(since, 570), 960):
             now = time.monotonic()
             await asyncio.sleep(0)
             yield Bars(self.rows.filter(pl.col("minute") == minute), now)

@@ -12,6 +12,7 @@ import pytest
 
 import tapescan
 from tapescan.core.errors import OptionError
+from tapescan.history import stored
 from tapescan.history.forming import FormingMarket
 from tapescan.market import forming
 from tapescan.market.panel import Panel
@@ -132,3 +133,36 @@ def test_a_session_that_is_stored_is_over(kept: Kept) -> None:
         FormingMarket(kept.market).at(of_day(WHOLE, STORED))
     with pytest.raises(OptionError, match="past day"):
         FormingMarket(tapescan.load_market(kept.store, as_of=DAYS[STORED]))
+
+
+def test_what_is_a_fund_is_told_once_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a store without a listing, by the bars of the quarters before: of one that moves twice as another does."""
+    own = WHOLE.filter(pl.col("symbol") == "S002").with_columns(volume=pl.lit(5e6))
+    close = 50.0 * (own["close"] / own["close"][0]) ** 2
+    twice = own.with_columns(symbol=pl.lit("TWICE"), close=close, volume=pl.lit(1e6)).with_columns(
+        open="close", high=pl.col("close") * 1.001, low=pl.col("close") * 0.999
+    )
+    bars = pl.concat([WHOLE.filter(pl.col("symbol") != "S002"), own, twice.select(WHOLE.columns)])
+    bars = bars.sort("symbol", "session")
+    kept = Kept(tmp_path / "store", upto(bars, STORED))
+    asked: list[int] = []
+    told_of = stored.funds_among
+
+    def counted(*given: Any) -> Any:
+        asked.append(len(given[0]))
+        return told_of(*given)
+
+    moments, day = Moments(kept, tmp_path / "ends", 3), of_day(bars, STORED + 1)
+    moments.holds(day[:20])
+    split_of_day = split("S002", DAYS[STORED + 2])
+    monkeypatch.setattr(stored, "funds_among", counted)
+    found = [moments.forming.at(day[:many]).universe for many in (22, 25, len(day))]
+    assert asked == []
+    assert all(one.filter(pl.col("type") == "fund")["symbol"].to_list() == ["TWICE"] for one in found)
+    monkeypatch.undo()
+    # Another session asks anew: what splits then is in other shares.
+    put(kept.store, split_of_day, day)
+    assert moments.forming.refresh()
+    monkeypatch.setattr(stored, "funds_among", counted)
+    moments.forming.at(of_day(bars, STORED + 2)[:20])
+    assert asked

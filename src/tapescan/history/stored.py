@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import polars as pl
 
@@ -37,6 +38,15 @@ from tapescan.tables.registry import stored_tables
 __all__ = ["Held", "held_of_store", "market_of", "market_of_store", "scanned_of", "sessions_for"]
 
 
+class Funds(NamedTuple):
+    """Which symbols that no listing names were told to be funds. unknown : who was asked for. among : which of them.
+    through : the newest session whose bars say so."""
+
+    unknown: pl.Series
+    among: pl.Series
+    through: dt.date
+
+
 @dataclass(frozen=True)
 class Held:
     """What was read of a store's bars.
@@ -47,7 +57,8 @@ class Held:
     lives : of the symbols that another company had before, as `market.lives.LIVES`. judged : the suspect bars, also
         those that were accepted.
     stamped : symbols of which some stored price may not be raw; None where that is not known of any.
-    listed, fitting, refused : what the market of before was made of and has not changed; None where there was none.
+    listed, fitting, refused, funds : what the market of before was made of and has not changed; None where there was
+        none.
     """
 
     store: Store
@@ -65,6 +76,7 @@ class Held:
     listed: Listed | None = None
     fitting: Fitting | None = None
     refused: Refused | None = None
+    funds: Funds | None = None
 
     def bars(
         self,
@@ -147,7 +159,7 @@ def market_of(held: Held) -> Market:
     # Also those refused on a day after the newest bar, where no day was named: nobody who was given vanishes.
     refused = refused_bars(asked, held.refused)
     market, said = join_listing(panel, _of_this_life(held), listing, refused.symbols, provenance, notes, held.listed)
-    universe = _with_funds(market, held)
+    universe, funds = _with_funds(market, held)
     inside, through = splits_inside(known) if as_of is not None else (None, None)
     if inside is not None and through is not None:
         universe = universe.join(inside, on="symbol", how="left", maintain_order="left")
@@ -159,7 +171,7 @@ def market_of(held: Held) -> Market:
         adjust=adjust,
         store=held.store,
         suspects=suspects,
-        held=replace(held, listed=said, fitting=fits, refused=refused),
+        held=replace(held, listed=said, fitting=fits, refused=refused, funds=funds),
     )
     if "dividends" in known:
         paid = dividend_rows(panel.symbols, known.read("dividends"), known.read("splits"), newest)
@@ -203,13 +215,22 @@ def _of_this_life(held: Held) -> pl.DataFrame:
     return counted.with_columns(bars=pl.col("own").fill_null(pl.col("bars"))).drop("own")
 
 
-def _with_funds(market: Market, held: Held) -> pl.DataFrame:
+def _with_funds(market: Market, held: Held) -> tuple[pl.DataFrame, Funds | None]:
     """The universe, in which what no listing names and what behaved as a fund is one."""
     universe = market.universe
     unknown = universe["symbol"].filter(universe["type"] == "unknown")
     if unknown.is_empty():
-        return universe
-    sessions = judged_through(held.known.sessions)
+        return universe, None
+    sessions, funds = judged_through(held.known.sessions), held.funds
+    if funds is None or funds.through != sessions[-1] or not funds.unknown.equals(unknown):
+        funds = Funds(unknown, _funds_among(unknown, held, sessions), sessions[-1])
+    found = unknown.filter(funds.among)
+    fund = pl.when((pl.col("type") == "unknown") & pl.col("symbol").is_in(found.implode())).then(pl.lit("fund"))
+    return universe.with_columns(fund.otherwise("type").alias("type")), funds
+
+
+def _funds_among(unknown: pl.Series, held: Held, sessions: pl.Series) -> pl.Series:
+    """sessions : those by whose bars funds are told."""
     since = len(held.known.sessions) - len(sessions)
 
     def bars_of(symbols: list[str] | None, many: int) -> pl.DataFrame:
@@ -218,12 +239,9 @@ def _with_funds(market: Market, held: Held) -> pl.DataFrame:
 
     bars = bars_of(None, FUND_SESSIONS)
     index = bars.filter(pl.col("symbol") == MARKET_SYMBOL).select("session", "close")
-    among = funds_among(
+    return funds_among(
         unknown, bars, sessions, index if len(index) else None, lambda some: bars_of(some, QUIET_SESSIONS)
     )
-    funds = unknown.filter(among)
-    fund = pl.when((pl.col("type") == "unknown") & pl.col("symbol").is_in(funds.implode())).then(pl.lit("fund"))
-    return universe.with_columns(fund.otherwise("type").alias("type"))
 
 
 def _fundamentals(known: KnownStore, market: Market) -> pl.DataFrame | None:
