@@ -46,6 +46,7 @@ COMMANDS = {
     "live": ("live", "live"),
     "serve": ("serve", "serve"),
     "mcp": ("mcp", "mcp"),
+    "tui": ("tui", "tui"),
     "alerts": ("alerts", "alerts"),
     "replay": ("replay", "replay"),
     "breadth": ("breadth", "breadth"),
