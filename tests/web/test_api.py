@@ -173,7 +173,7 @@ def test_a_screen_through_time(client: TestClient) -> None:
         ("scan", {"screens": "/srv/x.toml"}, 422, "is no name"),
         ("scan", {"screens": "nope"}, 422, "unknown screen"),
         ("scan", {"columns": "nope"}, 422, "no column 'nope'"),
-        ("scan", {"format": "exe"}, 422, "give one of json"),
+        ("scan", {"format": "exe"}, 422, "format"),
         ("scan", {"top": "0"}, 422, "top"),
         ("scan", {"top": "6208561004829933488308224"}, 422, "top"),
         ("scan", {"as_of": "yesterday"}, 422, "as_of"),

@@ -14,6 +14,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from tapescan.api.resident import Resident
 from tapescan.interfaces.mcp.server import make_server
 from tapescan.interfaces.web.audit import Audit
+from tapescan.interfaces.web.described import PROBLEMS
 from tapescan.interfaces.web.following import LiveHub
 from tapescan.interfaces.web.guard import Application, Guard
 from tapescan.interfaces.web.jobs import Jobs
@@ -56,6 +57,7 @@ def make_app(resident: Resident, serving: Serving, live: LiveHub | None = None) 
         openapi_url="/api/v1/openapi.json",
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
+        responses=PROBLEMS,
     )
     app.state.resident, app.state.serving, app.state.jobs, app.state.live = resident, serving, found, live
     answer_problems(app)

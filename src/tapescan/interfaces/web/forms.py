@@ -96,7 +96,7 @@ def answer_table(
             raise AssertionError(form)
     if form in {"csv", "xlsx", "parquet"}:
         more["content-disposition"] = f'attachment; filename="{name}.{form}"'
-    kind = FORMS[form] + ("; charset=utf-8; header=present" if form == "csv" else "")
+    kind = FORMS[form] + ("; charset=utf-8" if form == "csv" else "")
     return Response(buffer.getvalue(), headers=more, media_type=kind)
 
 

@@ -252,6 +252,8 @@ async def _refuse(send: Send, refused: Refused) -> None:
     headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
     if refused.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="tapescan"'))
+    if refused.status == 405:
+        headers.append((b"allow", b"GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"))
     if refused.status == 503:
         headers.append((b"retry-after", b"1"))
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
 
@@ -18,7 +18,7 @@ Names = Annotated[list[str], Query(max_length=100)]
 Text = Annotated[str, Query(max_length=4000)]
 Top = Annotated[int, Query(ge=1, le=20_000, description="rows at most")]
 FormOf = Annotated[
-    str | None, Query(alias="format", max_length=20, description="json, arrow, parquet, csv or xlsx, before Accept")
+    Literal["json", "arrow", "parquet", "csv", "xlsx"] | None, Query(alias="format", description="before Accept")
 ]
 Day = Annotated[str, Query(max_length=10, description="a date, as 2025-12-31")]
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import StreamingResponse
 
+from tapescan.interfaces.web.described import EVENTS
 from tapescan.interfaces.web.events import event
 from tapescan.interfaces.web.forms import answer_json
 from tapescan.interfaces.web.jobs import Job, Jobs, Wanted
@@ -45,7 +46,7 @@ async def end(request: Request, number: int) -> Response:
     return answer_json(found.told())
 
 
-@router.get("/jobs/{number}/events", summary="A job's progress", response_class=StreamingResponse)
+@router.get("/jobs/{number}/events", responses=EVENTS, summary="A job's progress", response_class=StreamingResponse)
 async def events(request: Request, number: int) -> StreamingResponse:
     """Server-sent events: `progress` with done, all and what; `state` when it is over."""
     found = _job(request, number)

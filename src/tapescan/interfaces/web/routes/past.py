@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from tapescan.interfaces.web.described import TABLE
 from tapescan.interfaces.web.forms import answer_json, answer_table, chosen_form
 from tapescan.interfaces.web.routes.given import FormOf, Market
 
@@ -14,7 +15,7 @@ __all__ = ["router"]
 router = APIRouter(tags=["past"])
 
 
-@router.get("/plot", summary="A screen through time")
+@router.get("/plot", responses=TABLE, summary="A screen through time")
 def plot(
     request: Request,
     market: Market,
@@ -33,7 +34,7 @@ def plot(
     return answer_table(found.sessions, chosen, name="plot", headers=headers, about=about)
 
 
-@router.get("/breadth", summary="Breadth through time")
+@router.get("/breadth", responses=TABLE, summary="Breadth through time")
 def breadth(
     request: Request, market: Market, profile: Annotated[str, Query(max_length=64)] = "", form: FormOf = None
 ) -> Response:

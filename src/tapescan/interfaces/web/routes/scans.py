@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from tapescan.api.resident import etag_of
 from tapescan.core.errors import OptionError, nearest
+from tapescan.interfaces.web.described import TABLE
 from tapescan.interfaces.web.forms import answer_json, answer_table, chosen_form, is_known_to
 from tapescan.interfaces.web.routes.given import AskedOf, FormOf, Market, Top, several
 from tapescan.scan.result import ScanResult
@@ -18,7 +19,7 @@ __all__ = ["router"]
 router = APIRouter(tags=["scan"])
 
 
-@router.get("/scan", summary="The ranked list")
+@router.get("/scan", responses=TABLE, summary="The ranked list")
 def scan(
     request: Request,
     market: Market,

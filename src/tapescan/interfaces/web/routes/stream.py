@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
+from tapescan.interfaces.web.described import EVENTS
 from tapescan.interfaces.web.events import BEAT, event
 from tapescan.interfaces.web.routes.given import Market
 
@@ -19,7 +20,7 @@ router = APIRouter(tags=["stream"])
 BEATS = 15.0
 
 
-@router.get("/stream", summary="What is new", response_class=StreamingResponse)
+@router.get("/stream", responses=EVENTS, summary="What is new", response_class=StreamingResponse)
 async def stream(request: Request, market: Market) -> StreamingResponse:
     """Server-sent events: `market` now and whenever something came into the store; `minute` of a session that is
     followed."""

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from tapescan.interfaces.web.described import TABLE
 from tapescan.interfaces.web.forms import answer_json, answer_table, chosen_form
 from tapescan.interfaces.web.routes.given import AskedOf, FormOf, Market, found_symbol, several
 
@@ -14,7 +15,7 @@ __all__ = ["router"]
 router = APIRouter(tags=["symbols"])
 
 
-@router.get("/symbols", summary="All symbols")
+@router.get("/symbols", responses=TABLE, summary="All symbols")
 def symbols(request: Request, market: Market, form: FormOf = None) -> Response:
     """Who was asked for, with what a listing says of them."""
     frame = market.symbols()
@@ -31,7 +32,7 @@ def symbol(market: Market, asked: AskedOf, symbol: str) -> Response:
     return answer_json(told, headers={"cache-control": "private, no-cache"})
 
 
-@router.get("/symbols/{symbol}/bars", summary="A symbol's bars")
+@router.get("/symbols/{symbol}/bars", responses=TABLE, summary="A symbol's bars")
 def bars(
     request: Request,
     market: Market,
