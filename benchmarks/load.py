@@ -10,7 +10,9 @@ is use and not how much the machine can do; the share of the cores that it took 
 errors, latencies, and memory and open files of the first and the last fifth of its process's runs. A run that finds
 another state of the store than the one before has more to do, and is a kind of its own. Of fewer than 100 runs the
 highest latency is told in the place of the 99th percentile. In its first thirty runs a replay's process takes memory
-that Delta Lake's threads keep, so a short load shows growth that an hour does not.
+that Delta Lake's threads keep, so a short load shows growth that an hour does not. A market in memory grows with its
+store, whose growth is told beside. Replays, imports and syncs are less urgent than scans (`os.nice`), as jobs of a
+server are.
 
 `--redis` shares results through a Redis that is killed and started again each minute. `--nodes` has replays run on a
 Ray cluster of so many nodes of this machine, of which one is killed each minute, and another one joins. `--slow-disk`
@@ -49,6 +51,7 @@ import tapescan
 from benchmarks.killed import KilledNodes, KilledRedis, killed_nodes
 from benchmarks.slow_disk import slow_disk
 from tapescan.core.errors import TapescanError
+from tapescan.market import calendar
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.simulation.market import simulate
 from tapescan.store import Store
@@ -66,6 +69,9 @@ CAME = "the store changed"
 
 #: Seconds that each process pauses after a run; imports do so for as long as is asked.
 PAUSES = {"scan": 2.0, "watch": 0.5, "replay": 10.0, "sync": 5.0}
+
+#: How much less urgent than lists that people wait for (`os.nice`): what a server's jobs and timers do.
+NICE = {"replay": 10, "import": 5, "sync": 5}
 
 #: A topic that the watcher publishes under.
 TOPIC = "load"
@@ -176,6 +182,7 @@ KINDS: dict[str, Callable[[str, Path], Iterator[Run]]] = {
 def work(kind: str, place: str, folder: Path, until: float, pause: float, variables: Mapping[str, str]) -> None:
     """Run a kind of work until a moment; a line a run."""
     os.environ |= variables
+    os.nice(NICE.get(kind, 0))
     with (folder / f"{kind}.jsonl").open("w") as file:
         for run in KINDS[kind](place, folder):
             if time.time() >= until:
@@ -242,18 +249,8 @@ def latencies(took: NDArray[np.float64]) -> str:
 @contextlib.contextmanager
 def vendor() -> Iterator[str]:
     """The address of a fake one in a process of its own."""
-    command = [
-        sys.executable,
-        "-m",
-        "tests.fakes",
-        "massive",
-        "--symbols",
-        "400",
-        "--sessions",
-        "20",
-        "--limit",
-        "0/1",
-    ]
+    words = "-m tests.fakes massive --symbols 400 --sessions 20 --limit 0/1"
+    command = [sys.executable, *words.split()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1], text=True) as process:
         assert process.stdout is not None
         try:
@@ -267,9 +264,18 @@ def filled(place: Path, folder: Path, symbols: int, sessions: int, ahead: int) -
     made = simulate(symbols=symbols, sessions=sessions + ahead, seed=3)
     bars = made.bars.select(BAR_COLUMNS).unique(["symbol", "session"], keep="first", maintain_order=True)
     days = bars["session"].unique().sort()
+    # Of the bars that are wrong on purpose some are of days off, which would be an import of nothing.
+    days = days.filter(days.is_in(pl.Series(calendar.sessions(days[0], days[-1])).cast(pl.Date).implode()))
+    bars = bars.filter(pl.col("session").is_in(days.implode()))
     cut = days[-ahead]
     bars.filter(pl.col("session") >= cut).write_parquet(folder / "ahead.parquet")
     tapescan.import_bars(bars.filter(pl.col("session") < cut), store=str(place))
+
+
+def rows_of(place: str) -> int:
+    """How many bars a store has."""
+    found: int = Store(place).known(None).scan("bars").select(pl.len()).collect().item()
+    return found
 
 
 def side_by_side(asked: argparse.Namespace) -> None:
@@ -287,6 +293,7 @@ def side_by_side(asked: argparse.Namespace) -> None:
         nodes = held.enter_context(killed_nodes(asked.nodes)) if asked.nodes else None
         there = {} if nodes is None else {"TAPESCAN_ENGINE": "ray", "TAPESCAN_ADDRESS": nodes.address}
         spawn = multiprocessing.get_context("spawn")
+        held_before = rows_of(place)
         first = spawn.Process(target=compiled, args=(place,))
         first.start()
         first.join()
@@ -316,6 +323,7 @@ def side_by_side(asked: argparse.Namespace) -> None:
             f"{', '.join(f'{kind} {pauses[kind]:g}' for kind in KINDS)} s; "
             f"{taken / (60 * asked.minutes * cores):.0%} of {cores} cores taken, the vendor, Redis and nodes apart"
         )
+        say(f"the store's bars: {held_before:,} -> {rows_of(place):,} ({rows_of(place) / held_before - 1.0:+.1%})")
         for kind, runs in kinds.items():
             for line in told(kind, runs):
                 say(line)

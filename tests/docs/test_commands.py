@@ -30,13 +30,13 @@ RUN = {"sh", "python"}
 LANGUAGES = {"sh", "python", "toml", "text", ""}
 
 #: Blocks that are left out, in all.
-LEFT_OUT = 12
+LEFT_OUT = 13
 
 #: Pages whose commands take long.
 SLOW = {
     *("adding-a-column.md", "adding-a-learner.md", "adding-a-table.md", "adding-a-vendor.md"),
     *("adding-an-indicator.md", "breadth.md", "cluster.md", "first-scan.md", "live.md", "models.md", "options.md"),
-    *("alerts.md", "own-data.md", "replay.md", "screens.md"),
+    *("alerts.md", "own-data.md", "programs.md", "replay.md", "screens.md"),
 }
 
 #: Seconds for one block.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -63,6 +64,7 @@ def serve(
         hub = LiveHub(resident.place or None, None if live == "simulated" else live)
     notes(said)
     output().print(f"tapescan serves at {serving.address}", markup=False, soft_wrap=True, highlight=False)
+    sys.stdout.flush()  # who waits for that line may read a file
     config = uvicorn.Config(
         make_app(resident, serving, hub),
         host=host,

@@ -19,12 +19,16 @@ from tapescan.core.results import plain
 
 __all__ = ["main"]
 
+#: How much less urgent a job is than what people wait for, as `os.nice`.
+NICE = 10
+
 #: Seconds between two lines of progress.
 SELDOM = 0.2
 
 
 def main() -> None:
     """Run one job."""
+    os.nice(NICE)
     asked = msgspec.json.decode(sys.stdin.buffer.readline())
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     sys.stdout = sys.stderr  # what a library prints is no line of ours
