@@ -18,7 +18,7 @@ from tapescan.history.market import Market
 from tapescan.history.resident import brought_forward, refreshed
 from tapescan.history.stored import Funds, held_of_store, market_of
 from tapescan.market.forming import FormingPanel
-from tapescan.store.forming import FormingStore
+from tapescan.store.forming import FormingStore, Moments
 
 __all__ = ["FormingMarket"]
 
@@ -34,7 +34,7 @@ class FormingMarket:
             raise OptionError("a market of no store, or of a past day", "give the store as it is now", field="store")
         market.panel.kept.setdefault(CARRIED, {})
         self._base, self._held, self._day = market, market.held, dt.date.min
-        self._lately: dict[dt.date, pl.DataFrame] = {}
+        self._moments = Moments()
         self._panel: FormingPanel | None = None
         self._funds: Funds | None = None
 
@@ -49,13 +49,14 @@ class FormingMarket:
         if fresh is self._base:
             return False
         assert fresh.held is not None
-        self._base, self._held, self._panel, self._lately = fresh, fresh.held, None, {}
+        self._base, self._held, self._panel = fresh, fresh.held, None
         return True
 
     def begin(self, session: dt.date) -> FormingPanel:
         """Have ready what every moment of a session needs, so that the first one costs what the others do."""
         if self._panel is None or session != self._day:
             self._panel, self._day, self._funds = FormingPanel(replace(self._base.panel)), session, None
+            self._moments = Moments()
         # Carried on are values whose history begins as it does on the session, which may be another quarter.
         own = self._panel.panel
         carried = own.kept.setdefault(CARRIED, {})
@@ -80,7 +81,7 @@ class FormingMarket:
             raise OptionError(what, "a session that is stored is over", field="bars")
         forming = self.begin(session)
         held = replace(self._held, panel=forming.panel, funds=self._funds)
-        asked = FormingStore(self._held.asked, bars, lately=self._lately)
+        asked = FormingStore(self._held.asked, bars, moments=self._moments)
         came = asked.rows.with_columns(came=True)
         taken = brought_forward(held, asked, came, forming.grow)
         if taken is None:  # who lies in its store under another name than before, say

@@ -35,6 +35,7 @@ from tapescan.market.quality import BAR_COLUMNS, sort_bars
 from tapescan.market.suspect import AFTER, BEFORE, LONGEST, find_suspects, stands_out
 from tapescan.store import KnownStore
 from tapescan.store.differences import changed_rows, commits_of
+from tapescan.store.forming import once
 from tapescan.store.known import STORED_COLUMNS
 from tapescan.store.later_splits import splits_of_any_day
 from tapescan.store.table import store_errors
@@ -108,8 +109,8 @@ def brought_forward(
     came = came.join(there, on="symbol", how="left", maintain_order="left")
     later = pl.col("came") & (pl.col("session").to_physical() > pl.col("own")).fill_null(value=False)
     new, past = came.filter(later).drop("own"), came.filter(~later)
-    acted = _acted(before, known, day, held.adjust)
-    others = _paused(held, known, new) | _renamed(before, known)
+    acted = once(known, "acted", (day,), lambda: _acted(before, known, day, held.adjust))
+    others = _paused(held, known, new) | once(known, "renamed", (day,), lambda: _renamed(before, known))
     again = {*past["symbol"].to_list()} | acted | others
     at_hand = _at_hand(held, before, known, came, acted, past, others)
     redone, lives = _bars_of(known, held, sorted(again - at_hand))

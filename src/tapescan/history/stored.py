@@ -31,6 +31,7 @@ from tapescan.market.suspect import BEFORE, find_suspects
 from tapescan.store import KnownStore, Store
 from tapescan.store.accepted import without_accepted, wrong_alone
 from tapescan.store.differences import commits_of
+from tapescan.store.forming import once
 from tapescan.store.later_splits import splits_inside
 from tapescan.store.refused import Refused, refused_bars
 from tapescan.tables.registry import stored_tables
@@ -174,7 +175,12 @@ def market_of(held: Held) -> Market:
         held=replace(held, listed=said, fitting=fits, refused=refused, funds=funds),
     )
     if "dividends" in known:
-        paid = dividend_rows(panel.symbols, known.read("dividends"), known.read("splits"), newest)
+        paid = once(
+            known,
+            "dividends",
+            (panel.symbols, newest),
+            lambda: dividend_rows(panel.symbols, known.read("dividends"), known.read("splits"), newest),
+        )
         market = replace(market, dividends=paid)
     if "option_features" in known:
         options = market_options(known, panel.symbols, newest)
@@ -199,7 +205,9 @@ def _fitting(held: Held, recent: dt.date, suspects: pl.DataFrame) -> Fitting:
     known = held.known
     splits = known.read("splits").filter(pl.col("ex_date") >= recent)
     since = day_number(known.sessions.tail(QUIET_SESSIONS)[0])
-    return fitting(held.panel, splits, wrong_alone(known, suspects, splits), since, held.fitting)
+    near = (suspects.select("symbol", "session"), recent)
+    wrong = once(known, "wrong alone", near, lambda: wrong_alone(known, suspects, splits))
+    return fitting(held.panel, splits, wrong, since, held.fitting)
 
 
 def _of_this_life(held: Held) -> pl.DataFrame:

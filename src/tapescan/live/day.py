@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from tapescan.core.dates import day_number
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.live.curve import USUAL, Curve
 from tapescan.live.hours import BEGIN, PREMARKET, end_of
@@ -198,20 +199,27 @@ class Day:
 
     def merge(self, rows: pl.DataFrame) -> Merged:
         """Take minute bars in, as MINUTES; of two of a symbol's minute the later one counts."""
-        good = rows.filter(
-            pl.col("session") == self.session,
-            pl.col("minute").is_between(PREMARKET, self.end - 1),
-            pl.all_horizontal(pl.col("open", "high", "low", "close").is_finite() & (pl.col("low") > 0.0)),
-            (pl.col("low") <= pl.min_horizontal("open", "close"))
-            & (pl.col("high") >= pl.max_horizontal("open", "close")),
-            pl.col("volume").is_finite() & (pl.col("volume") >= 0.0),
+        values: Floats = (
+            rows.select(pl.col(*_PRICES, "official_open").cast(pl.Float64).fill_null(np.nan)).to_numpy().T
         )
-        outside = len(rows) - len(good)
-        self._open_with(good.filter(pl.col("official_open").is_finite() & (pl.col("official_open") > 0.0)))
-        good = good.unique(["symbol", "minute"], keep="last", maintain_order=True)
-        lane, minute = self._places(good["symbol"]), good["minute"].to_numpy().astype(np.int64)
-        values = np.stack([good[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in _PRICES])
-        values[-1, ~(np.isfinite(values[-1]) & (values[-1] > 0.0))] = np.nan
+        minute = rows["minute"].to_numpy().astype(np.int64)
+        open_, high, low, close, volume = values[:5]
+        good: Bools = (rows["session"].to_physical() == day_number(self.session)).fill_null(value=False).to_numpy()
+        good = good & (minute >= PREMARKET) & (minute < self.end) & np.isfinite(values[:5]).all(axis=0)
+        good &= (low > 0.0) & (low <= np.minimum(open_, close)) & (high >= np.maximum(open_, close)) & (volume >= 0.0)
+        outside, symbols = len(rows) - int(good.sum()), rows["symbol"]
+        if outside:
+            symbols, minute, values = symbols.filter(pl.Series(good)), minute[good], values[:, good]
+        lane, opened = self._places(symbols), values[6]
+        told = np.isfinite(opened) & (opened > 0.0)
+        self._open_with(lane[told], minute[told], opened[told])
+        # Of two of a symbol's minute the last: the first from the end.
+        _, last = np.unique((lane * (24 * 60) + minute)[::-1], return_index=True)
+        if len(last) < len(lane):
+            kept = np.sort(len(lane) - 1 - last)
+            lane, minute, values = lane[kept], minute[kept], values[:, kept]
+        values = np.ascontiguousarray(values[:6])
+        values[5, ~(np.isfinite(values[5]) & (values[5] > 0.0))] = np.nan
         counts = np.zeros(3, np.int64)
         for span in (self._early, self._regular):
             mine = (minute >= span.begin) & (minute < span.end)
@@ -220,19 +228,20 @@ class Day:
         new, corrected, same = (int(one) for one in counts)
         return Merged(new, corrected, same, outside)
 
-    def _open_with(self, told: pl.DataFrame) -> None:
+    def _open_with(self, lane: Ints, minute: Ints, price: Floats) -> None:
         """Take official opens: what the latest minute says counts, and of what is said of it the last."""
-        lane, minute = self._places(told["symbol"]), told["minute"].to_numpy().astype(np.int64)
         order = np.argsort(minute, kind="stable")
-        lane, minute, price = lane[order], minute[order], told["official_open"].to_numpy()[order]
+        lane, minute, price = lane[order], minute[order], price[order]
         counts = minute >= self._official_at[lane]
         self._official[lane[counts]], self._official_at[lane[counts]] = price[counts], minute[counts]
 
     def _places(self, symbols: pl.Series) -> Ints:
         """The lane of each symbol; who is new gets one."""
-        for symbol in symbols.unique(maintain_order=True):
-            if symbol not in self._lanes:
-                self._lanes[symbol] = len(self.symbols)
+        names, lanes = symbols.to_list(), self._lanes
+        new = {*names}.difference(lanes)
+        for symbol in dict.fromkeys(names) if new else ():
+            if symbol in new:
+                lanes[symbol] = len(self.symbols)
                 self.symbols.append(symbol)
         if len(self.symbols) > len(self._official):
             for span in (self._regular, self._early):
@@ -240,7 +249,7 @@ class Day:
             more = len(self._regular.totals.open) - len(self._official)
             self._official = np.append(self._official, np.full(more, np.nan))
             self._official_at = np.append(self._official_at, np.full(more, -1, np.int64))
-        return np.fromiter(map(self._lanes.__getitem__, symbols), np.int64, len(symbols))
+        return np.fromiter(map(lanes.__getitem__, names), np.int64, len(names))
 
     def usual_share(self, minute: int) -> float:
         """As `curve.Curve.share`, of this session."""

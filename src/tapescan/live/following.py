@@ -88,6 +88,7 @@ class Following:
     _received: dt.datetime = field(default=dt.datetime.min.replace(tzinfo=dt.UTC), init=False)
     _unsaved: list[pl.DataFrame] = field(default_factory=list, init=False)
     _trouble: str = field(default="", init=False)
+    _spelled: dict[str, str] = field(default_factory=dict, init=False)
     _before: Before | None = field(default=None, init=False)
     _before_of: Market | None = field(default=None, init=False)
     _bars: dict[Frame, MinuteBars] = field(default_factory=dict, init=False)
@@ -207,7 +208,14 @@ class Following:
         """Take bars in, stamped in the order in which they came."""
         if event.rows.is_empty():
             return Merged()
-        rows = event.rows.with_columns(symbol=normal_spelling(event.rows["symbol"]))
+        rows = event.rows
+        names = rows["symbol"].to_list()
+        if new := {*names}.difference(self._spelled):  # each is looked at once
+            given = pl.Series(sorted(new), dtype=pl.String)
+            self._spelled |= zip(given, normal_spelling(given), strict=True)
+        ours = [self._spelled[name] for name in names]
+        if ours != names:
+            rows = rows.with_columns(symbol=pl.Series(ours, dtype=pl.String))
         now = max(dt.datetime.now(dt.UTC), self._received + dt.timedelta(microseconds=1))
         self._received = now + dt.timedelta(microseconds=len(rows) - 1)
         rows = rows.with_columns(

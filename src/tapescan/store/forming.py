@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -12,18 +14,28 @@ from tapescan.market.quality import BAR_COLUMNS
 from tapescan.store.known import KnownStore
 from tapescan.tables.registry import find_table
 
-__all__ = ["FormingStore"]
+__all__ = ["FormingStore", "Moments", "once"]
+
+T = TypeVar("T")
 
 #: What reaches back no further is read once.
 _LATELY = dt.timedelta(days=30)
+
+
+@dataclass
+class Moments:
+    """What is the same at all moments of a session. lately : what was read of the store's newest sessions, by the
+    first of them. made : by name, what something was made of and what came of it."""
+
+    lately: dict[dt.date, pl.DataFrame] = field(default_factory=dict)
+    made: dict[str, tuple[tuple[Any, ...], Any]] = field(default_factory=dict)
 
 
 class FormingStore(KnownStore):
     """What a store would tell at a moment of a session, if it held that session's bars as they are by then.
 
     known : the store, with everything that is stored. bars : one row a symbol that has traded, BAR_COLUMNS, raw, all
-    of one session that comes after all stored ones. lately : what was read of its newest sessions, by the first of
-    them; for the next moment.
+    of one session that comes after all stored ones. moments : what the moments of the session share.
     """
 
     def __init__(
@@ -32,16 +44,16 @@ class FormingStore(KnownStore):
         bars: pl.DataFrame,
         day: dt.date | None = None,
         since: dt.date | None = None,
-        lately: dict[dt.date, pl.DataFrame] | None = None,
+        moments: Moments | None = None,
     ) -> None:
         super().__init__(known.path, known.versions, day, since)
         self.known, self.bars_of_day = known, bars
         self._tables = known._tables
-        self._lately = {} if lately is None else lately
+        self.moments = moments or Moments()
 
     def as_of(self, day: dt.date | None, since: dt.date | None = None) -> KnownStore:
         """As `KnownStore.as_of`."""
-        return FormingStore(self.known, self.bars_of_day, day, since, self._lately)
+        return FormingStore(self.known, self.bars_of_day, day, since, self.moments)
 
     def stored(self, table: str, symbols: Sequence[str] | None = None) -> pl.LazyFrame:
         """As `KnownStore.stored`."""
@@ -49,9 +61,10 @@ class FormingStore(KnownStore):
         if table != "bars" or session is None or (self.day is not None and session > self.day):
             return super().stored(table, symbols)
         if symbols is None and since is not None and session - since < _LATELY:
-            if since not in self._lately:
-                self._lately[since] = super().stored(table).collect()
-            return pl.concat([self._lately[since], self.rows]).lazy()
+            lately = self.moments.lately
+            if since not in lately:
+                lately[since] = super().stored(table).collect()
+            return pl.concat([lately[since], self.rows]).lazy()
         mine = self.rows if symbols is None else self.rows.filter(pl.col("symbol").is_in(list(symbols)))
         return pl.concat([super().stored(table, symbols), mine.lazy()])
 
@@ -67,3 +80,31 @@ class FormingStore(KnownStore):
             adjusted_to="session", total_to=pl.lit(None, pl.Date), source=pl.lit("live")
         )
         return rows.select(*find_table("bars").schema)
+
+
+def once(known: KnownStore, what: str, given: tuple[Any, ...], make: Callable[[], T]) -> T:
+    """What is made of stored tables and of what is given: of a session that still runs, anew only where something
+    else is given than at the moment before.
+
+    what : its name. given : frames, and what can be compared. Tables of a store stay as they are while a
+    session is followed: when something comes into it, another session of moments begins.
+    """
+    if not isinstance(known, FormingStore):
+        return make()
+    made = known.moments.made
+    if what in made and _is_same(made[what][0], given):
+        found: T = made[what][1]
+        return found
+    found = make()
+    made[what] = given, found
+    return found
+
+
+def _is_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    return len(one) == len(other) and all(map(_alike, one, other))
+
+
+def _alike(one: Any, other: Any) -> bool:
+    if isinstance(one, pl.DataFrame) and isinstance(other, pl.DataFrame):
+        return one.equals(other)
+    return one is other or bool(one == other)
