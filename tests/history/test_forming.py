@@ -15,6 +15,7 @@ from tapescan.core.errors import OptionError
 from tapescan.history import stored
 from tapescan.history.forming import FormingMarket
 from tapescan.market import forming
+from tapescan.market.funds import funds_among
 from tapescan.market.panel import Panel
 from tapescan.scan.result import ScanResult
 from tapescan.store import Store
@@ -146,7 +147,7 @@ def test_what_is_a_fund_is_told_once_a_session(tmp_path: Path, monkeypatch: pyte
     bars = bars.sort("symbol", "session")
     kept = Kept(tmp_path / "store", upto(bars, STORED))
     asked: list[int] = []
-    told_of = stored.funds_among
+    told_of = funds_among
 
     def counted(*given: Any) -> Any:
         asked.append(len(given[0]))

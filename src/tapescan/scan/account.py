@@ -90,7 +90,8 @@ def fit_account(rows: Rows, plan: TradePlan, portfolio: Portfolio, risk: Risk, h
 
 @dataclass
 class _Room:
-    """What is left of an account, in dollars. taken : places, and the returns of each, made like unit vectors."""
+    """What is left of an account, in dollars. alike, units : by side, the returns of each that was taken, and these
+    as unit vectors; NaN where they are none."""
 
     rows: Rows
     plan: TradePlan
@@ -101,6 +102,7 @@ class _Room:
     sectors: dict[int, float] = field(default_factory=dict)
     moves: float = 0.0
     alike: dict[bool, list[Floats]] = field(default_factory=lambda: {True: [], False: []})
+    units: dict[bool, list[Floats]] = field(default_factory=lambda: {True: [], False: []})
 
     def __post_init__(self) -> None:
         self.heat = self.portfolio.max_heat * self.account
@@ -150,12 +152,26 @@ class _Room:
             return False
         close = self.rows.recent(np.array([place]), ALIKE_BARS + 1)[:, 0]
         own = close[1:] / close[:-1] - 1.0
-        for other in self.alike[long]:
+        alike, most = self.alike[long], self.portfolio.max_correlation
+        unit = _unit(own)
+        near = [*range(len(alike))]
+        if unit is not None and alike:
+            # Most are far from alike, which all at once say within rounding; the others are looked at one by one.
+            near = np.flatnonzero(~(np.stack(self.units[long]) @ unit < most - 1e-9)).tolist()
+        for other in (alike[at] for at in near):
             both = ~np.isnan(own) & ~np.isnan(other)
-            if both.sum() >= LEAST_ALIKE and _correlation(own[both], other[both]) > self.portfolio.max_correlation:
+            if both.sum() >= LEAST_ALIKE and _correlation(own[both], other[both]) > most:
                 return True
-        self.alike[long].append(own)
+        alike.append(own)
+        self.units[long].append(np.full(len(own), np.nan) if unit is None else unit)
         return False
+
+
+def _unit(returns: Floats) -> Floats | None:
+    """Less their mean and of length 1, so that products are correlations; None where one is unknown or none moves."""
+    centred = returns - returns.mean()
+    length = math.sqrt(float(centred @ centred))
+    return centred / length if length > 0.0 else None  # not where it is NaN
 
 
 def _correlation(one: Floats, other: Floats) -> float:
