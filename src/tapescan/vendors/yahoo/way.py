@@ -15,7 +15,7 @@ from tapescan.core.errors import OptionError, VendorError
 from tapescan.core.files import user_cache
 from tapescan.network.link import Link, Reply
 
-__all__ = ["CHART", "HOST", "OF_ONE_SYMBOL", "THREADS", "Charts", "Way"]
+__all__ = ["CHART", "HOST", "OF_ONE_SYMBOL", "THREADS", "Charts", "Way", "absent"]
 
 T = TypeVar("T")
 
@@ -30,6 +30,11 @@ LARGEST = 32 * 1024 * 1024
 _END = 0xFFFFFFFF
 #: What concerns one symbol alone; after any other error those that come after it would fail too.
 OF_ONE_SYMBOL = frozenset({"bad_reply", "truncated", "too_large", "adjusted", "wrong_day"})
+
+
+def absent() -> OptionError:
+    """What is said without yfinance."""
+    return OptionError("yahoo needs the package yfinance", "pip install 'tapescan[yahoo]'")
 
 
 class Charts:
@@ -89,7 +94,7 @@ class Way:
             data = importlib.import_module("yfinance.data")
             cache = importlib.import_module("yfinance.cache")
         except ImportError as error:
-            raise OptionError("yahoo needs the package yfinance", "pip install 'tapescan[yahoo]'") from error
+            raise absent() from error
         logging.getLogger("yfinance").addHandler(logging.NullHandler())  # what it would say is reported by us
         cache.set_cache_location(str(user_cache() / "yfinance"))
         self.link = link
