@@ -15,6 +15,8 @@ __all__ = ["FairClock", "ServedClock"]
 _AHEAD = 40.0
 #: Seconds of ours after which a fake that does not look has no connection.
 _AWAY = 1.0
+#: As _AHEAD, of a clock at which the feed alone looks while nothing is asked: few, so that no minute is passed over.
+_ALONE = 10.0
 #: Seconds of ours after which a fake that is asked and does not look has no answer.
 _CALM = 0.3
 
@@ -68,7 +70,7 @@ class ServedClock(Clock):
             state, now = self._state, time.monotonic()
             if threading.get_ident() == self._mine:
                 passed = max(now - state.get("at", now), 0.0)
-                state["value"] = state.get("value", 0.0) + min(passed * self.speed, _AHEAD)
+                state["value"] = state.get("value", 0.0) + min(passed * self.speed, _ALONE)
                 state["at"] = max(now, state.get("at", now))
             else:
                 state["value"] = state.get("value", 0.0) + self.step

@@ -144,11 +144,26 @@ def test_each_minute_brings_what_was_new_in_it_once(rows: pl.DataFrame, monkeypa
 def test_what_a_vendor_corrects_within_some_minutes_is_taken(
     rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For 150 s a bar is but a part of what it becomes; of the last minutes it is when the feed ends."""
-    late = replace(Timing(), linger=150.0)
-    found = followed(rows, monkeypatch, behind=150.0, timing=late)
+    """For 150 s a bar is but a part of what it becomes: at the close those of the last minutes are, and no others."""
+    found = followed(rows, monkeypatch, behind=150.0, minutes=12)
+    truth = Day(EARLY)
+    truth.merge(rows)
+    for symbol in truth.symbols:
+        ours = found.day.minutes[:, :, found.day.symbols.index(symbol)]
+        theirs = truth.minutes[:, :, truth.symbols.index(symbol)]
+        assert ours[:207].tobytes() == theirs[:207].tobytes(), symbol
+    assert found.day.bars(780)["volume"].sum() < truth.bars(780)["volume"].sum()
+
+
+@pytest.mark.long
+def test_when_the_session_has_settled_it_is_asked_for_whole_once_more(
+    rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bars that are corrected long after their minute, and those of the last minutes."""
+    found = followed(rows, monkeypatch, begin=773.0, behind=600.0, timing=replace(Timing(), linger=600.0))
     check(found, rows)
     assert found.bars > len(rows)
+    assert found.overs[-2:] == [780, 780]
 
 
 _SPOILT = {
@@ -173,10 +188,11 @@ def test_a_misbehaviour_loses_nothing(case: str, rows: pl.DataFrame, monkeypatch
     found = followed(
         rows,
         monkeypatch,
+        minutes=12,  # to the close, before the session is asked for whole once more
         spoil=lambda server: server.misbehave(kind, after=16 if lost else 2, **{**how, "path": path}),
     )
     check(found, rows)
-    assert found.overs[:12] == list(range(769, 781))  # no minute waits for it
+    assert found.overs == list(range(769, 781))  # no minute waits for it
     if said:
         assert said in found.lines
         assert found.said[-1].text == "yahoo: bars come again" or not lost
@@ -222,7 +238,7 @@ def test_while_nothing_answers_minutes_are_over_and_said_to_lack_bars(
         monkeypatch,
         begin=755.0,
         speed=2000.0,
-        patience=replace(PATIENCE, silence=0.4),
+        patience=replace(PATIENCE, silence=1.0),
         spoil=lambda server: server.misbehave("hang", "/v8/", times=8, after=60),
     )
     check(found, rows)

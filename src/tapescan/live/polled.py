@@ -131,12 +131,13 @@ class _Polling:
             yield Said(f"{self.feed.name}: waits for {begin.astimezone(NEW_YORK):%Y-%m-%d %H:%M} New York")
         failures = 0
         while True:
-            # What is late of the last minutes comes with one more round.
             last = self.clock.now() >= self._settled()
             minute = self._minute()
             if minute <= self.asked and not last:
                 await self._slept(self._next())
                 continue
+            if last:  # whatever was late comes with one more round, of the whole session
+                self.since = dict.fromkeys(self.symbols, PREMARKET)
             late = False
             async for event in self._round(minute):
                 late |= isinstance(event, Bars)
@@ -202,7 +203,7 @@ class _Polling:
         if self.error is not None:
             if not isinstance(self.error, VendorError) or self.error.fatal:
                 raise self.error
-            self.missing, self.why = len(self.symbols) - len(self.there), str(self.error)
+            self.missing, self.why = len(self.symbols) - len(self.there), self.error.what
 
     async def _asked(self, minute: int) -> None:
         """Ask for what symbols lack: those that have all but the newest minutes, then those that lack more."""
