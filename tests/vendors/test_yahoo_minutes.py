@@ -48,6 +48,11 @@ def test_rows_without_a_price_or_a_volume_are_left_out() -> None:
     assert [bar.time for bar in read(times, [10.0, None, 10.0], [5, 5, None])] == [seconds(585)]
 
 
+def test_of_two_rows_of_a_minute_the_later_one_counts() -> None:
+    times = [seconds(at) for at in (585, 586, 585)]
+    assert [(bar.time, bar.close) for bar in read(times, [10.0, 11.0, 12.0])] == [(times[0], 12.0), (times[1], 11.0)]
+
+
 def test_a_symbol_that_did_not_trade_has_no_bars() -> None:
     empty = {
         "chart": {"result": [{"meta": {"symbol": "ABC", "dataGranularity": "1m"}, "indicators": {"quote": [{}]}}]}

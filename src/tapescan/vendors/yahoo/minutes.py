@@ -111,7 +111,8 @@ class YahooMinutes:
 def read_minutes(answer: Answer, symbol: str, gap: Gap) -> list[MinuteBar]:
     """The bars of a chart of minutes that lie in a gap. symbol : in Yahoo's spelling.
 
-    A row without a price or a volume is left out, as is one that does not begin with its minute: a live quote.
+    A row without a price or a volume is left out, as is one that does not begin with its minute: a live quote. Of two
+    of a minute the later one counts.
     Raises Unusable for a chart of something else, of uneven length, or of other days.
     """
     if not answer.chart.result:
@@ -129,10 +130,10 @@ def read_minutes(answer: Answer, symbol: str, gap: Gap) -> list[MinuteBar]:
         asked, day = session_of(gap.begin), session_of(dt.datetime.fromtimestamp(abs(whole[0][0]) % 2**32, dt.UTC))
         if day != asked:
             raise Unusable("wrong_day", f"minutes of {day}, where {asked} was asked for")
-    rows = [row for row in whole if begin <= row[0] < end and None not in row]
+    rows = {row[0]: row for row in whole if begin <= row[0] < end and None not in row}
     if not rows:
         return []
-    table: Floats = np.array(rows, dtype=np.float64)
+    table: Floats = np.array([*rows.values()], dtype=np.float64)
     table[:, 1:5] = seven_digits(table[:, 1:5])
     bars = (MinuteBar.of(symbol, time, values) for time, *values in table.tolist())
     return [bar for bar in bars if bar is not None]
