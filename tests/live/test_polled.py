@@ -23,7 +23,7 @@ from tapescan.live.polled import PolledFeed
 from tapescan.network.link import Link, Patience
 from tapescan.vendors.registry import load_vendor
 from tapescan.vendors.seam import Plan
-from tapescan.vendors.streams import Filled, Gap, load_minutes
+from tapescan.vendors.streams import Filled, Gap, Way, load_minutes
 from tapescan.vendors.yahoo.way import THREADS
 from tests.fakes import FakeMarket, FakeServer
 from tests.fakes.streams import Playing
@@ -310,9 +310,43 @@ def test_the_limit_is_kept_and_who_is_not_followed_is_told(
     assert sorted(found.day.symbols) == first
 
 
-def test_who_leaves_in_the_middle_of_a_round_leaves_at_once(
-    rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Endless:
+    """Minutes that never come."""
+
+    asked = ended = False
+
+    def way(self, plan: Plan) -> Way:
+        del plan
+        return Way("", "")
+
+    async def fill(self, gap: Gap, link: Link) -> AsyncIterator[Filled]:
+        del gap, link
+        self.asked = True
+        try:
+            await asyncio.sleep(3600.0)
+            yield Filled(())
+        finally:
+            self.ended = True
+
+
+def test_who_leaves_in_the_middle_of_a_round_ends_it() -> None:
+    minutes = Endless()
+
+    async def follow() -> None:
+        events = PolledFeed(load_vendor("yahoo"), FREE, minutes).events(EARLY, BEGIN, ["AAPL"])
+        waiting = asyncio.ensure_future(anext(aiter(events)))
+        while not minutes.asked:
+            await asyncio.sleep(0.01)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert minutes.ended
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(follow())
+
+
+def test_who_leaves_does_not_wait_for_answers(rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     begin = time.monotonic()
     slow = replace(PATIENCE, silence=2.0, attempts=1)
     with pytest.raises(TimeoutError):
