@@ -167,7 +167,7 @@ def test_when_the_session_has_settled_it_is_asked_for_whole_once_more(
     assert found.overs[-2:] == [780, 780]
 
 
-_SPOILT = {
+_SPOILT: dict[str, tuple[str, dict[str, Any], str, bool]] = {
     "throttled": ("status", {"code": 429, "times": 24}, "429", True),
     "broken": ("status", {"code": 503, "times": 24}, "503", True),
     "a page": ("wrong_type", {"times": 32}, "text/html", True),
@@ -247,6 +247,18 @@ def test_while_nothing_answers_minutes_are_over_and_said_to_lack_bars(
     assert any(one.lost and "are not there after" in one.text for one in found.said)
     assert found.said[-1].text == "yahoo: bars come again"
     assert found.overs == sorted(found.overs)
+
+
+def test_however_many_symbols_fail_by_themselves_the_others_come(
+    rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = [symbol for symbol in rows["symbol"].unique().sort() if "S008" <= symbol <= "S013"]
+    assert len(bad) >= THREADS
+    path = f"/chart/({'|'.join(bad)})"
+    found = followed(rows, monkeypatch, minutes=2, spoil=lambda server: server.misbehave("wrong_symbol", path, None))
+    assert sorted(found.day.symbols) == [symbol for symbol in rows["symbol"].unique().sort() if symbol not in bad]
+    assert f"bars of {len(bad)} of 8 symbols are missing: {bad[0]}: " in found.lines
+    assert not found.said[-1].lost
 
 
 def test_a_symbol_that_the_vendor_does_not_know_is_counted_and_the_others_come(
