@@ -21,6 +21,7 @@ shuffle_rows     rows in any order [seed=7]
 null_prices      no prices in some rows [rows=3]
 negative_price   a negative close in some rows [rows=3]
 wrong_date       the rows of the session before [relabel=False: under the date that was asked for]
+wrong_symbol     the rows of another symbol, said to be so
 adjusted_anyway  split-adjusted prices where raw ones were asked for [silent=False: the body says raw]
 loop_pages       the page names itself as the next one
 foreign_page     next_url leads to another host [to=...]
@@ -48,7 +49,7 @@ from tests.fakes.rows import change_rows
 __all__ = ["ALL_KINDS", "Rule", "changed", "send"]
 
 #: Done by the vendor's own code, which finds them in `Asked.flags`.
-FLAGS = frozenset({"wrong_date", "adjusted_anyway", "before_open", "foreign_page"})
+FLAGS = frozenset({"wrong_date", "wrong_symbol", "adjusted_anyway", "before_open", "foreign_page"})
 #: Done while the answer is sent.
 WIRE = frozenset({"reset", "cut_gzip", "hang", "stall", "slow", "huge"})
 #: Done to the whole answer.

@@ -127,7 +127,8 @@ def _lists(document: Any, path: str, change: Change, how: dict[str, Any], *, hon
 def _columns(document: dict[str, Any], change: Change, how: dict[str, Any]) -> None:
     for result in document["chart"]["result"] or ():
         quote = result["indicators"]["quote"][0]
-        adjusted = result["indicators"]["adjclose"][0]
+        # Of minutes there is no such column.
+        adjusted = result["indicators"].get("adjclose", [{}])[0]
         columns = {"t": result.get("timestamp", []), **quote, **adjusted}
         rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
         rows = change(rows, how)

@@ -29,7 +29,7 @@ import numpy as np
 import polars as pl
 from aiohttp import WSMsgType, web
 
-from tapescan.live.hours import Clock, moment_of
+from tapescan.live.hours import Clock, end_of, moment_of
 from tests.fakes.listing import spelled
 
 __all__ = ["KINDS", "Fault", "Playing", "Words"]
@@ -100,6 +100,7 @@ class Playing:
         seed: int = 3,
     ) -> None:
         self.session: dt.date = rows["session"][0]
+        self.end = end_of(self.session)
         self.clock, self.words, self.delay, self.behind = clock, words, delay, behind
         self.faults = list(faults)
         self._midnight = moment_of(self.session, 0).timestamp()
@@ -136,6 +137,10 @@ class Playing:
     def seconds(self) -> float:
         """Since midnight."""
         return self.clock.now().timestamp() - self._midnight
+
+    def moment(self, minute: int) -> float:
+        """When a minute begins, UNIX seconds."""
+        return self._midnight + minute * 60.0
 
     # --- what requests bring --------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ __all__ = ["CRUMB", "Yahoo"]
 NEW_YORK = ZoneInfo("America/New_York")
 CRUMB = "fake.Crumb1"
 _COOKIE = "A3=d=fake&S=fake; Expires=Wed, 20 Nov 2030 00:00:00 GMT; Path=/; HttpOnly"
+_PRICES = ("open", "high", "low", "close")
 _EXCHANGES = {"XNAS": "NMS", "XNYS": "NYQ", "XASE": "ASE", "ARCX": "PCX", "BATS": "BTS", "OTC": "PNK"}
 _RANGES = {"1d": 1, "5d": 7, "1mo": 31, "3mo": 92, "6mo": 183, "1y": 366, "2y": 731, "5y": 1827, "10y": 3653}
 
@@ -75,7 +76,10 @@ class Yahoo(Vendor):
     # --- chart ----------------------------------------------------------------------------------------
 
     def chart(self, asked: Asked, ticker: str) -> Reply:
-        """Daily bars; a symbol without a bar in the range has its `meta`, no `timestamp` and an empty quote."""
+        """Daily bars, or minutes of a session that is played; a symbol without a bar in the range has its `meta`, no
+        `timestamp` and an empty quote."""
+        if self.playing is not None and asked.query.get("interval") == "1m":
+            return self._minutes(asked, ticker)
         symbol = self._symbols.get(ticker)
         if symbol is None:
             return self.error(asked, 404)
@@ -96,6 +100,28 @@ class Yahoo(Vendor):
                 "quote": [{name: [bar[name] for bar in bars] for name in names}],
                 "adjclose": [{"adjclose": [bar["adjclose"] for bar in bars]}],
             }
+        return json_reply({"chart": {"result": [result], "error": None}}, rows="columns:chart")
+
+    def _minutes(self, asked: Asked, ticker: str) -> Reply:
+        """Also what came after the range; at last a live quote, or the auction once the session is over."""
+        if ticker not in self.playing.by_symbol:
+            return self.error(asked, 404)
+        since, _ = self._range(asked)
+        rows = self.playing.minutes(ticker, since, 1e11)
+        if rows:
+            over = self.playing.seconds() >= self.playing.end * 60.0
+            at = self.playing.moment(self.playing.end) if over else asked.now
+            rows.append({**dict.fromkeys(_PRICES, rows[-1]["close"]), "volume": 0.0, "at": at})
+        shift = 86_400 if "wrong_date" in asked.flags else 0
+        spelled_as = "OTHER" if "wrong_symbol" in asked.flags else ticker
+        result: dict[str, Any] = {
+            "meta": {"currency": "USD", "symbol": spelled_as, "dataGranularity": "1m", "range": ""},
+            "indicators": {"quote": [{}]},
+        }
+        if rows:
+            result["timestamp"] = [round(row["at"]) - shift for row in rows]
+            quote = {name: [_single(row[name]) for row in rows] for name in _PRICES}
+            result["indicators"]["quote"] = [{**quote, "volume": [round(row["volume"]) for row in rows]}]
         return json_reply({"chart": {"result": [result], "error": None}}, rows="columns:chart")
 
     def _range(self, asked: Asked) -> tuple[float, float]:
@@ -123,7 +149,7 @@ class Yahoo(Vendor):
                 found.append({"at": at, **dict.fromkeys(names)})
                 continue
             factor = self.market.factor(symbol, session)
-            row = {name: _single(bar[name] * factor) for name in ("open", "high", "low", "close")}
+            row = {name: _single(bar[name] * factor) for name in _PRICES}
             row["volume"] = round(bar["volume"] / factor)
             row["adjclose"] = _single(bar["close"] * factor * paid[session])
             found.append({"at": at, **row})

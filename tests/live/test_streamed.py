@@ -12,6 +12,7 @@ import pytest
 from tapescan.core.errors import OptionError, VendorError
 from tapescan.live.day import Day
 from tapescan.live.hours import moment_of
+from tapescan.live.sources import feed_of
 from tapescan.live.streamed import StreamedFeed
 from tests.fakes.reply import KEY
 from tests.fakes.streams import Fault
@@ -226,16 +227,17 @@ def test_plans_without_a_stream_and_missing_keys_are_said_before_anything_is_rea
     for name in ("TAPESCAN_MASSIVE_KEY", "MASSIVE_API_KEY", "POLYGON_API_KEY", "TAPESCAN_MASSIVE_PLAN"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(VendorError, match="'free' has no stream"):
-        StreamedFeed.of("massive")
+        feed_of("massive")
     monkeypatch.setenv("TAPESCAN_MASSIVE_PLAN", "starter")
     with pytest.raises(VendorError, match="needs an API key"):
-        StreamedFeed.of("massive")
+        feed_of("massive")
     monkeypatch.setenv("TAPESCAN_MASSIVE_KEY", KEY)
-    feed = StreamedFeed.of("massive")
+    feed = feed_of("massive")
+    assert isinstance(feed, StreamedFeed)
     assert feed.delay == dt.timedelta(minutes=15)
     assert "15 minutes behind" in feed.note
     with pytest.raises(OptionError, match="no feed is called 'sec'"):
-        StreamedFeed.of("sec")
+        feed_of("sec")
 
 
 @pytest.mark.long

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from tapescan.core.errors import VendorError
 from tapescan.live.day import MINUTES
 from tapescan.vendors.registry import load_vendor
-from tapescan.vendors.streams import load_stream, streaming, table_of
+from tapescan.vendors.streams import Gap, load_minutes, load_stream, polled, streaming, table_of
 from tests.fakes.reply import KEY, SECRET
 
 #: 2021-01-08 17:24 New York, and 14:15 on 2021-02-22.
@@ -102,17 +104,38 @@ def test_what_is_sent() -> None:
     assert sent == {"action": "subscribe", "bars": ["*"], "updatedBars": ["*"], "dailyBars": ["*"]}
 
 
-@pytest.mark.parametrize("name", streaming())
+def test_alpaca_is_asked_first_for_those_that_matter_most() -> None:
+    asked: list[str] = []
+
+    class Taken:
+        async def get(self, path: str, decoder: Any, params: dict[str, str]) -> Any:
+            del path
+            asked.extend(params["symbols"].split(","))
+            return decoder.decode(b'{"next_page_token":null,"bars":{}}')
+
+    symbols = [f"S{at:03d}" for at in range(500, 0, -1)]
+    gap = Gap(dt.datetime(2026, 11, 20, 15, tzinfo=dt.UTC), dt.datetime(2026, 11, 20, 16, tzinfo=dt.UTC), symbols, 9)
+
+    async def fill() -> None:
+        async for _ in load_stream("alpaca").fill(gap, Taken()):  # type: ignore[arg-type]
+            pass
+
+    asyncio.run(fill())
+    assert asked == symbols
+
+
+@pytest.mark.parametrize("name", [*streaming(), *polled()])
 def test_each_plan_has_a_way_over_the_vendors_own_hosts_or_says_that_it_has_none(name: str) -> None:
+    load = load_stream if name in streaming() else load_minutes
     vendor, ways = load_vendor(name), 0
     for plan in vendor.plans:
         if (name, plan.name) == ("massive", "free"):
             with pytest.raises(VendorError, match="no stream") as caught:
-                load_stream(name).way(plan)
+                load(name).way(plan)
             assert caught.value.reason == "not_entitled"
             assert "TAPESCAN_MASSIVE_PLAN" in caught.value.hint
             continue
-        way = load_stream(name).way(plan)
+        way = load(name).way(plan)
         ways += 1
         assert way.host in vendor.hosts
         assert bool(way.delay) == ("15 minutes behind" in way.note)

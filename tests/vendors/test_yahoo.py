@@ -367,7 +367,7 @@ def test_cancelled_it_ends_at_once(market: FakeMarket) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         took = time.monotonic() - begun
-        vendor._threads.shutdown()  # what is left of them ends with its requests
+        vendor._charts.threads.shutdown()  # what is left of them ends with its requests
         return took
 
     with FakeServer("yahoo", market) as server:

@@ -108,8 +108,8 @@ def follow_market(
     Args:
         store: Whose sessions come before, and where minutes are stored. None for what the settings name, else a
             simulated market, of which a simulated session is shown.
-        source: The feed, or the name of a vendor that streams (`massive`, `alpaca`), with its key and plan as in a
-            sync; None for the simulated one.
+        source: The feed, or the name of a vendor that streams (`massive`, `alpaca`) or is asked each minute
+            (`yahoo`), with its key and plan as in a sync; None for the simulated one.
         session: The one that is followed; None for the next after the store's newest.
         top: How many of the list changes are told of.
         pace: Of a simulated session, seconds a minute; 0 for as fast as it is scanned.
@@ -245,14 +245,13 @@ def _session(as_of: int, session: dt.date | str | None) -> dt.date:
 @contextmanager
 def _opened(store: Place, source: str | Feed | None, pace: float, progress: Progress) -> Iterator[tuple[Store, Feed]]:
     """The store and the feed; a simulated market in a folder that goes with it where no store is named."""
-    from tapescan.live.streamed import StreamedFeed
-    from tapescan.vendors.streams import streaming
+    from tapescan.live.sources import feed_names, feed_of
 
     if not _is_embedded(store, source) and (store or setting("store")):
         if source is None:
-            raise OptionError("none is named", f"these stream: {', '.join(streaming())}", field="source")
+            raise OptionError("none is named", f"feeds: {', '.join(feed_names())}", field="source")
         # Its key and plan are looked at before the store is read.
-        yield open_store(store), StreamedFeed.of(source) if isinstance(source, str) else source
+        yield open_store(store), feed_of(source) if isinstance(source, str) else source
         return
     if source not in (None, "simulated"):
         raise OptionError("none is named", "a feed follows a store: name one", field="store")

@@ -24,6 +24,7 @@ from tapescan.live.day import Day, Merged
 from tapescan.live.feed import Bars, Feed, Over, Said
 from tapescan.live.frames import MinuteBars, stored_bars
 from tapescan.live.hours import PREMARKET, clock_of
+from tapescan.live.wanted import in_order
 from tapescan.market.gather import Gathered
 from tapescan.market.spelling import normal_spelling
 from tapescan.scan.result import ScanResult
@@ -92,6 +93,8 @@ class Following:
     _before: Before | None = field(default=None, init=False)
     _before_of: Market | None = field(default=None, init=False)
     _bars: dict[Frame, MinuteBars] = field(default_factory=dict, init=False)
+    #: Whom the scan of the market of before ranks, best first.
+    _listed: tuple[str, ...] = field(default=(), init=False)
 
     @classmethod
     def of(cls, store: Store, market: Market, feed: Feed, session: dt.date, scan: Scan) -> Following:
@@ -123,6 +126,7 @@ class Following:
         base = self.market.base
         self._known_before()
         result = self.scan(replace(base, live=unknown_rows(base)))
+        self._listed = tuple(result.symbols)
         self.market.begin(self.day.session)
         return result
 
@@ -183,7 +187,7 @@ class Following:
         lost, merged = False, Merged()
         saving: asyncio.Task[None] | None = None
         since = self.day.newest if self.day.newest >= 0 else PREMARKET
-        symbols = self.market.base.panel.symbols
+        symbols = in_order(self.market.base.panel, self._listed)
         try:
             async for event in self.feed.events(self.day.session, since, symbols):
                 if isinstance(event, Bars):

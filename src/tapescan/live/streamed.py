@@ -24,10 +24,9 @@ from tapescan.live.hours import BEGIN, PREMARKET, Clock, end_of, minute_in, mome
 from tapescan.market.clock import NEW_YORK
 from tapescan.network.link import Link, Patience
 from tapescan.network.socket import Endurance, Found, Item, Line, Lost, Message, Wire
-from tapescan.vendors.keys import required_keys
-from tapescan.vendors.registry import find_plan, load_vendor, open_link
+from tapescan.vendors.registry import open_link
 from tapescan.vendors.seam import Plan, Vendor
-from tapescan.vendors.streams import MinuteBar, Stream, Way, load_stream, table_of
+from tapescan.vendors.streams import MinuteBar, Stream, Way, table_of
 
 __all__ = ["StreamedFeed"]
 
@@ -60,16 +59,6 @@ class StreamedFeed:
 
     def __post_init__(self) -> None:
         self.way = self.stream.way(self.plan)
-
-    @classmethod
-    def of(cls, name: str, plan: str = "") -> StreamedFeed:
-        """The stream of a vendor. Raises OptionError where it has none, VendorError for a plan without one and
-        without its keys."""
-        stream = load_stream(name)
-        vendor = load_vendor(name)
-        found = cls(vendor, find_plan(vendor, plan), stream)
-        required_keys(name, vendor.keys)
-        return found
 
     @property
     def name(self) -> str:

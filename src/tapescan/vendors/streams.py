@@ -1,8 +1,10 @@
-"""The seam between vendors' streams of minute bars and the feed that reads them (`live.streamed`).
+"""The seam between vendors' minute bars and the feeds that bring them (`live.streamed`, `live.polled`).
 
 A vendor that streams has a file ``stream.py`` in its folder, which holds a class under the name ``STREAM``. It says
 where a plan's stream is and how late; what is sent to begin it; what a message holds; and which requests bring the
-bars of minutes that were missed. It opens no connection of its own.
+bars of minutes that were missed. It opens no connection of its own. One that does not, and has requests for minutes
+of a session that runs, has a file ``minutes.py`` with a class under the name ``MINUTES``, of which only the requests
+are wanted: they are made each minute.
 
     message ──read()──▶ Heard ──table_of()──▶ rows of `minutes`
     Gap ──fill(link)──▶ Filled, Filled, ...
@@ -15,7 +17,7 @@ import importlib
 import importlib.util
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import polars as pl
@@ -33,10 +35,13 @@ __all__ = [
     "Gap",
     "Heard",
     "MinuteBar",
+    "Minutes",
     "Stream",
     "Way",
     "events_of",
+    "load_minutes",
     "load_stream",
+    "polled",
     "streaming",
     "table_of",
 ]
@@ -90,7 +95,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Way:
-    """Where a plan's stream is. host : a part of the vendor's hosts. delay : how far it is behind what happens.
+    """Where a plan's minutes are. host : a part of the vendor's hosts. delay : how far it is behind what happens.
     fetched_after : how long after a minute requests bring its bars. note : what a person should know."""
 
     host: str
@@ -113,19 +118,29 @@ class Gap:
 
 @dataclass(frozen=True)
 class Filled:
-    """Some of the bars of a gap. missing : symbols that could not be asked for; why : in words."""
+    """Some of the bars of a gap. missing : symbols that could not be asked for; why : in words. asked : where symbols
+    are asked for one by one, those of which all that is there has come, in our spelling."""
 
     bars: Sequence[MinuteBar]
     missing: int = 0
     why: str = ""
+    asked: Sequence[str] = ()
 
 
-class Stream(Protocol):
-    """A vendor's stream of minute bars; an object of its own for each session."""
+class Minutes(Protocol):
+    """A vendor's minute bars by requests, which every feed needs; an object of its own for each session."""
 
     def way(self, plan: Plan) -> Way:
-        """Raises VendorError (``not_entitled``) for a plan without a stream."""
+        """Raises VendorError (``not_entitled``) for a plan that has none, or no stream where there is one."""
         ...
+
+    def fill(self, gap: Gap, link: Link) -> AsyncIterator[Filled]:
+        """Bars of a gap by requests, at the link's pace. Raises VendorError where nothing comes."""
+        ...
+
+
+class Stream(Minutes, Protocol):
+    """A vendor's stream of minute bars."""
 
     def authentication(self, keys: Mapping[str, str]) -> bytes:
         """What is sent once the vendor says `connected`. keys : by our names."""
@@ -137,10 +152,6 @@ class Stream(Protocol):
 
     def read(self, message: bytes) -> Heard:
         """What a message holds; never raises for what a vendor may send."""
-        ...
-
-    def fill(self, gap: Gap, link: Link) -> AsyncIterator[Filled]:
-        """Bars of a gap by requests, at the link's pace. Raises VendorError where nothing comes."""
         ...
 
 
@@ -193,19 +204,34 @@ def table_of(bars: Iterable[MinuteBar], received: dt.datetime | None = None) -> 
 
 def streaming() -> tuple[str, ...]:
     """The names of vendors that stream."""
-    return tuple(name for name in vendor_names() if _has_stream(name))
+    return tuple(name for name in vendor_names() if _has(name, "stream"))
+
+
+def polled() -> tuple[str, ...]:
+    """The names of vendors that are asked each minute."""
+    return tuple(name for name in vendor_names() if _has(name, "minutes"))
 
 
 def load_stream(name: str) -> Stream:
     """A vendor's stream; raises OptionError where it has none."""
-    if name not in vendor_names() or not _has_stream(name):
-        raise OptionError(f"no feed is called {name!r}", f"these stream: {', '.join(streaming())}", field="source")
-    made: Callable[[], Stream] = importlib.import_module(f"tapescan.vendors.{name}.stream").STREAM
+    made: Callable[[], Stream] = _loaded(name, "stream", streaming())
     return made()
 
 
-def _has_stream(name: str) -> bool:
+def load_minutes(name: str) -> Minutes:
+    """The minutes of a vendor that is asked each minute; raises OptionError for another."""
+    made: Callable[[], Minutes] = _loaded(name, "minutes", polled())
+    return made()
+
+
+def _loaded(name: str, file: str, known: tuple[str, ...]) -> Any:
+    if name not in known:
+        raise OptionError(f"no feed is called {name!r}", f"feeds: {', '.join(known)}", field="source")
+    return getattr(importlib.import_module(f"tapescan.vendors.{name}.{file}"), file.upper())
+
+
+def _has(name: str, file: str) -> bool:
     try:
-        return importlib.util.find_spec(f"tapescan.vendors.{name}.stream") is not None
+        return importlib.util.find_spec(f"tapescan.vendors.{name}.{file}") is not None
     except ModuleNotFoundError:  # a vendor of another package has no folder here
         return False

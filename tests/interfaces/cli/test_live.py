@@ -32,9 +32,14 @@ from tapescan.interfaces.cli.main import app
 from tapescan.live.day import Merged
 from tapescan.live.feed import Bars, Event, Over
 from tapescan.live.following import Scanned
+from tapescan.live.hours import Clock
 from tapescan.live.metrics import SILENT, Metrics
 from tapescan.network.serving import served
 from tapescan.store import Store
+from tapescan.vendors.seam import Plan
+from tapescan.vendors.yahoo.vendor import Yahoo
+from tests.fakes import FakeMarket, FakeServer
+from tests.fakes.streams import Playing
 from tests.live.minutes import SESSION, drawn
 from tests.live.test_columns import store
 from tests.live.test_following import Played
@@ -114,6 +119,36 @@ def test_what_cannot_be_is_said_in_one_line(words: tuple[str, ...], message: str
     done = live(*words)
     assert done.exit_code != 0
     assert message in str(done.exception)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_vendor_that_is_asked_each_minute_is_followed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, *, refused: bool
+) -> None:
+    """A session that is over comes at once; who is not followed is told, and a refusal is one line."""
+    monkeypatch.setattr(Yahoo, "plans", (Plan("free", 100, 200.0, concurrency=4),))
+    rows = drawn(2, end=600)
+    with FakeServer("yahoo", FakeMarket(20, 5), limit=(0, 1.0)) as server:
+        server.vendor.playing = Playing(rows, Clock(), "yahoo", None)  # type: ignore[arg-type]
+        if refused:
+            server.misbehave("status", "/v8/", times=None, code=403)
+        monkeypatch.setenv("TAPESCAN_YAHOO_URL", server.url)
+        done = live("--source", "yahoo", "--store", str(store.path))
+    if refused:
+        assert done.exit_code != 0
+        assert re.fullmatch(r"yahoo: .*HTTP 403.*; Yahoo refuses this address for now; .*", str(done.exception))
+        return
+    assert done.exit_code == 0, done.output
+    (line,) = done.stdout.splitlines()
+    ours = store.minutes(SESSION)
+    traded = ours.filter(pl.col("minute") >= 570)["symbol"].n_unique()
+    assert line.startswith(f"{SESSION} 16:00  yahoo  0 traded this minute, {traded} of 29 so far  lag ")
+    assert "yahoo: the 24 symbols that matter most are followed, of 29" in done.stderr
+    assert "yahoo's interface is unofficial and its limit a guess" in done.stderr
+    assert 20 <= ours["symbol"].n_unique() <= 24
+    true = rows.filter(pl.col("symbol").is_in(ours["symbol"].unique().implode()))
+    values = ["symbol", "minute", "open", "high", "low", "close", "volume"]
+    assert ours.select(values).sort(values).equals(true.select(values).sort(values))
 
 
 # --- the page -------------------------------------------------------------------------------------------------

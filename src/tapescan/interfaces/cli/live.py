@@ -49,7 +49,11 @@ def live(
         str, typer.Option(help="Folder or URL of the store; a simulated market when there is none.")
     ] = "",
     source: Annotated[
-        str, typer.Option(metavar="VENDOR", help="The feed: a vendor that streams. [default: a simulated session]")
+        str,
+        typer.Option(
+            metavar="VENDOR",
+            help="The feed: a vendor that streams, or is asked each minute (yahoo). [default: a simulated session]",
+        ),
     ] = "",
     session: Annotated[
         str, typer.Option(metavar="DATE", help="The session to follow. [default: the next after the store's]")

@@ -12,7 +12,6 @@ from tapescan.core.errors import VendorError
 from tapescan.market.clock import session_of
 from tapescan.network.link import Link
 from tapescan.vendors.alpaca.replies import PAGE_ROWS, in_pages, is_refusal, to_vendor
-from tapescan.vendors.chunks import in_chunks
 from tapescan.vendors.seam import Plan
 from tapescan.vendors.streams import Filled, Gap, Heard, MinuteBar, Way, events_of
 
@@ -131,7 +130,8 @@ class AlpacaStream:
 
     async def fill(self, gap: Gap, link: Link) -> AsyncIterator[Filled]:
         """A chunk that is refused for a symbol in it is asked for in halves."""
-        left = [tuple(chunk) for chunk in reversed(in_chunks(gap.symbols, _CHUNK))]
+        symbols = tuple(gap.symbols)  # those first that matter most
+        left = [symbols[at : at + _CHUNK] for at in reversed(range(0, len(symbols), _CHUNK))]
         requests, refused = 0, 0
         while left:
             chunk = left.pop()

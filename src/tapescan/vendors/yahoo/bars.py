@@ -15,7 +15,7 @@ from tapescan.market import calendar
 from tapescan.market.clock import NEW_YORK
 from tapescan.network.link import Reply
 
-__all__ = ["Answer", "Chart", "Unusable", "read_chart", "said_error"]
+__all__ = ["Answer", "Chart", "Unusable", "read_chart", "said_error", "seven_digits"]
 
 
 _PRICES = ("open", "high", "low", "close")
@@ -227,7 +227,7 @@ def _check_splits_inside(bars: pl.DataFrame, splits: pl.DataFrame) -> None:
 def _raw_bars(bars: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
     factor = _factor_after(bars["session"], splits)
     return bars.with_columns(
-        *(pl.Series(name, _seven_digits(bars[name].to_numpy() * factor)) for name in _PRICES),
+        *(pl.Series(name, seven_digits(bars[name].to_numpy() * factor)) for name in _PRICES),
         pl.Series("volume", np.round(bars["volume"].to_numpy() / factor)),
     )
 
@@ -236,11 +236,11 @@ def _raw_dividends(events: _Events, splits: pl.DataFrame) -> pl.DataFrame:
     found = list(events.dividends.values())
     days = _days([paid.date for paid in found])
     amounts = np.array([paid.amount for paid in found], dtype=np.float64) * _factor_after(days, splits)
-    frame = pl.DataFrame({"ex_date": days, "amount": pl.Series(_seven_digits(amounts), dtype=pl.Float64)})
+    frame = pl.DataFrame({"ex_date": days, "amount": pl.Series(seven_digits(amounts), dtype=pl.Float64)})
     return frame.sort("ex_date", "amount")
 
 
-def _seven_digits(values: Floats) -> Floats:
+def seven_digits(values: Floats) -> Floats:
     """Rounded to seven digits, and to no more than six decimals: what Yahoo's single-precision numbers carry."""
     size = np.floor(np.log10(np.where(values > 0.0, values, 1.0)))
     scale = 10.0 ** np.clip(6.0 - size, 0.0, 6.0)
