@@ -23,6 +23,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 
+from tapescan.core.typing import Floats
+
 TOKEN = "benchmark-benchmark"  # noqa: S105 (of a server that lives for the run)
 API = "/api/v1"
 
@@ -67,7 +69,7 @@ async def timed(ask: Callable[[], Awaitable[httpx.Response]]) -> float:
     return time.perf_counter() - begin
 
 
-async def screens(client: httpx.AsyncClient, many: int, at_once: int, offset: float) -> tuple[float, np.ndarray]:
+async def screens(client: httpx.AsyncClient, many: int, at_once: int, offset: float) -> tuple[float, Floats]:
     """How many a second, and how long each took, milliseconds."""
     places = asyncio.Semaphore(at_once)
     took: list[float] = []
@@ -82,7 +84,7 @@ async def screens(client: httpx.AsyncClient, many: int, at_once: int, offset: fl
     return many / (time.perf_counter() - begin), np.array(took) * 1e3
 
 
-def told(name: str, took: np.ndarray) -> None:
+def told(name: str, took: Floats) -> None:
     say(f"{name:34} median {np.median(took):7.1f} ms  p95 {np.quantile(took, 0.95):7.1f} ms")
 
 
@@ -106,7 +108,7 @@ async def main_of(store: str, many: int, at_once: int) -> None:
         told(f"  beside a replay ({state})", beside)
         say(f"  {np.median(beside) / np.median(alone):.1f} times")
         symbols = [row["symbol"] for row in (await client.get(f"{API}/scan", params={"top": 40})).json()["rows"]]
-        charts = {"columns": "sma_50,sma_200,rsi_14", "sessions": 250, "format": "arrow"}
+        charts: dict[str, str | int] = {"columns": "sma_50,sma_200,rsi_14", "sessions": 250, "format": "arrow"}
         took = np.array(
             [await timed(lambda: client.get(f"{API}/symbols/{one}/bars", params=charts)) for one in symbols]  # noqa: B023
         )
@@ -114,7 +116,7 @@ async def main_of(store: str, many: int, at_once: int) -> None:
         plots = {"where": "rsi_2 < 10 AND close > sma_200", "format": "arrow"}
         took = np.array([await timed(lambda: client.get(f"{API}/plot", params=plots)) for _ in range(10)])
         told("a screen's plot, all sessions", took[1:] * 1e3)
-        whole = {"top": 20_000, "format": "arrow"}
+        whole: dict[str, str | int] = {"top": 20_000, "format": "arrow"}
         took = np.array([await timed(lambda: client.get(f"{API}/scan", params=whole)) for _ in range(10)])
         size = len((await client.get(f"{API}/scan", params=whole)).content)
         told(f"all ranked as Arrow ({size / 1e6:.1f} MB)", took[1:] * 1e3)

@@ -249,6 +249,7 @@ def test_while_nothing_answers_minutes_are_over_and_said_to_lack_bars(
     assert found.overs == sorted(found.overs)
 
 
+@pytest.mark.long
 def test_however_many_symbols_fail_by_themselves_the_others_come(
     rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,6 +282,7 @@ def test_a_session_of_before_is_asked_for_once(rows: pl.DataFrame, monkeypatch: 
     assert len(charts(found)) == COUNT
 
 
+@pytest.mark.long
 def test_a_session_that_is_taken_up_is_asked_for_whole(rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     """Others may have been followed before, of whom nothing is stored."""
     found = followed(rows, monkeypatch, begin=775.0, since=735)
@@ -288,6 +290,7 @@ def test_a_session_that_is_taken_up_is_asked_for_whole(rows: pl.DataFrame, monke
     assert found.overs == list(range(774, 781))
 
 
+@pytest.mark.long
 def test_before_the_opening_it_waits_and_says_so(rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     found = followed(rows, monkeypatch, begin=BEGIN - 10.0, speed=20_000.0, minutes=2)
     assert found.lines == "yahoo: waits for 2025-12-24 09:30 New York"
