@@ -41,6 +41,8 @@ __all__ = ["ScreenPlot", "plot_screen"]
 
 #: Features that say who may take part.
 _ALWAYS = ("close", eligibility.TRADED, eligibility.WITHOUT_TRADE)
+#: What a panel calls what plots keep with it, and of how many filters and horizons.
+_KEPT, _MOST = "plots", 2
 
 
 class ScreenPlot(Result, msgspec.Struct, frozen=True, eq=False):
@@ -70,23 +72,21 @@ def plot_screen(
     if not 1 <= horizon <= 252:
         raise OptionError(f"{horizon}", "give 1 to 252 bars", field="horizon")
     expression = _checked(where)
-    days = _sessions(market.panel)[-sessions:]
-    types = market.universe["type"].head(len(market.panel)).fill_null("unknown").is_in(list(filters.types or TYPES))
+    basis = _basis_of(market, filters, horizon)
     names = _plan(expression)
     warm_up(plan_features(names), replayed=True)
-    work = partial(_counted, expression=expression, filters=filters, days=days, horizon=horizon, names=names)
-    pieces = [(block, types.to_numpy()[_lanes(block)]) for block in market.panel.blocks]
-    found = Threads().map(work, pieces)
-    counts = _Counts(*(np.sum(some, axis=0) for some in zip(*found, strict=True)))
+    work = partial(_matched, expression=expression, names=names, sessions=len(basis.days))
+    found = Threads().map(work, [*zip(market.panel.blocks, basis.blocks, strict=True)])
+    matched = _Counts(*(np.sum(some, axis=0) for some in zip(*found, strict=True)))
     with np.errstate(invalid="ignore"):
         spent = 2.0 * cost / 1e4
-        forward, every = counts.gained / counts.known - spent, counts.every / counts.every_known
+        forward, every = matched.gained / matched.known - spent, basis.counts.gained / basis.counts.known
     frame = pl.DataFrame(
         {
-            "session": pl.Series(days).cast(pl.Date),
-            "eligible": counts.eligible,
-            "matches": counts.matches,
-            "known": counts.known,
+            "session": pl.Series(basis.days).cast(pl.Date),
+            "eligible": basis.counts.many,
+            "matches": matched.many,
+            "known": matched.known,
             "forward": forward,
             "market": every,
         }
@@ -96,26 +96,62 @@ def plot_screen(
         f"returns are those from the next open to the close {horizon} bars of the symbol later, less {cost:g} basis "
         "points each way; `tapescan replay` asks the same with all that was known on each day",
     )
-    return ScreenPlot(where, horizon, cost, frame, notes)
+    return ScreenPlot(where, horizon, cost, frame.tail(sessions or len(frame)), notes)
 
 
 class _Counts(NamedTuple):
-    """By session, ``(sessions,)``."""
+    """Of some rows, by session, ``(sessions,)``: how many, of how many the return is known, and the sum of these."""
 
-    eligible: Ints
-    matches: Ints
+    many: Ints
     known: Ints
     gained: Floats
-    every_known: Ints
-    every: Floats
+
+
+class _Of(NamedTuple):
+    """A block, whatever is asked of it, ``(rows, lanes)``: the place of each row's session, who is eligible, and the
+    return that follows, NaN where it is unknown."""
+
+    at: Ints
+    eligible: Bools
+    forward: Floats
+
+
+class _Basis(NamedTuple):
+    """A market, for plots of one set of filters and one horizon. counts : of all eligible."""
+
+    days: Days
+    blocks: tuple[_Of, ...]
+    counts: _Counts
+
+
+def _basis_of(market: Market, filters: Filters, horizon: int) -> _Basis:
+    """Kept with the panel: what a person types next is of the same market."""
+    panel = market.panel
+    kept = panel.kept.setdefault(_KEPT, {})
+    assert isinstance(kept, dict)
+    bounds = (filters.min_price, filters.max_price, filters.min_dollar_volume, filters.min_bars, filters.types)
+    key = (*bounds, horizon)
+    if key not in kept:
+        days = _sessions(panel)
+        universe = market.universe["type"].head(len(panel)).fill_null("unknown")
+        of_type = universe.is_in(list(filters.types or TYPES)).to_numpy()
+        warm_up(plan_features(_ALWAYS), replayed=True)
+        work = partial(_eligible, filters=filters, days=days, horizon=horizon)
+        blocks = Threads().map(work, [(block, of_type[_lanes(block)]) for block in panel.blocks])
+        every = [_counted(one, one.eligible, len(days)) for one in blocks]
+        for old in [*kept][: max(len(kept) + 1 - _MOST, 0)]:
+            del kept[old]
+        kept[key] = _Basis(days, tuple(blocks), _Counts(*(np.sum(some, axis=0) for some in zip(*every, strict=True))))
+    found: _Basis = kept[key]
+    return found
 
 
 class _Rows:
     """All rows of a block as expressions see a session: each row of each lane is one of its symbols."""
 
-    def __init__(self, names: tuple[str, ...], values: Floats, terms: Mapping[Earlier, Array]) -> None:
-        self._terms, self.size = terms, int(np.prod(values.shape[1:]))
-        self._values: dict[str, Any] = {name: finite(values[at].ravel()) for at, name in enumerate(names)}
+    def __init__(self, known: Mapping[str, Floats], size: int, terms: Mapping[Earlier, Array]) -> None:
+        self._terms, self.size = terms, size
+        self._values: dict[str, Any] = {name: values.ravel() for name, values in known.items()}
 
     @property
     def ranked(self) -> NoReturn:
@@ -161,7 +197,7 @@ def _plan(expression: Expression) -> tuple[str, ...]:
     """The features of all that is needed."""
     named = [*expression.columns, *(name for look in looks(expression.terms) for name in look.columns)]
     needed = [name for name, column in with_needs(named).items() if column.value is None]
-    return tuple(dict.fromkeys((*_ALWAYS, *needed)))
+    return tuple(needed)
 
 
 def _sessions(panel: Panel) -> Days:
@@ -171,48 +207,51 @@ def _sessions(panel: Panel) -> Days:
     return found
 
 
-def _counted(
-    piece: tuple[Block, Bools],
-    *,
-    expression: Expression,
-    filters: Filters,
-    days: Days,
-    horizon: int,
-    names: tuple[str, ...],
-) -> _Counts:
+def _eligible(piece: tuple[Block, Bools], *, filters: Filters, days: Days, horizon: int) -> _Of:
     block, of_type = piece
-    plan = plan_features(names)
-    panel = Panel((), (block,), np.zeros(0, np.int64), np.zeros(0, np.int32), _NO_INDEX, int(days[-1]))
-    ((_, values),) = replay(panel, plan)
+    known = _features(block, _ALWAYS)
     rows = np.arange(block.rows)[:, None]
-    there = (rows >= block.first) & (block.session >= days[0])
-    known = {name: values[at] for at, name in enumerate(plan.names)}
-    bars = rows - block.first + 1
-    eligible = there & of_type & ~eligibility.short_history(bars, filters.min_bars)
+    eligible = (rows >= block.first) & of_type & ~eligibility.short_history(rows - block.first + 1, filters.min_bars)
     eligible &= ~eligibility.untraded(known[eligibility.WITHOUT_TRADE])
     eligible &= ~eligibility.off_price(known["close"], filters.min_price, filters.max_price)
     eligible &= ~eligibility.illiquid(known[eligibility.TRADED], filters.min_dollar_volume)
-    terms: dict[Earlier, Array] = {}
-    for look in looks(expression.terms):
-        terms |= terms_of(look, {name: finite(one) for name, one in known.items()}, block.rows)
-    session = _Rows(plan.names, values, terms)
-    held = (evaluate(expression.node, "condition", session) == TRUE).reshape(eligible.shape) & eligible
     forward = np.full(block.close.shape, np.nan)
     with np.errstate(all="ignore"):  # rows before a lane's first one are 0
         forward[:-horizon] = block.close[horizon:] / block.open[1 : block.rows - horizon + 1] - 1.0
-    known_forward = np.isfinite(forward)
-    at = np.searchsorted(days, block.session)
-    count = partial(np.bincount, minlength=len(days))
+    forward[~np.isfinite(forward)] = np.nan
+    return _Of(np.searchsorted(days, block.session), eligible, forward)
 
-    def sums(mask: Bools) -> tuple[Ints, Ints, Floats]:
-        some = mask & known_forward
-        many: Ints = count(at[mask]).astype(np.int64)
-        known_of: Ints = count(at[some]).astype(np.int64)
-        gained: Floats = count(at[some], weights=forward[some]).astype(np.float64)
-        return many, known_of, gained
 
-    every, matched = sums(eligible), sums(held)
-    return _Counts(every[0], matched[0], matched[1], matched[2], every[1], every[2])
+def _matched(piece: tuple[Block, _Of], *, expression: Expression, names: tuple[str, ...], sessions: int) -> _Counts:
+    block, of = piece
+    known = {name: finite(values) for name, values in _features(block, names).items()}
+    terms: dict[Earlier, Array] = {}
+    for look in looks(expression.terms):
+        terms |= terms_of(look, known, block.rows)
+    found = evaluate(expression.node, "condition", _Rows(known, block.close.size, terms)) == TRUE
+    return _counted(of, found.reshape(of.eligible.shape) & of.eligible, sessions)
+
+
+def _features(block: Block, names: tuple[str, ...]) -> dict[str, Floats]:
+    """Of all rows, by name, ``(rows, lanes)``."""
+    if not names:
+        return {}
+    plan = plan_features(names)
+    panel = Panel((), (block,), np.zeros(0, np.int64), np.zeros(0, np.int32), _NO_INDEX, 0)
+    ((_, values),) = replay(panel, plan)
+    return {name: values[at] for at, name in enumerate(plan.names)}
+
+
+def _counted(of: _Of, mask: Bools, sessions: int) -> _Counts:
+    """mask : some of a block's rows."""
+    at, forward = of.at[mask], of.forward[mask]
+    some = ~np.isnan(forward)
+    known = at[some]
+    return _Counts(
+        np.bincount(at, minlength=sessions).astype(np.int64),
+        np.bincount(known, minlength=sessions).astype(np.int64),
+        np.bincount(known, forward[some], sessions).astype(np.float64),
+    )
 
 
 #: What is measured against the market is in the blocks.
