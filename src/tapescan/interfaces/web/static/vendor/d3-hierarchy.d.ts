@@ -1,0 +1,3 @@
+export const hierarchy: any;
+export const treemap: any;
+export const treemapSquarify: any;

@@ -1,0 +1,1 @@
+export function tableFromIPC(bytes: ArrayBuffer | Uint8Array, options?: Record<string, boolean>): any;
