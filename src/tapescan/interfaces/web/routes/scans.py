@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Any
 
 import polars as pl
@@ -34,11 +35,13 @@ def scan(
     """Every ranked symbol with its score, factors and plan; of JSON, coverage, regime and provenance beside them."""
     chosen = chosen_form(request, form)
     result = market.scan(asked)
-    etag = etag_of(result, asked) + f"-{chosen}-{top}" + (f"-{dropped}" if dropped.isidentifier() else "")
-    headers = _headers(result, etag)
-    if is_known_to(request, etag) and not columns:
-        return Response(status_code=304, headers=headers)
     wanted = several(columns or [])
+    etag = etag_of(result, asked) + f"-{chosen}-{top}" + (f"-{dropped}" if dropped.isidentifier() else "")
+    if wanted:
+        etag += "-" + hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:12]
+    headers = _headers(result, etag)
+    if is_known_to(request, etag):
+        return Response(status_code=304, headers=headers)
     if dropped:
         frame = market.read(lambda: _left_out(result, dropped))
         total = len(frame)
