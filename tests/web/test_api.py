@@ -217,3 +217,42 @@ def test_a_past_session_is_scanned_as_it_was(client: TestClient, simulated: Simu
 def test_a_resident_market_gives_who_asks_again_the_same(resident: Resident) -> None:
     asked = Asked(where="rsi_14 < 50")
     assert resident.scan(asked) is resident.scan(Asked(where="rsi_14 < 50"))
+
+
+def test_closes_of_several_symbols_come_together(client: TestClient, resident: Resident) -> None:
+    some = resident.scan().ranked["symbol"].head(3).to_list()
+    told = client.get(f"{API}/closes", params={"symbols": ",".join([*some, "NOBODY"]), "sessions": 20}).json()[
+        "closes"
+    ]
+    assert list(told) == some
+    for symbol in some:
+        assert told[symbol] == resident.bars(symbol, (), 20)["close"].to_list()
+
+
+def test_chosen_columns_have_a_name_of_their_own(client: TestClient) -> None:
+    asked = {"top": "3", "columns": "symbol,close"}
+    first = client.get(f"{API}/scan", params=asked)
+    again = {"if-none-match": first.headers["etag"]}
+    assert client.get(f"{API}/scan", params=asked, headers=again).status_code == 304
+    assert client.get(f"{API}/scan", params={**asked, "columns": "symbol,score"}, headers=again).status_code == 200
+
+
+def test_options_are_told(client: TestClient, resident: Resident) -> None:
+    symbol = resident.scan().ranked["symbol"][0]
+    told = client.get(f"{API}/symbols/{symbol}/options").json()
+    assert told["symbol"] == symbol
+    assert told["expiries"]
+    assert {"strike", "side", "iv"} <= set(told["contracts"][0])
+
+
+def test_answers_are_packed_for_other_machines_alone(app: object, client: TestClient) -> None:
+    del client  # the application runs
+    sizes = {}
+    for who in ("127.0.0.1", "192.0.2.7"):
+        caller = TestClient(app, base_url="http://localhost:8000", client=(who, 50000))  # type: ignore[arg-type]
+        headers = {"authorization": "Bearer 0123456789abcdef-token", "accept-encoding": "gzip"}
+        answer = caller.get(f"{API}/columns", headers=headers)
+        sizes[who] = (answer.headers.get("content-encoding"), int(answer.headers["content-length"]))
+    assert sizes["127.0.0.1"][0] is None
+    assert sizes["192.0.2.7"][0] == "gzip"
+    assert sizes["192.0.2.7"][1] < sizes["127.0.0.1"][1] / 3

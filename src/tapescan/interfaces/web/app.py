@@ -14,6 +14,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from tapescan.api.resident import Resident
 from tapescan.interfaces.mcp.server import make_server
 from tapescan.interfaces.web.audit import Audit
+from tapescan.interfaces.web.compressing import Compressing
 from tapescan.interfaces.web.described import PROBLEMS
 from tapescan.interfaces.web.following import LiveHub
 from tapescan.interfaces.web.guard import Application, Guard
@@ -65,4 +66,5 @@ def make_app(resident: Resident, serving: Serving, live: LiveHub | None = None) 
         app.include_router(part.router, prefix="/api/v1")
     app.mount("/mcp", tools)
     serve_pages(app)
+    app.add_middleware(Compressing)
     return Guard(app, serving, Audit(serving.audit))

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from tapescan.interfaces.web.forms import answer_json
 from tapescan.interfaces.web.routes.given import Market
+from tapescan.market.eligibility import REASONS
 from tapescan.version import __version__
 
 __all__ = ["router"]
@@ -17,7 +18,7 @@ router = APIRouter(tags=["system"])
 
 @router.get("/overview", summary="What the market is")
 def overview(request: Request, market: Market) -> Response:
-    """Its newest session, how far it is behind, its regime, and whether it is simulated."""
+    """Its newest session, how far it is behind, its regime, whether it is simulated; and each reason in words."""
     market.refresh()
     result = market.scan()
     about: dict[str, Any] = {
@@ -26,6 +27,7 @@ def overview(request: Request, market: Market) -> Response:
         "profile": result.provenance["profile"],
         "regime": result.regime,
         "coverage": result.coverage,
+        "reasons": REASONS,
         "live": request.app.state.live is not None,
     }
     return answer_json(about, headers={"cache-control": "no-store"})

@@ -1,0 +1,150 @@
+"""How quick the page is: bytes of the first load, and the browser's main thread for each thing that a person does.
+
+    python benchmarks/page.py                       # the simulated market of 6,000 symbols
+    python benchmarks/page.py --store DIR --runs 10
+
+CPU is the time in which the browser's main thread was busy (the protocol's TaskDuration), whatever else the machine
+does; wall is what a person waits. Medians of the runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from playwright.sync_api import CDPSession
+
+    from tests.web.browser import Looked
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+WORDS = ("bank", "a", "corp", "")
+CONDITIONS = ("rsi_14 < {}", "close > sma_200 AND rsi_2 < {}")
+
+
+def main() -> None:
+    """Measure, and print a line for each thing."""
+    from tapescan.api.resident import Resident
+    from tests.web.browser import browser_of, looking, served
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", default=None, help="a store; the simulated market without one")
+    parser.add_argument("--runs", type=int, default=10)
+    given = parser.parse_args()
+    resident = Resident(given.store, models=False)
+    resident.scan()
+    with served(resident) as address, browser_of() as browser:
+        with looking(browser, address) as seen:
+            first_load(seen)
+        loads = []
+        for _ in range(given.runs):
+            with looking(browser, address) as seen:
+                loads.append(measured(meter_of(seen), partial(open_scan, seen)))
+        say("interactive", loads)
+        with looking(browser, address) as seen:
+            meter = meter_of(seen)
+            open_scan(seen)
+            seen.page.wait_for_timeout(1500)
+            for what, how in (
+                ("quick filter", quick),
+                ("sort", sort),
+                ("condition", condition),
+                ("next chart", flip),
+            ):
+                say(what, [measured(meter, partial(how, seen, run)) for run in range(given.runs)])
+
+
+def first_load(seen: Looked) -> None:
+    """What a browser that has nothing gets, raw and packed."""
+    requests: list[Any] = []
+    seen.page.on("requestfinished", requests.append)
+    open_scan(seen)
+    seen.page.wait_for_timeout(2500)
+    answers = [request.response() for request in requests]
+    bodies = [answer.body() for answer in answers if answer and answer.status == 200]
+    raw, packed = sum(map(len, bodies)), sum(len(gzip.compress(one, 6)) for one in bodies)
+    sys.stdout.write(
+        f"{'first load':<16}{len(bodies)} requests, {raw / 1e3:,.0f} kB, packed {packed / 1e3:,.0f} kB\n"
+    )
+
+
+def open_scan(seen: Looked) -> None:
+    seen.go("/")
+    seen.page.locator(".slick-row").first.wait_for()
+    seen.page.locator(".detail .chart[data-shown]").wait_for()
+
+
+def quick(seen: Looked, run: int) -> None:
+    seen.page.evaluate(
+        """(word) => { const field = document.querySelector("input[type=search]"); field.value = word;
+            field.dispatchEvent(new Event("input")); return new Promise((done) => setTimeout(done, 80)); }""",
+        WORDS[run % len(WORDS)],
+    )
+
+
+def sort(seen: Looked, run: int) -> None:
+    seen.page.evaluate(
+        """(name) => { [...document.querySelectorAll(".slick-header-column")]
+            .find((one) => one.textContent.trim() === name).click();
+            return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))); }""",
+        "ret_21" if run % 2 else "close",
+    )
+
+
+def condition(seen: Looked, run: int) -> None:
+    from tests.web.browser import until
+
+    place = seen.page.locator(".grid")
+    place.evaluate("(one) => { delete one.dataset.painted; }")
+    seen.page.evaluate(
+        """(text) => { document.querySelector("#where").value = text;
+            document.querySelector(".where .primary").click(); }""",
+        CONDITIONS[run % 2].format(40 + run),
+    )
+    until(lambda: place.get_attribute("data-painted"))
+
+
+def flip(seen: Looked, run: int) -> None:  # noqa: ARG001
+    from tests.web.browser import until
+
+    chart = seen.page.locator(".detail .chart")
+    before = chart.get_attribute("data-shown")
+    seen.page.keyboard.press("j")
+    until(lambda: chart.get_attribute("data-shown") != before)
+
+
+def meter_of(seen: Looked) -> CDPSession:
+    meter = seen.page.context.new_cdp_session(seen.page)
+    meter.send("Performance.enable")
+    return meter
+
+
+def measured(meter: CDPSession, what: Callable[[], None]) -> tuple[float, float]:
+    """Seconds of CPU and of wall."""
+    before, began = busy(meter), time.perf_counter()
+    what()
+    wall = time.perf_counter() - began
+    return busy(meter) - before, wall
+
+
+def busy(meter: CDPSession) -> float:
+    told = {one["name"]: one["value"] for one in meter.send("Performance.getMetrics")["metrics"]}
+    return float(told["TaskDuration"])
+
+
+def say(what: str, measured: list[tuple[float, float]]) -> None:
+    cpu, wall = (statistics.median(one[at] for one in measured) * 1e3 for at in (0, 1))
+    sys.stdout.write(f"{what:<16}CPU {cpu:,.0f} ms, wall {wall:,.0f} ms (median of {len(measured)})\n")
+
+
+if __name__ == "__main__":
+    main()

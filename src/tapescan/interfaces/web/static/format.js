@@ -1,0 +1,106 @@
+// @ts-check
+// Values of columns as text, by the column's unit.
+
+import { columns } from "./api.js";
+
+/** Ratios that nobody reads as a share of a hundred. */
+const PLAIN = /relative_volume|_ratio|^vortex|put_call|^volume_oi|^range_of_atr|_r2$|^option_volume|^bop$/;
+
+/** @type {Map<number, Intl.NumberFormat>} */
+const formats = new Map();
+
+/** @param {number} value @param {number} digits */
+export function fixed(value, digits) {
+  let found = formats.get(digits);
+  if (!found) {
+    found = new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    formats.set(digits, found);
+  }
+  return found.format(value).replace("-", "\u2212");
+}
+
+/** Large numbers as 1.2M. @param {number} value */
+export function short(value) {
+  const size = Math.abs(value);
+  for (const [from, letter] of /** @type {[number, string][]} */ ([
+    [1e12, "T"],
+    [1e9, "B"],
+    [1e6, "M"],
+    [1e4, "k"],
+  ])) {
+    if (size >= from) return fixed(value / (letter === "k" ? 1e3 : from), size / from >= 100 ? 0 : 1) + letter;
+  }
+  return fixed(value, size >= 100 || Number.isInteger(value) ? 0 : 2);
+}
+
+/** @param {number} value @param {number} [digits] @param {boolean} [signed] */
+export function percent(value, digits = 1, signed = false) {
+  return (signed && value > 0 ? "+" : "") + fixed(value * 100, digits) + "%";
+}
+
+/** @param {number} value */
+export function price(value) {
+  return fixed(value, Math.abs(value) < 1 ? 4 : 2);
+}
+
+/** Whether a column's values say up and down. @param {string} name */
+export function isSigned(name) {
+  const found = columns.get(name);
+  if (!found) return false;
+  return found.unit === "ratio" ? !PLAIN.test(name) && found.group === "returns" : found.group === "factors";
+}
+
+/** A number of a column. @param {string} name @param {number|null|undefined} value @returns {string} */
+export function number(name, value) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "\u2013";
+  const found = columns.get(name);
+  if (found?.type === "Date") return day(value);
+  switch (found?.unit) {
+    case "price":
+      return price(value);
+    case "ratio":
+      if (name.startsWith("amihud")) return value.toExponential(1).replace("-", "\u2212");
+      return PLAIN.test(name) ? fixed(value, 2) : percent(value, 1, isSigned(name));
+    case "dollars":
+    case "shares":
+      return short(value);
+    case "percent":
+      return fixed(value, 1) + "%";
+    case "points":
+    case "index":
+    case "degrees":
+      return fixed(value, 1);
+    case "bars":
+    case "sessions":
+    case "minutes":
+      return fixed(value, 0);
+  }
+  if (found?.type.startsWith("Int") || found?.type.startsWith("UInt")) return fixed(value, 0);
+  return Math.abs(value) >= 1e5 ? short(value) : fixed(value, Number.isInteger(value) ? 0 : 2);
+}
+
+/** Any value. @param {string} name @param {any} value @returns {string} */
+export function text(name, value) {
+  if (typeof value === "number") return number(name, value);
+  if (value === null || value === undefined || value === "") return "\u2013";
+  if (Array.isArray(value)) return value.map((one) => text(name, one)).join(" ");
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value === "object")
+    return Object.entries(value)
+      .map(([key, its]) => `${key} ${text(key, its)}`)
+      .join(", ");
+  return String(value);
+}
+
+/** Days since 1970 as a date. @param {number} value */
+export function day(value) {
+  return Number.isFinite(value) ? new Date(value * 864e5).toISOString().slice(0, 10) : "\u2013";
+}
+
+/** A moment as this machine's clock has it. @param {string|null} moment */
+export function clock(moment) {
+  return moment ? new Date(moment).toLocaleString("en-GB", { dateStyle: "short", timeStyle: "medium" }) : "\u2013";
+}
+
+/** A name in words. @param {string} name */
+export const words = (name) => name.replaceAll("_", " ");

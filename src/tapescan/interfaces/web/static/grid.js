@@ -1,0 +1,258 @@
+// @ts-check
+// A table of columns as they come from Arrow: no objects of rows, sorted and filtered by an order of row numbers.
+
+import { columns } from "./api.js";
+import { h } from "./dom.js";
+import * as format from "./format.js";
+import { SlickGrid } from "./vendor/slickgrid.js";
+
+/** @typedef {import("./api.js").Table} Table */
+/** @typedef {{name: string, width?: number, label?: string, draw?: (row: number) => any}} Shown */
+
+const WIDTHS = /** @type {Record<string, number>} */ ({
+  rank: 46,
+  symbol: 84,
+  name: 190,
+  sector: 140,
+  industry: 140,
+  spark: 96,
+  score: 92,
+  side: 52,
+});
+const NONCE = /** @type {HTMLScriptElement|null} */ (document.querySelector("script[nonce]"))?.nonce ?? "";
+
+export class Grid {
+  /**
+   * @param {HTMLElement} place it fills
+   * @param {{chosen: (row: number) => void, opened: (row: number) => void, sorted: (by: string) => void,
+   *   seen?: (rows: number[]) => void, label: string}} told row: of the table, whatever the order
+   */
+  constructor(place, told) {
+    this.place = place;
+    this.told = told;
+    /** @type {Table|null} */
+    this.table = null;
+    this.order = new Uint32Array(0);
+    /** @type {{at: number}[]} */
+    this.items = [];
+    this.sort = "";
+    this.filter = "";
+    /** @type {string[]} */
+    this.texts = [];
+    const coarse = matchMedia("(pointer: coarse)").matches;
+    const data = {
+      getLength: () => this.order.length,
+      getItem: (/** @type {number} */ at) => this.items[this.order[at]],
+      getItemMetadata: () => null,
+    };
+    this.slick = new SlickGrid(place, data, [], {
+      enableHtmlRendering: false, // texts are texts
+      enableColumnReorder: false,
+      nonce: NONCE,
+      rowHeight: coarse ? 34 : 26,
+      enableCellNavigation: true,
+      editable: false,
+      enableTextSelectionOnCells: true,
+      emulatePagingWhenScrolling: false,
+      dataItemColumnValueExtractor: (/** @type {{at: number}} */ item, /** @type {any} */ column) =>
+        column.values ? column.values[item.at] : null,
+    });
+    place.setAttribute("aria-label", told.label);
+    for (const one of place.querySelectorAll(".slick-pane")) one.removeAttribute("tabindex");
+    for (const one of place.querySelectorAll(":scope > div[tabindex]")) {
+      // Where SlickGrid keeps the focus; a grid may hold rows alone.
+      one.setAttribute("role", "row");
+      one.setAttribute("aria-label", told.label);
+      one.append(h("div", { role: "gridcell" }));
+    }
+    this.slick.onActiveCellChanged.subscribe((/** @type {any} */ _, /** @type {any} */ at) => {
+      if (at.row !== undefined && at.row !== null) this.mark(at.row, true);
+    });
+    this.slick.onDblClick.subscribe((/** @type {any} */ _, /** @type {any} */ at) => told.opened(this.order[at.row]));
+    this.slick.onSort.subscribe((/** @type {any} */ _, /** @type {any} */ by) => {
+      told.sorted(`${by.sortCol.id} ${by.sortAsc ? "asc" : "desc"}`);
+    });
+    this.slick.onViewportChanged.subscribe(() => this.tellSeen());
+    this.at = -1;
+    this.resize = new ResizeObserver(() => this.slick.resizeCanvas());
+    this.resize.observe(place);
+  }
+
+  /** @param {Table} table @param {Shown[]} shown */
+  show(table, shown) {
+    const before = this.table;
+    this.table = table;
+    if (!before || before.size !== table.size) this.items = Array.from({ length: table.size }, (_, at) => ({ at }));
+    const named = ["symbol", "name", "sector"].filter((name) => table.columns[name]);
+    this.texts = Array.from({ length: table.size }, (_, at) =>
+      named
+        .map((name) => table.columns[name][at] ?? "")
+        .join(" ")
+        .toLowerCase(),
+    );
+    this.slick.setColumns(shown.map((one) => this.column(table, one)));
+    this.arrange(this.sort, this.filter);
+  }
+
+  /** @param {Table} table @param {Shown} one */
+  column(table, one) {
+    const { name } = one;
+    const about = columns.get(name);
+    const kind = table.types[name];
+    const right = kind === "number" || kind === "day";
+    return {
+      id: name,
+      name: one.label ?? name,
+      field: name,
+      values: table.columns[name],
+      width: one.width ?? WIDTHS[name] ?? (right ? Math.max(72, 20 + 7.2 * (one.label ?? name).length) : 110),
+      sortable: !!kind,
+      defaultSortAsc: !right,
+      cssClass: right ? "number" : "words",
+      headerCssClass: right ? "number" : "",
+      toolTip: about ? `${about.title}${about.unit ? ` (${about.unit})` : ""}\n${about.meaning}` : name,
+      formatter: one.draw
+        ? (
+            /** @type {any} */ _r,
+            /** @type {any} */ _c,
+            /** @type {any} */ _v,
+            /** @type {any} */ _d,
+            /** @type {{at: number}} */ item,
+          ) => one.draw?.(item.at)
+        : drawn(name, kind),
+    };
+  }
+
+  /**
+   * Sort and filter what is there.
+   * @param {string} sort as "rsi_14 desc"; empty for the ranking @param {string} filter words
+   */
+  arrange(sort, filter) {
+    this.sort = sort;
+    this.filter = filter;
+    const table = this.table;
+    if (!table) return;
+    const kept = this.at >= 0 ? this.order[this.at] : -1;
+    const parts = filter.toLowerCase().split(/\s+/).filter(Boolean);
+    const order = new Uint32Array(table.size);
+    let size = 0;
+    for (let at = 0; at < table.size; at++) {
+      if (parts.every((part) => this.texts[at].includes(part))) order[size++] = at;
+    }
+    this.order = order.subarray(0, size);
+    const [by, way] = sort.split(" ");
+    const values = table.columns[by];
+    if (values) this.order.sort(comparer(values, way === "desc" ? -1 : 1));
+    this.slick.setSortColumns(values ? [{ columnId: by, sortAsc: way !== "desc" }] : []);
+    const at = kept < 0 ? -1 : this.order.indexOf(kept);
+    this.slick.resetActiveCell();
+    this.at = -1;
+    this.slick.updateRowCount();
+    this.slick.invalidateAllRows();
+    this.slick.render();
+    this.mark(at, false);
+    this.tellSeen();
+  }
+
+  /** Mark a row of the order. @param {number} at @param {boolean} tell */
+  mark(at, tell) {
+    if (at === this.at && tell) return;
+    this.at = at;
+    const style =
+      at < 0
+        ? {}
+        : { [at]: Object.fromEntries(this.slick.getColumns().map((/** @type {any} */ one) => [one.id, "chosen"])) };
+    this.slick.setCellCssStyles("chosen", style);
+    if (tell && at >= 0) this.told.chosen(this.order[at]);
+  }
+
+  /** Choose the row so many further. @param {number} by */
+  flip(by) {
+    if (!this.order.length) return;
+    const at = Math.min(Math.max(this.at + by, 0), this.order.length - 1);
+    const cell = this.slick.getActiveCell()?.cell ?? 0;
+    this.slick.scrollRowIntoView(at);
+    this.slick.setActiveCell(at, cell);
+  }
+
+  /** Sort by the column of the active cell; once more turns it around. */
+  sortHere() {
+    const cell = this.slick.getActiveCell()?.cell;
+    const column = this.slick.getColumns()[cell ?? -1];
+    if (!column?.sortable) return;
+    const first = column.defaultSortAsc ? "asc" : "desc";
+    this.told.sorted(
+      this.sort === `${column.id} ${first}`
+        ? `${column.id} ${first === "asc" ? "desc" : "asc"}`
+        : `${column.id} ${first}`,
+    );
+  }
+
+  /** Choose a row of the table without a word to who listens. @param {number} row -1 for none */
+  choose(row) {
+    const at = row < 0 ? -1 : this.order.indexOf(row);
+    if (at >= 0) this.slick.scrollRowIntoView(at);
+    this.mark(at, false);
+  }
+
+  /** The row that is chosen; -1 for none. */
+  get row() {
+    return this.at < 0 ? -1 : this.order[this.at];
+  }
+
+  tellSeen() {
+    if (!this.told.seen || !this.table) return;
+    const { top, bottom } = this.slick.getViewport();
+    this.told.seen([...this.order.subarray(Math.max(top, 0), Math.max(bottom + 1, 0))]);
+  }
+
+  /** Draw a column's cells anew. @param {string} name */
+  redraw(name) {
+    const cell = this.slick.getColumnIndex(name);
+    if (cell === undefined) return;
+    const { top, bottom } = this.slick.getRenderedRange();
+    for (let row = top; row <= Math.min(bottom, this.order.length - 1); row++) this.slick.updateCell(row, cell);
+  }
+
+  dispose() {
+    this.resize.disconnect();
+    this.slick.destroy();
+  }
+}
+
+/** Unknown values come last either way, equal ones as they were. @param {any} values @param {number} way */
+function comparer(values, way) {
+  if (values instanceof Float64Array) {
+    return (/** @type {number} */ a, /** @type {number} */ b) => {
+      const x = values[a];
+      const y = values[b];
+      if (x !== x || y !== y) return x !== x ? (y !== y ? a - b : 1) : -1;
+      return x === y ? a - b : x < y ? -way : way;
+    };
+  }
+  return (/** @type {number} */ a, /** @type {number} */ b) => {
+    const x = values[a];
+    const y = values[b];
+    if (!x || !y) return !x ? (!y ? a - b : 1) : -1;
+    return x === y ? a - b : x < y ? -way : way;
+  };
+}
+
+/** @param {string} name @param {string} kind */
+function drawn(name, kind) {
+  if (kind === "day") return (/** @type {any} */ _r, /** @type {any} */ _c, /** @type {number} */ v) => format.day(v);
+  if (kind !== "number") {
+    return (/** @type {any} */ _r, /** @type {any} */ _c, /** @type {any} */ value) => format.text(name, value);
+  }
+  if (name === "score") {
+    return (/** @type {any} */ _r, /** @type {any} */ _c, /** @type {number} */ value) =>
+      h("span.score", { style: { "--part": `${Math.min(Math.max(value, 0), 100)}%` } }, format.number(name, value));
+  }
+  if (format.isSigned(name)) {
+    return (/** @type {any} */ _r, /** @type {any} */ _c, /** @type {number} */ value) => ({
+      text: format.number(name, value),
+      addClasses: value > 0 ? "up" : value < 0 ? "down" : "",
+    });
+  }
+  return (/** @type {any} */ _r, /** @type {any} */ _c, /** @type {number} */ value) => format.number(name, value);
+}

@@ -1,0 +1,312 @@
+// @ts-check
+// The list: a condition, the table that it gives, chart and reasons of the row that is chosen, and the coverage.
+
+import { address as url, columns, getJson, getTable, loadColumns, once, Problem } from "./api.js";
+import * as address from "./address.js";
+import { Builder } from "./builder.js";
+import { coverage } from "./coverage.js";
+import { Detail, forward } from "./detail.js";
+import { fill, h } from "./dom.js";
+import * as format from "./format.js";
+import { Grid } from "./grid.js";
+import { Plot } from "./plot.js";
+import { Sparks } from "./spark.js";
+import { toggle, Tools } from "./tools.js";
+import { WhereLine } from "./where.js";
+
+const DEFAULT = [
+  "rank",
+  "symbol",
+  "spark",
+  "name",
+  "sector",
+  "score",
+  "close",
+  "ret_1",
+  "ret_5",
+  "ret_21",
+  "ret_252",
+  "rsi_14",
+  "relative_volume_20",
+  "from_high_252",
+  "stop",
+  "target",
+  "shares",
+  "risk",
+];
+const LABELS = /** @type {Record<string, string>} */ ({
+  rank: "#",
+  spark: "quarter",
+  relative_volume_20: "rel. volume",
+  from_high_252: "from high",
+});
+/** What a row needs beside what is shown. */
+const ALWAYS = [
+  "rank",
+  "symbol",
+  "name",
+  "sector",
+  "side",
+  "score",
+  "close",
+  "entry",
+  "stop",
+  "target",
+  "shares",
+  "risk",
+];
+
+/** @param {string} one as `x = close / sma_50` @returns the name of what it makes */
+const named = (one) => /^\s*([A-Za-z_]\w*)\s*=(?!=)/.exec(one)?.[1] ?? one;
+
+export class Scan {
+  /** @param {HTMLElement} root @param {{overview: any, trouble: (text: string) => void}} context */
+  constructor(root, context) {
+    this.context = context;
+    this.where = new WhereLine((where) => {
+      // What is asked again is read again: the market may be another one.
+      if (where === address.get("where")) this.load();
+      else address.set({ where, dropped: "" });
+    });
+    this.builder = new Builder(this.where);
+    this.plot = new Plot();
+    this.detail = new Detail();
+    this.sparks = new Sparks(() => this.grid.redraw("spark"));
+    this.tools = new Tools();
+    this.place = h("div.grid");
+    this.none = h("p.none", { hidden: true });
+    this.side = h("aside.detail", { "aria-label": "The chosen symbol" });
+    this.foot = h("footer.coverage", { "aria-label": "Coverage" });
+    fill(
+      root,
+      h("div.asks", {}, this.where.root, this.tools.root, this.tools.note, this.builder.root, this.plot.root),
+      h("div.split", {}, h("section.list", { "aria-label": "Ranked symbols" }, this.place, this.none), this.side),
+      this.foot,
+    );
+    this.grid = new Grid(this.place, {
+      label: "Ranked symbols",
+      chosen: (row) => this.choose(row),
+      opened: (row) => this.open(row),
+      sorted: (sort) => address.set({ sort }, true),
+      seen: (rows) => {
+        const symbols = this.table?.columns.symbol;
+        if (symbols && this.shown.includes("spark")) this.sparks.want(rows.map((row) => symbols[row]));
+      },
+    });
+    /** @type {string[]} */
+    this.shown = [];
+    this.asked = "";
+    /** @type {number|undefined} */
+    this.generation = undefined;
+    this.update();
+  }
+
+  /** What is asked of the server. @returns {import("./api.js").Query} */
+  query() {
+    const columnsWanted = this.wanted();
+    return {
+      profile: address.get("profile"),
+      screens: address.list("screens"),
+      where: address.get("where"),
+      rank_by: address.get("rank_by"),
+      features: columnsWanted.filter((one) => named(one) !== one || (!columns.get(one)?.always && !this.own(one))),
+      as_of: address.get("as_of"),
+    };
+  }
+
+  /** The columns that are shown, as the address or the screen says. */
+  wanted() {
+    const found = address.get("cols") ? address.list("cols") : [...DEFAULT];
+    if (!address.get("cols")) {
+      for (const name of address.list("screens")) found.push(...(this.screen(name)?.columns ?? []));
+    }
+    return [...new Set(found)];
+  }
+
+  /** Columns of a result that the catalogue does not list. @param {string} name */
+  own(name) {
+    return name === "spark" || name === "dropped" || ALWAYS.includes(name);
+  }
+
+  /** @param {string} name */
+  screen(name) {
+    return this.screens?.find((/** @type {any} */ one) => one.name === name);
+  }
+
+  async update() {
+    if (!this.screens) {
+      const [, found] = await Promise.all([loadColumns(), once("/screens")]).catch((error) => {
+        this.context.trouble(error.message);
+        return [null, { screens: [] }];
+      });
+      this.screens = found.screens;
+    }
+    if (document.activeElement !== this.where.field) this.where.text = address.get("where");
+    const query = { ...this.query(), top: 20000, columns: this.names() };
+    this.tools.update(this.screens, this.wanted(), (form) => url("/scan", { ...query, format: form }));
+    const asked = JSON.stringify([
+      this.query(),
+      this.wanted(),
+      address.get("dropped"),
+      this.context.overview?.generation,
+    ]);
+    if (asked !== this.asked) {
+      if (this.generation !== this.context.overview?.generation) this.sparks.clear();
+      this.generation = this.context.overview?.generation;
+      this.asked = asked;
+      await this.load();
+    } else if (this.table) {
+      this.arrange();
+    }
+    this.builder.update();
+    this.plot.update(this.condition());
+  }
+
+  /** The condition with that of named screens. */
+  condition() {
+    const parts = address
+      .list("screens")
+      .map((name) => this.screen(name)?.where)
+      .concat(address.get("where"))
+      .filter(Boolean);
+    return parts.length > 1 ? parts.map((one) => `(${one.trim()})`).join(" AND ") : (parts[0] ?? "").trim();
+  }
+
+  /** Columns that are asked for, by the names they have in the result. */
+  names() {
+    return [...new Set([...ALWAYS, ...this.wanted().map(named)])].filter(
+      (one) => one !== "spark" && one !== "dropped",
+    );
+  }
+
+  async load() {
+    this.stop?.abort();
+    this.stop = new AbortController();
+    const { signal } = this.stop;
+    const query = this.query();
+    const dropped = address.get("dropped");
+    const began = performance.now();
+    this.place.setAttribute("aria-busy", "true");
+    try {
+      const [table, about] = await Promise.all([
+        getTable("/scan", { ...query, top: 20000, columns: this.names(), dropped }, signal),
+        getJson("/scan", { ...query, top: 1 }, signal),
+      ]);
+      this.where.say(null);
+      this.context.trouble("");
+      this.table = table;
+      this.about = about;
+      this.show(table);
+      coverage(this.foot, about, this.context.overview?.reasons ?? {});
+      requestAnimationFrame(() => {
+        this.place.dataset.painted = (performance.now() - began).toFixed(0);
+      });
+    } catch (error) {
+      if (/** @type {Error} */ (error).name === "AbortError") return;
+      const problem = /** @type {Problem} */ (error);
+      // What is wrong with the condition is said under it; the table stays as it was.
+      this.where.say(problem);
+      this.asked = "";
+    } finally {
+      if (signal === this.stop.signal) this.place.removeAttribute("aria-busy");
+    }
+  }
+
+  /** @param {import("./api.js").Table} table */
+  show(table) {
+    this.shown = this.wanted()
+      .map(named)
+      .filter((name) => name === "spark" || table.columns[name]);
+    const rows = [...table.columns.symbol];
+    this.grid.sort = address.get("sort");
+    this.grid.filter = address.get("q");
+    this.grid.show(
+      table,
+      this.shown.map((name) => ({
+        name,
+        label: LABELS[name],
+        draw: name === "spark" ? (row) => this.sparks.draw(rows[row]) : undefined,
+      })),
+    );
+    this.places = new Map(rows.map((/** @type {string} */ symbol, /** @type {number} */ at) => [symbol, at]));
+    this.say();
+    this.select();
+  }
+
+  arrange() {
+    const [sort, q] = [address.get("sort"), address.get("q")];
+    if (sort !== this.grid.sort || q !== this.grid.filter) {
+      this.grid.arrange(sort, q);
+      this.say();
+    }
+    this.select();
+  }
+
+  say() {
+    const [shown, all] = [this.grid.order.length, this.table?.total ?? 0];
+    fill(
+      this.tools.count,
+      h("b", {}, format.fixed(shown, 0)),
+      shown === all ? "" : ` of ${format.fixed(all, 0)}`,
+      address.get("dropped") ? " left out" : " ranked",
+    );
+    this.none.hidden = shown > 0;
+    fill(
+      this.none,
+      address.get("q")
+        ? "Nothing in the list has these words."
+        : "Nobody satisfies the condition; the coverage below says who was left out, and why.",
+    );
+  }
+
+  /** Show the symbol of the address; the first one while it names none. */
+  select() {
+    const symbol = address.get("symbol");
+    const row = symbol ? (this.places?.get(symbol) ?? -1) : this.grid.order.length ? this.grid.order[0] : -1;
+    this.grid.choose(row);
+    const shown = symbol || (row >= 0 ? this.table?.columns.symbol[row] : "");
+    if (!shown) return fill(this.side);
+    if (!this.side.firstChild) fill(this.side, this.detail.root);
+    this.detail.show(shown, row >= 0 ? this.row(row) : null, this.query());
+  }
+
+  /** @param {number} row */
+  row(row) {
+    const table = /** @type {import("./api.js").Table} */ (this.table);
+    return Object.fromEntries(table.names.map((name) => [name, table.columns[name][row]]));
+  }
+
+  /** @param {number} row */
+  choose(row) {
+    address.set({ symbol: this.table?.columns.symbol[row] ?? "" }, true);
+  }
+
+  /** @param {number} row */
+  open(row) {
+    address.go("/symbol", { ...forward(this.query()), symbol: this.table?.columns.symbol[row] ?? "" });
+  }
+
+  /** @param {KeyboardEvent} event @returns {boolean} whether it was meant for this page */
+  key(event) {
+    const inside = this.place.contains(document.activeElement);
+    if (event.key === "/") this.where.field.focus();
+    else if (event.key === " " || event.key === "j" || (event.key === "ArrowDown" && !inside))
+      this.grid.flip(event.shiftKey ? -1 : 1);
+    else if (event.key === "k" || (event.key === "ArrowUp" && !inside)) this.grid.flip(-1);
+    else if (event.key === "Enter" && this.grid.row >= 0) this.open(this.grid.row);
+    else if (event.key === "f") this.tools.quick.focus();
+    else if (event.key === "o") this.tools.order.focus();
+    else if (event.key === "s") this.grid.sortHere();
+    else if (event.key === "h") toggle("plot");
+    else if (event.key === "b") toggle("build");
+    else return false;
+    return true;
+  }
+
+  dispose() {
+    this.stop?.abort();
+    this.grid.dispose();
+    this.plot.dispose();
+    this.detail.dispose();
+  }
+}
