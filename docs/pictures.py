@@ -44,7 +44,7 @@ def completing(page: Page) -> None:
     field = page.locator("#where")
     field.press("End")
     field.press_sequentially(" AND rel")
-    page.get_by_role("option").first.wait_for()
+    page.locator(".completions li").first.wait_for()
 
 
 def tiles(page: Page) -> None:

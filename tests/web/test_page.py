@@ -50,6 +50,11 @@ def open_scan(seen: Looked, path: str = "/") -> None:
     seen.page.locator("canvas").first.wait_for()
 
 
+def ready(seen: Looked) -> None:
+    """Any page shows what it has."""
+    seen.page.locator("#page :is(h2, .grid, .sentence, form, canvas, input):visible").first.wait_for()
+
+
 def symbols(seen: Looked) -> list[str]:
     """Those of the rows that are drawn, in their order."""
     found: list[str] = seen.page.evaluate(
@@ -106,7 +111,7 @@ def test_a_wrong_condition_is_said_under_its_line_and_put_right(seen: Looked, re
 def test_every_page_opens(browser: Browser, address: str, path: str, scheme: str) -> None:
     with looking(browser, address, color_scheme=scheme) as seen:
         seen.go(path)
-        seen.page.locator("#page :is(h2, .grid, .sentence, form, canvas, input)").first.wait_for()
+        ready(seen)
         seen.page.wait_for_load_state("networkidle") if path != "/" else seen.page.wait_for_timeout(1500)
         assert seen.page.locator("#page .error:not(:empty)").count() == 0
         theme = seen.page.evaluate("document.documentElement.dataset.theme")
@@ -138,11 +143,11 @@ def test_completion_knows_columns_and_functions(seen: Looked) -> None:
     open_scan(seen)
     field = seen.page.locator("#where")
     field.press_sequentially("close > hig")
-    seen.page.get_by_role("option").first.wait_for()
+    seen.page.locator(".completions li").first.wait_for()
     assert "highest(n, x)" in seen.page.locator(".completions").inner_text()
     field.fill("")
     field.press_sequentially("rsi_1")
-    seen.page.get_by_role("option").first.wait_for()
+    seen.page.locator(".completions li").first.wait_for()
     field.press("ArrowDown")
     assert field.get_attribute("aria-activedescendant") == "completion-0"
     field.press("Enter")
@@ -205,7 +210,7 @@ def test_every_reason_opens_its_symbols(seen: Looked, resident: Resident) -> Non
 def test_a_day_of_the_plot_is_gone_to(seen: Looked) -> None:
     open_scan(seen)
     ask(seen, "rsi_14 < 50")
-    seen.page.get_by_role("button", name="History").click()
+    seen.page.get_by_role("button", name="History", exact=True).click()
     plot = seen.page.locator(".plot[data-days]")
     plot.wait_for()
     box = plot.bounding_box()
@@ -353,7 +358,7 @@ def test_the_keyboard_is_enough(seen: Looked) -> None:
         until(lambda wanted=wanted: seen.page.locator(".chart").last.get_attribute("data-shown") == order[wanted])
     keys.press("Enter")
     until(lambda: re.search(f"/symbol\\?.*symbol={order[1]}", seen.page.url))
-    seen.page.locator(".factor").first.wait_for()
+    seen.page.locator(".chart.tall[data-shown]").wait_for()
     keys.press("Escape")
     until(lambda: "/symbol" not in seen.page.url)
     keys.press("?")
@@ -370,14 +375,14 @@ def test_the_keyboard_is_enough(seen: Looked) -> None:
 def test_a_narrow_screen_is_enough(browser: Browser, address: str, path: str) -> None:
     with looking(browser, address, viewport={"width": 390, "height": 844}, has_touch=True) as seen:
         seen.go(path)
-        seen.page.locator("#page :is(h2, .grid, .sentence, form, canvas, input)").first.wait_for()
+        ready(seen)
         seen.page.wait_for_timeout(800)
         wide = seen.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 390
         # What is scrolled sideways is a table, not the page.
         over = seen.page.evaluate(
             """() => [...document.querySelectorAll("#page *")]
-                .filter((one) => one.getBoundingClientRect().right > 391)
+                .filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > 391)
                 .filter((one) => !one.closest(".grid, .scroll, nav, svg, .completions"))
                 .map((one) => one.tagName + "." + one.className)"""
         )
@@ -391,7 +396,7 @@ def test_axe_finds_nothing_serious(browser: Browser, address: str, path: str, sc
     # The checker is put into the page from outside, which the policy would refuse.
     with looking(browser, address, bypass_csp=True, color_scheme=scheme) as seen:
         seen.go(path)
-        seen.page.locator("#page :is(h2, .grid, .sentence, form, canvas, input)").first.wait_for()
+        ready(seen)
         seen.page.wait_for_timeout(1500)
         seen.page.add_script_tag(path=str(Path(__file__).with_name("axe.min.js")))
         found = seen.page.evaluate("axe.run(document, {resultTypes: ['violations']})")

@@ -109,7 +109,7 @@ class Resident:
         self._given = opened(data)
         self._models = chosen_models(self._given, models, None)
         self._market: Market = load_market(self._given, progress=progress)
-        self._turn, self._news = threading.RLock(), threading.Condition()
+        self._turn, self._news, self._slowly = threading.RLock(), threading.Condition(), threading.Lock()
         self._scans: OrderedDict[Asked, ScanResult] = OrderedDict()
         self._breadth: dict[str, BreadthResult] = {}
         self._looked, self._generation, self._trouble = time.monotonic(), 0, ""
@@ -246,12 +246,17 @@ class Resident:
         Asked(profile=profile)
         self.refresh()
 
-        def made() -> BreadthResult:
-            if profile not in self._breadth:
-                self._breadth[profile] = breadth_market(self._given, profile=profile or None)
-            return self._breadth[profile]
-
-        return self.read(made)
+        # Of every session, which takes long: others are answered meanwhile, and who asks the same waits for it.
+        with self._slowly:
+            with self._turn:
+                known, generation = self._breadth.get(profile), self._generation
+            if known is not None:
+                return known
+            found = breadth_market(self._given, profile=profile or None)
+            with self._turn:
+                if generation == self._generation:
+                    self._breadth[profile] = found
+            return found
 
     def diagnosis(self) -> Diagnosis | None:
         """What is wrong with the store, as `examine_store`; None for a market of none."""

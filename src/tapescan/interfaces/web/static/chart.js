@@ -202,6 +202,10 @@ export function lineChart(place, days, lines, told = {}) {
     );
     series.setData(days.map((time, row) => (one.values[row] === null ? { time } : { time, value: one.values[row] })));
   });
+  // The first pane is the largest, but what is below it is read too.
+  chart
+    .panes()
+    .forEach((/** @type {any} */ pane, /** @type {number} */ at) => pane.setStretchFactor(at === 0 ? 5 : 4));
   const places = new Map(days.map((day, row) => [day, row]));
   chart.subscribeCrosshairMove((/** @type {any} */ at) => {
     const row = at.time ? places.get(at.time) : undefined;

@@ -189,7 +189,7 @@ export class Detail {
       const told = await getJson(`/symbols/${encodeURIComponent(this.symbol ?? "")}`, this.query);
       if (whole !== this.explained) return;
       fill(this.plan, plan(told.row));
-      fill(this.why, explanation(told));
+      fill(this.why, explanation(told, !!this.more.tall));
       this.row = { ...this.row, ...told.row };
       this.chart?.showLevels(told.row);
       if (!this.title.querySelector(".name")?.textContent)

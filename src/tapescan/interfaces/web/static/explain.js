@@ -14,8 +14,8 @@ export function bar(part, middle) {
   );
 }
 
-/** All of an answer of /symbols/X. @param {any} told @returns {HTMLElement} */
-export function explanation(told) {
+/** All of an answer of /symbols/X. @param {any} told @param {boolean} [open] what has no weight, too @returns {HTMLElement} */
+export function explanation(told, open = false) {
   const counted = told.factors.filter((/** @type {any} */ one) => one.possible > 0);
   const others = told.factors.filter((/** @type {any} */ one) => !(one.possible > 0));
   return h(
@@ -31,7 +31,7 @@ export function explanation(told) {
     others.length
       ? h(
           "details.more",
-          {},
+          { open },
           h("summary", {}, `${others.length} factors without weight in this profile`),
           others.map((/** @type {any} */ one) => factor(one, false)),
         )
@@ -179,8 +179,8 @@ export function plan(row) {
   ].filter(([, value]) => typeof value === "number" && Number.isFinite(value));
   if (!parts.length) return h("p.muted", {}, "no plan");
   const chances = [
-    ["stop within 21 sessions", row.prob_stop],
-    ["target", row.prob_target],
+    ["reaches stop", row.prob_stop],
+    ["reaches target", row.prob_target],
   ].filter(([, value]) => typeof value === "number" && Number.isFinite(value));
   return h(
     "dl.plan",

@@ -58,13 +58,7 @@ export class Grid {
         column.values ? column.values[item.at] : null,
     });
     place.setAttribute("aria-label", told.label);
-    for (const one of place.querySelectorAll(".slick-pane")) one.removeAttribute("tabindex");
-    for (const one of place.querySelectorAll(":scope > div[tabindex]")) {
-      // Where SlickGrid keeps the focus; a grid may hold rows alone.
-      one.setAttribute("role", "row");
-      one.setAttribute("aria-label", told.label);
-      one.append(h("div", { role: "gridcell" }));
-    }
+    tidy(place, told.label);
     this.slick.onActiveCellChanged.subscribe((/** @type {any} */ _, /** @type {any} */ at) => {
       if (at.row !== undefined && at.row !== null) this.mark(at.row, true);
     });
@@ -217,6 +211,23 @@ export class Grid {
   dispose() {
     this.resize.disconnect();
     this.slick.destroy();
+  }
+}
+
+/**
+ * A grid holds rows alone, for who hears it: what SlickGrid has between and beside them gets a role, or no focus.
+ * @param {HTMLElement} place @param {string} label
+ */
+function tidy(place, label) {
+  for (const one of place.querySelectorAll(".slick-pane, .grid-canvas, .slick-viewport"))
+    one.removeAttribute("tabindex");
+  const first = place.querySelector(".slick-viewport-top.slick-viewport-left");
+  first?.setAttribute("tabindex", "0"); // it is scrolled by keys, too
+  first?.setAttribute("role", "rowgroup");
+  for (const one of place.querySelectorAll(":scope > div[tabindex]")) {
+    one.setAttribute("role", "row"); // where it keeps the focus
+    one.setAttribute("aria-label", label);
+    one.append(h("div", { role: "gridcell" }));
   }
 }
 

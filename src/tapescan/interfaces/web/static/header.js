@@ -87,15 +87,13 @@ export class Header {
             `${trend}, ${volatility}`,
           )
         : null,
-      h(
-        `span.chip${about.behind ? ".late" : ""}`,
-        { title: about.store ? `store ${about.store}` : "no store" },
-        about.simulated
-          ? "invented"
-          : about.behind
-            ? `${about.behind} session${about.behind > 1 ? "s" : ""} behind`
-            : "up to date",
-      ),
+      about.simulated
+        ? null
+        : h(
+            `span.chip${about.behind ? ".late" : ""}`,
+            { title: about.store ? `store ${about.store}` : "" },
+            about.behind ? `${about.behind} session${about.behind > 1 ? "s" : ""} behind` : "up to date",
+          ),
       about.live ? h("a.chip.live", { href: address.link("/live") }, "live") : null,
     );
     const told = [

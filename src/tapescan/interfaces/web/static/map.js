@@ -151,8 +151,8 @@ export class MapPage {
       .size([width, height])
       .round(true)
       .paddingInner(1)
-      .paddingTop((/** @type {any} */ one) => (one.depth === 1 ? 18 : 0))
-      .paddingOuter((/** @type {any} */ one) => (one.depth === 1 ? 1 : 0))(root);
+      .paddingOuter((/** @type {any} */ one) => (one.depth === 1 ? 1 : 0))
+      .paddingTop((/** @type {any} */ one) => (one.depth === 1 ? 18 : 0))(root);
     this.fields = root.children ?? [];
     this.leaves = root.leaves().filter((/** @type {any} */ one) => one.data.at !== undefined);
     this.at = -1;
@@ -175,7 +175,7 @@ export class MapPage {
     for (const one of this.fields ?? []) {
       pen.fillStyle = muted;
       pen.font = `600 11px ${font}`;
-      clipped(pen, one.data.name, one.x0 + 4, one.y0 + 13, one.x1 - one.x0 - 8);
+      fitting(pen, one.data.name, one.x0 + 4, one.y0 + 13, one.x1 - one.x0 - 8);
     }
     for (const one of this.leaves) {
       const [width, height] = [one.x1 - one.x0, one.y1 - one.y0];
@@ -186,9 +186,9 @@ export class MapPage {
       if (width > 34 && height > 15) {
         pen.fillStyle = text;
         pen.font = `600 11px ${font}`;
-        clipped(pen, table.columns.symbol[one.data.at], one.x0 + 4, one.y0 + 13, width - 6);
+        fitting(pen, table.columns.symbol[one.data.at], one.x0 + 4, one.y0 + 13, width - 6);
         pen.font = `11px ${font}`;
-        if (height > 30) clipped(pen, format.text(this.by, value), one.x0 + 4, one.y0 + 26, width - 6);
+        if (height > 30) fitting(pen, format.text(this.by, value), one.x0 + 4, one.y0 + 26, width - 6);
       }
     }
     fill(
@@ -251,12 +251,11 @@ export class MapPage {
   }
 }
 
-/** @param {CanvasRenderingContext2D} pen @param {string} text
- * @param {number} x @param {number} y @param {number} room */
-function clipped(pen, text, x, y, room) {
-  let shown = text;
-  while (shown.length > 1 && pen.measureText(shown).width > room) shown = shown.slice(0, -1);
-  if (shown.length > 1 || shown === text) pen.fillText(shown, x, y);
+/** Writes what has room as a whole: a part of a number would be another one.
+ * @param {CanvasRenderingContext2D} pen @param {string} text @param {number} x @param {number} y
+ * @param {number} room */
+function fitting(pen, text, x, y, room) {
+  if (pen.measureText(text).width <= room) pen.fillText(text, x, y);
 }
 
 /** From what is down to what is up, or from little to much; the ends are where one in twenty lies beyond.

@@ -24,6 +24,8 @@ const SHOWN = [
 export class Options {
   constructor() {
     this.root = h("section", { "aria-label": "Options" });
+    /** Smile and term structure. */
+    this.side = h("section", { "aria-label": "Implied volatility" });
     this.asked = "";
   }
 
@@ -35,6 +37,7 @@ export class Options {
       return;
     }
     this.asked = asked;
+    fill(this.side);
     fill(this.root, h("div.panel", {}, h("h2", {}, "Options"), h("p.muted", {}, "reading\u2026")));
     try {
       this.found = await getJson(`/symbols/${encodeURIComponent(symbol)}/options`, {
@@ -63,6 +66,7 @@ export class Options {
       : usual?.expiry;
     const chain = found.contracts.filter((/** @type {any} */ one) => one.expiry === chosen);
     const share = (/** @type {number} */ value) => format.percent(value, 0);
+    this.drawSmile(found, expiries, chosen, chain);
     fill(
       this.root,
       h(
@@ -75,7 +79,7 @@ export class Options {
           ? table(found.expressions, SHOWN, {
               label: "Ways to trade the plan",
               show: {
-                legs: (legs) => legs.map((/** @type {any} */ leg) => h("div", {}, words(leg))),
+                legs: (legs) => legs.map((/** @type {any} */ leg) => h("div.whole", {}, words(leg))),
                 win_rate: (value) => (value === null ? "\u2013" : format.percent(value, 0)),
                 rank: (value) => value ?? "",
                 cost: money,
@@ -83,11 +87,48 @@ export class Options {
                 max_gain: (value) => (value === null ? "no limit" : money(value)),
                 mean: (value) => (value === null ? "\u2013" : format.fixed(value, 3)),
                 strategy: format.words,
-                expiry: (value) => value ?? "",
+                expiry: (value) => h("span.whole", {}, value ?? ""),
               },
             })
           : null,
       ),
+      chain.length
+        ? h(
+            "div.panel",
+            {},
+            h("h2", {}, `Chain of ${chosen}`),
+            table(
+              rows(chain),
+              [
+                "call_bid",
+                "call_ask",
+                "call_iv",
+                "call_open_interest",
+                "strike",
+                "put_bid",
+                "put_ask",
+                "put_iv",
+                "put_open_interest",
+              ],
+              {
+                label: "Chain",
+                show: {
+                  call_iv: (value) => (value ? share(value) : "\u2013"),
+                  put_iv: (value) => (value ? share(value) : "\u2013"),
+                  strike: (value) => h("b", {}, format.price(value)),
+                },
+              },
+            ),
+          )
+        : null,
+    );
+  }
+
+  /** @param {any} found @param {any[]} expiries @param {string} chosen @param {any[]} chain */
+  drawSmile(found, expiries, chosen, chain) {
+    const share = (/** @type {number} */ value) => format.percent(value, 0);
+    fill(
+      this.side,
       expiries.length
         ? h(
             "div.panel",
@@ -137,35 +178,6 @@ export class Options {
                 label: "Implied volatility at the money by days",
                 x: (value) => `${format.fixed(value, 0)} d`,
                 y: share,
-              },
-            ),
-          )
-        : null,
-      chain.length
-        ? h(
-            "div.panel",
-            {},
-            h("h2", {}, `Chain of ${chosen}`),
-            table(
-              rows(chain),
-              [
-                "call_bid",
-                "call_ask",
-                "call_iv",
-                "call_open_interest",
-                "strike",
-                "put_bid",
-                "put_ask",
-                "put_iv",
-                "put_open_interest",
-              ],
-              {
-                label: "Chain",
-                show: {
-                  call_iv: (value) => (value ? share(value) : "\u2013"),
-                  put_iv: (value) => (value ? share(value) : "\u2013"),
-                  strike: (value) => h("b", {}, format.price(value)),
-                },
               },
             ),
           )

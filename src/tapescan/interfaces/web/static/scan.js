@@ -34,6 +34,8 @@ const DEFAULT = [
   "shares",
   "risk",
 ];
+/** What has room on a telephone without a push to the side comes first. */
+const NARROW = ["symbol", "spark", "score", "close", "ret_1"];
 const LABELS = /** @type {Record<string, string>} */ ({
   rank: "#",
   spark: "quarter",
@@ -116,7 +118,11 @@ export class Scan {
 
   /** The columns that are shown, as the address or the screen says. */
   wanted() {
-    const found = address.get("cols") ? address.list("cols") : [...DEFAULT];
+    const found = address.get("cols")
+      ? address.list("cols")
+      : innerWidth > 640
+        ? [...DEFAULT]
+        : [...NARROW, ...DEFAULT];
     if (!address.get("cols")) {
       for (const name of address.list("screens")) found.push(...(this.screen(name)?.columns ?? []));
     }

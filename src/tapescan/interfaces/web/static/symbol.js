@@ -24,7 +24,7 @@ export class SymbolPage {
     this.back = h("a", {}, "to the list");
     this.none = h("p.muted", { hidden: true }, "Name a symbol: every one of the market is here, ranked or not.");
     this.panel = h("div.panel", {}, this.detail.root);
-    this.why = h("div.panel", {}, this.detail.plan, this.detail.why);
+    this.why = h("div", {}, h("div.panel", {}, this.detail.plan, this.detail.why), this.options.side);
     fill(
       root,
       h("div.tools.panel", {}, this.field, this.names, this.back),

@@ -74,7 +74,10 @@ export class WhereLine {
         autocomplete: "off",
         autocapitalize: "off",
         role: "combobox",
-        placeholder: "a condition: close > sma_200 AND rsi_2 < 10        press / to come here",
+        placeholder:
+          innerWidth > 640
+            ? "a condition, as close > sma_200 AND rsi_2 < 10  (press / to come here)"
+            : "as rsi_2 < 10",
         "aria-label": "Condition",
         "aria-controls": "completions",
         "aria-expanded": "false",
@@ -172,6 +175,7 @@ export class WhereLine {
 
   close() {
     this.found = [];
+    this.at = -1;
     this.draw();
   }
 
