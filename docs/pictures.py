@@ -3,7 +3,7 @@
     python docs/pictures.py            # all
     python docs/pictures.py scan map   # some
 
-Needs Chromium and the extra `dev`. Pictures have a palette of 128 colours, so that all of them stay below a megabyte.
+Needs Chromium and the extra `dev`. Pictures have a palette of 192 colours, so that all of them stay below a megabyte.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ sys.path.insert(0, str(DOCS.parent))
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-COLOURS = 128
+COLOURS = 192
 WIDE, NARROW = {"width": 1440, "height": 860}, {"width": 390, "height": 844}
 WHERE = "close > sma_200 AND rsi_14 < 45"
+BUILT = "rsi_14 BETWEEN 30 AND 45 AND ret_21 >= -0.1 AND sector IN ('Health Care', 'Financials')"
 
 
 def at_rest(page: Page) -> None:
@@ -40,7 +41,7 @@ def replayed(page: Page) -> None:
 
 
 def completing(page: Page) -> None:
-    at_rest(page)
+    page.locator(".slick-row").first.wait_for()
     field = page.locator("#where")
     field.press("End")
     field.press_sequentially(" AND rel")
@@ -70,7 +71,8 @@ def heading(page: Page) -> None:
 PICTURES: dict[str, tuple[str, Callable[[Page], None], dict[str, int], str]] = {
     "scan": ("/", at_rest, WIDE, "light"),
     "scan-dark": (f"/?where={quote(WHERE)}&plot=1", at_rest, WIDE, "dark"),
-    "scan-builder": (f"/?where={quote(WHERE)}&build=1", completing, WIDE, "light"),
+    "scan-builder": (f"/?where={quote(BUILT)}&build=1", at_rest, WIDE, "light"),
+    "completion": (f"/?where={quote(WHERE)}", completing, {"width": 1440, "height": 400}, "light"),
     "scan-narrow": ("/", at_rest, NARROW, "light"),
     "symbol": ("/symbol?symbol=", options, WIDE, "light"),
     "map": ("/map?colour=ret_21", tiles, WIDE, "dark"),
@@ -103,7 +105,7 @@ def main(names: list[str]) -> None:
                 ready(seen.page)
                 seen.page.wait_for_timeout(1200)  # what is drawn last: small pictures of rows, the chart's scale
                 taken = Image.open(io.BytesIO(seen.page.screenshot()))
-            palette = taken.convert("RGB").quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+            palette = taken.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
             palette.save(IMAGES / f"{name}.png", optimize=True)
             sys.stdout.write(f"docs/images/{name}.png {(IMAGES / f'{name}.png').stat().st_size:,} bytes\n")
 

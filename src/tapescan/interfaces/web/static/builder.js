@@ -34,6 +34,7 @@ export class Builder {
     );
     /** @type {Map<string, HTMLElement>} */
     this.shown = new Map();
+    this.known = "";
   }
 
   async update() {
@@ -45,6 +46,9 @@ export class Builder {
         this.names,
         [...columns.keys()].map((value) => h("option", { value })),
       );
+    // Who wrote in the line since then meant it: the handles go where it says.
+    if (this.line.text !== this.known) this.shown.clear();
+    this.known = this.line.text;
     const wanted = address.get("by") ? address.list("by") : FIRST;
     for (const name of wanted) if (!this.shown.has(name)) this.shown.set(name, card(name, this));
     fill(
@@ -86,7 +90,7 @@ export class Builder {
           : text + part;
     next = next.replace(/^\s*AND\s+/i, "").trim();
     if (next === text.trim()) return;
-    this.line.text = next;
+    this.line.text = this.known = next;
     this.line.commit();
   }
 }

@@ -175,7 +175,7 @@ export class MapPage {
     for (const one of this.fields ?? []) {
       pen.fillStyle = muted;
       pen.font = `600 11px ${font}`;
-      fitting(pen, one.data.name, one.x0 + 4, one.y0 + 13, one.x1 - one.x0 - 8);
+      fits(pen, one.data.name, one.x0 + 4, one.y0 + 13, one.x1 - one.x0 - 8);
     }
     for (const one of this.leaves) {
       const [width, height] = [one.x1 - one.x0, one.y1 - one.y0];
@@ -183,13 +183,12 @@ export class MapPage {
       const value = values?.[one.data.at];
       pen.fillStyle = shade.of(value);
       pen.fillRect(one.x0, one.y0, width, height);
-      if (width > 34 && height > 15) {
-        pen.fillStyle = text;
-        pen.font = `600 11px ${font}`;
-        fitting(pen, table.columns.symbol[one.data.at], one.x0 + 4, one.y0 + 13, width - 6);
-        pen.font = `11px ${font}`;
-        if (height > 30) fitting(pen, format.text(this.by, value), one.x0 + 4, one.y0 + 26, width - 6);
-      }
+      if (width <= 34 || height <= 15) continue;
+      pen.fillStyle = text;
+      pen.font = `600 11px ${font}`;
+      if (!fits(pen, table.columns.symbol[one.data.at], one.x0 + 4, one.y0 + 13, width - 6)) continue;
+      pen.font = `11px ${font}`;
+      if (height > 30) fits(pen, format.text(this.by, value), one.x0 + 4, one.y0 + 26, width - 6);
     }
     fill(
       this.scale,
@@ -251,11 +250,13 @@ export class MapPage {
   }
 }
 
-/** Writes what has room as a whole: a part of a number would be another one.
+/** Writes what has room as a whole, for a part of a number would be another one; whether it had.
  * @param {CanvasRenderingContext2D} pen @param {string} text @param {number} x @param {number} y
  * @param {number} room */
-function fitting(pen, text, x, y, room) {
-  if (pen.measureText(text).width <= room) pen.fillText(text, x, y);
+function fits(pen, text, x, y, room) {
+  const has = pen.measureText(text).width <= room;
+  if (has) pen.fillText(text, x, y);
+  return has;
 }
 
 /** From what is down to what is up, or from little to much; the ends are where one in twenty lies beyond.

@@ -64,6 +64,8 @@ export class Options {
     const chosen = expiries.some((/** @type {any} */ one) => one.expiry === address.get("expiry"))
       ? address.get("expiry")
       : usual?.expiry;
+    const told = (/** @type {string} */ name) =>
+      name !== "why" || found.expressions.some((/** @type {any} */ one) => one.why);
     const chain = found.contracts.filter((/** @type {any} */ one) => one.expiry === chosen);
     const share = (/** @type {number} */ value) => format.percent(value, 0);
     this.drawSmile(found, expiries, chosen, chain);
@@ -76,7 +78,7 @@ export class Options {
         found.no_plan ? h("p.muted", {}, found.no_plan) : null,
         found.notes.map((/** @type {string} */ note) => h("p.muted", {}, note)),
         found.expressions.length
-          ? table(found.expressions, SHOWN, {
+          ? table(found.expressions, SHOWN.filter(told), {
               label: "Ways to trade the plan",
               show: {
                 legs: (legs) => legs.map((/** @type {any} */ leg) => h("div.whole", {}, words(leg))),
@@ -86,7 +88,7 @@ export class Options {
                 max_loss: money,
                 max_gain: (value) => (value === null ? "no limit" : money(value)),
                 mean: (value) => (value === null ? "\u2013" : format.fixed(value, 3)),
-                strategy: format.words,
+                strategy: (value) => h("span.whole", {}, format.words(value)),
                 expiry: (value) => h("span.whole", {}, value ?? ""),
               },
             })
@@ -126,7 +128,7 @@ export class Options {
 
   /** @param {any} found @param {any[]} expiries @param {string} chosen @param {any[]} chain */
   drawSmile(found, expiries, chosen, chain) {
-    const share = (/** @type {number} */ value) => format.percent(value, 0);
+    const share = (/** @type {number} */ value) => format.percent(value, 1);
     fill(
       this.side,
       expiries.length
