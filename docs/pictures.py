@@ -63,10 +63,6 @@ def options(page: Page) -> None:
     page.locator(".picture").first.wait_for(timeout=60_000)
 
 
-def heading(page: Page) -> None:
-    page.locator("h2").first.wait_for()
-
-
 #: Name -> address, what is awaited or done, size, theme.
 PICTURES: dict[str, tuple[str, Callable[[Page], None], dict[str, int], str]] = {
     "scan": ("/", at_rest, WIDE, "light"),
@@ -83,7 +79,6 @@ PICTURES: dict[str, tuple[str, Callable[[Page], None], dict[str, int], str]] = {
         WIDE,
         "light",
     ),
-    "data": ("/data", heading, {"width": 1440, "height": 420}, "light"),
 }
 
 

@@ -14,7 +14,10 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra `web` is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed: the extra `dev`")
 
+import tapescan
 from tapescan.api.resident import Resident
+from tapescan.market.quality import BAR_COLUMNS, check_bars
+from tapescan.simulation.market import SimulatedMarket
 from tests.web.browser import CHROMIUM, Looked, browser_of, looking, served, until
 
 if TYPE_CHECKING:
@@ -292,6 +295,28 @@ def test_the_theme_is_switched_and_kept(seen: Looked) -> None:
     seen.page.reload()
     seen.page.locator(".slick-row").first.wait_for()
     assert seen.page.evaluate(paper) != before
+
+
+@pytest.mark.long
+def test_a_store_is_examined_and_followed(browser: Browser, simulated: SimulatedMarket, tmp_path: Path) -> None:
+    bars = check_bars(simulated.bars)[0].select(BAR_COLUMNS)
+    newest = bars["session"].max()
+    place = str(tmp_path / "store")
+    tapescan.import_bars(bars.filter(bars["session"] < newest), store=place)
+    tapescan.import_bars(simulated.listing, store=place)
+    with served(Resident(place, models=False)) as address, looking(browser, address) as seen:
+        seen.go("/data")
+        seen.page.get_by_role("heading", name="store").wait_for(timeout=60_000)
+        told = seen.page.locator(".tiles").inner_text()
+        assert f"{bars.filter(bars['session'] < newest).height:,}" in told
+        assert "SIMULATED" not in seen.page.locator("#header").inner_text()
+        seen.page.get_by_role("link", name="Scan", exact=True).click()
+        seen.page.locator(".slick-row").first.wait_for()
+        assert str(newest) not in seen.page.locator("#header").inner_text()
+        tapescan.import_bars(bars.filter(bars["session"] == newest), store=place)
+        # Nobody asks for it: the page is told.
+        until(lambda: str(newest) in seen.page.locator("#header").inner_text(), 60.0)
+        until(lambda: seen.page.locator(".detail .legend").inner_text().startswith(str(newest)), 30.0)
 
 
 class Minutes:

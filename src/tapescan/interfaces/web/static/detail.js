@@ -67,14 +67,15 @@ export class Detail {
   /**
    * @param {string} symbol @param {any} row of the scan, as far as it is known
    * @param {import("./api.js").Query} query of the scan
+   * @param {number|undefined} generation of the market: what is drawn of an older one is asked for anew
    */
-  show(symbol, row, query) {
+  show(symbol, row, query, generation) {
     this.symbol = symbol;
     this.row = row;
     this.query = query;
     const names = overlays();
-    const bars = JSON.stringify([symbol, names, query.as_of]);
-    const whole = JSON.stringify([symbol, query]);
+    const bars = JSON.stringify([symbol, names, query.as_of, generation]);
+    const whole = JSON.stringify([symbol, query, generation]);
     fill(
       this.title,
       h("a", { href: address.link("/symbol", { ...forward(query), symbol }) }, symbol),

@@ -152,7 +152,11 @@ export class Replay {
         h("h2", {}, told.title, h("span.muted", {}, ` ${told.first} to ${told.last}`)),
         h(`p.sentence${verdict.sure ? ".sure" : ""}`, {}, verdict.sentence),
         verdict.further.map((/** @type {string} */ one) => h("p", {}, one)),
-        verdict.warnings.map((/** @type {string} */ one) => h("p.notice", {}, one)),
+        h(
+          "ul.notice",
+          {},
+          verdict.warnings.map((/** @type {string} */ one) => h("li", {}, one)),
+        ),
       ),
       h(
         "div.tiles",

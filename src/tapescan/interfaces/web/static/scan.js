@@ -273,7 +273,7 @@ export class Scan {
     const shown = symbol || (row >= 0 ? this.table?.columns.symbol[row] : "");
     if (!shown) return fill(this.side);
     if (!this.side.firstChild) fill(this.side, this.detail.root);
-    this.detail.show(shown, row >= 0 ? this.row(row) : null, this.query());
+    this.detail.show(shown, row >= 0 ? this.row(row) : null, this.query(), this.generation);
   }
 
   /** @param {number} row */

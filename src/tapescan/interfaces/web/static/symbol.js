@@ -8,8 +8,9 @@ import { fill, h, input } from "./dom.js";
 import { Options } from "./options.js";
 
 export class SymbolPage {
-  /** @param {HTMLElement} root */
-  constructor(root) {
+  /** @param {HTMLElement} root @param {{overview: any}} context */
+  constructor(root, context) {
+    this.context = context;
     this.detail = new Detail({ tall: true });
     this.options = new Options();
     this.names = h("datalist", { id: "symbols" });
@@ -65,7 +66,7 @@ export class SymbolPage {
       rank_by: list.rank_by,
       as_of: address.get("as_of"),
     };
-    this.detail.show(symbol, null, query);
+    this.detail.show(symbol, null, query, this.context.overview?.generation);
     this.options.update(symbol, query);
   }
 
