@@ -3,7 +3,7 @@
     python docs/pictures.py            # all
     python docs/pictures.py scan map   # some
 
-Needs Chromium and the extra `dev`. Pictures have a palette of 192 colours, so that all of them stay below a megabyte.
+Needs Chromium and the extra `dev`. Pictures have a palette of 256 colours, so that all of them stay below a megabyte.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ IMAGES = DOCS / "images"
 sys.path.insert(0, str(DOCS.parent))
 
 if TYPE_CHECKING:
+    from PIL import Image
     from playwright.sync_api import Page
 
-COLOURS = 192
+COLOURS = 256
 WIDE, NARROW = {"width": 1440, "height": 860}, {"width": 390, "height": 844}
 WHERE = "close > sma_200 AND rsi_14 < 45"
 BUILT = "rsi_14 BETWEEN 30 AND 45 AND ret_21 >= -0.1 AND sector IN ('Health Care', 'Financials')"
@@ -82,6 +83,17 @@ PICTURES: dict[str, tuple[str, Callable[[Page], None], dict[str, int], str]] = {
 }
 
 
+def _few(taken: Image.Image) -> Image.Image:
+    """In its most frequent colours, exactly: a page has few, and shades between them at the edges of letters."""
+    from PIL import Image
+
+    counts = taken.getcolors(taken.width * taken.height) or []
+    most = sorted(counts, key=lambda one: (-one[0], one[1]))[:COLOURS]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for _, colour in most if isinstance(colour, tuple) for part in colour])
+    return taken.quantize(palette=palette, dither=Image.Dither.NONE)
+
+
 def main(names: list[str]) -> None:
     """Write them."""
     from PIL import Image
@@ -100,7 +112,7 @@ def main(names: list[str]) -> None:
                 ready(seen.page)
                 seen.page.wait_for_timeout(1200)  # what is drawn last: small pictures of rows, the chart's scale
                 taken = Image.open(io.BytesIO(seen.page.screenshot()))
-            palette = taken.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+            palette = _few(taken.convert("RGB"))
             palette.save(IMAGES / f"{name}.png", optimize=True)
             sys.stdout.write(f"docs/images/{name}.png {(IMAGES / f'{name}.png').stat().st_size:,} bytes\n")
 

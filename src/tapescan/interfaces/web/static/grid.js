@@ -12,8 +12,8 @@ import { SlickGrid } from "./vendor/slickgrid.js";
 const WIDTHS = /** @type {Record<string, number>} */ ({
   rank: 46,
   symbol: 84,
-  name: 190,
-  sector: 140,
+  name: 168,
+  sector: 128,
   industry: 140,
   spark: 96,
   score: 92,
