@@ -16,7 +16,7 @@ from tapescan.api.resident import Resident
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-__all__ = ["CHROMIUM", "Looked", "browser_of", "looking", "served", "until"]
+__all__ = ["CHROMIUM", "Looked", "browser_of", "looking", "ready", "served", "until"]
 
 #: Where Debian's package puts it.
 CHROMIUM = Path("/usr/bin/chromium")
@@ -126,3 +126,8 @@ def until(what: Any, seconds: float = 15.0) -> Any:
         assert time.monotonic() < deadline, "it does not come"
         time.sleep(0.05)
     return found
+
+
+def ready(seen: Looked) -> None:
+    """Any page shows what it has."""
+    seen.page.locator("#page :is(h2, .grid, .sentence, form, canvas, input):visible").first.wait_for()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +15,10 @@ from tapescan.api.resident import Resident
 from tapescan.interfaces.web.app import make_app
 from tapescan.interfaces.web.serving import Serving
 from tapescan.simulation.market import SimulatedMarket, simulate
+from tests.web.browser import Looked, browser_of, looking, served
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 TOKEN = "0123456789abcdef-token"
 HERE = "http://localhost:8000"
@@ -45,3 +50,22 @@ def stranger(client: TestClient, app: object) -> TestClient:
     """Who has no token. The application runs already."""
     del client
     return TestClient(app, base_url=HERE, follow_redirects=False)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def address(resident: Resident) -> Iterator[str]:
+    with served(resident) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Its loop runs in this thread, so it ends with the module: other tests begin loops of their own."""
+    with browser_of() as found:
+        yield found
+
+
+@pytest.fixture
+def seen(browser: Browser, address: str) -> Iterator[Looked]:
+    with looking(browser, address) as found:
+        yield found

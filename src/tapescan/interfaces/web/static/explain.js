@@ -14,7 +14,7 @@ export function bar(part, middle) {
   );
 }
 
-/** All of an answer of /symbols/X. @param {any} told @param {boolean} [open] what has no weight, too @returns {HTMLElement} */
+/** All of an answer of /symbols/X. @param {any} told @param {boolean} [open] what has no weight, too */
 export function explanation(told, open = false) {
   const counted = told.factors.filter((/** @type {any} */ one) => one.possible > 0);
   const others = told.factors.filter((/** @type {any} */ one) => !(one.possible > 0));
