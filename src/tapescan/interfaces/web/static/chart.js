@@ -53,6 +53,7 @@ export class BarChart {
     /** @type {Map<string, any>} */
     this.rows = new Map();
     this.symbol = "";
+    this.planned = "";
     this.build();
     this.chart.subscribeCrosshairMove((/** @type {any} */ at) => this.seen(at.time ? this.rows.get(at.time) : null));
   }
@@ -149,6 +150,9 @@ export class BarChart {
 
   /** @param {{entry?: number|null, stop?: number|null, target?: number|null}} levels */
   showLevels(levels) {
+    const now = [levels.entry, levels.stop, levels.target].join(" ");
+    if (now === this.planned) return;
+    this.planned = now;
     for (const one of this.levels) this.bars.removePriceLine(one);
     const [entry, stop, target] = colours("accent", "down", "up");
     this.levels = [

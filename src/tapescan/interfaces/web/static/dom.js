@@ -83,8 +83,17 @@ export function calmly(what, wait) {
   };
 }
 
-/** The colours that the style sheet gives now. @param {...string} names without the dashes */
+/** @type {Map<string, string>} */
+const shades = new Map();
+addEventListener("tapescan:theme", () => shades.clear());
+
+/** The colours that the style sheet gives now; asked once, for asking has the browser lay out all that changed.
+ * @param {...string} names without the dashes */
 export function colours(...names) {
-  const style = getComputedStyle(document.documentElement);
-  return names.map((name) => style.getPropertyValue(`--${name}`).trim());
+  const missing = names.filter((name) => !shades.has(name));
+  if (missing.length) {
+    const style = getComputedStyle(document.documentElement);
+    for (const name of missing) shades.set(name, style.getPropertyValue(`--${name}`).trim());
+  }
+  return names.map((name) => shades.get(name) ?? "");
 }

@@ -109,7 +109,8 @@ export class WhereLine {
   }
 
   set text(value) {
-    if (this.field.value !== value) this.field.value = value;
+    if (this.field.value === value) return; // to measure it has the browser lay out the page
+    this.field.value = value;
     this.grow();
   }
 
