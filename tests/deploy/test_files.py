@@ -135,7 +135,7 @@ def test_what_is_started_is_a_command_with_its_options(name: str) -> None:
 
 
 def test_a_command_that_is_none_is_refused() -> None:
-    assert refused(["serve"])
+    assert refused(["serves"])
     assert refused(["watch", "--publishes", "market"])
     assert not refused(["watch", "--publish", "market"])
 
