@@ -97,7 +97,7 @@ def looking(browser: Browser, address: str, **terms: Any) -> Iterator[Looked]:
     context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **terms})
     context.add_init_script(_WATCH)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(90_000)
     found = Looked(page, address)
     own = address.partition("?")[0]
 
@@ -119,7 +119,7 @@ def looking(browser: Browser, address: str, **terms: Any) -> Iterator[Looked]:
         context.close()
 
 
-def until(what: Any, seconds: float = 15.0) -> Any:
+def until(what: Any, seconds: float = 120.0) -> Any:
     """The first true answer of something that is asked again and again; waiting for functions needs eval."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
