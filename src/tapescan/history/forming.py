@@ -16,7 +16,7 @@ from tapescan.core.errors import OptionError
 from tapescan.features.carried import CARRIED, computed, kept_of
 from tapescan.history.market import Market
 from tapescan.history.resident import brought_forward, refreshed
-from tapescan.history.stored import Funds, held_of_store, market_of
+from tapescan.history.stored import held_of_store, market_of
 from tapescan.market.forming import FormingPanel
 from tapescan.store.forming import FormingStore, Moments
 
@@ -36,7 +36,6 @@ class FormingMarket:
         self._base, self._held, self._day = market, market.held, dt.date.min
         self._moments = Moments()
         self._panel: FormingPanel | None = None
-        self._funds: Funds | None = None
 
     @property
     def base(self) -> Market:
@@ -55,7 +54,7 @@ class FormingMarket:
     def begin(self, session: dt.date) -> FormingPanel:
         """Have ready what every moment of a session needs, so that the first one costs what the others do."""
         if self._panel is None or session != self._day:
-            self._panel, self._day, self._funds = FormingPanel(replace(self._base.panel)), session, None
+            self._panel, self._day = FormingPanel(replace(self._base.panel)), session
             self._moments = Moments()
         # Carried on are values whose history begins as it does on the session, which may be another quarter.
         own = self._panel.panel
@@ -80,18 +79,14 @@ class FormingMarket:
             what = f"bars of {session}, and the store holds {self._held.known.newest_session}"
             raise OptionError(what, "a session that is stored is over", field="bars")
         forming = self.begin(session)
-        held = replace(self._held, panel=forming.panel, funds=self._funds)
+        held = replace(self._held, panel=forming.panel)
         asked = FormingStore(self._held.asked, bars, moments=self._moments)
         came = asked.rows.with_columns(came=True)
         taken = brought_forward(held, asked, came, forming.grow)
         if taken is None:  # who lies in its store under another name than before, say
             taken = held_of_store(self._held.store, asked, adjust=self._held.adjust)
             taken.panel.kept[CARRIED] = {}
-        market = market_of(taken)
-        # As long as the session's own bars do not take part in saying what is a fund, the answer stays.
-        funds = market.held.funds if market.held is not None else None
-        self._funds = funds if funds is not None and funds.through < session else None
-        return market
+        return market_of(taken)
 
     def carry(self, market: Market) -> None:
         """Carry from now on what was computed of a moment's market, after a scan of it asked for other columns."""

@@ -140,8 +140,6 @@ def brought_forward(
         judged=judged,
         stamped=None if held.stamped is None else held.stamped | stamped,
         fitting=held.fitting.without(again) if held.fitting is not None else None,
-        # Of a session that still runs the bars before it stay as they are from moment to moment.
-        funds=held.funds if grower is not grow else None,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import polars as pl
 
@@ -39,15 +38,6 @@ from tapescan.tables.registry import stored_tables
 __all__ = ["Held", "held_of_store", "market_of", "market_of_store", "scanned_of", "sessions_for"]
 
 
-class Funds(NamedTuple):
-    """Which symbols that no listing names were told to be funds. unknown : who was asked for. among : which of them.
-    through : the newest session whose bars say so."""
-
-    unknown: pl.Series
-    among: pl.Series
-    through: dt.date
-
-
 @dataclass(frozen=True)
 class Held:
     """What was read of a store's bars.
@@ -58,8 +48,7 @@ class Held:
     lives : of the symbols that another company had before, as `market.lives.LIVES`. judged : the suspect bars, also
         those that were accepted.
     stamped : symbols of which some stored price may not be raw; None where that is not known of any.
-    listed, fitting, refused, funds : what the market of before was made of and has not changed; None where there was
-        none.
+    listed, fitting, refused : what the market of before was made of and has not changed; None where there was none.
     """
 
     store: Store
@@ -77,7 +66,6 @@ class Held:
     listed: Listed | None = None
     fitting: Fitting | None = None
     refused: Refused | None = None
-    funds: Funds | None = None
 
     def bars(
         self,
@@ -160,7 +148,7 @@ def market_of(held: Held) -> Market:
     # Also those refused on a day after the newest bar, where no day was named: nobody who was given vanishes.
     refused = refused_bars(asked, held.refused)
     market, said = join_listing(panel, _of_this_life(held), listing, refused.symbols, provenance, notes, held.listed)
-    universe, funds = _with_funds(market, held)
+    universe = _with_funds(market, held)
     inside, through = splits_inside(known) if as_of is not None else (None, None)
     if inside is not None and through is not None:
         universe = universe.join(inside, on="symbol", how="left", maintain_order="left")
@@ -172,7 +160,7 @@ def market_of(held: Held) -> Market:
         adjust=adjust,
         store=held.store,
         suspects=suspects,
-        held=replace(held, listed=said, fitting=fits, refused=refused, funds=funds),
+        held=replace(held, listed=said, fitting=fits, refused=refused),
     )
     if "dividends" in known:
         paid = once(
@@ -223,18 +211,23 @@ def _of_this_life(held: Held) -> pl.DataFrame:
     return counted.with_columns(bars=pl.col("own").fill_null(pl.col("bars"))).drop("own")
 
 
-def _with_funds(market: Market, held: Held) -> tuple[pl.DataFrame, Funds | None]:
+def _with_funds(market: Market, held: Held) -> pl.DataFrame:
     """The universe, in which what no listing names and what behaved as a fund is one."""
     universe = market.universe
     unknown = universe["symbol"].filter(universe["type"] == "unknown")
     if unknown.is_empty():
-        return universe, None
-    sessions, funds = judged_through(held.known.sessions), held.funds
-    if funds is None or funds.through != sessions[-1] or not funds.unknown.equals(unknown):
-        funds = Funds(unknown, _funds_among(unknown, held, sessions), sessions[-1])
-    found = unknown.filter(funds.among)
+        return universe
+    sessions = judged_through(held.known.sessions)
+
+    def told() -> pl.Series:
+        return _funds_among(unknown, held, sessions)
+
+    # As long as the newest session's own bars take no part in it, they change nothing in the answer.
+    settled = sessions[-1] < held.known.newest_session
+    among = once(held.known, "funds", (unknown.to_frame(), sessions[-1]), told) if settled else told()
+    found = unknown.filter(among)
     fund = pl.when((pl.col("type") == "unknown") & pl.col("symbol").is_in(found.implode())).then(pl.lit("fund"))
-    return universe.with_columns(fund.otherwise("type").alias("type")), funds
+    return universe.with_columns(fund.otherwise("type").alias("type"))
 
 
 def _funds_among(unknown: pl.Series, held: Held, sessions: pl.Series) -> pl.Series:
