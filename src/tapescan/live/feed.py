@@ -12,13 +12,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
 import polars as pl
 
 from tapescan.live.day import MINUTES
+from tapescan.vendors.seam import Vendor
+from tapescan.vendors.streams import Way
 
-__all__ = ["Bars", "Event", "Feed", "Over", "Said"]
+__all__ = ["Bars", "Event", "Feed", "OfVendor", "Over", "Said"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,26 @@ class Said:
 
 
 Event: TypeAlias = Bars | Over | Said
+
+
+class OfVendor:
+    """What every feed of a vendor's minutes says of itself. way : how its plan brings them."""
+
+    simulated: ClassVar[bool] = False
+    vendor: Vendor
+    way: Way
+
+    @property
+    def name(self) -> str:
+        return self.vendor.name
+
+    @property
+    def delay(self) -> dt.timedelta:
+        return self.way.delay
+
+    @property
+    def note(self) -> str:
+        return self.way.note
 
 
 class Feed(Protocol):

@@ -14,13 +14,12 @@ import math
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
 
 import polars as pl
 
 from tapescan.core.errors import VendorError
 from tapescan.live.day import MINUTES
-from tapescan.live.feed import Bars, Event, Over, Said
+from tapescan.live.feed import Bars, Event, OfVendor, Over, Said
 from tapescan.live.gaps import Timing
 from tapescan.live.hours import BEGIN, PREMARKET, Clock, clock_of, end_of, minute_in, moment_of
 from tapescan.market.clock import NEW_YORK
@@ -44,13 +43,11 @@ _SAME = [name for name in MINUTES if name != "received"]
 
 
 @dataclass
-class PolledFeed:
+class PolledFeed(OfVendor):
     """A vendor that is asked each minute.
 
     clock : the one that is followed. timing, patience : with what is late, and with requests.
     """
-
-    simulated: ClassVar[bool] = False
 
     vendor: Vendor
     plan: Plan
@@ -62,18 +59,6 @@ class PolledFeed:
 
     def __post_init__(self) -> None:
         self.way = self.minutes.way(self.plan)
-
-    @property
-    def name(self) -> str:
-        return self.vendor.name
-
-    @property
-    def delay(self) -> dt.timedelta:
-        return self.way.delay
-
-    @property
-    def note(self) -> str:
-        return self.way.note
 
     @property
     def most(self) -> int:

@@ -14,11 +14,10 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import polars as pl
 
-from tapescan.live.feed import Bars, Event, Over, Said
+from tapescan.live.feed import Bars, Event, OfVendor, Over, Said
 from tapescan.live.gaps import Gaps, Timing
 from tapescan.live.hours import BEGIN, PREMARKET, Clock, end_of, minute_in, moment_of
 from tapescan.market.clock import NEW_YORK
@@ -38,13 +37,11 @@ _NEVER = 24 * 60
 
 
 @dataclass
-class StreamedFeed:
+class StreamedFeed(OfVendor):
     """A vendor's stream.
 
     clock : the one that is followed. timing, endurance, patience : with the stream, its connections, and requests.
     """
-
-    simulated: ClassVar[bool] = False
 
     vendor: Vendor
     plan: Plan
@@ -59,18 +56,6 @@ class StreamedFeed:
 
     def __post_init__(self) -> None:
         self.way = self.stream.way(self.plan)
-
-    @property
-    def name(self) -> str:
-        return self.vendor.name
-
-    @property
-    def delay(self) -> dt.timedelta:
-        return self.way.delay
-
-    @property
-    def note(self) -> str:
-        return self.way.note
 
     async def events(self, session: dt.date, since: int, symbols: Sequence[str] = ()) -> AsyncIterator[Event]:
         """As `feed.Feed.events`; what the stream misses is fetched of these symbols."""
