@@ -112,7 +112,7 @@ def test_no_path_of_a_request_reaches_a_file(client: TestClient, path: str) -> N
     answer = client.get(f"/static/{path}")
     assert answer.status_code in {404, 405}
     assert b"import" not in answer.content
-    assert client.get("/static/index.html").content == files()["index.html"]
+    assert client.get("/static/index.html").content == files()["index.html"].content
 
 
 def test_every_answer_says_what_a_browser_may_do(client: TestClient, stranger: TestClient) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ pytest.importorskip("playwright", reason="playwright is not installed: the extra
 
 import tapescan
 from tapescan.api.resident import Resident
+from tapescan.interfaces.web.following import Newest
 from tapescan.market.quality import BAR_COLUMNS, check_bars
 from tapescan.simulation.market import SimulatedMarket
 from tests.web.browser import CHROMIUM, Looked, looking, served, until
@@ -281,14 +281,13 @@ def test_a_store_is_examined_and_followed(browser: Browser, simulated: Simulated
 
 
 class Minutes:
-    """Minutes of a session, some each second, of which each has the next symbol at its top."""
+    """Minutes of a session, another one at each look, of which each has the next symbol at its top."""
 
-    def __init__(self, resident: Resident, pace: float) -> None:
-        self.whole, self.pace, self.number = resident.scan().to_dict(30), pace, 0
+    def __init__(self, resident: Resident) -> None:
+        self.whole, self.number = resident.scan().to_dict(30), 0
 
-    async def after(self, number: int, seconds: float) -> tuple[int, dict[str, Any]]:
-        del number, seconds
-        await asyncio.sleep(self.pace)
+    @property
+    def newest(self) -> Newest:
         self.number += 1
         rows = self.whole["rows"]
         at = self.number % len(rows)
@@ -299,12 +298,12 @@ class Minutes:
         }
         about = {"session": "2026-01-02", "clock": f"10:{self.number % 60:02}", "traded": 90 + at, "so_far": 140}
         more = {"expected": 150, "source": "simulated", "simulated": True, "lag": 0.4, "partial": False, "notes": []}
-        return self.number, {**about, **more, "changes": changes, "scan": scan}
+        return Newest(self.number, {**about, **more, "changes": changes, "scan": scan})
 
 
 @pytest.mark.long
 def test_minutes_come_and_leave_nothing_behind(browser: Browser, resident: Resident) -> None:
-    hub = Minutes(resident, 0.05)
+    hub = Minutes(resident)
     with served(resident, hub) as address, looking(browser, address) as seen:
         seen.go("/live")
         seen.page.get_by_role("heading", name="The list").wait_for()
@@ -316,7 +315,7 @@ def test_minutes_come_and_leave_nothing_behind(browser: Browser, resident: Resid
 
         seen.page.wait_for_timeout(2000)
         before, began = heap(), hub.number
-        until(lambda: hub.number >= began + 200, 60.0)
+        until(lambda: hub.number >= began + 200)
         assert heap() < 1.1 * before
         top = seen.page.locator("tbody tr td").nth(1)
         first = top.inner_text()

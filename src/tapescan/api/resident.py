@@ -8,17 +8,21 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from tapescan.api.places import Data
 from tapescan.api.scans import load_market, opened, scan_market
+from tapescan.core.dates import date_of
 from tapescan.core.errors import OptionError, StoreError
 from tapescan.core.progress import Progress, silent
 from tapescan.core.results import Result
+from tapescan.core.typing import Floats
 
 if TYPE_CHECKING:
     from tapescan.api.alerts import AlertRow
@@ -39,6 +43,7 @@ LOOK, KEPT = 1.0, 16
 LONGEST, MOST = 4000, 200
 
 T = TypeVar("T")
+Lock: TypeAlias = AbstractContextManager[object]
 
 
 class Asked(Result, msgspec.Struct, frozen=True):
@@ -93,7 +98,8 @@ class Overview(Result, msgspec.Struct, frozen=True):
 class Resident:
     """A market that is kept in memory, scanned for whoever asks, and brought forward when its store has more.
 
-    Methods may be called from many threads. One scan runs at a time: each takes all cores.
+    Methods may be called from many threads. One scan runs at a time: each takes all cores. What reads the store
+    beside the market in memory (past days, quotes, breadth) waits for its like alone.
     """
 
     def __init__(
@@ -109,7 +115,9 @@ class Resident:
         self._given = opened(data)
         self._models = chosen_models(self._given, models, None)
         self._market: Market = load_market(self._given, progress=progress)
-        self._turn, self._news, self._slowly = threading.RLock(), threading.Condition(), threading.Lock()
+        self._names = frozenset(self._market.universe["symbol"])
+        #: For what is of the market in memory; for what is read of the store beside it, which takes long.
+        self._turn, self._slowly = threading.RLock(), threading.RLock()
         self._scans: OrderedDict[Asked, ScanResult] = OrderedDict()
         self._breadth: dict[str, BreadthResult] = {}
         self._looked, self._generation, self._trouble = time.monotonic(), 0, ""
@@ -138,50 +146,50 @@ class Resident:
             self._trouble = ""
             if fresh is self._market:
                 return False
-            self._market = fresh
+            self._market, self._names = fresh, frozenset(fresh.universe["symbol"])
             self._scans.clear()
             self._breadth.clear()
-        with self._news:
             self._generation += 1
-            self._news.notify_all()
         return True
 
-    def wait(self, after: int, seconds: float) -> int:
-        """The generation once it is another one than `after`, or the same after some seconds."""
-        until = time.monotonic() + seconds
-        while self._generation == after and (left := until - time.monotonic()) > 0.0:
-            self.refresh()
-            with self._news:
-                if self._generation == after:
-                    self._news.wait(min(left, LOOK))
-        return self._generation
-
     def scan(self, asked: Asked = Asked()) -> ScanResult:  # noqa: B008 (frozen)
-        """As `scan_market`; who asks what was asked before is given the same result."""
-        self.refresh()
-        with self._turn:
-            if asked in self._scans:
-                self._scans.move_to_end(asked)
-                return self._scans[asked]
-            found = self._scanned(asked)
-            self._scans[asked] = found
-            while len(self._scans) > KEPT:
-                self._scans.popitem(last=False)
-            return found
+        """As `scan_market`; who asks what was asked before is given the same result. Its rows are made when they are
+        asked for: `of_scan` reads them while the market stays as it is."""
+        return self.of_scan(asked, lambda result: result)
 
-    def _scanned(self, asked: Asked) -> ScanResult:
-        past = asked.as_of is not None and asked.as_of != self.overview().as_of
-        return scan_market(
-            self._given if past else self._market,
-            as_of=asked.as_of if past else None,
-            profile=asked.profile or None,
-            screens=asked.screens,
-            where=asked.where or None,
-            rank_by=asked.rank_by or None,
-            features=asked.features,
-            models=self._models,
-            express=asked.express,
-        )
+    def of_scan(self, asked: Asked, what: Callable[[ScanResult], T]) -> T:
+        """What is made of a scan, before anything that came into the store changes the market that it is of."""
+        self.refresh()
+        if asked.as_of is not None and asked.as_of != date_of(self._market.panel.as_of):
+            return what(self._kept(asked, self._slowly, self._given))
+        with self._turn:
+            return what(self._kept(asked, self._turn, self._market))
+
+    def _kept(self, asked: Asked, turn: Lock, data: Data) -> ScanResult:
+        """As it was answered before, or anew, one after the other."""
+        with turn:
+            with self._turn:
+                generation = self._generation
+                if asked in self._scans:
+                    self._scans.move_to_end(asked)
+                    return self._scans[asked]
+            found = scan_market(
+                data,
+                as_of=None if data is self._market else asked.as_of,
+                profile=asked.profile or None,
+                screens=asked.screens,
+                where=asked.where or None,
+                rank_by=asked.rank_by or None,
+                features=asked.features,
+                models=self._models,
+                express=asked.express,
+            )
+            with self._turn:
+                if generation == self._generation:
+                    self._scans[asked] = found
+                while len(self._scans) > KEPT:
+                    self._scans.popitem(last=False)
+            return found
 
     def explain(self, symbol: str, asked: Asked = Asked()) -> Explanation:  # noqa: B008 (frozen)
         """One symbol of a scan, as `explain_symbol`. Raises OptionError where the market has no such symbol."""
@@ -190,8 +198,11 @@ class Resident:
 
         ranges = tuple(column.name for column in all_columns("ranges"))
         wanted = tuple(dict.fromkeys((*asked.features, *ranges)))
-        wide = msgspec.structs.replace(asked, features=wanted)
-        return self.read(lambda: explain(self.scan(wide), symbol))
+        return self.of_scan(msgspec.structs.replace(asked, features=wanted), lambda result: explain(result, symbol))
+
+    def __contains__(self, symbol: str) -> bool:
+        """Whether a symbol was asked for."""
+        return symbol in self._names
 
     def symbols(self) -> pl.DataFrame:
         """One row a symbol that was asked for: symbol, name, type, sector, industry, exchange as far as they are
@@ -207,22 +218,36 @@ class Resident:
         self.refresh()
         return self.read(lambda: series_of(self._market, symbol, columns, sessions))
 
+    def closes(self, symbols: Sequence[str], sessions: int) -> dict[str, Floats]:
+        """The newest closes of symbols that have bars, oldest first, NaN before the first one; as `Panel.recent`."""
+        from tapescan.market.panel import places_of
+
+        def read() -> dict[str, Floats]:
+            panel = self._market.panel
+            places = places_of(panel.symbols)
+            known = [name for name in dict.fromkeys(symbols) if name in places]
+            found = panel.recent(np.array([places[name] for name in known], np.int64), sessions)
+            return dict(zip(known, found.T, strict=True))
+
+        self.refresh()
+        return self.read(read)
+
     def express(self, symbol: str, asked: Asked = Asked(), expiry: str = "") -> ExpressedPlan:  # noqa: B008 (frozen)
         """A symbol's chain and the ways to trade its plan, as `express_plan`."""
         from tapescan.api.options import express_plan
 
-        # Of the store: what is in memory holds no quotes.
-        given = self._given if self._market.store is not None else self._market
-        return self.read(
-            lambda: express_plan(
+        # What is in memory holds no quotes of a store.
+        past = asked.as_of is not None and asked.as_of != date_of(self._market.panel.as_of)
+        of_store = past or self._market.store is not None
+        with self._slowly if of_store else self._turn:
+            return express_plan(
                 symbol,
-                given,
-                as_of=asked.as_of,
+                self._given if of_store else self._market,
+                as_of=asked.as_of if of_store else None,
                 expiry=expiry or None,
                 profile=asked.profile or None,
                 models=self._models,
             )
-        )
 
     def plot(
         self, where: str, *, profile: str = "", horizon: int = 5, cost: float = 10.0, sessions: int = 0
@@ -280,7 +305,6 @@ class Resident:
 
     def overview(self) -> Overview:
         """What the market is, as of now."""
-        from tapescan.core.dates import date_of
         from tapescan.market.calendar import session_count
         from tapescan.market.clock import session_under_way
 
@@ -306,7 +330,8 @@ class Resident:
             return what()
 
 
-def etag_of(result: ScanResult, asked: Asked) -> str:
-    """Names what a scan gives to who asks for this: the same for the same bytes, whoever computed them."""
-    about = msgspec.json.encode([result.as_of, dict(result.provenance), asked], order="sorted")
+def etag_of(result: ScanResult, asked: Asked, *shown: object) -> str:
+    """Names what a scan gives to who asks for this: the same for the same bytes, whoever computed them. shown : which
+    part of it, and in which form."""
+    about = msgspec.json.encode([result.as_of, dict(result.provenance), asked, shown], order="sorted")
     return hashlib.sha256(about).hexdigest()[:32]

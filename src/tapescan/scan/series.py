@@ -15,7 +15,7 @@ from tapescan.features.compute import replay
 from tapescan.features.plan import plan_features
 from tapescan.features.warm import warm_up
 from tapescan.history.market import Market
-from tapescan.market.panel import COLUMNS, Block, Panel
+from tapescan.market.panel import COLUMNS, Block, Panel, places_of
 
 __all__ = ["PRICES", "series_of"]
 
@@ -37,9 +37,10 @@ def series_of(market: Market, symbol: str, columns: Sequence[str] = (), sessions
     if sessions < 1:
         raise OptionError(f"{sessions}", "give 1 or more", field="sessions")
     panel = market.panel
-    if symbol not in panel.symbols:
+    place = places_of(panel.symbols).get(symbol)
+    if place is None:
         raise OptionError(f"no bars of {symbol!r} in this market", nearest(symbol, panel.symbols), field="symbol")
-    block = _alone(panel, panel.symbols.index(symbol))
+    block = _alone(panel, place)
     start = max(int(block.first[0]), block.rows - sessions)
     known: dict[str, Floats] = {name: getattr(block, name)[start:, 0] for name in PRICES}
     known |= _values(replace(panel, blocks=(block,), symbols=(symbol,)), wanted, start, known)

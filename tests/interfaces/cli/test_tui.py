@@ -13,7 +13,7 @@ pytest.importorskip("textual", reason="the extra `web` is not installed")
 from textual.widgets import DataTable, Input, Static
 
 from tapescan.api.resident import Asked, Resident
-from tapescan.interfaces.cli.tui import make_page
+from tapescan.interfaces.cli.tui_page import ScanPage
 from tapescan.simulation.market import simulate
 
 
@@ -24,7 +24,7 @@ def resident() -> Resident:
 
 def driven(resident: Resident, use: Callable[[Any, Any], Awaitable[None]], width: int = 120) -> None:
     async def run() -> None:
-        page = make_page(resident)
+        page = ScanPage(resident)
         async with page.run_test(size=(width, 40)) as pilot:
             await settled(page, pilot)
             await use(page, pilot)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib.util
 import io
 import os
 import sys
@@ -25,10 +26,21 @@ from rich.progress import (
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
+from tapescan.core.errors import OptionError
 from tapescan.core.progress import Progress
 from tapescan.core.text import shown_lines
 
-__all__ = ["PLAIN_WIDTH", "Pace", "errors", "heed_sizes", "kept_output", "notes", "output", "progress_line"]
+__all__ = [
+    "PLAIN_WIDTH",
+    "Pace",
+    "errors",
+    "heed_sizes",
+    "kept_output",
+    "needs_extra",
+    "notes",
+    "output",
+    "progress_line",
+]
 
 
 #: Columns of a text that goes to a file or a pipe, unless COLUMNS says otherwise.
@@ -117,6 +129,12 @@ def heed_sizes() -> None:
         said = os.environ.get(name, "")
         if not (said.isascii() and said.isdigit() and least <= int(said[:9]) <= 10_000):
             os.environ.pop(name, None)
+
+
+def needs_extra(command: str, extra: str, package: str) -> None:
+    """Raises OptionError where a package of an extra is not installed, before anything is read."""
+    if importlib.util.find_spec(package) is None:
+        raise OptionError(f"{command} needs the extra `{extra}`", f"pip install 'tapescan[{extra}]'")
 
 
 def notes(lines: tuple[str, ...]) -> None:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tapescan.core.errors import OptionError
 from tapescan.core.settings import load_settings
+from tapescan.interfaces.cli.console import needs_extra
 from tapescan.interfaces.cli.scan import ModelsOption, NoModelsOption, StoreOption, chosen_market, chosen_models
 
 __all__ = ["mcp"]
@@ -20,11 +20,9 @@ def mcp(
     no_models: NoModelsOption = False,
 ) -> None:
     """Serve an assistant over standard input and output. Over HTTP the same tools are at /mcp of `tapescan serve`."""
-    try:
-        from tapescan.interfaces.mcp.server import make_server
-    except ImportError as error:
-        raise OptionError("mcp needs the extra `web`", "pip install 'tapescan[web]'") from error
+    needs_extra("mcp", "web", "mcp")
     from tapescan.api.resident import Resident
+    from tapescan.interfaces.mcp.server import make_server
 
     settings, trained = load_settings(), chosen_models(models, no_models)
     data, _ = chosen_market(settings, store)  # nothing but the protocol's messages may be printed

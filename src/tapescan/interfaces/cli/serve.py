@@ -9,7 +9,7 @@ import typer
 
 from tapescan.core.errors import OptionError
 from tapescan.core.settings import load_settings
-from tapescan.interfaces.cli.console import notes, output, progress_line
+from tapescan.interfaces.cli.console import needs_extra, notes, output, progress_line
 from tapescan.interfaces.cli.scan import ModelsOption, NoModelsOption, StoreOption, chosen_market, chosen_models
 
 __all__ = ["serve"]
@@ -41,10 +41,9 @@ def serve(
 
     Open the address that is printed: the token in it lets a browser in. Programs send it as a bearer.
     """
-    try:
-        import uvicorn
-    except ImportError as error:
-        raise OptionError("serve needs the extra `web`", "pip install 'tapescan[web]'") from error
+    needs_extra("serve", "web", "uvicorn")
+    import uvicorn
+
     from tapescan.api.resident import Resident
     from tapescan.interfaces.web.app import make_app
     from tapescan.interfaces.web.following import LiveHub
@@ -74,6 +73,7 @@ def serve(
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=30,
+        timeout_graceful_shutdown=2,  # a page that listens would keep it for ever
         limit_concurrency=4 * serving.requests,
         h11_max_incomplete_event_size=64 * 1024,
     )

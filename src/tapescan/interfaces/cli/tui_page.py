@@ -109,8 +109,7 @@ class ScanPage(App[None]):
     def scan(self, asked: Asked) -> None:
         """Scan, and show the rows; what cannot be asked is said, and the rows stay."""
         try:
-            result = self._resident.scan(asked)
-            rows = self._resident.read(lambda: result.best(ROWS))
+            result, rows = self._resident.of_scan(asked, lambda result: (result, result.best(ROWS)))
         except TapescanError as error:
             self.call_from_thread(self.say, str(error))
             return

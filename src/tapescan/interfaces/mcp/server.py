@@ -119,8 +119,7 @@ class _Tools:
         columns: further ones to show, each a name or `name = expression`.
         """
         asked = _asked(profile, screens, where, rank_by, columns, as_of)
-        result = self._market.scan(asked)
-        rows = self._market.read(lambda: result.best(top))
+        result, rows = self._market.of_scan(asked, lambda result: (result, result.best(top)))
         wanted = dict.fromkeys((*SHOWN, *result.features))
         return {
             **self._about(result.as_of),
@@ -154,8 +153,8 @@ class _Tools:
         """Columns of some symbols side by side, whether or not they are ranked."""
         if not symbols:
             raise OptionError("none is named", 'as ["AAPL", "MSFT"]', field="symbols")
-        result = self._market.scan(_asked("", [], "", "", columns, as_of))
-        frame = self._market.read(lambda: result.frame)
+        asked = _asked("", [], "", "", columns, as_of)
+        result, frame = self._market.of_scan(asked, lambda result: (result, result.frame))
         rows = frame.filter(pl.col("symbol").is_in(symbols))
         wanted = dict.fromkeys(("symbol", "rank", "score", "close", "dropped", *result.features))
         lacks = [one for one in symbols if one not in set(rows["symbol"])]

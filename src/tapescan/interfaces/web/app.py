@@ -5,13 +5,14 @@ request ──guard──▶ route ──Resident──▶ ScanResult ──form
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from mcp.server.transport_security import TransportSecuritySettings
 
-from tapescan.api.resident import Resident
+from tapescan.api.resident import LOOK, Resident
 from tapescan.interfaces.mcp.server import make_server
 from tapescan.interfaces.web.audit import Audit
 from tapescan.interfaces.web.compressing import Compressing
@@ -45,9 +46,11 @@ def make_app(resident: Resident, serving: Serving, live: LiveHub | None = None) 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
         async with server.session_manager.run():
+            looking = asyncio.create_task(_look(resident))
             try:
                 yield
             finally:
+                looking.cancel()
                 await found.close()
 
     app = FastAPI(
@@ -68,3 +71,10 @@ def make_app(resident: Resident, serving: Serving, live: LiveHub | None = None) 
     serve_pages(app)
     app.add_middleware(Compressing)
     return Guard(app, serving, Audit(serving.audit))
+
+
+async def _look(resident: Resident) -> None:
+    """Whether something came into the store, also while nobody asks: those who listen hear of it."""
+    while True:
+        await asyncio.to_thread(resident.refresh)
+        await asyncio.sleep(LOOK)

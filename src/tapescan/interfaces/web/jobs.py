@@ -106,7 +106,7 @@ class Job:
             "tapescan.interfaces.web.worker",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
+            stderr=None,  # a defect of ours is told where the server tells its own
             limit=LINE,
             start_new_session=True,
         )

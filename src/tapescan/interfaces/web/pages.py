@@ -6,6 +6,7 @@ import hashlib
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
@@ -27,30 +28,42 @@ NONCE = "{{nonce}}"
 PAGES = ("/", "/symbol", "/map", "/breadth", "/replay", "/alerts", "/models", "/data", "/live")
 
 
+class File(NamedTuple):
+    """kind : its media type. etag : names its content."""
+
+    content: bytes
+    kind: str
+    etag: str
+
+    @classmethod
+    def of(cls, path: Path) -> File:
+        content = path.read_bytes()
+        return cls(content, _KINDS[path.suffix], f'"{hashlib.sha256(content).hexdigest()[:24]}"')
+
+
 @lru_cache(maxsize=1)
-def files() -> dict[str, bytes]:
+def files() -> dict[str, File]:
     """The page's files by their paths below /static. Read once: no path of a request is ever looked up on a disk."""
     folder = Path(str(resources.files("tapescan.interfaces.web") / "static"))
     found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    return {name: path.read_bytes() for name, path in found.items() if path.suffix in _KINDS}
+    return {name: File.of(path) for name, path in found.items() if path.suffix in _KINDS}
 
 
 def serve_pages(app: FastAPI) -> None:
     """Have an application serve the page."""
 
     def page(request: Request) -> Response:
-        text = files()["index.html"].decode().replace(NONCE, request.scope["state"]["nonce"])
+        text = files()["index.html"].content.decode().replace(NONCE, request.scope["state"]["nonce"])
         return HTMLResponse(text, headers={"cache-control": "no-store"})
 
     def static(request: Request, path: str) -> Response:
-        content = files().get(path)
-        if content is None:
+        found = files().get(path)
+        if found is None:
             return Response(status_code=404)
-        etag = f'"{hashlib.sha256(content).hexdigest()[:24]}"'
-        headers = {"etag": etag, "cache-control": "no-cache"}
-        if request.headers.get("if-none-match") == etag:
+        headers = {"etag": found.etag, "cache-control": "no-cache"}
+        if request.headers.get("if-none-match") == found.etag:
             return Response(status_code=304, headers=headers)
-        return Response(content, media_type=_KINDS["." + path.rpartition(".")[2]], headers=headers)
+        return Response(found.content, media_type=found.kind, headers=headers)
 
     def health() -> Response:
         return Response(b'{"status":"ok"}', media_type="application/json")

@@ -22,6 +22,9 @@ __all__ = ["main"]
 #: How much less urgent a job is than what people wait for, as `os.nice`.
 NICE = 10
 
+#: Rows of each table of a result that are told.
+ROWS = 2000
+
 #: Seconds between two lines of progress.
 SELDOM = 0.2
 
@@ -63,10 +66,9 @@ def _replay(store: str | None, given: dict[str, Any], progress: Progress) -> Any
 
     result = replay_market(store, **given, progress=progress)
     told = result.to_dict()
-    for name, value in told.items():
-        if isinstance(value, list):  # a page shows the newest; the whole is `tapescan replay --output`
-            told[name] = value[-2000:]
-    return told
+    # A page shows the newest; all of them are `tapescan replay --output` and `--trades`.
+    long = {name: len(told[name]) for name in ("picks", "trades") if len(told.get(name) or ()) > ROWS}
+    return {**told, **{name: told[name][-ROWS:] for name in long}, "shortened": long}
 
 
 def _train(store: str | None, given: dict[str, Any], progress: Progress) -> Any:

@@ -76,7 +76,7 @@ def found_symbol(market: Resident, symbol: str) -> str:
 
     if len(symbol) > 24 or not symbol.isprintable():
         raise OptionError("is no symbol", "as AAPL or BRK.B", field="symbol")
-    known = market.symbols()["symbol"]
-    if symbol not in known:
-        raise Missing(f"no symbol {symbol!r} in this market", nearest(symbol, known.to_list()), field="symbol")
+    if symbol not in market:
+        hint = nearest(symbol, market.symbols()["symbol"].to_list())
+        raise Missing(f"no symbol {symbol!r} in this market", hint, field="symbol")
     return symbol

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated, Any
 
 import polars as pl
@@ -34,30 +33,26 @@ def scan(
 ) -> Response:
     """Every ranked symbol with its score, factors and plan; of JSON, coverage, regime and provenance beside them."""
     chosen = chosen_form(request, form)
-    result = market.scan(asked)
     wanted = several(columns or [])
-    etag = etag_of(result, asked) + f"-{chosen}-{top}" + (f"-{dropped}" if dropped.isidentifier() else "")
-    if wanted:
-        etag += "-" + hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:12]
-    headers = _headers(result, etag)
-    if is_known_to(request, etag):
-        return Response(status_code=304, headers=headers)
-    if dropped:
-        frame = market.read(lambda: _left_out(result, dropped))
-        total = len(frame)
-        frame = frame.head(top)
-    else:
-        total = result.coverage.ranked
-        frame = market.read(lambda: result.best(top))
-    if wanted:
-        frame = _chosen(frame, wanted)
-    headers["x-total-count"] = str(total)
-    if chosen == "json" and not dropped and not wanted:
-        whole = market.read(lambda: result.to_dict(top))
-        del whole["timings"]  # another one each time
-        return answer_json({**whole, "total": total, "shown": len(whole["rows"])}, headers=headers)
-    about = {**_about(result), "total": total, "shown": len(frame)}
-    return answer_table(frame, chosen, name=f"scan-{result.as_of}", headers=headers, about=about)
+
+    def answer(result: ScanResult) -> Response:
+        etag = etag_of(result, asked, chosen, top, dropped, wanted)
+        headers = _headers(result, etag)
+        if is_known_to(request, etag):
+            return Response(status_code=304, headers=headers)
+        if chosen == "json" and not dropped and not wanted:
+            whole, total = _about(result, top), result.coverage.ranked
+            headers["x-total-count"] = str(total)
+            return answer_json({**whole, "total": total, "shown": len(whole["rows"])}, headers=headers)
+        every = _left_out(result, dropped) if dropped else None
+        total = result.coverage.ranked if every is None else len(every)
+        frame = result.best(top) if every is None else every.head(top)
+        headers["x-total-count"] = str(total)
+        about = {**_about(result, 0), "total": total, "shown": len(frame)} if chosen == "json" else None
+        frame = _chosen(frame, wanted) if wanted else frame
+        return answer_table(frame, chosen, name=f"scan-{result.as_of}", headers=headers, about=about)
+
+    return market.of_scan(asked, answer)
 
 
 def _headers(result: ScanResult, etag: str) -> dict[str, str]:
@@ -70,9 +65,12 @@ def _headers(result: ScanResult, etag: str) -> dict[str, str]:
     }
 
 
-def _about(result: ScanResult) -> dict[str, Any]:
-    whole = result.to_dict(top=0)
-    del whole["timings"], whole["rows"]
+def _about(result: ScanResult, rows: int) -> dict[str, Any]:
+    """As `ScanResult.to_dict`, without what is another one each time; without rows for none."""
+    whole = result.to_dict(top=rows)
+    del whole["timings"]
+    if not rows:
+        del whole["rows"]
     return whole
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 
 from tapescan.interfaces.web.described import TABLE
@@ -27,8 +26,7 @@ def symbols(request: Request, market: Market, form: FormOf = None) -> Response:
 @router.get("/symbols/{symbol}", summary="A symbol explained")
 def symbol(market: Market, asked: AskedOf, symbol: str) -> Response:
     """Its row of the scan, what each factor and model saw, votes, statements and suspect bars."""
-    found = market.explain(found_symbol(market, symbol), asked)
-    told = market.read(found.to_dict)
+    told = market.explain(found_symbol(market, symbol), asked).to_dict()
     told["scan"].pop("timings", None)
     return answer_json(told, headers={"cache-control": "private, no-cache"})
 
@@ -59,17 +57,16 @@ def options(
 ) -> Response:
     """Its chain, the fit of each expiry, and the ways to trade its plan."""
     found = market.express(found_symbol(market, symbol), asked, expiry)
-    return answer_json(market.read(found.to_dict), headers={"cache-control": "private, no-cache"})
+    return answer_json(found.to_dict(), headers={"cache-control": "private, no-cache"})
 
 
 @router.get("/closes", summary="Closes of several symbols")
 def closes(
     market: Market,
     symbols: Annotated[list[str], Query(max_length=100, description="those without bars are left out")],
-    sessions: Annotated[int, Query(ge=2, le=260)] = 63,
+    sessions: Annotated[int, Query(ge=2, le=64)] = 63,
 ) -> Response:
-    """Their newest closes, oldest first, for small pictures: by symbol, null where there was no trade."""
-    known = market.symbols().filter(pl.col("bars") > 0)["symbol"]
-    wanted = [name for name in dict.fromkeys(several(symbols)) if name in known][:100]
-    found = {name: market.bars(name, (), sessions)["close"] for name in wanted}
-    return answer_json({"closes": found}, headers={"cache-control": "private, no-cache"})
+    """Their newest closes, oldest first, for small pictures: by symbol, null before the first one."""
+    return answer_json(
+        {"closes": market.closes(several(symbols)[:100], sessions)}, headers={"cache-control": "private, no-cache"}
+    )

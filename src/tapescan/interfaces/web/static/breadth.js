@@ -3,7 +3,7 @@
 
 import { getJson } from "./api.js";
 import * as address from "./address.js";
-import { lineChart } from "./chart.js";
+import { legendIn, lineChart } from "./chart.js";
 import { fill, h } from "./dom.js";
 import * as format from "./format.js";
 import { table } from "./tables.js";
@@ -104,19 +104,7 @@ export class Breadth {
     }));
     this.chart = lineChart(canvas, days, lines, {
       clicked: (as_of) => address.go("/", { as_of }),
-      seen: (day, values) =>
-        fill(
-          said,
-          h("span.muted", {}, day ?? days[days.length - 1]),
-          lines.map((line, at) =>
-            h(
-              "span.key",
-              { style: { "--shade": `var(--${line.colour})` } },
-              `${line.label} `,
-              h("b", {}, values[at] === null ? "\u2013" : line.show(/** @type {number} */ (values[at]))),
-            ),
-          ),
-        ),
+      seen: legendIn(said, days, lines),
     });
   }
 

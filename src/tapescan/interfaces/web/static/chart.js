@@ -2,7 +2,7 @@
 // Charts: a symbol's bars with columns beside them, and lines through time. What they draw is what was sent.
 
 import { columns } from "./api.js";
-import { colours } from "./dom.js";
+import { colours, fill, h } from "./dom.js";
 import * as format from "./format.js";
 import {
   CandlestickSeries,
@@ -226,4 +226,25 @@ export function lineChart(place, days, lines, told = {}) {
     lines.map((one) => one.values[days.length - 1] ?? null),
   );
   return { chart, dispose: () => chart.remove() };
+}
+
+/**
+ * Writes a day's values into a legend, the newest day's where none is pointed at.
+ * @param {Element} place @param {string[]} days @param {any[]} lines as of `lineChart`
+ * @returns {(day: string|null, values: (number|null)[]) => void}
+ */
+export function legendIn(place, days, lines) {
+  return (day, values) =>
+    fill(
+      place,
+      h("span.muted", {}, day ?? days[days.length - 1]),
+      lines.map((line, at) =>
+        h(
+          "span.key",
+          { style: { "--shade": `var(--${line.colour})` } },
+          `${line.label} `,
+          h("b", {}, values[at] === null ? "\u2013" : line.show(values[at])),
+        ),
+      ),
+    );
 }

@@ -3,7 +3,7 @@
 
 import { once } from "./api.js";
 import * as address from "./address.js";
-import { lineChart } from "./chart.js";
+import { legendIn, lineChart } from "./chart.js";
 import { choice, fill, h, input } from "./dom.js";
 import * as format from "./format.js";
 import { earlier, JobView } from "./jobs.js";
@@ -219,19 +219,7 @@ export class Replay {
         values: curves.map((/** @type {any} */ one) => one[name]),
       }));
     this.chart = lineChart(canvas, days, lines, {
-      seen: (day, values) =>
-        fill(
-          said,
-          h("span.muted", {}, day ?? days[days.length - 1]),
-          lines.map((line, at) =>
-            h(
-              "span.key",
-              { style: { "--shade": `var(--${line.colour})` } },
-              `${line.label} `,
-              h("b", {}, values[at] === null ? "\u2013" : line.show(/** @type {number} */ (values[at]))),
-            ),
-          ),
-        ),
+      seen: legendIn(said, days, lines),
     });
   }
 
