@@ -1,0 +1,112 @@
+"""One market that many ask while its store grows: answers are of one state, and slow ones hold up none."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+import pytest
+
+import tapescan
+from tapescan.api import resident as module
+from tapescan.api.resident import Asked, Resident
+from tapescan.interfaces.web.following import Newest
+from tapescan.interfaces.web.routes import stream
+from tapescan.market.quality import BAR_COLUMNS, check_bars
+from tapescan.simulation.market import SimulatedMarket
+
+
+@pytest.fixture
+def days(simulated: SimulatedMarket) -> list[pl.DataFrame]:
+    bars = check_bars(simulated.bars)[0].select(BAR_COLUMNS)
+    return [rows for _, rows in sorted(bars.group_by("session"), key=lambda one: one[0])]
+
+
+@pytest.fixture
+def grown(days: list[pl.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Resident:
+    """Of all sessions but the last two; a store is looked at whenever somebody asks."""
+    monkeypatch.setattr(module, "LOOK", 0.0)
+    tapescan.import_bars(pl.concat(days[:-2]), store=tmp_path / "store")
+    return Resident(tmp_path / "store", models=False)
+
+
+def test_what_is_made_of_a_scan_is_of_one_market(grown: Resident, days: list[pl.DataFrame]) -> None:
+    refreshed = threading.Thread(target=grown.refresh)
+
+    def made(result: tapescan.ScanResult) -> pl.DataFrame:
+        tapescan.import_bars(days[-2], store=grown.place)
+        refreshed.start()
+        refreshed.join(0.5)
+        assert refreshed.is_alive()  # it waits until the rows are made
+        return result.best(20)
+
+    rows = grown.of_scan(Asked(), made)
+    refreshed.join(60.0)
+    assert grown.generation == 1
+    before = tapescan.scan_market(grown.place, as_of=days[-3]["session"][0], models=False).best(20)
+    assert rows.equals(before)
+    assert grown.scan().best(20).equals(tapescan.scan_market(grown.place, models=False).best(20))
+
+
+def test_a_scan_of_a_past_day_holds_up_nobody(
+    grown: Resident, days: list[pl.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going, may_end, scan = threading.Event(), threading.Event(), tapescan.scan_market
+
+    def slow(data: Any, **asked: Any) -> Any:
+        if asked["as_of"] is not None:
+            going.set()
+            assert may_end.wait(60.0)
+        return scan(data, **asked)
+
+    monkeypatch.setattr(module, "scan_market", slow)
+    found: list[Any] = []
+    past = Asked(as_of=days[-10]["session"][0])
+    worker = threading.Thread(target=lambda: found.append(grown.scan(past)))
+    worker.start()
+    assert going.wait(60.0)
+    assert grown.scan(Asked(where="rsi_14 < 50")).as_of == days[-3]["session"][0]
+    may_end.set()
+    worker.join(60.0)
+    assert found[0].as_of == past.as_of
+    assert grown.scan(past) is found[0]
+
+
+def test_closes_are_those_of_bars(resident: Resident) -> None:
+    some = resident.scan().symbols[:3]
+    found = resident.closes([*some, "NOBODY", some[0]], 30)
+    assert [*found] == some
+    for symbol in some:
+        assert found[symbol].tolist() == resident.bars(symbol, (), 30)["close"].to_list()
+
+
+def test_who_listens_hears_of_the_store_and_of_minutes(grown: Resident, days: list[pl.DataFrame]) -> None:
+    live = SimpleNamespace(newest=Newest(1, {"clock": "09:31"}))
+    request: Any = SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(live=live)))
+
+    async def heard() -> list[tuple[str, Any]]:
+        events = (await stream.stream(request, grown)).body_iterator
+        told: list[tuple[str, Any]] = []
+
+        async def one() -> None:
+            name, data = str(await anext(events), "utf-8").strip().split("\n")
+            told.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+
+        await one()
+        await one()
+        tapescan.import_bars(days[-2], store=grown.place)
+        await asyncio.to_thread(grown.refresh)
+        await one()
+        live.newest = Newest(2, {"clock": "09:32"})
+        await one()
+        return told
+
+    told = asyncio.run(asyncio.wait_for(heard(), 60.0))
+    assert [name for name, _ in told] == ["market", "minute", "market", "minute"]
+    assert told[2][1]["as_of"] == str(days[-2]["session"][0])
+    assert told[3][1] == {"clock": "09:32"}
