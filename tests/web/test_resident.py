@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import threading
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 import tapescan
 from tapescan.api import resident as module
-from tapescan.api.resident import Asked, Resident
+from tapescan.api.resident import Asked, Resident, sessions_after
 from tapescan.interfaces.web.following import Newest
 from tapescan.interfaces.web.routes import stream
 from tapescan.market.quality import BAR_COLUMNS, check_bars
@@ -110,3 +111,18 @@ def test_who_listens_hears_of_the_store_and_of_minutes(grown: Resident, days: li
     assert [name for name, _ in told] == ["market", "minute", "market", "minute"]
     assert told[2][1]["as_of"] == str(days[-2]["session"][0])
     assert told[3][1] == {"clock": "09:32"}
+
+
+@pytest.mark.parametrize(
+    ("now", "behind"),
+    [
+        ("2025-12-26T14:00", 1),  # before the opening; Christmas was no session, and the 24th is over
+        ("2025-12-26T18:00", 1),  # while it trades
+        ("2025-12-26T21:00", 2),  # at its close
+        ("2025-12-28T12:00", 2),  # a Sunday
+        ("2025-12-23T15:00", 0),
+    ],
+)
+def test_behind_are_sessions_that_are_over(now: str, behind: int) -> None:
+    at = dt.datetime.fromisoformat(now).replace(tzinfo=dt.UTC)
+    assert sessions_after(dt.date(2025, 12, 23), at) == behind

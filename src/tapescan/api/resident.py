@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tapescan.scan.expressed import ExpressedPlan
     from tapescan.scan.result import ScanResult
 
-__all__ = ["Asked", "Overview", "Resident", "etag_of"]
+__all__ = ["Asked", "Overview", "Resident", "etag_of", "sessions_after"]
 
 #: Seconds between two looks at a store, and scans that are kept for who asks the same again.
 LOOK, KEPT = 1.0, 16
@@ -305,15 +305,12 @@ class Resident:
 
     def overview(self) -> Overview:
         """What the market is, as of now."""
-        from tapescan.market.calendar import session_count
-        from tapescan.market.clock import session_under_way
-
         market = self._market
         as_of = date_of(market.panel.as_of)
         simulated = "simulated" in market.provenance
         return Overview(
             as_of=as_of,
-            behind=0 if simulated else max(session_count(as_of, session_under_way(dt.datetime.now(dt.UTC))) - 1, 0),
+            behind=0 if simulated else sessions_after(as_of, dt.datetime.now(dt.UTC)),
             symbols=len(market.panel),
             listed=len(market.universe),
             simulated=simulated,
@@ -328,6 +325,16 @@ class Resident:
         are asked for."""
         with self._turn:
             return what()
+
+
+def sessions_after(day: dt.date, now: dt.datetime) -> int:
+    """How many sessions after a day are over. now : UTC."""
+    from tapescan.market.calendar import previous_session, session_count
+    from tapescan.market.clock import ready_at, session_under_way
+
+    newest = session_under_way(now)
+    over = newest if ready_at(newest, 0) <= now else previous_session(newest)
+    return session_count(day, over) - 1 if over > day else 0
 
 
 def etag_of(result: ScanResult, asked: Asked, *shown: object) -> str:
