@@ -91,7 +91,7 @@ def test_who_listens_hears_of_the_store_and_of_minutes(grown: Resident, days: li
     request: Any = SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(live=live)))
 
     async def heard() -> list[tuple[str, Any]]:
-        events = (await stream.stream(request, grown)).body_iterator
+        events: Any = (await stream.stream(request, grown)).body_iterator
         told: list[tuple[str, Any]] = []
 
         async def one() -> None:
