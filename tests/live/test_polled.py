@@ -31,6 +31,7 @@ from tests.live.fair import ServedClock
 from tests.live.minutes import drawn
 from tests.live.streams import EARLY, Followed, true_minutes
 from tests.live.test_streamed import check
+from tests.moments import in_a_quiet_moment
 
 #: Symbols.
 COUNT = 8
@@ -361,6 +362,7 @@ def test_who_leaves_in_the_middle_of_a_round_ends_it() -> None:
     asyncio.run(follow())
 
 
+@in_a_quiet_moment
 def test_who_leaves_does_not_wait_for_answers(rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     begin = time.monotonic()
     slow = replace(PATIENCE, silence=2.0, attempts=1)

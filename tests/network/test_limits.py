@@ -16,6 +16,7 @@ from aiohttp import web
 
 from tapescan.network.limits import OwnSlots, Pace
 from tests.fakes.limit import Limit, Style
+from tests.moments import in_a_quiet_moment
 
 STYLES: tuple[Style, ...] = ("sliding", "fixed", "bucket")
 
@@ -102,6 +103,7 @@ def test_no_real_server_refuses_a_request(
     asyncio.run(all_styles())
 
 
+@in_a_quiet_moment
 def test_long_bodies_cost_no_share() -> None:
     """The request was counted before its answer began; reading that may take as long as the window."""
 
@@ -116,6 +118,7 @@ def test_long_bodies_cost_no_share() -> None:
     asyncio.run(run())
 
 
+@in_a_quiet_moment
 def test_no_more_are_under_way_than_allowed_and_without_a_limit_all_of_those_are() -> None:
     async def run() -> None:
         vendor = Counting(Limit(0, 1.0), (0.05, 0.05))

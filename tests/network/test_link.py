@@ -19,6 +19,7 @@ from tapescan.network.limits import Pace
 from tapescan.network.link import Link, Patience
 from tapescan.network.wire import unpacked
 from tests.fakes import FakeServer
+from tests.moments import in_a_quiet_moment
 from tests.vendors.conftest import SHORT
 from tests.vendors.wires import GOOD, KEY, ROWS, Echo, answer, linked, raw
 
@@ -129,7 +130,7 @@ def test_an_answer_that_trickles_ends_with_the_time_for_a_whole_one() -> None:
 
     seconds, error = asyncio.run(inside())
     assert error.reason == "unreachable"
-    assert 0.8 <= seconds < 1.5
+    assert 0.8 <= seconds < 3.0
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -285,6 +286,7 @@ def test_a_request_goes_out_once_for_each_slot_also_when_a_kept_connection_break
     asyncio.run(inside())
 
 
+@in_a_quiet_moment
 def test_a_slot_counts_from_the_beginning_of_an_answer() -> None:
     async def slow(_number: int, writer: asyncio.StreamWriter) -> bytes:
         writer.write(answer(b"", length=16))
@@ -311,7 +313,7 @@ def test_a_cancelled_request_ends_at_once_and_the_link_goes_on(server: FakeServe
             hanging.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await hanging
-            assert time.monotonic() - begun < 0.1
+            assert time.monotonic() - begun < 1.0
             assert len((await link.get("/rows", ROWS)).rows) == 2000
 
     asyncio.run(inside())

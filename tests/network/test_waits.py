@@ -12,6 +12,7 @@ import pytest
 from tapescan.core.errors import VendorError
 from tapescan.network.limits import Pace
 from tapescan.network.link import Reply
+from tests.moments import in_a_quiet_moment
 from tests.vendors.wires import GOOD, ROWS, answer, linked, raw
 
 
@@ -56,6 +57,7 @@ BUSY = "429 Too Many Requests"
         ("200 OK", ["X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 5000"], 0.0, 0.3),  # more than is plausible
     ],
 )
+@in_a_quiet_moment
 def test_the_vendor_says_how_long_to_wait(status: str, lines: list[str], least: float, most: float) -> None:
     sent = answer(b'{"rows": [1, 2]}', *lines, status=status)
     assert least <= waits(sent, Pace(50, 0.3), count=2) < most
@@ -120,6 +122,7 @@ def test_a_vendor_that_asks_for_hours_is_left_for_this_run() -> None:
     asyncio.run(inside())
 
 
+@in_a_quiet_moment
 def test_rate_headers_on_every_answer_do_not_slow_the_pace_down() -> None:
     """A sliding limit has nothing left all the time; its reset, in whole seconds, is always a second off."""
     spent = answer(b'{"rows": [1, 2]}', "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 2")
@@ -137,6 +140,7 @@ def test_rate_headers_on_every_answer_do_not_slow_the_pace_down() -> None:
     assert asyncio.run(inside(spent)) < asyncio.run(inside(GOOD)) + 1.0
 
 
+@in_a_quiet_moment
 def test_a_judge_that_says_throttled_is_obeyed_under_any_status() -> None:
     def judge(reply: Reply) -> VendorError | None:
         return VendorError("echo", "throttled", "too fast") if b"slow down" in reply.body else None

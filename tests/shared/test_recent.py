@@ -13,6 +13,7 @@ from tapescan.network.limits import Pace
 from tapescan.shared.recent import ON_THE_WAY, Recent
 from tapescan.vendors.seam import Plan
 from tests.fakes import FakeServer
+from tests.moments import in_a_quiet_moment
 from tests.vendors.wires import ROWS, Echo, linked
 
 ADDRESS = "https://echo.test"
@@ -40,6 +41,7 @@ def a_command(url: str, plan: Plan, requests: int) -> float:
     return asyncio.run(inside())
 
 
+@in_a_quiet_moment
 def test_two_commands_one_after_the_other_keep_to_one_limit() -> None:
     plan = Plan("free", 5, 2.5)
     with FakeServer(Echo(), limit=(5, 2.5), latency=0.02) as server:
