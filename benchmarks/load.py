@@ -9,9 +9,9 @@ corrected bars between them; a sync asks a fake vendor on this machine. Between 
 is use and not how much the machine can do; the share of the cores that it took is told. Told of each kind: runs,
 errors, latencies, and memory and open files of the first and the last fifth of its process's runs. A run that finds
 another state of the store than the one before has more to do, and is a kind of its own. Of fewer than 100 runs the
-highest latency is told in the place of the 99th percentile. In its first thirty runs a replay's process takes memory
-that Delta Lake's threads keep, so a short load shows growth that an hour does not. A market in memory grows with its
-store, whose growth is told beside. Replays, imports and syncs are less urgent than scans (`os.nice`), as jobs of a
+highest latency is told in the place of the 99th percentile. A market in memory grows with its store, whose growth is
+told beside. The processes have what they free given back, as commands that stay do
+(`core.machine.steady_memory`). Replays, imports and syncs are less urgent than scans (`os.nice`), as jobs of a
 server are.
 
 `--redis` shares results through a Redis that is killed and started again each minute. `--nodes` has replays run on a
@@ -51,6 +51,7 @@ import tapescan
 from benchmarks.killed import KilledNodes, KilledRedis, killed_nodes
 from benchmarks.slow_disk import slow_disk
 from tapescan.core.errors import TapescanError
+from tapescan.core.machine import steady_memory
 from tapescan.market import calendar
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.simulation.market import simulate
@@ -183,6 +184,7 @@ def work(kind: str, place: str, folder: Path, until: float, pause: float, variab
     """Run a kind of work until a moment; a line a run."""
     os.environ |= variables
     os.nice(NICE.get(kind, 0))
+    steady_memory()
     with (folder / f"{kind}.jsonl").open("w") as file:
         for run in KINDS[kind](place, folder):
             if time.time() >= until:

@@ -18,6 +18,7 @@ from rich.live import Live
 from rich.text import Text
 
 from tapescan.core.errors import OptionError
+from tapescan.core.machine import steady_memory
 from tapescan.core.results import plain
 from tapescan.core.settings import load_settings
 from tapescan.core.text import ascii_json, printable
@@ -100,6 +101,7 @@ def live(
     ] = None,
 ) -> None:
     """Scan the whole market each minute while it trades, and show who enters the list, leaves it and moves."""
+    steady_memory()
     from tapescan.api import follow_market
     from tapescan.scan.request import split_features
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tapescan.core.machine import steady_memory
 from tapescan.core.settings import load_settings
 from tapescan.interfaces.cli.console import needs_extra
 from tapescan.interfaces.cli.scan import ModelsOption, NoModelsOption, StoreOption, chosen_market, chosen_models
@@ -20,6 +21,7 @@ def mcp(
     no_models: NoModelsOption = False,
 ) -> None:
     """Serve an assistant over standard input and output. Over HTTP the same tools are at /mcp of `tapescan serve`."""
+    steady_memory()
     needs_extra("mcp", "web", "mcp")
     from tapescan.api.resident import Resident
     from tapescan.interfaces.mcp.server import make_server

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tapescan.core.errors import OptionError
+from tapescan.core.machine import steady_memory
 from tapescan.core.settings import load_settings
 from tapescan.interfaces.cli.console import needs_extra, notes, output, progress_line
 from tapescan.interfaces.cli.scan import ModelsOption, NoModelsOption, StoreOption, chosen_market, chosen_models
@@ -41,6 +42,7 @@ def serve(
 
     Open the address that is printed: the token in it lets a browser in. Programs send it as a bearer.
     """
+    steady_memory()
     needs_extra("serve", "web", "uvicorn")
     import uvicorn
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tapescan.core.machine import steady_memory
 from tapescan.core.settings import load_settings
 from tapescan.interfaces.cli.console import needs_extra, notes, progress_line
 from tapescan.interfaces.cli.scan import (
@@ -29,6 +30,7 @@ def tui(
 ) -> None:
     """Look through the ranked list in the terminal: `/` for a condition, arrows for the rows and their charts, `q` to
     leave."""
+    steady_memory()
     needs_extra("tui", "web", "textual")
     from tapescan.api.resident import Resident
     from tapescan.interfaces.cli.tui_page import ScanPage

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tapescan.core.errors import OptionError
+from tapescan.core.machine import steady_memory
 from tapescan.core.results import plain
 from tapescan.core.settings import load_settings
 from tapescan.core.text import ascii_json, printable
@@ -66,6 +67,7 @@ def watch(
     ] = "",
 ) -> None:
     """Keep the ranked list up to date while a store grows, and say who enters it and who leaves, and why."""
+    steady_memory()
     from tapescan.api import publish_result, watch_market
     from tapescan.scan.request import split_features
 
