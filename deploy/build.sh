@@ -4,7 +4,7 @@
 # TAG names it (tapescan:VERSION where it is empty); BASE stands for the Python image where no registry is reached.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-extras=${1:-redis}
+extras=${1:-redis,web}
 shift || true
 version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' src/tapescan/version.py)
 words=(--file deploy/Containerfile --tag "${TAG:-tapescan:$version}" --build-arg "EXTRAS=$extras")

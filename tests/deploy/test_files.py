@@ -36,6 +36,7 @@ PLANTS = [
     ("Containerfile", "USER 10001:10001", "USER root", "root"),
     ("Containerfile", "USER 10001:10001\n", "", "root"),
     ("Containerfile", "HEALTHCHECK --interval=5m --timeout=30s --retries=3 CMD", "CMD", "no health check"),
+    ("compose.yaml", "127.0.0.1:8000:8000", "8000:8000", "server: open 8000:8000"),
     ("Containerfile", "RUN groupadd", "RUN apt-get install gcc && groupadd", "installs in the last stage"),
     ("compose.yaml", "read_only: true\n  user", "user", "scheduler: read_only None"),
     ("compose.yaml", 'user: "999:999"', 'user: "0"', "redis: root"),
@@ -85,6 +86,8 @@ UNITS = [
         "tapescan-scans.service",
         "tapescan-sync.service: tapescan-scans.service is not there",
     ),
+    ("tapescan-live.service", "NoNewPrivileges=yes", "", "tapescan-live.service: NoNewPrivileges"),
+    ("tapescan-serve.service", "PrivateTmp=yes", "PrivateTmp=no", "tapescan-serve.service: PrivateTmp"),
     ("tapescan-options.service", "MemoryMax", "MemoryMaximum", "tapescan-options.service: no MemoryMax"),
 ]
 
