@@ -45,6 +45,7 @@ COMMANDS = {
     "watch": ("watch", "watch"),
     "live": ("live", "live"),
     "serve": ("serve", "serve"),
+    "page": ("page", "page"),
     "mcp": ("mcp", "mcp"),
     "tui": ("tui", "tui"),
     "alerts": ("alerts", "alerts"),

@@ -1,6 +1,8 @@
 // @ts-check
 // The state of every page stands in its address, so that links, the back button and bookmarks bring it back.
 
+import { still } from "./files.js";
+
 /** Those that go along to other pages. */
 const COMMON = ["profile", "as_of"];
 
@@ -9,6 +11,19 @@ const listeners = new Set();
 
 /** @returns {URLSearchParams} */
 export const params = () => new URLSearchParams(location.search);
+
+/** Which page is shown. Without a server all of them are one document, and the address names the page. */
+export const path = () => (still ? `/${params().get("page") ?? ""}` : location.pathname);
+
+/** The address of a page. @param {string} to @param {URLSearchParams} now */
+function place(to, now) {
+  if (still) {
+    now.delete("page");
+    if (to !== "/") now.set("page", to.slice(1));
+  }
+  const text = now.toString();
+  return (still ? location.pathname : to) + (text ? `?${text}` : "");
+}
 
 /** A value of the address; empty for none. @param {string} name */
 export const get = (name) => params().get(name) ?? "";
@@ -44,7 +59,7 @@ export function set(changes, quietly = false) {
     if (value) now.set(name, value);
     else now.delete(name);
   }
-  move(location.pathname, now, quietly);
+  move(path(), now, quietly);
 }
 
 /** Go to another page. @param {string} path @param {Record<string, string>} [given] */
@@ -54,8 +69,7 @@ export function go(path, given = {}) {
 
 /** The address of a page, with what goes along. @param {string} path @param {Record<string, string>} [given] */
 export function link(path, given = {}) {
-  const text = search(given);
-  return path + (text ? `?${text}` : "");
+  return place(path, new URLSearchParams(search(given)));
 }
 
 /** @param {Record<string, string>} given */
@@ -72,8 +86,7 @@ function search(given) {
 
 /** @param {string} path @param {URLSearchParams} now @param {boolean} quietly */
 function move(path, now, quietly) {
-  const text = now.toString();
-  const to = path + (text ? `?${text}` : "");
+  const to = place(path, now);
   if (to === location.pathname + location.search) return;
   if (quietly) history.replaceState(null, "", to);
   else history.pushState(null, "", to);
@@ -98,7 +111,8 @@ addEventListener("click", (event) => {
   if (!found || !plain || found.target || found.hasAttribute("download")) return;
   const to = new URL(found.href);
   if (to.origin !== location.origin || to.pathname.startsWith("/api/") || to.pathname.startsWith("/static/")) return;
+  if (still && to.pathname !== location.pathname) return; // a file
   if (to.hash && to.pathname + to.search === location.pathname + location.search) return; // a place on this page
   event.preventDefault();
-  move(to.pathname, to.searchParams, false);
+  move(still ? `/${to.searchParams.get("page") ?? ""}` : to.pathname, to.searchParams, false);
 });

@@ -1,6 +1,7 @@
 // @ts-check
 // The REST interface. Answers have ETags, and the browser's own cache asks with them: what is the same is not sent.
 
+import { fileOf, still } from "./files.js";
 import { tableFromIPC } from "./vendor/flechette.js";
 
 /** What the server says is wrong, in one line. */
@@ -16,6 +17,10 @@ export class Problem extends Error {
     this.place = place ? Number(place[1]) - 1 : -1;
   }
 }
+
+const STILL =
+  "This page is one evening as files: it has the list, the named screens and the best symbols. " +
+  "Conditions, other days and other symbols are answered by `tapescan serve`.";
 
 /** @typedef {Record<string, string|number|boolean|string[]|undefined>} Query */
 
@@ -33,6 +38,11 @@ export function address(path, query = {}) {
 /** @param {string} url @param {RequestInit} [more] */
 async function answer(url, more = {}) {
   let found;
+  if (still) {
+    const file = more.method ? "" : await fileOf(url);
+    if (!file) throw new Problem(0, { detail: STILL });
+    url = file;
+  }
   try {
     found = await fetch(url, { credentials: "same-origin", ...more });
   } catch (error) {
@@ -112,6 +122,7 @@ export async function send(method, path, body) {
  * @returns {() => void} ends it
  */
 export function listen(path, told, state = () => {}) {
+  if (still) return () => {}; // nothing comes
   const source = new EventSource(address(path));
   for (const [name, what] of Object.entries(told)) {
     source.addEventListener(name, (event) => what(JSON.parse(/** @type {MessageEvent} */ (event).data)));

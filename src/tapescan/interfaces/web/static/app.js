@@ -49,12 +49,12 @@ const context = { overview: null, minute: null, trouble: (text) => header.say(te
 
 async function show() {
   header.draw();
-  if (path === location.pathname) {
+  if (path === address.path()) {
     page?.update();
     return;
   }
   const now = ++turn;
-  path = location.pathname;
+  path = address.path();
   page?.dispose();
   page = null;
   header.said = "";
@@ -118,7 +118,7 @@ addEventListener(
 
 address.follow(show);
 // What the first page needs is fetched at once, not one after the other.
-const first = (FILES[location.pathname] ?? FILES["/"])();
+const first = (FILES[address.path()] ?? FILES["/"])();
 await Promise.all([look(), loadColumns(), once("/screens"), first].map((one) => one.catch(() => {})));
 await show();
 let generation = context.overview?.generation;

@@ -4,6 +4,7 @@
 import { once } from "./api.js";
 import * as address from "./address.js";
 import { choice, fill, h } from "./dom.js";
+import { still } from "./files.js";
 import * as format from "./format.js";
 import { change, isDark } from "./theme.js";
 
@@ -17,6 +18,8 @@ export const PAGES = /** @type {[string, string][]} */ ([
   ["/models", "Models"],
   ["/data", "Data"],
 ]);
+/** What needs no server. */
+const STILL = ["/", "/map", "/breadth", "/models"];
 
 export class Header {
   /** @param {HTMLElement} root @param {() => void} help */
@@ -33,7 +36,7 @@ export class Header {
     this.help = h("button.quiet", { onclick: help, "aria-label": "Keys and help", title: "Keys and help (?)" }, "?");
     fill(
       root,
-      h("a.brand", { href: "/" }, "tapescan"),
+      h("a.brand", { href: address.link("/") }, "tapescan"),
       this.pages,
       this.facts,
       h("div.buttons", {}, this.theme, this.help),
@@ -48,8 +51,8 @@ export class Header {
   draw() {
     fill(
       this.pages,
-      PAGES.map(([path, name]) =>
-        h("a", { href: address.link(path), "aria-current": path === location.pathname ? "page" : null }, name),
+      PAGES.filter(([path]) => !still || STILL.includes(path)).map(([path, name]) =>
+        h("a", { href: address.link(path), "aria-current": path === address.path() ? "page" : null }, name),
       ),
     );
     const dark = isDark();
@@ -87,7 +90,8 @@ export class Header {
             `${trend}, ${volatility}`,
           )
         : null,
-      about.simulated
+      still ? h("span.chip", { title: "nothing that came later is in it" }, `written ${about.written}`) : null,
+      about.simulated || still
         ? null
         : h(
             `span.chip${about.behind ? ".late" : ""}`,

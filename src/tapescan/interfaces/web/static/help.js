@@ -2,6 +2,7 @@
 // The keys, and where to read more.
 
 import { h } from "./dom.js";
+import { still } from "./files.js";
 
 const KEYS = /** @type {[string, string][]} */ ([
   ["/", "write a condition"],
@@ -34,11 +35,16 @@ export function helpDialog() {
       h(
         "p.muted",
         {},
-        "Every state of the page stands in its address: a link brings it back. Programs ask the same at ",
-        h("code", {}, "/api/v1"),
-        "; ",
-        h("a", { href: "/api/v1/openapi.json" }, "its description"),
-        ".",
+        "Every state of the page stands in its address: a link brings it back. ",
+        still
+          ? null
+          : [
+              "Programs ask the same at ",
+              h("code", {}, "/api/v1"),
+              "; ",
+              h("a", { href: "/api/v1/openapi.json" }, "its description"),
+              ".",
+            ],
       ),
       h("form", { method: "dialog" }, h("button.primary", { autofocus: true }, "Close")),
     )

@@ -5,6 +5,7 @@ import { loadColumns, once } from "./api.js";
 import * as address from "./address.js";
 import { Detail } from "./detail.js";
 import { fill, h, input } from "./dom.js";
+import { still } from "./files.js";
 import { Options } from "./options.js";
 
 export class SymbolPage {
@@ -67,7 +68,7 @@ export class SymbolPage {
       as_of: address.get("as_of"),
     };
     this.detail.show(symbol, null, query, this.context.overview?.generation);
-    this.options.update(symbol, query);
+    if (!still) this.options.update(symbol, query);
   }
 
   /** @param {KeyboardEvent} event */

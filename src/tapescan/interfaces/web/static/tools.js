@@ -3,13 +3,15 @@
 
 import * as address from "./address.js";
 import { calmly, choice, fill, h, input } from "./dom.js";
+import { still } from "./files.js";
 
 const TOGGLES = /** @type {[string, string][]} */ ([
   ["build", "Builder"],
   ["plot", "History"],
   ["edit", "Columns"],
-]);
-const FORMS = ["csv", "xlsx", "parquet"];
+]).filter(([name]) => !still || name !== "build");
+/** Without a server: neither a condition, nor another order, nor files of the rows. */
+const FORMS = still ? [] : ["csv", "xlsx", "parquet"];
 
 export class Tools {
   constructor() {
@@ -43,7 +45,7 @@ export class Tools {
       this.screens,
       this.toggles,
       this.quick,
-      h("label.pair", {}, "order ", this.order),
+      still ? null : h("label.pair", {}, "order ", this.order),
       this.count,
       h("span.exports", {}, this.exports),
       this.columns,
@@ -97,7 +99,7 @@ export class Tools {
       this.note,
       h("code", {}, screen.where.trim()),
       h("span.muted", {}, said.join(" \u00b7 ")),
-      h("button.quiet", { onclick: text }, "edit as text"),
+      still ? null : h("button.quiet", { onclick: text }, "edit as text"),
     );
   }
 }

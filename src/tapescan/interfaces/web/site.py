@@ -1,0 +1,250 @@
+"""The page as files: the same page, with answers that were asked for beforehand in the place of a server.
+
+Resident ──(the application itself)──▶ answers/*.json, *.arrow ◀── files.js ── the page
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote, urlencode
+
+import msgspec
+import numpy as np
+
+from tapescan.api.resident import Asked, Resident
+from tapescan.core.errors import OptionError, TapescanError
+from tapescan.core.files import write_at_once
+from tapescan.core.progress import Progress, silent
+from tapescan.core.results import plain
+from tapescan.core.typing import Floats
+from tapescan.interfaces.web.app import make_app
+from tapescan.interfaces.web.guard import Application
+from tapescan.interfaces.web.pages import NONCE, files
+from tapescan.interfaces.web.serving import Serving
+
+__all__ = ["Written", "write_site"]
+
+#: What the page shows of a row unless it is told otherwise, and colours of its map, beside what each scan has.
+COLUMNS = (
+    "ret_1",
+    "ret_5",
+    "ret_21",
+    "ret_63",
+    "ret_252",
+    "rsi_14",
+    "relative_volume_20",
+    "from_high_252",
+    "dollar_volume_20",
+    "market_cap",
+)
+#: Columns beside the bars of a chart, and how many bars.
+BESIDE, BARS = ("sma_50", "sma_200", "rsi_14"), 260
+#: Of each named screen's list, how many symbols have a chart and reasons.
+OF_SCREEN = 10
+#: Closes of a small picture in a row, and how many of the list have one.
+CLOSES, PICTURED = 63, 1000
+#: How long a screen's matches are held in its plot, and at which costs: what the page shows first.
+HELD, COST = 5, 10
+
+#: Parameters that choose among what a file holds, so that they name no other file (as in `files.js`).
+_CHOICES = frozenset({"columns", "features", "top", "sessions", "format"})
+_ANSWERS = re.compile(r"answers-[0-9a-f]{8}")
+_INDEX = "index.html"
+
+
+class Written(NamedTuple):
+    """What a site holds. files, bytes : of all. symbols : with a chart and reasons. listed : ranked."""
+
+    files: int
+    bytes: int
+    symbols: int
+    listed: int
+
+
+def write_site(resident: Resident, folder: Path, *, symbols: int = 200, progress: Progress = silent) -> Written:
+    """Write the page with the newest session's answers: its list and those of the named screens, charts and reasons
+    of the best symbols, the map, breadth and models. Nothing of a store's place, of alerts or of jobs.
+
+    The old answers stay until the new ones are whole: whoever looks meanwhile sees one or the other.
+    symbols : so many of the list have a chart and reasons.
+    Raises OptionError where the folder holds something else, FileError where it cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OptionError(f"{folder} is a file", "name a folder", field="output")
+    if folder.is_dir() and any(folder.iterdir()) and not _is_site(folder):
+        raise OptionError(f"{folder} holds something else", "name a new folder, or an empty one", field="output")
+    answers = Path(f"answers-{secrets.token_hex(4)}")
+    (folder / answers).mkdir(parents=True)
+    try:
+        with asyncio.Runner() as runner:
+            asked = _Asking(make_app(resident, Serving(token="")), runner, folder, answers)
+            known, listed = _ask_all(asked, resident, symbols, progress)
+        for name, file in files().items():
+            (folder / "static" / name).parent.mkdir(parents=True, exist_ok=True)
+            write_at_once(folder / "static" / name, file.content)
+        write_at_once(folder / answers / "index.json", json.dumps(asked.known).encode())
+        write_at_once(folder / _INDEX, _document(answers))
+    except BaseException:
+        shutil.rmtree(folder / answers, ignore_errors=True)
+        raise
+    for old in folder.iterdir():
+        if _ANSWERS.fullmatch(old.name) and old.name != answers.name:
+            shutil.rmtree(old)
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    return Written(len(sizes), sum(sizes), known, listed)
+
+
+def _is_site(folder: Path) -> bool:
+    return (folder / _INDEX).is_file() and any(_ANSWERS.fullmatch(one.name) for one in folder.iterdir())
+
+
+def _ask_all(asked: _Asking, resident: Resident, symbols: int, progress: Progress) -> tuple[int, int]:
+    """Everything that the page asks. Returns how many symbols have a file of their own, and how many are listed."""
+    whole = resident.scan()
+    listed = whole.best(20_000)["symbol"].to_list()
+    wanted = dict.fromkeys(listed[:symbols])
+    now = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC"
+    asked.keep("/overview", {}, lambda told: {**told, "store": "", "trouble": "", "live": False, "written": now})
+    profile = whole.provenance["profile"]["name"]
+    asked.keep(
+        "/profiles", {}, lambda told: {**told, "profiles": _only(told["profiles"], profile), "default": profile}
+    )
+    screens = [one for one in asked.keep("/screens", {})["screens"] if not one["error"]]
+    for path in ("/columns", "/functions", "/models", "/breadth"):
+        asked.keep(path, {})
+    asked.keep("/scan", {"top": "1"})
+    asked.table("/scan", {"features": COLUMNS, "top": "20000"})
+    for reason, count in whole.coverage.dropped.items():
+        if count:
+            asked.table("/scan", {"dropped": reason, "top": "20000"})
+    for done, one in enumerate(screens):
+        progress(done, len(screens), "reading screens")
+        name = one["name"]
+        try:
+            found = resident.scan(Asked(screens=(name,)))
+        except TapescanError:
+            continue  # it needs what this market has not, as options; the page says that no file answers it
+        asked.keep("/scan", {"screens": name, "top": "1"})
+        asked.table("/scan", {"screens": name, "features": (*COLUMNS, *one["columns"]), "top": "20000"})
+        with suppress(TapescanError):  # one that looks across the market has no plot
+            asked.table("/plot", {"where": one["where"].strip(), "horizon": str(HELD), "cost": str(COST)})
+        wanted |= dict.fromkeys(found.best(OF_SCREEN)["symbol"].to_list())
+    names = {one["symbol"]: one for one in asked.ask("/symbols", {"format": "json"})["rows"]}
+    asked.put("/symbols", {"rows": [names[one] for one in wanted if one in names]})
+    pictured = dict.fromkeys((*listed[:PICTURED], *wanted))
+    closes = resident.closes(list(pictured), CLOSES)
+    asked.put("/closes", {"closes": {one: _rounded(its) for one, its in closes.items()}})
+    for done, symbol in enumerate(wanted):
+        progress(done, len(wanted), "reading symbols")
+        path = f"/symbols/{quote(symbol, safe='')}"
+        asked.keep(path, {})
+        asked.keep(f"{path}/bars", {"columns": BESIDE, "sessions": str(BARS)})
+    return len(wanted), len(listed)
+
+
+def _rounded(closes: Floats) -> list[float | None]:
+    """As a picture of 18 pixels needs them."""
+    return [float(f"{one:.4g}") if np.isfinite(one) else None for one in closes]
+
+
+def _only(profiles: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    return [one for one in profiles if one["name"] == name]
+
+
+class _Asking:
+    """Asks the application as a browser would, and keeps each answer as a file. known : files by what they answer."""
+
+    def __init__(self, app: Application, runner: asyncio.Runner, folder: Path, answers: Path) -> None:
+        self._app, self._runner, self._folder, self._answers = app, runner, folder, answers
+        self.known: dict[str, str] = {}
+
+    def ask(self, path: str, query: dict[str, Any]) -> Any:
+        return msgspec.json.decode(self._runner.run(_asked(self._app, path, query)))
+
+    def keep(self, path: str, query: dict[str, Any], what: Callable[[Any], Any] = lambda told: told) -> Any:
+        """JSON. Returns what is kept."""
+        told = what(self.ask(path, {**query, "format": "json"} if path == "/scan" else query))
+        self._put(key(path, query, "json"), msgspec.json.encode(told), "json")
+        return told
+
+    def put(self, path: str, told: Any) -> None:
+        self._put(key(path, {}, "json"), msgspec.json.encode(plain(told)), "json")
+
+    def table(self, path: str, query: dict[str, Any]) -> None:
+        content = self._runner.run(_asked(self._app, path, {**query, "format": "arrow"}))
+        self._put(key(path, query, "arrow"), content, "arrow")
+
+    def _put(self, name: str, content: bytes, form: str) -> None:
+        # Numbers: what a symbol or a screen is called is no name of a file.
+        file = self._answers / f"{len(self.known):05}.{form}"
+        (self._folder / file).write_bytes(content)
+        self.known[name] = file.as_posix()
+
+
+def key(path: str, query: dict[str, Any], form: str) -> str:
+    """What a request is found by: `files.js` makes the same of it."""
+    said = sorted([name, value] for name, value in query.items() if name not in _CHOICES and value)
+    return f"{form} {path} {json.dumps(said, ensure_ascii=False, separators=(',', ':'))}"
+
+
+async def _asked(app: Application, path: str, query: dict[str, Any]) -> bytes:
+    """The body of an answer. Raises TapescanError for what is none."""
+    body: list[bytes] = []
+    status: list[int] = []
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "root_path": "",
+        "path": unquote(f"/api/v1{path}"),
+        "raw_path": f"/api/v1{path}".encode(),
+        "query_string": urlencode(query, doseq=True).encode(),
+        "headers": [(b"host", b"localhost")],
+        "client": ("127.0.0.1", 0),
+        "server": ("localhost", 80),
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            status.append(message["status"])
+        else:
+            body.append(message.get("body", b""))
+
+    await app(scope, receive, send)
+    content = b"".join(body)
+    if status != [200]:
+        raise TapescanError(f"{path}: {content[:300].decode(errors='replace')}")
+    return content
+
+
+def _document(answers: Path) -> bytes:
+    """The page's document: addresses of files beside it, and the policy that a server would send with it."""
+    nonce = secrets.token_urlsafe(16)
+    policy = "; ".join(_policy(nonce))
+    text = files()[_INDEX].content.decode()
+    text = text.replace(NONCE, nonce).replace('"/static/', '"static/')
+    text = text.replace('<html lang="en">', f'<html lang="en" data-answers="{answers.as_posix()}/index.json">')
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    return text.replace('<meta charset="utf-8">', f'<meta charset="utf-8">\n{meta}', 1).encode()
+
+
+def _policy(nonce: str) -> Iterator[str]:
+    yield "default-src 'none'"
+    yield f"script-src 'self' 'nonce-{nonce}'"
+    yield f"style-src 'self' 'nonce-{nonce}'"
+    yield "img-src 'self' data:"
+    yield from ("connect-src 'self'", "font-src 'self'", "base-uri 'none'", "form-action 'self'")
