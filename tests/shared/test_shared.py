@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +106,12 @@ def test_what_is_no_name_is_refused(both: Views, name: str) -> None:
         view.newest(name)
     with pytest.raises(OptionError, match="no name of a topic or lock"), view.lock(name):
         pass
+
+
+def test_what_a_power_cut_left_empty_is_nothing(tmp_path: Path) -> None:
+    view = Local(tmp_path)
+    view.publish("scan", b"a list")
+    (found,) = (tmp_path / "shared" / "scan").glob("newest")
+    found.write_bytes(b"")
+    assert view.newest("scan") is None
+    assert view.publish("scan", b"another").document == b"another"

@@ -37,8 +37,10 @@ def is_ours(folder: Path) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid in (os.geteuid(), 0) and not found.st_mode & 0o022
 
 
-def write_at_once(path: Path, content: bytes) -> None:
+def write_at_once(path: Path, content: bytes, *, lasting: bool = True) -> None:
     """A kill, a full disk or a power cut leaves the old file or the new one; its permissions stay.
+
+    lasting : wait until the disk has it. What is worth nothing tomorrow need not: after a power cut it may be empty.
 
     A link's target is replaced, not the link. What is no file (``/dev/stdout``, a pipe), and a file in a folder that
     takes no new one, is written where it is.
@@ -50,24 +52,26 @@ def write_at_once(path: Path, content: bytes) -> None:
         if place.exists() and not (place.is_file() and os.access(place.parent, os.W_OK)):
             place.write_bytes(content)
             return
-        _replace(place, content)
+        _replace(place, content, lasting=lasting)
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
         said = (error.strerror if isinstance(error, OSError) else None) or error
         raise FileError(f"{path}: cannot be written: {said}", "check the folder and the room on its disk") from error
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, content: bytes, *, lasting: bool) -> None:
     # Not by tempfile, whose files are for their owner alone.
     temporary = path.with_name(f".tapescan-{secrets.token_hex(8)}")
     try:
         with temporary.open("xb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
         with suppress(FileNotFoundError):
             temporary.chmod(stat.S_IMODE(path.stat().st_mode))
         temporary.replace(path)
-        _sync_folder(path.parent)
+        if lasting:
+            _sync_folder(path.parent)
     except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)

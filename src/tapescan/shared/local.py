@@ -67,7 +67,8 @@ class Local:
             before = self._read(topic)
             made = Publication(topic, before.number + 1 if before else 1, dt.datetime.now(dt.UTC), document)
             head = msgspec.json.encode(_Head(made.number, made.at))
-            write_at_once(path, head + b"\n" + document)
+            # A list is worth nothing after a power cut, and a disk that is busy would keep each minute waiting.
+            write_at_once(path, head + b"\n" + document, lasting=False)
         return made
 
     def newest(self, topic: str, after: int = 0, wait: float = 0.0) -> Publication | None:
@@ -89,6 +90,8 @@ class Local:
         path = self._path(topic)
         try:
             head, _, document = path.read_bytes().partition(b"\n")
+            if not head:
+                return None  # after a power cut
             known = msgspec.json.decode(head, type=_Head)
         except (FileNotFoundError, NotADirectoryError):
             return None
