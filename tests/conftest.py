@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,19 @@ settings.load_profile("patient")
 
 #: A run of more tests than any one folder has needs all kernels.
 MANY = 1500
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a family of many cases one in so many stands for it, the others are long: `@pytest.mark.sampled(one_in=4)`."""
+    seen: Counter[tuple[Path, str]] = Counter()
+    for item in items:
+        found = item.get_closest_marker("sampled")
+        if found is not None:
+            family = (item.path, getattr(item, "originalname", item.name))
+            if seen[family] % found.kwargs["one_in"]:
+                item.add_marker(pytest.mark.long)
+            seen[family] += 1
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -143,6 +143,7 @@ export class Grid {
     this.at = -1;
     this.slick.updateRowCount();
     this.slick.invalidateAllRows();
+    if (this.slick.getViewport().top > 0) this.slick.scrollRowToTop(0); // the beginning of the new order
     this.slick.render();
     this.mark(at, false);
     this.tellSeen();
@@ -182,10 +183,13 @@ export class Grid {
     );
   }
 
-  /** Choose a row of the table without a word to who listens. @param {number} row -1 for none */
-  choose(row) {
+  /**
+   * Choose a row of the table without a word to who listens.
+   * @param {number} row -1 for none @param {boolean} [shown] bring it into view, wherever it stands
+   */
+  choose(row, shown = false) {
     const at = row < 0 ? -1 : this.order.indexOf(row);
-    if (at >= 0) this.slick.scrollRowIntoView(at);
+    if (at >= 0 && shown) this.slick.scrollRowIntoView(at);
     this.mark(at, false);
   }
 

@@ -46,9 +46,16 @@ export class Header {
     this.overview = null;
     this.connected = true;
     this.said = "";
+    /** What it was drawn of. @type {any[]|undefined} */
+    this.drawn = undefined;
   }
 
   draw() {
+    const { overview, known, connected, said } = this;
+    const now = [address.path(), address.get("profile"), address.get("as_of"), isDark(), overview, known, connected, said];
+    // Most steps in the address change nothing here.
+    if (now.every((one, at) => one === this.drawn?.[at])) return;
+    this.drawn = now;
     fill(
       this.pages,
       PAGES.filter(([path]) => !still || STILL.includes(path)).map(([path, name]) =>

@@ -202,9 +202,10 @@ export class Scan {
       ]);
       this.where.say(null);
       this.context.trouble("");
+      const first = !this.table;
       this.table = table;
       this.about = about;
-      this.show(table);
+      this.show(table, first); // a link to a symbol shows its row
       coverage(this.foot, about, this.context.overview?.reasons ?? {});
       requestAnimationFrame(() => {
         this.place.dataset.painted = (performance.now() - began).toFixed(0);
@@ -221,8 +222,8 @@ export class Scan {
     }
   }
 
-  /** @param {import("./api.js").Table} table */
-  show(table) {
+  /** @param {import("./api.js").Table} table @param {boolean} [first] of this page */
+  show(table, first = false) {
     this.shown = this.wanted()
       .map(named)
       .filter((name) => name === "spark" || table.columns[name]);
@@ -239,7 +240,7 @@ export class Scan {
     );
     this.places = new Map(rows.map((/** @type {string} */ symbol, /** @type {number} */ at) => [symbol, at]));
     this.say();
-    this.select();
+    this.select(first);
   }
 
   arrange() {
@@ -268,11 +269,14 @@ export class Scan {
     );
   }
 
-  /** Show the symbol of the address; the first one while it names none. */
-  select() {
+  /**
+   * Show the symbol of the address; the first one while it names none.
+   * @param {boolean} [near] bring its row into view
+   */
+  select(near = false) {
     const symbol = address.get("symbol");
     const row = symbol ? (this.places?.get(symbol) ?? -1) : this.grid.order.length ? this.grid.order[0] : -1;
-    this.grid.choose(row);
+    this.grid.choose(row, near);
     const shown = symbol || (row >= 0 ? this.table?.columns.symbol[row] : "");
     if (!shown) return fill(this.side);
     if (!this.side.firstChild) fill(this.side, this.detail.root);
