@@ -47,7 +47,7 @@ MANY = 1500
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a family of many cases one in so many stands for it, the others are long: `@pytest.mark.sampled(one_in=4)`."""
+    """`@pytest.mark.sampled(one_in=4)`: of a family of many cases one in four stands for it; the others are long."""
     seen: Counter[tuple[Path, str]] = Counter()
     for item in items:
         found = item.get_closest_marker("sampled")

@@ -51,6 +51,7 @@ def test_unasked_outputs_do_not_disturb_the_asked_ones(lively_panel: Panel) -> N
             assert np.array_equal(alone, expected, equal_nan=True), name
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize("indicator", registry.values(), ids=lambda one: one.name)
 def test_the_plain_python_function_is_the_definition(indicator: Indicator) -> None:
     # The kernel's source, run by the interpreter, must say what the machine code says: a compiler or a stale cache

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 import tapescan
-from benchmarks.first_scan import FIRST, LIMIT, Found
+from benchmarks.first_scan import LIMIT, Found
 from tapescan.core.files import user_cache
 from tapescan.history import stored, whole_market
 from tapescan.history.stored import Held, held_of_store
@@ -94,6 +94,6 @@ def test_scans_of_a_store_stay_below_their_limit(tmp_path: Path) -> None:
     found = {one["what"]: Found(**one) for one in json.loads(done.stdout)}
     assert len(found) == 4
     assert not [one for one in found.values() if one.said]
-    # The rest is for pages of libraries' files, 160 MiB and more where there is room: the system takes them back.
-    assert found[FIRST].anonymous < LIMIT - 64
-    assert max(one.peak for one in found.values()) < LIMIT + 48
+    # The rest is for pages of files, as many as there is room for: the system takes them back, and 64 MiB are enough
+    # (`benchmarks/first_scan.py --limit 512`, as root). The first takes the most.
+    assert max(one.anonymous for one in found.values()) < LIMIT - 64

@@ -69,6 +69,7 @@ def differing(indicator: Indicator, values: tuple[Any, ...], **others: Any) -> b
     )
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize("indicator", registry.values(), ids=lambda one: one.name)
 def test_one_lane_says_what_all_say(indicator: Indicator) -> None:
     assert not differing(indicator, tuple(p.default for p in indicator.parameters))

@@ -101,6 +101,7 @@ def test_breadth_is_that_of_companies(tmp_path: Path) -> None:
     assert ours.filter(before).equals(theirs.filter(before), null_equal=True)
 
 
+@pytest.mark.long
 def test_a_replay_over_renames_is_verified(tmp_path: Path) -> None:
     called, _, made, renames = called_and_plain(tmp_path)
     start = made.days[made.days.index(renames["ex_date"].min()) - 20]

@@ -63,7 +63,8 @@ def cut_of(made: World, day: Any, folder: Path) -> Store:
     return store
 
 
-@pytest.mark.parametrize(("at", "plan"), [pytest.param(300, False, marks=pytest.mark.long), (330, True)])
+@pytest.mark.long
+@pytest.mark.parametrize(("at", "plan"), [(300, False), (330, True)])
 def test_a_replay_up_to_a_day_is_one_of_a_store_that_ends_there(
     made: World, tmp_path: Path, at: int, plan: bool
 ) -> None:
@@ -103,6 +104,7 @@ def test_drawn_sessions_are_scanned_anew(whole: ReplayResult) -> None:
     assert whole.verified.differing == ()
 
 
+@pytest.mark.long
 def test_what_is_held_stays_while_it_ranks_well(store: Store) -> None:
     """By the ranks alone: a cohort's picks are those of the one before that rank among 12, and the best others."""
     asked: dict[str, Any] = {"profile": "swing", "hold": 4, "every": 2, "models": False}
@@ -153,6 +155,7 @@ BARE: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.sampled(one_in=2)
 @pytest.mark.parametrize("name", BARE)
 def test_what_nothing_hangs_on_changes_no_pick(store: Store, name: str) -> None:
     """Who verifies has all columns computed."""
@@ -202,6 +205,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
 }
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_replayed_is_one_line(made: World, tmp_path: Path, name: str) -> None:
     words, said = REFUSED[name]

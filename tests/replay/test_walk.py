@@ -297,6 +297,7 @@ def test_profiles_of_all_sides(asked_of: Store, name: str) -> None:
     replayed(asked_of, count=4, profile=name)
 
 
+@pytest.mark.long
 def test_a_profile_for_both_sides(asked_of: Store) -> None:
     both = msgspec.structs.replace(tapescan.load_profile("swing"), side="both")
     replayed(asked_of, count=4, profile=both)
@@ -326,6 +327,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize("name", LOOKS)
 def test_screens_and_orders(asked_of: Store, name: str) -> None:
     replayed(asked_of, count=5, seed=2, **LOOKS[name])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tapescan.core.errors import OptionError
 from tapescan.interfaces.web.app import make_app
 from tapescan.interfaces.web.pages import PAGES, files
 from tapescan.interfaces.web.serving import Serving
+from tests.commands import one_line, tapescan
 from tests.web.conftest import HERE, TOKEN
 
 API = "/api/v1"
@@ -155,3 +157,13 @@ def test_writes_leave_a_line_without_secrets(resident: Resident, tmp_path: Path)
     ]
     assert TOKEN not in log.read_text()
     assert "secret" not in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("host", "said"), [("127.0.0.1", "is in use"), ("no.such.host.invalid", "cannot be listened at")]
+)
+def test_where_nobody_can_listen_is_one_line(host: str, said: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = tapescan("serve", "--host", host, "--port", str(taken.getsockname()[1]))
+    assert said in one_line(done)
+    assert "serves at" not in done.stdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import sys
 from typing import Annotated
 
@@ -55,6 +57,7 @@ def serve(
         raise OptionError("--no-token with a token", "give one of both")
     terms = {"host": host, "port": port, "hosts": tuple(allow_host or ()), "audit": audit or None}
     serving = Serving(**terms, token="") if no_token else Serving(**terms, **({"token": token} if token else {}))  # type: ignore[arg-type]
+    listening = bound(host, port)  # before a market is read for nothing
     settings, trained = load_settings(), chosen_models(models, no_models)
     with progress_line() as progress:
         data, said = chosen_market(settings, store)
@@ -79,4 +82,17 @@ def serve(
         limit_concurrency=4 * serving.requests,
         h11_max_incomplete_event_size=64 * 1024,
     )
-    uvicorn.Server(config).run()
+    with listening:
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that takes requests there. Raises OptionError where another program does, or the host is none."""
+    try:
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.create_server(place[:2], family=family, backlog=2048)
+    except OSError as error:
+        said = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be listened at: {error.strerror or error}"
+        hint = "name another --port, or end what listens there" if error.errno == errno.EADDRINUSE else ""
+        raise OptionError(f"{host}:{port} {said}", hint, field="port") from error
+    return found
