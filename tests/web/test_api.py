@@ -132,6 +132,21 @@ def test_bars_end_with_the_values_of_the_scan(client: TestClient) -> None:
         assert len(bars) == 250
 
 
+def test_ranks_end_with_those_of_the_scan(client: TestClient) -> None:
+    shown = client.get(f"{API}/scan", params={"profile": "short_swing", "top": 2}).json()
+    row = shown["rows"][1]
+    asked = {"profile": "short_swing", "sessions": "4"}
+    answer = client.get(f"{API}/symbols/{row['symbol']}/ranks", params=asked)
+    rows = answer.json()["rows"]
+    assert list(rows[0]) == ["session", "symbol", "rank", "score", "ranked"]
+    assert len(rows) == int(answer.headers["x-total-count"]) == 4
+    assert rows[-1] == {"session": shown["as_of"], "symbol": row["symbol"], "rank": 2, "score": row["score"]} | {
+        "ranked": shown["total"]
+    }
+    found = client.get(f"{API}/symbols/{row['symbol']}/ranks", params={**asked, "format": "parquet"})
+    assert read("parquet", found.content)["score"].to_list() == [one["score"] for one in rows]
+
+
 def test_a_symbol_is_explained(client: TestClient, resident: Resident) -> None:
     symbol = client.get(f"{API}/scan", params={"top": 1}).json()["rows"][0]["symbol"]
     told = client.get(f"{API}/symbols/{symbol}").json()
@@ -182,6 +197,7 @@ def test_a_screen_through_time(client: TestClient) -> None:
         ("symbols/NOPE", {}, 404, "no symbol 'NOPE'"),
         ("symbols/NOPE/bars", {}, 404, "no symbol 'NOPE'"),
         ("symbols/%00/bars", {}, 422, "no symbol"),
+        ("symbols/NOPE/ranks", {}, 404, "no symbol 'NOPE'"),
         ("jobs/7", {}, 404, "no job 7"),
         ("jobs/x", {}, 422, "number"),
         ("nowhere", {}, 404, ""),

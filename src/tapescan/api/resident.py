@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tapescan.models.forecast import Models
     from tapescan.replay.breadth import BreadthResult
     from tapescan.replay.plot import ScreenPlot
+    from tapescan.replay.ranks import RankHistory
     from tapescan.scan.explain import Explanation
     from tapescan.scan.expressed import ExpressedPlan
     from tapescan.scan.result import ScanResult
@@ -39,6 +40,8 @@ __all__ = ["Asked", "Overview", "Resident", "etag_of", "sessions_after"]
 
 #: Seconds between two looks at a store, and scans that are kept for who asks the same again.
 LOOK, KEPT = 1.0, 16
+#: Sessions of which ranks are computed at once, as a page asks for, and at most; and rankings that are kept.
+RANKED, MOST_RANKED, RANKINGS = 63, 252, 4
 #: Of what is asked: characters of a text, names of a list.
 LONGEST, MOST = 4000, 200
 
@@ -120,6 +123,7 @@ class Resident:
         self._turn, self._slowly = threading.RLock(), threading.RLock()
         self._scans: OrderedDict[Asked, ScanResult] = OrderedDict()
         self._breadth: dict[str, BreadthResult] = {}
+        self._ranks: OrderedDict[tuple[str, dt.date | None], RankHistory] = OrderedDict()
         self._looked, self._generation, self._trouble = time.monotonic(), 0, ""
 
     @property
@@ -149,6 +153,7 @@ class Resident:
             self._market, self._names = fresh, frozenset(fresh.universe["symbol"])
             self._scans.clear()
             self._breadth.clear()
+            self._ranks.clear()
             self._generation += 1
         return True
 
@@ -281,6 +286,42 @@ class Resident:
             with self._turn:
                 if generation == self._generation:
                     self._breadth[profile] = found
+            return found
+
+    def ranks(self, symbol: str, asked: Asked = Asked(), sessions: int = RANKED) -> pl.DataFrame:  # noqa: B008
+        """Where a symbol stood in the ranking of a profile, session by session, oldest first; as `RankHistory.of`.
+
+        Of what is asked the profile and the day count. Ranked are all symbols at once, and that is kept until
+        something comes into the store. The newest row has the scan's own rank and score.
+        Raises OptionError for a market that is kept adjusted for anything but splits, and for one without a past.
+        """
+        if not 1 <= sessions <= MOST_RANKED:
+            raise OptionError(f"{sessions}", f"give 1 to {MOST_RANKED}", field="sessions")
+        self.refresh()
+        if self._market.adjust != "splits":
+            own = f"this market's are for {self._market.adjust}"
+            what = f"ranks of past sessions are of prices adjusted for splits, and {own}"
+            raise OptionError(what, "serve it with the setting adjust at splits")
+        return self._ranked(asked.profile, asked.as_of, sessions).of(symbol, sessions)
+
+    def _ranked(self, profile: str, as_of: dt.date | None, sessions: int) -> RankHistory:
+        from tapescan.api.replaying import rank_history
+
+        key, many = (profile, as_of), max(sessions, RANKED)
+        with self._slowly:
+            with self._turn:
+                known, generation = self._ranks.get(key), self._generation
+                if known is not None and known.asked >= many:
+                    self._ranks.move_to_end(key)
+                    return known
+            found = rank_history(
+                self._given, profile=profile or None, models=self._models, sessions=many, as_of=as_of
+            )
+            with self._turn:
+                if generation == self._generation:
+                    self._ranks[key] = found
+                while len(self._ranks) > RANKINGS:
+                    self._ranks.popitem(last=False)
             return found
 
     def diagnosis(self) -> Diagnosis | None:

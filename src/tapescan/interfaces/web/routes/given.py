@@ -11,7 +11,7 @@ from tapescan.api.resident import Asked, Resident
 from tapescan.core.errors import OptionError
 from tapescan.interfaces.web.problems import Missing
 
-__all__ = ["AskedOf", "Day", "FormOf", "Market", "Names", "Top", "found_symbol", "several"]
+__all__ = ["AskedOf", "Day", "FormOf", "Market", "Names", "Top", "day_of", "found_symbol", "several"]
 
 #: A list: the parameter several times, or names with commas between.
 Names = Annotated[list[str], Query(max_length=100)]

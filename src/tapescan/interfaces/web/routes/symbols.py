@@ -6,9 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from tapescan.api.resident import MOST_RANKED, RANKED, Asked
 from tapescan.interfaces.web.described import TABLE
 from tapescan.interfaces.web.forms import answer_json, answer_table, chosen_form
-from tapescan.interfaces.web.routes.given import AskedOf, FormOf, Market, found_symbol, several
+from tapescan.interfaces.web.routes.given import AskedOf, FormOf, Market, day_of, found_symbol, several
 
 __all__ = ["router"]
 
@@ -46,6 +47,24 @@ def bars(
     frame = market.bars(found_symbol(market, symbol), several(columns or []), sessions)
     headers = {"x-total-count": str(len(frame)), "cache-control": "private, no-cache"}
     return answer_table(frame, chosen_form(request, form), name=f"bars-{symbol}", headers=headers)
+
+
+@router.get("/symbols/{symbol}/ranks", responses=TABLE, summary="A symbol's rank through time")
+def ranks(
+    request: Request,
+    market: Market,
+    symbol: str,
+    profile: Annotated[str, Query(max_length=64, description="whose ranking; the settings' when empty")] = "",
+    as_of: Annotated[str, Query(max_length=10, description="the last session; the newest when empty")] = "",
+    sessions: Annotated[int, Query(ge=1, le=MOST_RANKED)] = RANKED,
+    form: FormOf = None,
+) -> Response:
+    """Its rank and score on each session, oldest first, as scans as of them have it, null where it was not ranked,
+    beside how many were. `symbol` is what its company was called then."""
+    asked = Asked(profile=profile, as_of=day_of(as_of, "as_of"))
+    frame = market.ranks(found_symbol(market, symbol), asked, sessions)
+    headers = {"x-total-count": str(len(frame)), "cache-control": "private, no-cache"}
+    return answer_table(frame, chosen_form(request, form), name=f"ranks-{symbol}", headers=headers)
 
 
 @router.get("/symbols/{symbol}/options", summary="A symbol's options")

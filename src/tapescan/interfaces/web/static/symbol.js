@@ -6,6 +6,7 @@ import * as address from "./address.js";
 import { Detail } from "./detail.js";
 import { fill, h, input } from "./dom.js";
 import { Options } from "./options.js";
+import { Ranks } from "./ranks.js";
 
 export class SymbolPage {
   /** @param {HTMLElement} root @param {{overview: any}} context */
@@ -13,6 +14,7 @@ export class SymbolPage {
     this.context = context;
     this.detail = new Detail({ tall: true });
     this.options = new Options();
+    this.ranks = new Ranks();
     this.names = h("datalist", { id: "symbols" });
     this.field = input("input", {
       type: "text",
@@ -30,7 +32,7 @@ export class SymbolPage {
       root,
       h("div.tools.panel", {}, this.field, this.names, this.back),
       this.none,
-      h("div.columns-2", {}, h("div", {}, this.panel, this.options.root), this.why),
+      h("div.columns-2", {}, h("div", {}, this.panel, this.ranks.root, this.options.root), this.why),
     );
     once("/symbols")
       .then(({ rows }) =>
@@ -55,7 +57,7 @@ export class SymbolPage {
     this.back.setAttribute("href", address.link("/", { ...list, symbol }));
     if (document.activeElement !== this.field) this.field.value = symbol;
     this.none.hidden = !!symbol;
-    this.panel.hidden = this.why.hidden = this.options.root.hidden = !symbol;
+    for (const one of [this.panel, this.why, this.ranks.root, this.options.root]) one.hidden = !symbol;
     if (!symbol) return;
     await loadColumns();
     document.title = `tapescan: ${symbol}`;
@@ -67,6 +69,7 @@ export class SymbolPage {
       as_of: address.get("as_of"),
     };
     this.detail.show(symbol, null, query, this.context.overview?.generation);
+    this.ranks.update(symbol, query, this.context.overview?.generation);
     this.options.update(symbol, query);
   }
 
@@ -80,5 +83,6 @@ export class SymbolPage {
 
   dispose() {
     this.detail.dispose();
+    this.ranks.dispose();
   }
 }
