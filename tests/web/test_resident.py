@@ -88,6 +88,33 @@ def test_closes_are_those_of_bars(resident: Resident) -> None:
         assert found[symbol].tolist() == resident.bars(symbol, (), 30)["close"].to_list()
 
 
+def test_bars_of_a_past_day_are_read_once_and_anew_when_the_store_has_more(
+    grown: Resident, days: list[pl.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, load = [], tapescan.load_market
+
+    def load_market(*some: Any, **more: Any) -> Any:
+        read.append(more["as_of"])
+        return load(*some, **more)
+
+    monkeypatch.setattr(module, "load_market", load_market)
+    day, other = days[-40]["session"][0], days[-50]["session"][0]
+    first, second = grown.scan().symbols[:2]
+    rows = grown.bars(first, ["rsi_14"], 10, day)
+    scan = tapescan.scan_market(grown.place, as_of=day, features=["rsi_14"], models=False).frame
+    assert rows["rsi_14"][-1] == scan.filter(symbol=first)["rsi_14"][0]
+    assert rows["session"][-1] == day
+    grown.bars(second, [], 10, day)
+    assert read == [day]
+    grown.bars(second, [], 10, other)
+    newest = grown.bars(second, [], 10, days[-3]["session"][0])  # is in memory
+    assert newest.equals(grown.bars(second, [], 10))
+    assert read == [day, other]
+    tapescan.import_bars(days[-2], store=grown.place)
+    grown.bars(second, [], 10, other)
+    assert read == [day, other, other]
+
+
 def test_ranks_end_with_those_of_the_scan_and_are_computed_once(
     grown: Resident, days: list[pl.DataFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:

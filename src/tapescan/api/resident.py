@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from tapescan.api.asked import Asked
 from tapescan.api.places import Data
 from tapescan.api.scans import load_market, opened, scan_market
 from tapescan.core.dates import date_of
@@ -42,40 +43,9 @@ __all__ = ["Asked", "Overview", "Resident", "etag_of", "sessions_after"]
 LOOK, KEPT = 1.0, 16
 #: Sessions of which ranks are computed at once, as a page asks for, and at most; and rankings that are kept.
 RANKED, MOST_RANKED, RANKINGS = 63, 252, 4
-#: Of what is asked: characters of a text, names of a list.
-LONGEST, MOST = 4000, 200
 
 T = TypeVar("T")
 Lock: TypeAlias = AbstractContextManager[object]
-
-
-class Asked(Result, msgspec.Struct, frozen=True):
-    """What is asked of a scan, in words alone: it may come from a network, so nothing in it is a path.
-
-    The fields are those of `scan_market`; what is empty is as the settings say.
-    Raises OptionError for a text that is too long, and for names that could be files.
-    """
-
-    profile: str = ""
-    screens: tuple[str, ...] = ()
-    where: str = ""
-    rank_by: str = ""
-    features: tuple[str, ...] = ()
-    express: bool = False
-    as_of: dt.date | None = None
-
-    def __post_init__(self) -> None:
-        for field in ("where", "rank_by"):
-            if len(getattr(self, field)) > LONGEST:
-                raise OptionError(f"more than {LONGEST:,} characters", "ask for less", field=field)
-        for field in ("screens", "features"):
-            some = getattr(self, field)
-            if len(some) > MOST or any(len(one) > LONGEST for one in some):
-                raise OptionError(f"more than {MOST} names, or too long ones", "ask for less", field=field)
-        for field, some in (("profile", (self.profile,)), ("screens", self.screens)):
-            for one in some:
-                if len(one) > 64 or "/" in one or "\\" in one or "." in one:
-                    raise OptionError(f"{one[:64]!r} is no name", "give the name of one that is known", field=field)
 
 
 class Overview(Result, msgspec.Struct, frozen=True):
@@ -124,6 +94,7 @@ class Resident:
         self._scans: OrderedDict[Asked, ScanResult] = OrderedDict()
         self._breadth: dict[str, BreadthResult] = {}
         self._ranks: OrderedDict[tuple[str, dt.date | None], RankHistory] = OrderedDict()
+        self._past: tuple[dt.date, Market] | None = None
         self._looked, self._generation, self._trouble = time.monotonic(), 0, ""
 
     @property
@@ -154,6 +125,7 @@ class Resident:
             self._scans.clear()
             self._breadth.clear()
             self._ranks.clear()
+            self._past = None
             self._generation += 1
         return True
 
@@ -216,12 +188,34 @@ class Resident:
         universe = self._market.universe
         return universe.select(name for name in wanted if name in universe.columns).sort("symbol")
 
-    def bars(self, symbol: str, columns: Sequence[str] = (), sessions: int = 250) -> pl.DataFrame:
-        """A symbol's newest bars, and columns made of bars on each of them; as `scan.series.series_of`."""
+    def bars(
+        self, symbol: str, columns: Sequence[str] = (), sessions: int = 250, as_of: dt.date | None = None
+    ) -> pl.DataFrame:
+        """A symbol's newest bars, and columns made of bars on each of them; as `scan.series.series_of`.
+
+        as_of : of the market as it was known on a day, which is read of the store; the last row's values are those of
+        a scan as of it. The market of the day last asked for is kept.
+        """
         from tapescan.scan.series import series_of
 
         self.refresh()
-        return self.read(lambda: series_of(self._market, symbol, columns, sessions))
+        if as_of is None or as_of == date_of(self._market.panel.as_of):
+            return self.read(lambda: series_of(self._market, symbol, columns, sessions))
+        with self._slowly:
+            return series_of(self._market_of(as_of), symbol, columns, sessions)
+
+    def _market_of(self, day: dt.date) -> Market:
+        """The market as it was known on a day. With `_slowly` held."""
+        with self._turn:
+            known, generation = self._past, self._generation
+        if known is not None and known[0] == day:
+            return known[1]
+        self._past = None  # two in memory are enough
+        found = load_market(self._given, as_of=day)
+        with self._turn:
+            if generation == self._generation:
+                self._past = day, found
+        return found
 
     def closes(self, symbols: Sequence[str], sessions: int) -> dict[str, Floats]:
         """The newest closes of symbols that have bars, oldest first, NaN before the first one; as `Panel.recent`."""

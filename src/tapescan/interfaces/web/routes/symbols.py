@@ -7,9 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from tapescan.api.resident import MOST_RANKED, RANKED, Asked
+from tapescan.core.errors import OptionError
 from tapescan.interfaces.web.described import TABLE
 from tapescan.interfaces.web.forms import answer_json, answer_table, chosen_form
-from tapescan.interfaces.web.routes.given import AskedOf, FormOf, Market, day_of, found_symbol, several
+from tapescan.interfaces.web.problems import Missing
+from tapescan.interfaces.web.routes.given import AskedOf, FormOf, Market, day_of, found_symbol, several, symbol_of
 
 __all__ = ["router"]
 
@@ -41,10 +43,22 @@ def bars(
         list[str] | None, Query(max_length=50, description="columns of bars beside the prices")
     ] = None,
     sessions: Annotated[int, Query(ge=1, le=20_000)] = 250,
+    as_of: Annotated[str, Query(max_length=10, description="as they were known then; now when empty")] = "",
     form: FormOf = None,
 ) -> Response:
-    """Its newest bars, oldest first, in the shares of the newest session; the last row has a scan's own values."""
-    frame = market.bars(found_symbol(market, symbol), several(columns or []), sessions)
+    """Its newest bars up to a day, oldest first, in the shares of the last session of them; the last row has the
+    values of a scan as of the day."""
+    day, wanted = day_of(as_of, "as_of"), several(columns or [])
+    if day is None:
+        frame = market.bars(found_symbol(market, symbol), wanted, sessions)
+    else:
+        symbol_of(symbol)
+        try:  # who was there then need not be today
+            frame = market.bars(symbol, wanted, sessions, day)
+        except OptionError as error:
+            if error.field != "symbol":
+                raise
+            raise Missing(error.what, error.hint, field="symbol") from error
     headers = {"x-total-count": str(len(frame)), "cache-control": "private, no-cache"}
     return answer_table(frame, chosen_form(request, form), name=f"bars-{symbol}", headers=headers)
 
