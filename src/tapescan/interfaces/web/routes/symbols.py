@@ -17,6 +17,10 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["symbols"])
 
+BarColumns = Annotated[list[str] | None, Query(max_length=50, description="columns of bars beside the prices")]
+Bars = Annotated[int, Query(ge=1, le=20_000)]
+AsOf = Annotated[str, Query(max_length=10, description="as they were known then; now when empty")]
+
 
 @router.get("/symbols", responses=TABLE, summary="All symbols")
 def symbols(request: Request, market: Market, form: FormOf = None) -> Response:
@@ -39,11 +43,9 @@ def bars(
     request: Request,
     market: Market,
     symbol: str,
-    columns: Annotated[
-        list[str] | None, Query(max_length=50, description="columns of bars beside the prices")
-    ] = None,
-    sessions: Annotated[int, Query(ge=1, le=20_000)] = 250,
-    as_of: Annotated[str, Query(max_length=10, description="as they were known then; now when empty")] = "",
+    columns: BarColumns = None,
+    sessions: Bars = 250,
+    as_of: AsOf = "",
     form: FormOf = None,
 ) -> Response:
     """Its newest bars up to a day, oldest first, in the shares of the last session of them; the last row has the
@@ -61,6 +63,20 @@ def bars(
             raise Missing(error.what, error.hint, field="symbol") from error
     headers = {"x-total-count": str(len(frame)), "cache-control": "private, no-cache"}
     return answer_table(frame, chosen_form(request, form), name=f"bars-{symbol}", headers=headers)
+
+
+@router.get("/bars", responses=TABLE, summary="A symbol's bars, for callers that fill in queries alone")
+def bars_of(
+    request: Request,
+    market: Market,
+    symbol: Annotated[str, Query(max_length=24)],
+    columns: BarColumns = None,
+    sessions: Bars = 250,
+    as_of: AsOf = "",
+    form: FormOf = None,
+) -> Response:
+    """As `/symbols/{symbol}/bars`."""
+    return bars(request, market, symbol, columns, sessions, as_of, form)
 
 
 @router.get("/symbols/{symbol}/ranks", responses=TABLE, summary="A symbol's rank through time")
