@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
@@ -32,6 +33,8 @@ _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _KNOWN = _WRITES | {"GET", "HEAD", "OPTIONS"}
 #: Paths that tell nothing of the market, and are open for watchers of the server.
 _OPEN = frozenset({"/health"})
+#: A name, or an address of either kind, and a port if need be.
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 #: A month: the token is another one at the next start anyway.
 _AGE = 30 * 24 * 3600
 
@@ -217,10 +220,9 @@ def _headers(scope: Scope) -> dict[str, str]:
 
 
 def _host_of(text: str) -> str:
-    """A host's name without its port."""
-    if text.startswith("["):
-        return text[1:].partition("]")[0].lower()
-    return text.rpartition(":")[0].lower() if ":" in text else text.lower()
+    """A host's name without its port, in small letters; empty for what names none."""
+    found = _HOST.fullmatch(text)
+    return found[1].strip("[]").lower() if found else ""
 
 
 def _csp(nonce: str) -> bytes:

@@ -62,7 +62,7 @@ class Serving:
         """The names that a request may call it by, in small letters, without a port."""
         own = self.host.lower().strip("[]")
         loopback = _LOOPBACK if is_loopback(own) or own in {"0.0.0.0", "::"} else ()  # noqa: S104 (compared)
-        unnamed = {"0.0.0.0", "::"}  # noqa: S104
+        unnamed = {"0.0.0.0", "::", ""}  # noqa: S104
         return frozenset({*loopback, *(name.lower() for name in self.hosts), *({own} - unnamed)})
 
     @property
