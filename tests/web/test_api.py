@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 from typing import Any
@@ -14,6 +15,7 @@ import tapescan
 from tapescan.api.resident import Asked, Resident
 from tapescan.core.results import plain
 from tapescan.interfaces.web.forms import safe_texts
+from tapescan.market.calendar import previous_session
 from tapescan.simulation.market import SimulatedMarket
 
 API = "/api/v1"
@@ -132,6 +134,42 @@ def test_bars_end_with_the_values_of_the_scan(client: TestClient) -> None:
         assert len(bars) == 250
 
 
+def test_bars_of_a_past_day_end_with_the_values_of_a_scan_as_of_it(client: TestClient) -> None:
+    names = ["rsi_14", "sma_50", "natr_14", "obv"]
+    day = dt.date.fromisoformat(client.get(f"{API}/overview").json()["as_of"])
+    for _ in range(120):
+        day = previous_session(day)
+    told = client.get(f"{API}/scan", params={"as_of": str(day), "features": names, "top": 1000}).json()
+    assert told["as_of"] == str(day)
+    split = 0
+    for row in told["rows"]:
+        asked = {"as_of": str(day), "columns": ",".join(names), "sessions": "30"}
+        answer = client.get(f"{API}/symbols/{row['symbol']}/bars", params=asked)
+        bars = answer.json()["rows"]
+        assert len(bars) == int(answer.headers["x-total-count"]) == 30
+        last = {"session": str(day), **{name: row[name] for name in ("close", *names)}}
+        assert {name: bars[-1][name] for name in last} == last
+        # What was split since is in the shares of then.
+        now = client.get(f"{API}/symbols/{row['symbol']}/bars", params={"sessions": 1000}).json()["rows"]
+        split += [one["close"] for one in now if one["session"] == str(day)] != [row["close"]]
+    assert split
+
+
+def test_ranks_end_with_those_of_the_scan(client: TestClient) -> None:
+    shown = client.get(f"{API}/scan", params={"profile": "short_swing", "top": 2}).json()
+    row = shown["rows"][1]
+    asked = {"profile": "short_swing", "sessions": "4"}
+    answer = client.get(f"{API}/symbols/{row['symbol']}/ranks", params=asked)
+    rows = answer.json()["rows"]
+    assert list(rows[0]) == ["session", "symbol", "rank", "score", "ranked"]
+    assert len(rows) == int(answer.headers["x-total-count"]) == 4
+    assert rows[-1] == {"session": shown["as_of"], "symbol": row["symbol"], "rank": 2, "score": row["score"]} | {
+        "ranked": shown["total"]
+    }
+    found = client.get(f"{API}/symbols/{row['symbol']}/ranks", params={**asked, "format": "parquet"})
+    assert read("parquet", found.content)["score"].to_list() == [one["score"] for one in rows]
+
+
 def test_a_symbol_is_explained(client: TestClient, resident: Resident) -> None:
     symbol = client.get(f"{API}/scan", params={"top": 1}).json()["rows"][0]["symbol"]
     told = client.get(f"{API}/symbols/{symbol}").json()
@@ -182,6 +220,10 @@ def test_a_screen_through_time(client: TestClient) -> None:
         ("symbols/NOPE", {}, 404, "no symbol 'NOPE'"),
         ("symbols/NOPE/bars", {}, 404, "no symbol 'NOPE'"),
         ("symbols/%00/bars", {}, 422, "no symbol"),
+        ("symbols/NOPE/bars", {"as_of": "2025-06-02"}, 404, "no bars of 'NOPE'"),
+        ("symbols/NOPE/bars", {"as_of": "1990-01-01"}, 422, "as_of"),
+        ("symbols/%00/bars", {"as_of": "2025-06-02"}, 422, "no symbol"),
+        ("symbols/NOPE/ranks", {}, 404, "no symbol 'NOPE'"),
         ("jobs/7", {}, 404, "no job 7"),
         ("jobs/x", {}, 422, "number"),
         ("nowhere", {}, 404, ""),

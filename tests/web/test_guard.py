@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from tapescan.api.resident import Resident
 from tapescan.core.errors import OptionError
 from tapescan.interfaces.web.app import make_app
+from tapescan.interfaces.web.guard import Application
 from tapescan.interfaces.web.pages import PAGES, files
 from tapescan.interfaces.web.serving import Serving
 from tests.commands import one_line, tapescan
@@ -117,6 +123,136 @@ def test_no_path_of_a_request_reaches_a_file(client: TestClient, path: str) -> N
     assert client.get("/static/index.html").content == files()["index.html"].content
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "symbols/..%2f..%2f..%2fetc%2fpasswd",
+        "symbols/..%2f..%2f..%2fetc%2fpasswd/bars",
+        "symbols/%2e%2e%2f%2e%2e/ranks",
+        "symbols/%00/options",
+        "symbols/%ff%fe/bars",
+        "symbols/" + "A" * 5000,
+        "jobs/..%2f1",
+        "../../etc/passwd",
+        "scan?profile=..%2f..%2fetc%2fpasswd",
+        "scan?screens=%2fetc%2fpasswd.toml",
+        "scan?where=symbol+IN+list:..%2f..%2fetc%2fpasswd",
+        "breadth?profile=%2fetc%2fpasswd",
+        "symbols/X/ranks?profile=..%2fx.toml",
+    ],
+)
+def test_no_name_of_a_request_reaches_a_file(client: TestClient, path: str) -> None:
+    answer = client.get(f"{API}/{path}")
+    assert answer.status_code in {404, 422}
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert b"root:" not in answer.content
+    assert len(answer.content) < 10_000
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [("host", "localhost:8000"), ("host", "evil.example")],
+        [("host", "evil.example"), ("x-forwarded-host", "localhost:8000")],
+        [("host", "evil.example"), ("forwarded", "host=localhost:8000")],
+        [("host", "localhost:8000@evil.example")],
+        [("host", "localhost:8000/x")],
+        [("host", "[::1].evil.example")],
+        [("host", "localhost:evil.example")],
+        [("host", "localhost:")],
+        [("host", "xn--localhost-")],
+        [],
+    ],
+)
+def test_a_name_is_one_and_its_own(app: Application, names: list[tuple[str, str]]) -> None:
+    status, _ = asked_by_hand(app, f"{API}/overview", [*names, *BEARER.items()])
+    assert status == 421
+
+
+def test_headers_of_others_change_no_request(app: Application, stranger: TestClient) -> None:
+    for name, value in (
+        ("x-http-method-override", "DELETE"),
+        ("x-original-url", "/health"),
+        ("x-rewrite-url", "/health"),
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-forwarded-user", "root"),
+    ):
+        assert stranger.get(f"{API}/overview", headers={name: value}).status_code == 401
+        answer = stranger.get(f"{API}/jobs", headers={**BEARER, name: value})
+        assert (answer.status_code, answer.json()) == (200, {"jobs": []})
+    for method in ("CONNECT", "TRACE", "PROPFIND", "x" * 5000, "get"):
+        status, told = asked_by_hand(app, f"{API}/overview", [("host", "localhost"), *BEARER.items()], method)
+        assert status == 405
+        assert len(told) < 500
+
+
+@pytest.mark.parametrize("length", ["-1", "+5", "0x10", "1e9", "99999999999999999999", "5, 5", " ", "\u0665"])
+def test_lengths_are_plain_and_small(app: Application, length: str) -> None:
+    headers = [("host", "localhost"), ("content-length", length), *BEARER.items()]
+    assert asked_by_hand(app, f"{API}/jobs", headers, "POST")[0] == 413
+
+
+def test_what_is_many_is_refused(client: TestClient) -> None:
+    for params, status in (
+        ([("features", "rsi_14")] * 201, 422),
+        ([("features", ",".join(["rsi_14"] * 201))], 422),
+        ([("screens", "a,b,c")] * 80, 422),
+        ([(f"x{number}", "1") for number in range(2000)], 200),  # no parameter of ours
+        ([(f"x{number}", "1") for number in range(3000)], 414),
+        ([("symbols", "A")] * 101, 422),
+    ):
+        path = "closes" if params[0][0] == "symbols" else "scan"
+        assert client.get(f"{API}/{path}?{urlencode(params)}").status_code == status, params[0]
+    assert client.get(f"{API}/scan", headers={"accept": ",".join(["text/x"] * 5000)}).status_code == 406
+    assert client.get(f"{API}/scan?top=1", headers={"if-none-match": '"a",' * 5000}).status_code == 200
+    assert client.get(f"{API}/scan?where=%ff%fe%00").status_code == 422
+    assert client.get(f"{API}/scan?top=1&top=2").status_code == 200
+
+
+def test_a_form_of_another_site_begins_nothing(stranger: TestClient) -> None:
+    """What a page can send without asking first: a form, or text that is JSON."""
+    for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", ""):
+        headers = {**COOKIE, "origin": "http://evil.example", "content-type": kind}
+        assert stranger.post(f"{API}/jobs", content=json.dumps(JOB), headers=headers).status_code == 403
+        # Its own page sends JSON.
+        own = stranger.post(f"{API}/jobs", content=b"kind=sync", headers={**headers, "origin": HERE})
+        assert own.status_code == 422
+    assert stranger.get(f"{API}/jobs", headers=COOKIE).json() == {"jobs": []}
+
+
+def test_there_is_no_socket(stranger: TestClient) -> None:
+    with pytest.raises(WebSocketDisconnect) as told, stranger.websocket_connect(f"{API}/stream", headers=BEARER):
+        pass
+    assert told.value.code == 1008
+
+
+def asked_by_hand(
+    app: Application, path: str, headers: Sequence[tuple[str, str]], method: str = "GET"
+) -> tuple[int, bytes]:
+    """Status and body of a request with just these headers, which no client would send."""
+    told: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode("utf-8")) for name, value in headers],
+    }
+
+    async def asked() -> None:
+        await app(scope, receive, send)
+
+    asyncio.run(asked())
+    return told[0]["status"], b"".join(one.get("body", b"") for one in told)
+
+
 def test_every_answer_says_what_a_browser_may_do(client: TestClient, stranger: TestClient) -> None:
     nonces = set()
     for answer in (client.get("/"), client.get("/"), client.get(f"{API}/overview"), stranger.get("/")):
@@ -141,6 +277,7 @@ def test_other_machines_are_served_with_a_token_alone() -> None:
     with pytest.raises(OptionError, match="no name of a host"):
         Serving(hosts=("*",))
     assert "evil.example" not in Serving(host="0.0.0.0", hosts=("scan.example",)).allowed  # noqa: S104
+    assert "" not in Serving(host="").allowed
 
 
 def test_writes_leave_a_line_without_secrets(resident: Resident, tmp_path: Path) -> None:

@@ -160,6 +160,28 @@ def test_the_chart_shows_the_scans_own_values(seen: Looked, resident: Resident) 
 
 
 @pytest.mark.long
+def test_a_symbols_rank_through_time_is_asked_for_when_it_is_opened(seen: Looked, resident: Resident) -> None:
+    symbol, asked = resident.scan().symbols[2], []
+    seen.page.on("request", lambda request: asked.append(request.url))
+    seen.go(f"/symbol?symbol={symbol}")
+    seen.page.locator(".chart.tall[data-shown]").wait_for()
+    assert asked
+    assert not any(re.search(r"/ranks(\?|$)", url) for url in asked)
+    seen.page.get_by_text("Its rank through time").click()
+    chart = seen.page.locator("[data-ranks]")
+    chart.wait_for()
+    ranks = [str(one or "") for one in resident.ranks(symbol)["rank"].to_list()]
+    assert chart.get_attribute("data-ranks") == " ".join(ranks)
+    assert ranks[-1] == "3"
+    assert (
+        f"Ranked on {sum(map(bool, ranks))} of 63 sessions" in seen.page.locator("details.panel").first.inner_text()
+    )
+    assert "ranks=1" in seen.page.url
+    seen.page.reload()  # it stands in the address
+    chart.wait_for()
+
+
+@pytest.mark.long
 def test_every_reason_opens_its_symbols(seen: Looked, resident: Resident) -> None:
     open_scan(seen)
     for reason, number in resident.scan().coverage.dropped.items():

@@ -14,8 +14,10 @@ import polars as pl
 import pytest
 
 import tapescan
+from tapescan.api import replaying
 from tapescan.api import resident as module
 from tapescan.api.resident import Asked, Resident, sessions_after
+from tapescan.core.errors import OptionError
 from tapescan.interfaces.web.following import Newest
 from tapescan.interfaces.web.routes import stream
 from tapescan.market.quality import BAR_COLUMNS, check_bars
@@ -84,6 +86,88 @@ def test_closes_are_those_of_bars(resident: Resident) -> None:
     assert [*found] == some
     for symbol in some:
         assert found[symbol].tolist() == resident.bars(symbol, (), 30)["close"].to_list()
+
+
+def test_bars_of_a_past_day_are_read_once_and_anew_when_the_store_has_more(
+    grown: Resident, days: list[pl.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, load = [], tapescan.load_market
+
+    def load_market(*some: Any, **more: Any) -> Any:
+        read.append(more["as_of"])
+        return load(*some, **more)
+
+    monkeypatch.setattr(module, "load_market", load_market)
+    day, other = days[-40]["session"][0], days[-50]["session"][0]
+    first, second = grown.scan().symbols[:2]
+    rows = grown.bars(first, ["rsi_14"], 10, day)
+    scan = tapescan.scan_market(grown.place, as_of=day, features=["rsi_14"], models=False).frame
+    assert rows["rsi_14"][-1] == scan.filter(symbol=first)["rsi_14"][0]
+    assert rows["session"][-1] == day
+    grown.bars(second, [], 10, day)
+    assert read == [day]
+    grown.bars(second, [], 10, other)
+    newest = grown.bars(second, [], 10, days[-3]["session"][0])  # is in memory
+    assert newest.equals(grown.bars(second, [], 10))
+    assert read == [day, other]
+    tapescan.import_bars(days[-2], store=grown.place)
+    grown.bars(second, [], 10, other)
+    assert read == [day, other, other]
+
+
+def test_ranks_end_with_those_of_the_scan_and_are_computed_once(
+    grown: Resident, days: list[pl.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted, compute = [], replaying.rank_history
+
+    def rank_history(*some: Any, **more: Any) -> Any:
+        counted.append(more["profile"])
+        return compute(*some, **more)
+
+    monkeypatch.setattr(replaying, "rank_history", rank_history)
+    for asked in (Asked(), Asked(profile="short_swing"), Asked(where="rsi_14 < 50")):
+        scan = grown.scan(Asked(profile=asked.profile)).ranked
+        for symbol in scan["symbol"][:5]:
+            rows = grown.ranks(symbol, asked, 10)
+            assert len(rows) == 10
+            newest = rows.row(-1, named=True)
+            row = scan.filter(symbol=symbol).row(0, named=True)
+            assert (newest["rank"], newest["score"]) == (row["rank"], row["score"])
+            assert newest["ranked"] == len(scan)
+            assert newest["session"] == days[-3]["session"][0]
+    assert counted == [None, "short_swing"]
+    tapescan.import_bars(days[-2], store=grown.place)
+    newest = grown.ranks(symbol, Asked(), 10).row(-1, named=True)
+    assert newest["session"] == days[-2]["session"][0]
+    assert newest["rank"] == grown.scan().symbols.index(symbol) + 1
+    assert counted == [None, "short_swing", None]
+
+
+def test_rankings_that_are_kept_are_few(resident: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def rank_history(*_: Any, as_of: dt.date, **more: Any) -> Any:
+        made.append(as_of)
+        return SimpleNamespace(asked=more["sessions"], of=lambda symbol, sessions: (symbol, sessions))
+
+    monkeypatch.setattr(replaying, "rank_history", rank_history)
+    some = [dt.date(2024, 1, day) for day in range(1, 9)]
+    for day in (*some, some[-1], some[0]):
+        resident.ranks("A", Asked(as_of=day))
+    assert made == [*some, some[0]]
+    assert len(resident._ranks) == module.RANKINGS
+    resident.ranks("A", Asked(as_of=some[0]), 100)  # more than there are
+    assert len(made) == len(some) + 2
+    resident._ranks.clear()
+    with pytest.raises(OptionError, match="give 1 to 252"):
+        resident.ranks("A", Asked(), 253)
+
+
+def test_ranks_are_of_prices_adjusted_for_splits(simulated: SimulatedMarket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAPESCAN_ADJUST", "total")
+    other = Resident(simulated, models=False)
+    with pytest.raises(OptionError, match="this market's are for total"):
+        other.ranks(simulated.listing["symbol"][0])
 
 
 def test_who_listens_hears_of_the_store_and_of_minutes(grown: Resident, days: list[pl.DataFrame]) -> None:

@@ -84,7 +84,7 @@ def store(simulated: SimulatedMarket, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def client(store: str) -> Iterator[httpx.Client]:
-    with served(store=store) as (found, _):
+    with served("--allow-origin", "https://pro.openbb.co/", store=store) as (found, _):
         yield found
 
 
@@ -95,6 +95,13 @@ def events(answer: httpx.Response) -> Iterator[tuple[str, Any]]:
             name = line.removeprefix("event: ")
         elif line.startswith("data: "):
             yield name, json.loads(line.removeprefix("data: "))
+
+
+def test_an_origin_that_is_named_reads(client: httpx.Client) -> None:
+    for origin, status in (("https://pro.openbb.co", 200), ("https://pro.openbb.dev", 403)):
+        answer = client.get("/widgets.json", headers={"origin": origin})
+        assert answer.status_code == status
+        assert answer.headers.get("access-control-allow-origin") == (origin if status == 200 else None)
 
 
 def test_what_comes_into_the_store_is_told(client: httpx.Client, store: str, simulated: SimulatedMarket) -> None:

@@ -1,4 +1,4 @@
-"""Use cases of a market's past: replay, breadth."""
+"""Use cases of a market's past: replay, breadth, ranks."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from tapescan.engine.seam import Engine
     from tapescan.models.forecast import Models
     from tapescan.replay.breadth import BreadthResult
+    from tapescan.replay.ranks import RankHistory
     from tapescan.replay.records import Record
     from tapescan.replay.result import ReplayResult
     from tapescan.scan.named import NamedScreen
     from tapescan.scan.profile import Profile
     from tapescan.scan.result import ScanResult
 
-__all__ = ["breadth_market", "find_record", "replay_market"]
+__all__ = ["breadth_market", "find_record", "rank_history", "replay_market"]
 
 #: Records are compared with each other and with scans, whose last digits are the processor's.
 NO_RECORD = "computed by a GPU: the store keeps no record of this replay"
@@ -162,7 +163,6 @@ def breadth_market(
         A row a session, what each column is, and where the newest session stands among those shown.
     """
     from tapescan.core.dates import parse_date
-    from tapescan.core.errors import OptionError
     from tapescan.features.warm import warm_up
     from tapescan.replay.breadth import breadth_request, measure_breadth
     from tapescan.replay.source import source_of
@@ -178,6 +178,47 @@ def breadth_market(
     for one in request.plans:
         warm_up(one, progress, replayed=True)
     return measure_breadth(source, request, first, last, progress)
+
+
+def rank_history(
+    data: Data = None,
+    *,
+    profile: str | Profile | None = None,
+    models: Models | str | Path | Literal[False] | None = None,
+    sessions: int = 63,
+    as_of: Day = None,
+    progress: Progress = silent,
+) -> RankHistory:
+    """Say where every symbol stood in a profile's ranking on each of the newest sessions, as scans of them rank.
+
+    Args:
+        data: What holds the market; see `Data`. Of a loaded market its store is ranked.
+        profile, models: As in `scan_market`.
+        sessions: How many.
+        as_of: The last of them; the newest when None.
+        progress: Told how far it is.
+
+    Returns:
+        Rank and score of all symbols; `of` tells those of one. Prices are adjusted for splits, whatever the setting
+        `adjust` says.
+    """
+    from tapescan.core.dates import parse_date
+    from tapescan.features.warm import warm_up
+    from tapescan.replay.ranks import rank_sessions
+    from tapescan.replay.source import source_of
+    from tapescan.scan.named import chosen_screens
+    from tapescan.scan.opening import chosen_models
+    from tapescan.scan.request import prepare
+
+    if sessions < 1:
+        raise OptionError(f"{sessions}", "give 1 or more", field="sessions")
+    given, day = opened(data), parse_date(as_of, "as_of")
+    _, ranked_by, _ = chosen_screens((), profile)
+    request = prepare(ranked_by, models=chosen_models(given, models, None))
+    source = source_of(given, None)
+    for one in request.plans:
+        warm_up(one, progress, replayed=True)
+    return rank_sessions(source, request, sessions, day, progress)
 
 
 def _further(

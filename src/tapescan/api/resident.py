@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from tapescan.api.asked import Asked
 from tapescan.api.places import Data
 from tapescan.api.scans import load_market, opened, scan_market
 from tapescan.core.dates import date_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tapescan.models.forecast import Models
     from tapescan.replay.breadth import BreadthResult
     from tapescan.replay.plot import ScreenPlot
+    from tapescan.replay.ranks import RankHistory
     from tapescan.scan.explain import Explanation
     from tapescan.scan.expressed import ExpressedPlan
     from tapescan.scan.result import ScanResult
@@ -39,40 +41,11 @@ __all__ = ["Asked", "Overview", "Resident", "etag_of", "sessions_after"]
 
 #: Seconds between two looks at a store, and scans that are kept for who asks the same again.
 LOOK, KEPT = 1.0, 16
-#: Of what is asked: characters of a text, names of a list.
-LONGEST, MOST = 4000, 200
+#: Sessions of which ranks are computed at once, as a page asks for, and at most; and rankings that are kept.
+RANKED, MOST_RANKED, RANKINGS = 63, 252, 4
 
 T = TypeVar("T")
 Lock: TypeAlias = AbstractContextManager[object]
-
-
-class Asked(Result, msgspec.Struct, frozen=True):
-    """What is asked of a scan, in words alone: it may come from a network, so nothing in it is a path.
-
-    The fields are those of `scan_market`; what is empty is as the settings say.
-    Raises OptionError for a text that is too long, and for names that could be files.
-    """
-
-    profile: str = ""
-    screens: tuple[str, ...] = ()
-    where: str = ""
-    rank_by: str = ""
-    features: tuple[str, ...] = ()
-    express: bool = False
-    as_of: dt.date | None = None
-
-    def __post_init__(self) -> None:
-        for field in ("where", "rank_by"):
-            if len(getattr(self, field)) > LONGEST:
-                raise OptionError(f"more than {LONGEST:,} characters", "ask for less", field=field)
-        for field in ("screens", "features"):
-            some = getattr(self, field)
-            if len(some) > MOST or any(len(one) > LONGEST for one in some):
-                raise OptionError(f"more than {MOST} names, or too long ones", "ask for less", field=field)
-        for field, some in (("profile", (self.profile,)), ("screens", self.screens)):
-            for one in some:
-                if len(one) > 64 or "/" in one or "\\" in one or "." in one:
-                    raise OptionError(f"{one[:64]!r} is no name", "give the name of one that is known", field=field)
 
 
 class Overview(Result, msgspec.Struct, frozen=True):
@@ -120,6 +93,8 @@ class Resident:
         self._turn, self._slowly = threading.RLock(), threading.RLock()
         self._scans: OrderedDict[Asked, ScanResult] = OrderedDict()
         self._breadth: dict[str, BreadthResult] = {}
+        self._ranks: OrderedDict[tuple[str, dt.date | None], RankHistory] = OrderedDict()
+        self._past: tuple[dt.date, Market] | None = None
         self._looked, self._generation, self._trouble = time.monotonic(), 0, ""
 
     @property
@@ -149,6 +124,8 @@ class Resident:
             self._market, self._names = fresh, frozenset(fresh.universe["symbol"])
             self._scans.clear()
             self._breadth.clear()
+            self._ranks.clear()
+            self._past = None
             self._generation += 1
         return True
 
@@ -211,12 +188,34 @@ class Resident:
         universe = self._market.universe
         return universe.select(name for name in wanted if name in universe.columns).sort("symbol")
 
-    def bars(self, symbol: str, columns: Sequence[str] = (), sessions: int = 250) -> pl.DataFrame:
-        """A symbol's newest bars, and columns made of bars on each of them; as `scan.series.series_of`."""
+    def bars(
+        self, symbol: str, columns: Sequence[str] = (), sessions: int = 250, as_of: dt.date | None = None
+    ) -> pl.DataFrame:
+        """A symbol's newest bars, and columns made of bars on each of them; as `scan.series.series_of`.
+
+        as_of : of the market as it was known on a day, which is read of the store; the last row's values are those of
+        a scan as of it. The market of the day last asked for is kept.
+        """
         from tapescan.scan.series import series_of
 
         self.refresh()
-        return self.read(lambda: series_of(self._market, symbol, columns, sessions))
+        if as_of is None or as_of == date_of(self._market.panel.as_of):
+            return self.read(lambda: series_of(self._market, symbol, columns, sessions))
+        with self._slowly:
+            return series_of(self._market_of(as_of), symbol, columns, sessions)
+
+    def _market_of(self, day: dt.date) -> Market:
+        """The market as it was known on a day. With `_slowly` held."""
+        with self._turn:
+            known, generation = self._past, self._generation
+        if known is not None and known[0] == day:
+            return known[1]
+        self._past = None  # two in memory are enough
+        found = load_market(self._given, as_of=day)
+        with self._turn:
+            if generation == self._generation:
+                self._past = day, found
+        return found
 
     def closes(self, symbols: Sequence[str], sessions: int) -> dict[str, Floats]:
         """The newest closes of symbols that have bars, oldest first, NaN before the first one; as `Panel.recent`."""
@@ -281,6 +280,42 @@ class Resident:
             with self._turn:
                 if generation == self._generation:
                     self._breadth[profile] = found
+            return found
+
+    def ranks(self, symbol: str, asked: Asked = Asked(), sessions: int = RANKED) -> pl.DataFrame:  # noqa: B008
+        """Where a symbol stood in the ranking of a profile, session by session, oldest first; as `RankHistory.of`.
+
+        Of what is asked the profile and the day count. Ranked are all symbols at once, and that is kept until
+        something comes into the store. The newest row has the scan's own rank and score.
+        Raises OptionError for a market that is kept adjusted for anything but splits, and for one without a past.
+        """
+        if not 1 <= sessions <= MOST_RANKED:
+            raise OptionError(f"{sessions}", f"give 1 to {MOST_RANKED}", field="sessions")
+        self.refresh()
+        if self._market.adjust != "splits":
+            own = f"this market's are for {self._market.adjust}"
+            what = f"ranks of past sessions are of prices adjusted for splits, and {own}"
+            raise OptionError(what, "serve it with the setting adjust at splits")
+        return self._ranked(asked.profile, asked.as_of, sessions).of(symbol, sessions)
+
+    def _ranked(self, profile: str, as_of: dt.date | None, sessions: int) -> RankHistory:
+        from tapescan.api.replaying import rank_history
+
+        key, many = (profile, as_of), max(sessions, RANKED)
+        with self._slowly:
+            with self._turn:
+                known, generation = self._ranks.get(key), self._generation
+                if known is not None and known.asked >= many:
+                    self._ranks.move_to_end(key)
+                    return known
+            found = rank_history(
+                self._given, profile=profile or None, models=self._models, sessions=many, as_of=as_of
+            )
+            with self._turn:
+                if generation == self._generation:
+                    self._ranks[key] = found
+                while len(self._ranks) > RANKINGS:
+                    self._ranks.popitem(last=False)
             return found
 
     def diagnosis(self) -> Diagnosis | None:

@@ -11,6 +11,7 @@ from importlib import import_module
 import tapescan.columns
 from tapescan.columns.definition import Column, Source
 from tapescan.core.errors import OptionError, nearest
+from tapescan.core.text import shortened
 
 __all__ = ["all_columns", "find_column", "sources", "sources_of", "with_needs"]
 
@@ -47,7 +48,9 @@ def find_column(name: str) -> Column:
         written = source.resolve(name)
         if written is not None:
             return replace(written, source=source.name)
-    raise OptionError(f"unknown name {name!r}", nearest(name, _load()[1]) or "`tapescan columns` lists all names")
+    raise OptionError(
+        f"unknown name {shortened(name)!r}", nearest(name, _load()[1]) or "`tapescan columns` lists all names"
+    )
 
 
 def with_needs(names: Iterable[str]) -> dict[str, Column]:

@@ -43,6 +43,11 @@ def printable(text: str, length: int = 1000) -> str:
     return shown if len(shown) <= length else shown[: length - 3] + "..."
 
 
+def shortened(text: str, length: int = 64) -> str:
+    """What a message quotes of a text: its beginning, where it is longer."""
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
 def refuse_broken(text: str, name: str) -> None:
     """Raises OptionError for a text that no UTF-8 can say: bytes of another encoding, as a terminal may give them.
 

@@ -14,6 +14,7 @@ from tapescan.columns.factors import FACTORS, points_column, value_column
 from tapescan.columns.options import EXPRESSED, EXPRESSED_OF
 from tapescan.columns.registry import find_column, sources_of, with_needs
 from tapescan.core.errors import InputError, OptionError, ProfileError, ScreenError, nearest
+from tapescan.core.text import shortened
 from tapescan.features.plan import Plan, default_features, plan_features
 from tapescan.market.eligibility import TRADED, WITHOUT_TRADE
 from tapescan.models.forecast import Models
@@ -312,7 +313,7 @@ class ScanColumns:
             return [self.find("features", "", name)]
         except OptionError as error:
             is_made = any(sign in name for sign in "()[].<>+*/ ")
-            hint = f"give it a name: mine = {name}" if is_made else error.hint
+            hint = f"give it a name: mine = {shortened(name)}" if is_made else error.hint
             raise OptionError(error.what, hint, field="features") from error
 
 

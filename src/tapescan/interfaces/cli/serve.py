@@ -33,6 +33,12 @@ def serve(
         list[str] | None,
         typer.Option(metavar="NAME", help="Another name that it is called by, as of a reverse proxy."),
     ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN", help="A site whose pages may read REST with the token, as https://pro.openbb.co."
+        ),
+    ] = None,
     live: Annotated[
         str, typer.Option(metavar="VENDOR", help="Follow the session that runs: a vendor that streams, or simulated.")
     ] = "",
@@ -56,6 +62,7 @@ def serve(
     if no_token and token:
         raise OptionError("--no-token with a token", "give one of both")
     terms = {"host": host, "port": port, "hosts": tuple(allow_host or ()), "audit": audit or None}
+    terms["origins"] = tuple(one.lower().rstrip("/") for one in allow_origin or ())
     serving = Serving(**terms, token="") if no_token else Serving(**terms, **({"token": token} if token else {}))  # type: ignore[arg-type]
     listening = bound(host, port)  # before a market is read for nothing
     settings, trained = load_settings(), chosen_models(models, no_models)

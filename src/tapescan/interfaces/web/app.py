@@ -22,7 +22,7 @@ from tapescan.interfaces.web.guard import Application, Guard
 from tapescan.interfaces.web.jobs import Jobs
 from tapescan.interfaces.web.pages import serve_pages
 from tapescan.interfaces.web.problems import answer_problems
-from tapescan.interfaces.web.routes import catalogue, jobs, past, scans, stream, symbols, system
+from tapescan.interfaces.web.routes import catalogue, jobs, openbb, past, scans, stream, symbols, system
 from tapescan.interfaces.web.serving import Serving
 from tapescan.version import __version__
 
@@ -65,8 +65,9 @@ def make_app(resident: Resident, serving: Serving, live: LiveHub | None = None) 
     )
     app.state.resident, app.state.serving, app.state.jobs, app.state.live = resident, serving, found, live
     answer_problems(app)
-    for part in (scans, symbols, catalogue, past, jobs, stream, system):
+    for part in (scans, symbols, catalogue, past, jobs, stream, system, openbb):
         app.include_router(part.router, prefix="/api/v1")
+    app.include_router(openbb.router, include_in_schema=False)
     app.mount("/mcp", tools)
     serve_pages(app)
     app.add_middleware(Compressing)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
@@ -16,6 +17,7 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tapescan.interfaces.web.audit import Audit
+from tapescan.interfaces.web.crossing import crossing, may_ask, preflight, shared
 from tapescan.interfaces.web.serving import Serving
 
 __all__ = ["COOKIE", "Guard"]
@@ -31,6 +33,8 @@ _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _KNOWN = _WRITES | {"GET", "HEAD", "OPTIONS"}
 #: Paths that tell nothing of the market, and are open for watchers of the server.
 _OPEN = frozenset({"/health"})
+#: A name, or an address of either kind, and a port if need be.
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 #: A month: the token is another one at the next start anyway.
 _AGE = 30 * 24 * 3600
 
@@ -69,6 +73,8 @@ class Guard:
         nonce = secrets.token_urlsafe(16)
         scope.setdefault("state", {})["nonce"] = nonce
         told: list[int] = []
+        headers = _headers(scope)
+        other = crossing(self.serving, scope["path"], headers.get("origin"))
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -76,13 +82,15 @@ class Guard:
                 message["headers"] = [
                     *message.get("headers", ()),
                     *_HEADERS,
+                    *(shared(other) if self.serving.origins else ()),
                     (b"content-security-policy", _csp(nonce)),
                 ]
             await send(message)
 
-        headers = _headers(scope)
         try:
-            self._check(scope, headers)
+            if self._check(scope, headers):
+                await _allow(answer, headers)
+                return
             if (to := self._exchange(scope)) is not None:
                 await _redirect(answer, to, self._cookie(scope))
                 return
@@ -109,8 +117,8 @@ class Guard:
             if scope["method"] in _WRITES:
                 self.audit.wrote(scope, told[0] if told else 500)
 
-    def _check(self, scope: Scope, headers: dict[str, str]) -> None:
-        """Raises Refused."""
+    def _check(self, scope: Scope, headers: dict[str, str]) -> bool:
+        """Whether it is a browser that asks for a page of another site, which goes no further. Raises Refused."""
         serving, method, path = self.serving, scope["method"], scope["path"]
         if method not in _KNOWN:
             raise Refused(405, "Method not allowed", f"{method[:16]} is not served")
@@ -120,11 +128,12 @@ class Guard:
         if len(hosts) != 1 or _host_of(headers.get("host", "")) not in serving.allowed:
             raise Refused(421, "Wrong host", "this server is not called that; start it with --allow-host NAME")
         if path in _OPEN:
-            return
+            return False
         origin = headers.get("origin")
-        if origin is not None and not self._is_own(origin, headers["host"]):
-            raise Refused(403, "Wrong origin", "requests from pages of other sites are refused")
-        if serving.token and not self._is_known(scope, headers):
+        other = origin is not None and self._is_other(scope, origin, headers["host"])
+        if other and method == "OPTIONS" and "access-control-request-method" in headers:
+            return True
+        if serving.token and not self._is_known(scope, headers, bearer=other):
             hint = "open the address that `tapescan serve` printed, or send Authorization: Bearer TOKEN"
             raise Refused(401, "No token", hint)
         # Where there is no token, what a browser says of itself is all there is.
@@ -132,11 +141,26 @@ class Guard:
             site = headers.get("sec-fetch-site")
             if origin is None and site not in {"same-origin", "none"}:
                 raise Refused(403, "Unknown origin", "a write says where it comes from: Origin, or a bearer token")
-        if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
+        if (
+            not other
+            and headers.get("sec-fetch-site") == "cross-site"
+            and headers.get("sec-fetch-mode") != "navigate"
+        ):
             raise Refused(403, "Wrong origin", "requests from pages of other sites are refused")
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > serving.body:
             raise Refused(413, "Too large", f"a request's body has at most {serving.body:,} bytes")
+        return False
+
+    def _is_other(self, scope: Scope, origin: str, host: str) -> bool:
+        """Whether it comes from a page of another site. Raises Refused for one that may not read."""
+        if self._is_own(origin, host):
+            return False
+        if crossing(self.serving, scope["path"], origin) is None:
+            raise Refused(403, "Wrong origin", "requests from pages of other sites are refused")
+        if not may_ask(scope["method"]):
+            raise Refused(403, "Wrong origin", "pages of other sites read, and no more")
+        return True
 
     def _is_own(self, origin: str, host: str) -> bool:
         try:
@@ -145,8 +169,9 @@ class Guard:
             return False
         return parts.scheme in {"http", "https"} and parts.netloc.lower() == host.lower()
 
-    def _is_known(self, scope: Scope, headers: dict[str, str]) -> bool:
-        given = [self._from_query(scope), self._from_cookie(headers.get("cookie", ""))]
+    def _is_known(self, scope: Scope, headers: dict[str, str], *, bearer: bool) -> bool:
+        """bearer : whether that alone counts."""
+        given = [] if bearer else [self._from_query(scope), self._from_cookie(headers.get("cookie", ""))]
         kind, _, value = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             given.append(value.strip())
@@ -195,10 +220,9 @@ def _headers(scope: Scope) -> dict[str, str]:
 
 
 def _host_of(text: str) -> str:
-    """A host's name without its port."""
-    if text.startswith("["):
-        return text[1:].partition("]")[0].lower()
-    return text.rpartition(":")[0].lower() if ":" in text else text.lower()
+    """A host's name without its port, in small letters; empty for what names none."""
+    found = _HOST.fullmatch(text)
+    return found[1].strip("[]").lower() if found else ""
 
 
 def _csp(nonce: str) -> bytes:
@@ -244,6 +268,15 @@ async def _redirect(send: Send, to: str, cookie: bytes) -> None:
         (b"cache-control", b"no-store"),
     ]
     await send({"type": "http.response.start", "status": 303, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _allow(send: Send, headers: dict[str, str]) -> None:
+    """Answer a browser that asks what a page of another site may. Raises Refused."""
+    found = preflight(headers)
+    if found is None:
+        raise Refused(403, "Wrong origin", "pages of other sites read, and no more")
+    await send({"type": "http.response.start", "status": 204, "headers": [*found, (b"cache-control", b"no-store")]})
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ from tapescan.core.errors import OptionError
 
 __all__ = ["Serving", "is_loopback"]
 
+#: As a browser writes it, in small letters; no pattern, and not what pages without an origin say.
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?")
 #: By which a browser on this machine names it.
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -19,15 +22,17 @@ class Serving:
     """A server's terms.
 
     host, port : where it listens. token : what a request has to show; empty for none, which is for loopback alone.
-    hosts : further names by which it may be called, as of a reverse proxy. audit : the file of writes; None for none.
-    body, query : most bytes of a request's. slow : seconds in which a request's body has to come. requests : most at
-    once. jobs : most that run at once.
+    hosts : further names by which it may be called, as of a reverse proxy. origins : of other sites whose pages may
+    read REST, with the token as a bearer, as ``https://pro.openbb.co``; none unless they are named. audit : the file
+    of writes; None for none. body, query : most bytes of a request's. slow : seconds in which a request's body has to
+    come. requests : most at once. jobs : most that run at once.
     """
 
     host: str = "127.0.0.1"
     port: int = 8000
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
     audit: str | None = None
     body: int = 64 * 1024
     query: int = 16 * 1024
@@ -45,12 +50,19 @@ class Serving:
             if not name or any(sign in name for sign in "/\\@?#% \t\r\n*"):
                 raise OptionError(f"{name!r} is no name of a host", "as scanner.example.org", field="allow_host")
 
+        for origin in self.origins:
+            if not _ORIGIN.fullmatch(origin):
+                hint = "scheme and host, and a port if need be, as https://pro.openbb.co"
+                raise OptionError(f"{origin!r} is no origin", hint, field="allow_origin")
+        if self.origins and not self.token:
+            raise OptionError("pages of other sites read with a token alone", "leave it on", field="allow_origin")
+
     @property
     def allowed(self) -> frozenset[str]:
         """The names that a request may call it by, in small letters, without a port."""
         own = self.host.lower().strip("[]")
         loopback = _LOOPBACK if is_loopback(own) or own in {"0.0.0.0", "::"} else ()  # noqa: S104 (compared)
-        unnamed = {"0.0.0.0", "::"}  # noqa: S104
+        unnamed = {"0.0.0.0", "::", ""}  # noqa: S104
         return frozenset({*loopback, *(name.lower() for name in self.hosts), *({own} - unnamed)})
 
     @property

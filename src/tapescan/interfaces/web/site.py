@@ -71,8 +71,8 @@ class Written(NamedTuple):
 
 
 def write_site(resident: Resident, folder: Path, *, symbols: int = 200, progress: Progress = silent) -> Written:
-    """Write the page with the newest session's answers: its list and those of the named screens, charts and reasons
-    of the best symbols, the map, breadth and models. Nothing of a store's place, of alerts or of jobs.
+    """Write the page with the newest session's answers: its list and those of the named screens, charts, reasons
+    and past ranks of the best symbols, the map, breadth and models. Nothing of a store's place, of alerts or of jobs.
 
     The old answers stay until the new ones are whole: whoever looks meanwhile sees one or the other.
     symbols : so many of the list have a chart and reasons.
@@ -147,6 +147,7 @@ def _ask_all(asked: _Asking, resident: Resident, symbols: int, progress: Progres
         progress(done, len(wanted), "reading symbols")
         path = f"/symbols/{quote(symbol, safe='')}"
         asked.keep(path, {})
+        asked.keep(f"{path}/ranks", {})
         asked.keep(f"{path}/bars", {"columns": BESIDE, "sessions": str(BARS)})
     return len(wanted), len(listed)
 

@@ -11,7 +11,7 @@ from tapescan.api.resident import Asked, Resident
 from tapescan.core.errors import OptionError
 from tapescan.interfaces.web.problems import Missing
 
-__all__ = ["AskedOf", "Day", "FormOf", "Market", "Names", "Top", "found_symbol", "several"]
+__all__ = ["AskedOf", "Day", "FormOf", "Market", "Names", "Top", "day_of", "found_symbol", "several", "symbol_of"]
 
 #: A list: the parameter several times, or names with commas between.
 Names = Annotated[list[str], Query(max_length=100)]
@@ -74,9 +74,14 @@ def found_symbol(market: Resident, symbol: str) -> str:
     """A symbol of the market. Raises Missing, with the nearest ones."""
     from tapescan.core.errors import nearest
 
-    if len(symbol) > 24 or not symbol.isprintable():
-        raise OptionError("is no symbol", "as AAPL or BRK.B", field="symbol")
-    if symbol not in market:
+    if symbol_of(symbol) not in market:
         hint = nearest(symbol, market.symbols()["symbol"].to_list())
         raise Missing(f"no symbol {symbol!r} in this market", hint, field="symbol")
     return symbol
+
+
+def symbol_of(text: str) -> str:
+    """What may be a symbol. Raises OptionError for what cannot."""
+    if len(text) > 24 or not text.isprintable():
+        raise OptionError("is no symbol", "as AAPL or BRK.B", field="symbol")
+    return text

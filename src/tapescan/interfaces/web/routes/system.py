@@ -39,6 +39,23 @@ def data(market: Market) -> Response:
     return answer_json({"diagnosis": market.diagnosis()}, headers={"cache-control": "no-store"})
 
 
+@router.get("/status", summary="The data's status in few words")
+def status(market: Market) -> Response:
+    """Label and value of each, as texts: the newest session, sessions behind, who is ranked, defects of the store."""
+    about, coverage, found = market.overview(), market.scan().coverage, market.diagnosis()
+    told = {
+        "newest session": about.as_of.isoformat(),
+        "sessions behind": f"{about.behind:,}",
+        "requested": f"{coverage.requested:,}",
+        "ranked": f"{coverage.ranked:,}",
+        "prices": "simulated" if about.simulated else "of a store",
+        **({} if found is None else {name.replace("_", " "): f"{many:,}" for name, many in found.defects.items()}),
+        **({"trouble": about.trouble} if about.trouble else {}),
+    }
+    rows = [{"label": label, "value": value} for label, value in told.items()]
+    return answer_json(rows, headers={"cache-control": "no-store"})
+
+
 @router.get("/models", summary="The models and their records")
 def models(market: Market) -> Response:
     return answer_json({"models": market.models()})

@@ -181,7 +181,7 @@ export class BarChart {
 /**
  * Lines of one pane or more through time.
  * @typedef {{name: string, label: string, pane: number, kind: "line"|"bars", show: (value: number) => string,
- *   values: (number|null)[], colour?: string}} Line
+ *   values: (number|null)[], colour?: string, invert?: boolean}} Line invert : the lowest is at the top
  */
 
 /**
@@ -204,6 +204,7 @@ export function lineChart(place, days, lines, told = {}) {
       },
       one.pane,
     );
+    if (one.invert) series.priceScale().applyOptions({ invertScale: true });
     series.setData(days.map((time, row) => (one.values[row] === null ? { time } : { time, value: one.values[row] })));
   });
   // The first pane is the largest, but what is below it is read too.

@@ -97,13 +97,13 @@ export class Detail {
   /** @param {string} symbol @param {string[]} names */
   async load(symbol, names) {
     const turn = ++this.turn;
-    const past = String(this.query?.as_of ?? "");
+    const as_of = this.query?.as_of;
     try {
       await loadColumns();
-      const query = { sessions: past ? 20000 : this.more.tall ? 1000 : SESSIONS, columns: names };
+      const query = { sessions: this.more.tall ? 1000 : SESSIONS, columns: names, as_of };
       const { rows } = await getJson(`/symbols/${encodeURIComponent(symbol)}/bars`, query);
       if (turn !== this.turn) return;
-      this.rows = past ? rows.filter((/** @type {any} */ one) => one.session <= past) : rows;
+      this.rows = rows;
       this.drawn = names;
       fill(this.trouble);
       this.draw();

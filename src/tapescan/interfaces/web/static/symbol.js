@@ -7,6 +7,7 @@ import { Detail } from "./detail.js";
 import { fill, h, input } from "./dom.js";
 import { still } from "./files.js";
 import { Options } from "./options.js";
+import { Ranks } from "./ranks.js";
 
 export class SymbolPage {
   /** @param {HTMLElement} root @param {{overview: any}} context */
@@ -14,6 +15,7 @@ export class SymbolPage {
     this.context = context;
     this.detail = new Detail({ tall: true });
     this.options = new Options();
+    this.ranks = new Ranks();
     this.names = h("datalist", { id: "symbols" });
     this.field = input("input", {
       type: "text",
@@ -31,7 +33,7 @@ export class SymbolPage {
       root,
       h("div.tools.panel", {}, this.field, this.names, this.back),
       this.none,
-      h("div.columns-2", {}, h("div", {}, this.panel, this.options.root), this.why),
+      h("div.columns-2", {}, h("div", {}, this.panel, this.ranks.root, this.options.root), this.why),
     );
     once("/symbols")
       .then(({ rows }) =>
@@ -56,7 +58,7 @@ export class SymbolPage {
     this.back.setAttribute("href", address.link("/", { ...list, symbol }));
     if (document.activeElement !== this.field) this.field.value = symbol;
     this.none.hidden = !!symbol;
-    this.panel.hidden = this.why.hidden = this.options.root.hidden = !symbol;
+    for (const one of [this.panel, this.why, this.ranks.root, this.options.root]) one.hidden = !symbol;
     if (!symbol) return;
     await loadColumns();
     document.title = `tapescan: ${symbol}`;
@@ -68,6 +70,7 @@ export class SymbolPage {
       as_of: address.get("as_of"),
     };
     this.detail.show(symbol, null, query, this.context.overview?.generation);
+    this.ranks.update(symbol, query, this.context.overview?.generation);
     if (!still) this.options.update(symbol, query);
   }
 
@@ -81,5 +84,6 @@ export class SymbolPage {
 
   dispose() {
     this.detail.dispose();
+    this.ranks.dispose();
   }
 }
