@@ -16,6 +16,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from tapescan.api.resident import Resident
 from tapescan.core.errors import OptionError
+from tapescan.interfaces.cli.serve import bound
 from tapescan.interfaces.web.app import make_app
 from tapescan.interfaces.web.guard import Application
 from tapescan.interfaces.web.pages import PAGES, files
@@ -304,3 +305,9 @@ def test_where_nobody_can_listen_is_one_line(host: str, said: str) -> None:
         done = tapescan("serve", "--host", host, "--port", str(taken.getsockname()[1]))
     assert said in one_line(done)
     assert "serves at" not in done.stdout
+
+
+def test_small_answers_leave_at_once() -> None:
+    """An event loop turns off the wait for more (Nagle) of sockets that say that they are of TCP, and of no others."""
+    with bound("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP

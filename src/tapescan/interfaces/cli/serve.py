@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import sys
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -96,8 +97,14 @@ def serve(
 def bound(host: str, port: int) -> socket.socket:
     """A socket that takes requests there. Raises OptionError where another program does, or the host is none."""
     try:
-        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        found = socket.create_server(place[:2], family=family, backlog=2048)
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, proto=socket.IPPROTO_TCP)[0]
+        # With its protocol named, an event loop sends what is small at once instead of after 40 ms.
+        with ExitStack() as unless_bound:
+            found = unless_bound.enter_context(socket.socket(family, kind, protocol))
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            found.bind(place)
+            found.listen(2048)
+            unless_bound.pop_all()
     except OSError as error:
         said = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be listened at: {error.strerror or error}"
         hint = "name another --port, or end what listens there" if error.errno == errno.EADDRINUSE else ""
