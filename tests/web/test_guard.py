@@ -308,6 +308,6 @@ def test_where_nobody_can_listen_is_one_line(host: str, said: str) -> None:
 
 
 def test_small_answers_leave_at_once() -> None:
-    """An event loop turns off the wait for more (Nagle) of sockets that say that they are of TCP, and of no others."""
+    """An event loop turns off the wait for more (Nagle) of sockets that say that they are of TCP alone."""
     with bound("127.0.0.1", 0) as listening:
         assert listening.proto == socket.IPPROTO_TCP
