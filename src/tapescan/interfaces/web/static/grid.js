@@ -144,6 +144,7 @@ export class Grid {
     this.slick.updateRowCount();
     this.slick.invalidateAllRows();
     if (this.slick.getViewport().top > 0) this.slick.scrollRowToTop(0); // the beginning of the new order
+    /** @type {any} */ (this.slick).vScrollDir = 0; // nobody scrolls: the rows of a page more are not drawn yet
     this.slick.render();
     this.mark(at, false);
     this.tellSeen();
