@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from starlette.testclient import TestClient
 from tapescan.api.resident import Resident
 from tapescan.interfaces.web.app import make_app
 from tapescan.interfaces.web.serving import Serving
+from tapescan.interfaces.web.site import write_site
 from tapescan.simulation.market import SimulatedMarket, simulate
 from tests.web.browser import Looked, browser_of, looking, served
 
@@ -69,3 +71,12 @@ def browser() -> Iterator[Browser]:
 def seen(browser: Browser, address: str) -> Iterator[Looked]:
     with looking(browser, address) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def site(resident: Resident, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page") / "deep" / "site"
+    written = write_site(resident, folder, symbols=12)
+    assert written.symbols >= 12
+    assert written.files == sum(1 for one in folder.rglob("*") if one.is_file())
+    return folder

@@ -1,14 +1,9 @@
-"""The page as files: what it holds, what it does not, and a browser that looks at it without any server of ours."""
+"""The page as files: what it holds, and what it does not."""
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
@@ -21,19 +16,6 @@ from tapescan.core.errors import OptionError
 from tapescan.interfaces.web.site import write_site
 from tapescan.simulation.market import SimulatedMarket
 from tests.commands import one_line, tapescan
-from tests.web.browser import CHROMIUM, Looked, browser_of, looking, ready
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
-
-
-@pytest.fixture(scope="module")
-def site(resident: Resident, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("page") / "deep" / "site"
-    written = write_site(resident, folder, symbols=12)
-    assert written.symbols >= 12
-    assert written.files == sum(1 for one in folder.rglob("*") if one.is_file())
-    return folder
 
 
 def contents(site: Path) -> dict[str, str]:
@@ -102,71 +84,3 @@ def test_what_fails_leaves_the_old_page(site: Path, resident: Resident, monkeypa
 def test_the_command_refuses_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     assert "holds something else" in one_line(tapescan("page", "--output", str(tmp_path)))
-
-
-@pytest.fixture(scope="module")
-def host(site: Path) -> Iterator[str]:
-    """A host of files, which has the page below its root."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    root = site.parents[1]
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(root)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/deep/site/"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    pytest.importorskip("playwright", reason="playwright is not installed: the extra `dev`")
-    with browser_of() as found:
-        yield found
-
-
-@pytest.mark.long
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not there: apt-get install chromium")
-def test_a_browser_shows_it_without_a_server(host: str, browser: Browser, resident: Resident) -> None:
-    best = resident.scan().best(2)["symbol"].to_list()
-    with looking(browser, host) as seen:
-        page = seen.page
-        page.goto(host)
-        ready(seen)
-        page.locator(".chip.simulated").wait_for()
-        page.locator(".chip", has_text="written 2").wait_for()
-        page.locator(".slick-row", has_text=best[0]).first.wait_for()
-        page.locator("svg.spark").first.wait_for()
-        page.locator(".detail canvas").first.wait_for()
-        assert page.locator("nav a").all_inner_texts() == ["Scan", "Map", "Breadth", "Models"]
-        assert page.locator("#where").is_hidden()
-        # All columns of the page's own list are in the files.
-        heads = page.locator(".slick-header-column").all_inner_texts()
-        for wanted in ("ret_1", "ret_252", "rsi_14", "rel. volume", "from high"):
-            assert any(wanted.lower() in one.lower() for one in heads), (wanted, heads)
-        # A named screen, and who was left out.
-        page.get_by_label("Named screen").select_option("golden-cross")
-        page.locator(".note code").wait_for()
-        page.get_by_label("Named screen").select_option("")
-        page.locator("button.reason[data-reason]").first.click()
-        page.get_by_text("left out").first.wait_for()
-        reopened(seen)
-
-
-def reopened(seen: Looked) -> None:
-    """Every page by its link, and again by its address."""
-    page = seen.page
-    for name in ("Map", "Breadth", "Models", "Scan"):
-        page.get_by_role("link", name=name, exact=True).click()
-        ready(seen)
-        page.reload()
-        ready(seen)
-        assert page.locator("nav a[aria-current=page]").inner_text() == name
-        assert page.locator("#page .error:not(:empty)").count() == 0
-    page.locator(".detail h2 a").first.click()
-    page.get_by_text("of 100").first.wait_for()
-    assert "page=symbol" in page.url
