@@ -279,6 +279,13 @@ def test_chosen_columns_have_a_name_of_their_own(client: TestClient) -> None:
     assert client.get(f"{API}/scan", params={**asked, "columns": "symbol,score"}, headers=again).status_code == 200
 
 
+@pytest.mark.parametrize("name", ["columns", "features", "screens", "where", "rank_by", "profile", "as_of"])
+def test_what_a_form_leaves_empty_is_as_if_it_was_not_there(client: TestClient, name: str) -> None:
+    answer = client.get(f"{API}/scan?top=2&{name}=")
+    assert answer.status_code == 200
+    assert answer.json() == client.get(f"{API}/scan?top=2").json()
+
+
 def test_options_are_told(client: TestClient, resident: Resident) -> None:
     symbol = resident.scan().ranked["symbol"][0]
     told = client.get(f"{API}/symbols/{symbol}/options").json()

@@ -312,8 +312,7 @@ class ScanColumns:
         try:
             return [self.find("features", "", name)]
         except OptionError as error:
-            is_made = any(sign in name for sign in "()[].<>+*/ ")
-            hint = f"give it a name: mine = {shortened(name)}" if is_made else error.hint
+            hint = error.hint if set(name).isdisjoint("()[].<>+*/ ") else f"give it a name: mine = {shortened(name)}"
             raise OptionError(error.what, hint, field="features") from error
 
 
