@@ -51,6 +51,7 @@ def process(outbox: Path, seed: int, receivers: Sequence[Receiver]) -> Child:
     return Child(CHILD, str(outbox), str(seed), str(MINUTES), variables=os.environ | addresses)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.long)])
 def test_no_alert_is_lost_or_doubled_under_kills(kills: int, tmp_path: Path) -> None:
     """Each process is killed after a random number of messages has come, so while it judges, keeps or sends."""

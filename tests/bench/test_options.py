@@ -34,6 +34,7 @@ def test_costs_limit_and_rivals_are_told(report: OptionBench) -> None:
     assert told["against"][0]["ratio"] == pytest.approx(fast.seconds / report.total, abs=0.1)
 
 
+@pytest.mark.long
 def test_without_quantlib_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(options, "load_quantlib", lambda: None)
     bench(options=True, contracts=4_000, rounds=1)

@@ -34,6 +34,7 @@ def test_features_count_each_column_once_over_the_bars_that_are_needed(market: M
     assert bytes_of_features(market.panel, plan_features(["sma_20", "willr_14"])) == 8 * (20 + 14 + 14) * symbols
 
 
+@pytest.mark.long
 def test_every_stage_of_a_scan_stands_beside_a_floor(market: Market) -> None:
     models = model_workload(market.panel)
     request = prepare(SWING, features=["rsi_14"], models=models.models if models else Models(()))

@@ -82,6 +82,7 @@ def test_a_child_forked_after_a_scan_says_what_to_do(store: Path, again: str) ->
     assert ended == "0"
 
 
+@pytest.mark.long
 def test_a_child_forked_from_one_that_simulated_cannot_work_either(store: Path) -> None:
     assert lines(store, "tapescan.scan_market(tapescan.simulate(symbols=30, sessions=300))", SCAN)[0].endswith(SPAWN)
 

@@ -102,6 +102,7 @@ def test_damaged_machine_code_is_compiled_anew(
             path.write_bytes(content)
 
 
+@pytest.mark.long
 def test_a_called_kernel_that_is_gone_is_missed(kept: tuple[Path, list[str]]) -> None:
     cache, values = kept
     (gone,) = cache.rglob("sums.totals.*")
@@ -123,6 +124,7 @@ def test_what_was_damaged_is_kept_again(kept: tuple[Path, list[str]]) -> None:
     assert all(path.stat().st_size > 1000 for path in used)
 
 
+@pytest.mark.long
 def test_machine_code_under_another_kernels_name_is_not_believed(kept: tuple[Path, list[str]]) -> None:
     cache, values = kept
     one, other = (next(cache.rglob(name)) for name in ("averages.sma.*", "oscillators.rsi.*"))

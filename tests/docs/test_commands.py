@@ -36,7 +36,7 @@ LEFT_OUT = 14
 SLOW = {
     *("adding-a-column.md", "adding-a-learner.md", "adding-a-table.md", "adding-a-vendor.md"),
     *("adding-an-indicator.md", "breadth.md", "cluster.md", "first-scan.md", "live.md", "models.md", "options.md"),
-    *("README.md", "alerts.md", "own-data.md", "programs.md", "replay.md", "screens.md"),
+    *("README.md", "web.md", "alerts.md", "own-data.md", "programs.md", "replay.md", "screens.md"),
 }
 
 #: Seconds for one block.

@@ -70,6 +70,7 @@ def test_the_plain_python_function_is_the_definition(indicator: Indicator) -> No
         np.testing.assert_allclose(ours, plain, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.long
 def test_kernels_are_compiled_once_and_found_again(tmp_path: Path) -> None:
     code = (
         "from tapescan.features.plan import plan_features; from tapescan.features.warm import warm_up;"
@@ -83,6 +84,7 @@ def test_kernels_are_compiled_once_and_found_again(tmp_path: Path) -> None:
     assert [run.stdout.strip() for run in runs] == ["3", "0"]
 
 
+@pytest.mark.long
 def test_an_unwritable_cache_only_costs_time(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")

@@ -244,6 +244,7 @@ def filings(draw: st.DrawFn) -> pl.DataFrame:
     return pl.concat(frames)
 
 
+@pytest.mark.long
 @settings(max_examples=60)
 @given(frame=filings(), days=st.integers(0, 380))
 def test_what_was_known_does_not_depend_on_what_came_later(frame: pl.DataFrame, days: int) -> None:
@@ -252,6 +253,7 @@ def test_what_was_known_does_not_depend_on_what_came_later(frame: pl.DataFrame, 
     assert early.equals(observations(frame).filter(pl.col("filed") <= cut))
 
 
+@pytest.mark.long
 @settings(max_examples=40)
 @given(frame=filings(), seed=st.integers(0, 99))
 def test_the_order_of_the_rows_does_not_matter(frame: pl.DataFrame, seed: int) -> None:

@@ -37,6 +37,7 @@ def spoilt(seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     return bars, splits.unique(["symbol", "ex_date"], keep="first", maintain_order=True)
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_session_by_session_is_all_at_once(seed: int) -> None:
     bars, splits = spoilt(seed)

@@ -39,6 +39,7 @@ def held(store: Store, part: int, monkeypatch: pytest.MonkeyPatch, span: int | N
     return held_of_store(store, store.known(), span=span, adjust=adjust)  # type: ignore[arg-type]
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize(("span", "adjust"), [(None, "splits"), (60, "splits"), (None, "total"), (None, "none")])
 @pytest.mark.parametrize("part", [1, 5_000])
 def test_parts_give_the_bytes_of_the_whole(

@@ -48,6 +48,7 @@ ONE_SHARE = (
 ROUNDED = ("AAPL Historical Data.csv",)
 
 
+@pytest.mark.sampled(one_in=6)
 @pytest.mark.parametrize("name", ONE_SHARE)
 def test_one_share_in_every_dress(tmp_path: Path, name: str) -> None:
     right = bars(Store(tmp_path / "right"), "formats/bom.csv")

@@ -92,6 +92,7 @@ def test_a_column_in_this_spelling(store: Store, tmp_path: Path, what: str) -> N
     assert_frame_equal(store.known().bars(), BARS)
 
 
+@pytest.mark.sampled(one_in=10)
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_moment_in_this_zone_is_of_its_session_in_new_york(

@@ -78,6 +78,7 @@ def plainly(rows: pl.DataFrame, minutes: int) -> pl.DataFrame:
     return found.drop("minute").with_columns(number=pl.int_range(pl.len()).over("symbol")).sort("symbol", "number")
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize("minutes", [5, 15, 60])
 def test_carried_bars_are_those_made_anew_and_plain_ones(minutes: int) -> None:
     rows, own, day = came(minutes), panel(), Day(SESSION)

@@ -31,6 +31,7 @@ def worthless(kind: str, dates: int, overlap: int, seed: int) -> Floats:
     return np.convolve(made, np.ones(overlap), "valid")
 
 
+@pytest.mark.sampled(one_in=6)
 @pytest.mark.parametrize("kind", ["normal", "wild", "spells"])
 @pytest.mark.parametrize(("dates", "overlap"), [(30, 1), (52, 1), (51, 2), (50, 5), (189, 1), (255, 5)])
 def test_chance_is_beyond_two_in_one_record_of_twenty(dates: int, overlap: int, kind: str) -> None:
@@ -48,6 +49,7 @@ def test_chance_is_beyond_two_in_five_percent_give_or_take_one(dates: int, overl
     assert 0.04 <= (np.abs(found) > 2.0).mean() <= 0.06
 
 
+@pytest.mark.long
 def test_forecasts_of_chance_have_t_values_of_chance() -> None:
     t = np.array([record(60, 50, seed=seed).judge().summary.t for seed in range(120)])
     assert abs(t.mean()) < 0.3
@@ -55,6 +57,7 @@ def test_forecasts_of_chance_have_t_values_of_chance() -> None:
     assert (np.abs(t) > 2).mean() < 0.085
 
 
+@pytest.mark.long
 def test_without_the_correction_overlapping_labels_make_chance_look_like_skill() -> None:
     naive, corrected = [], []
     for seed in range(30):

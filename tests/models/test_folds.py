@@ -129,6 +129,7 @@ def skfolio() -> None:
     pytest.importorskip("skfolio", reason="combinatorial cross-validation was not run: skfolio is not installed")
 
 
+@pytest.mark.sampled(one_in=5)
 @pytest.mark.usefixtures("skfolio")
 @pytest.mark.parametrize(
     ("every", "groups", "judged", "horizon", "embargo"),

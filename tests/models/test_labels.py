@@ -80,6 +80,7 @@ def ragged_market(seed: int) -> dict[str, dict[int, Bar]]:
     return market
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize("horizon", [1, 5, 10])
 @pytest.mark.parametrize("newest", [119, 77])
 def test_labels_are_what_the_plain_loop_says(horizon: int, newest: int) -> None:

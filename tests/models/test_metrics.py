@@ -330,6 +330,7 @@ def test_returns_that_come_in_spells_are_worth_fewer_dates() -> None:
     assert sure <= 80
 
 
+@pytest.mark.sampled(one_in=6)
 @pytest.mark.parametrize("trials", [1, 2, 10, 100])
 @pytest.mark.parametrize("dates", [30, 60, 256])
 def test_the_best_of_many_worthless_trials_reaches_the_least_t_as_rarely_as_one(trials: int, dates: int) -> None:

@@ -88,6 +88,7 @@ def test_sensitivities_agree(at: str, name: str, moved: str, by: float, usual: f
     assert error.max() < most
 
 
+@pytest.mark.long
 def test_gamma_agrees() -> None:
     oracle = (theirs(spot=0.05) - 2 * theirs() + theirs(spot=-0.05)) / 0.05**2
     error = np.abs(values(CASES).gamma - oracle)[telling()] / oracle[telling()]

@@ -101,6 +101,7 @@ def test_what_is_no_grid_is_one_line(store: Store, tmp_path: Path, text: str, sa
     assert said in str(raised.value)
 
 
+@pytest.mark.long
 def test_on_the_command_line(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "grid.toml"
     path.write_text('[replay]\nfrom = "2025-12-01"\n[grid]\nprofile = ["swing", "position"]\n', encoding="utf-8")

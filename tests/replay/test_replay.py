@@ -80,7 +80,8 @@ def test_a_replay_up_to_a_day_is_one_of_a_store_that_ends_there(
     assert ours == theirs
 
 
-@pytest.mark.parametrize("at", [pytest.param(250, marks=pytest.mark.long), 330])
+@pytest.mark.long
+@pytest.mark.parametrize("at", [250, 330])
 def test_later_sessions_change_no_pick_and_no_return_that_was_known(
     made: World, whole: ReplayResult, tmp_path: Path, at: int
 ) -> None:
@@ -205,7 +206,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
 }
 
 
-@pytest.mark.sampled(one_in=3)
+@pytest.mark.sampled(one_in=6)
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_replayed_is_one_line(made: World, tmp_path: Path, name: str) -> None:
     words, said = REFUSED[name]

@@ -42,12 +42,14 @@ def replayed(store: Any, count: int = 8, seed: int = 1, **asked: Any) -> list[st
 # --- what happens to a market ---------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_all_at_once_measured_by_all_symbols(tmp_path: Path, seed: int) -> None:
     made = eventful(seed).with_taken_tickers(seed).with_listings(seed)
     assert {*replayed(made.stored(tmp_path / "s"), seed=seed, **EVERYTHING)} == {"equal-weighted"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [3, pytest.param(4, marks=pytest.mark.long)])
 def test_all_at_once_measured_by_spy(tmp_path: Path, seed: int) -> None:
     made = eventful(seed, sessions=620).with_spy().with_taken_tickers(seed).with_listings(seed)
@@ -274,7 +276,7 @@ SCREENS = sorted(screen_files())
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(one, marks=pytest.mark.long) if at % 4 else one for at, one in enumerate(SCREENS)]
+    "name", [pytest.param(one, marks=pytest.mark.long) if at % 16 else one for at, one in enumerate(SCREENS)]
 )
 def test_every_shipped_screen(asked_of: Store, name: str) -> None:
     replayed(asked_of, count=1, seed=len(name), screens=[name])
@@ -327,7 +329,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.sampled(one_in=3)
+@pytest.mark.sampled(one_in=9)
 @pytest.mark.parametrize("name", LOOKS)
 def test_screens_and_orders(asked_of: Store, name: str) -> None:
     replayed(asked_of, count=5, seed=2, **LOOKS[name])

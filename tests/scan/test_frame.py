@@ -106,6 +106,7 @@ def holed(with_statements: Market) -> Market:
     return replace(with_statements, universe=pl.concat([with_statements.universe, others]))
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize("which", ["inputs", "with_statements", "holed"])
 @pytest.mark.parametrize("asked", ASKED, ids=str)
 def test_the_frame_is_the_plain_one(request: pytest.FixtureRequest, which: str, asked: str) -> None:
@@ -139,6 +140,7 @@ KEYS: dict[str, tuple[st.SearchStrategy[Any], Callable[[list[Any]], Any]]] = {
 }
 
 
+@pytest.mark.sampled(one_in=5)
 @pytest.mark.parametrize("kind", KEYS)
 @given(data=st.data())
 def test_the_order_is_that_of_a_sort_by_key_and_symbol(kind: str, data: st.DataObject) -> None:

@@ -35,6 +35,7 @@ def contents(result: ScanResult) -> tuple[Any, ...]:
     return result.frame.write_csv(), result.frame.schema, document
 
 
+@pytest.mark.sampled(one_in=7)
 @pytest.mark.parametrize(
     "asked",
     [

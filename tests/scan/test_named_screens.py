@@ -134,6 +134,7 @@ def test_ones_own(own: Path, inputs: Market) -> None:
     assert load_screen(str(own / "mine.toml")).name == "mine"
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize(
     ("text", "says"),
     [

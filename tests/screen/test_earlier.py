@@ -67,6 +67,7 @@ def by_symbol(panel: Panel, values: Array) -> dict[str, float]:
     return dict(zip(panel.symbols, values.tolist(), strict=True))
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize("back", BACK)
 def test_every_default_column_is_what_the_scan_of_that_bar_said(bars: pl.DataFrame, panel: Panel, back: int) -> None:
     """Bit for bit, where both have one history. Where a new quarter has moved its beginning since, the bar is seen

@@ -69,6 +69,7 @@ def without_notes(store: Path) -> None:
     shutil.rmtree(store / "_tables")
 
 
+@pytest.mark.sampled(one_in=5)
 @pytest.mark.parametrize("how", HOWS)
 @pytest.mark.parametrize("table", TABLES)
 def test_a_torn_newest_commit_that_was_not_done_was_not_made(
@@ -87,6 +88,7 @@ def test_a_torn_newest_commit_that_was_not_done_was_not_made(
     assert Store(store).verify() == []
 
 
+@pytest.mark.sampled(one_in=5)
 @pytest.mark.parametrize("how", HOWS)
 @pytest.mark.parametrize("table", TABLES)
 def test_a_torn_commit_that_was_done_is_an_error_until_it_is_repaired(
@@ -111,6 +113,7 @@ def test_a_torn_commit_that_was_done_is_an_error_until_it_is_repaired(
     assert same(contents(store), new)
 
 
+@pytest.mark.sampled(one_in=5)
 @pytest.mark.parametrize("how", ["empty", "half", "zeros"])
 @pytest.mark.parametrize("table", TABLES)
 def test_a_torn_data_file_is_named_and_its_commit_undone(

@@ -85,6 +85,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize(("kind", "how", "reason"), REFUSED, ids=str)
 def test_a_wrong_answer_is_not_stored(
     kind: str, how: dict[str, Any], reason: str, server: FakeServer, truth: pl.DataFrame, tmp_path: Path
@@ -122,6 +123,7 @@ SURVIVED = [
 ]
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize(("kind", "how"), SURVIVED, ids=str)
 def test_what_passes_does_no_harm(
     kind: str, how: dict[str, Any], server: FakeServer, truth: pl.DataFrame, tmp_path: Path

@@ -13,6 +13,7 @@ from tests.vendors.cases import CASES, Bench, Case
 PAIRS = [(card, case) for card in CARDS for case in CASES if not card.why_not(case)]
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize(("card", "case"), PAIRS, ids=[f"{card.number}-{case.vendor}" for card, case in PAIRS])
 def test_card(card: Card, case: Case, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     card.check(Bench(case, monkeypatch, tmp_path))

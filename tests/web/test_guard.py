@@ -16,11 +16,11 @@ from starlette.websockets import WebSocketDisconnect
 
 from tapescan.api.resident import Resident
 from tapescan.core.errors import OptionError
-from tapescan.interfaces.cli.serve import bound
 from tapescan.interfaces.web.app import make_app
 from tapescan.interfaces.web.guard import Application
 from tapescan.interfaces.web.pages import PAGES, files
 from tapescan.interfaces.web.serving import Serving
+from tapescan.network.listening import bound
 from tests.commands import one_line, tapescan
 from tests.web.conftest import HERE, TOKEN
 

@@ -95,6 +95,7 @@ FAULTS: dict[str, Callable[[Path], None]] = {
 }
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_damaged_file_is_made_anew(store: Store, reads: list[int | None], fault: str) -> None:
     kept_market(store)

@@ -107,6 +107,7 @@ main()
     assert len(list(tmp_path.iterdir())) == 4
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize("width", [60, 80, 95, 110, 140, 200])
 @pytest.mark.parametrize("features", ["", "rsi_14,dollar_volume_20,macd_8_21_5_signal"])
 def test_the_table_fits_the_terminal_and_cuts_off_nothing(store: Path, width: int, features: str) -> None:

@@ -84,6 +84,7 @@ def test_a_company_without_statements_is_told_and_not_an_error(market: FakeMarke
     assert set(rows(zipped, "facts")["company"]) == set(some_company(market))
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize(
     ("kind", "reasons"),
     [

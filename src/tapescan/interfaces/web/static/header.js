@@ -52,7 +52,8 @@ export class Header {
 
   draw() {
     const { overview, known, connected, said } = this;
-    const now = [address.path(), address.get("profile"), address.get("as_of"), isDark(), overview, known, connected, said];
+    const state = [address.path(), address.get("profile"), address.get("as_of"), isDark()];
+    const now = [...state, overview, known, connected, said];
     // Most steps in the address change nothing here.
     if (now.every((one, at) => one === this.drawn?.[at])) return;
     this.drawn = now;
