@@ -8,9 +8,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -44,8 +43,8 @@ LOOK, KEPT = 1.0, 16
 #: Sessions of which ranks are computed at once, as a page asks for, and at most; and rankings that are kept.
 RANKED, MOST_RANKED, RANKINGS = 63, 252, 4
 
+K = TypeVar("K")
 T = TypeVar("T")
-Lock: TypeAlias = AbstractContextManager[object]
 
 
 class Overview(Result, msgspec.Struct, frozen=True):
@@ -92,9 +91,9 @@ class Resident:
         #: For what is of the market in memory; for what is read of the store beside it, which takes long.
         self._turn, self._slowly = threading.RLock(), threading.RLock()
         self._scans: OrderedDict[Asked, ScanResult] = OrderedDict()
-        self._breadth: dict[str, BreadthResult] = {}
+        self._breadth: OrderedDict[str, BreadthResult] = OrderedDict()
         self._ranks: OrderedDict[tuple[str, dt.date | None], RankHistory] = OrderedDict()
-        self._past: tuple[dt.date, Market] | None = None
+        self._past: OrderedDict[dt.date, Market] = OrderedDict()
         self._looked, self._generation, self._trouble = time.monotonic(), 0, ""
 
     @property
@@ -122,10 +121,8 @@ class Resident:
             if fresh is self._market:
                 return False
             self._market, self._names = fresh, frozenset(fresh.universe["symbol"])
-            self._scans.clear()
-            self._breadth.clear()
-            self._ranks.clear()
-            self._past = None
+            for kept in (self._scans, self._breadth, self._ranks, self._past):
+                kept.clear()
             self._generation += 1
         return True
 
@@ -137,20 +134,20 @@ class Resident:
     def of_scan(self, asked: Asked, what: Callable[[ScanResult], T]) -> T:
         """What is made of a scan, before anything that came into the store changes the market that it is of."""
         self.refresh()
-        if asked.as_of is not None and asked.as_of != date_of(self._market.panel.as_of):
-            return what(self._kept(asked, self._slowly, self._given))
+        if self._is_past(asked.as_of):
+            with self._slowly:
+                result = self._scanned(asked, self._given)
+            return what(result)
         with self._turn:
-            return what(self._kept(asked, self._turn, self._market))
+            return what(self._scanned(asked, self._market))
 
-    def _kept(self, asked: Asked, turn: Lock, data: Data) -> ScanResult:
-        """As it was answered before, or anew, one after the other."""
-        with turn:
-            with self._turn:
-                generation = self._generation
-                if asked in self._scans:
-                    self._scans.move_to_end(asked)
-                    return self._scans[asked]
-            found = scan_market(
+    def _is_past(self, day: dt.date | None) -> bool:
+        """Whether a day is another one than that of the market in memory."""
+        return day is not None and day != date_of(self._market.panel.as_of)
+
+    def _scanned(self, asked: Asked, data: Data) -> ScanResult:
+        def scan() -> ScanResult:
+            return scan_market(
                 data,
                 as_of=None if data is self._market else asked.as_of,
                 profile=asked.profile or None,
@@ -161,12 +158,31 @@ class Resident:
                 models=self._models,
                 express=asked.express,
             )
-            with self._turn:
-                if generation == self._generation:
-                    self._scans[asked] = found
-                while len(self._scans) > KEPT:
-                    self._scans.popitem(last=False)
-            return found
+
+        return self._remembered(self._scans, KEPT, asked, scan)
+
+    def _remembered(
+        self,
+        kept: OrderedDict[K, T],
+        most: int,
+        key: K,
+        make: Callable[[], T],
+        serves: Callable[[T], bool] = lambda _: True,
+    ) -> T:
+        """What was answered before, where it serves, or what is made anew, which is kept unless something came into
+        the store meanwhile. Callers see to it that one of a kind is made at a time."""
+        with self._turn:
+            generation = self._generation
+            if key in kept and serves(kept[key]):
+                kept.move_to_end(key)
+                return kept[key]
+        found = make()
+        with self._turn:
+            if generation == self._generation:
+                kept[key] = found
+            while len(kept) > most:
+                kept.popitem(last=False)
+        return found
 
     def explain(self, symbol: str, asked: Asked = Asked()) -> Explanation:  # noqa: B008 (frozen)
         """One symbol of a scan, as `explain_symbol`. Raises OptionError where the market has no such symbol."""
@@ -199,23 +215,16 @@ class Resident:
         from tapescan.scan.series import series_of
 
         self.refresh()
-        if as_of is None or as_of == date_of(self._market.panel.as_of):
+        if as_of is None or not self._is_past(as_of):
             return self.read(lambda: series_of(self._market, symbol, columns, sessions))
         with self._slowly:
             return series_of(self._market_of(as_of), symbol, columns, sessions)
 
     def _market_of(self, day: dt.date) -> Market:
         """The market as it was known on a day. With `_slowly` held."""
-        with self._turn:
-            known, generation = self._past, self._generation
-        if known is not None and known[0] == day:
-            return known[1]
-        self._past = None  # two in memory are enough
-        found = load_market(self._given, as_of=day)
-        with self._turn:
-            if generation == self._generation:
-                self._past = day, found
-        return found
+        if day not in self._past:
+            self._past.clear()  # two markets in memory are enough
+        return self._remembered(self._past, 1, day, lambda: load_market(self._given, as_of=day))
 
     def closes(self, symbols: Sequence[str], sessions: int) -> dict[str, Floats]:
         """The newest closes of symbols that have bars, oldest first, NaN before the first one; as `Panel.recent`."""
@@ -236,8 +245,7 @@ class Resident:
         from tapescan.api.options import express_plan
 
         # What is in memory holds no quotes of a store.
-        past = asked.as_of is not None and asked.as_of != date_of(self._market.panel.as_of)
-        of_store = past or self._market.store is not None
+        of_store = self._is_past(asked.as_of) or self._market.store is not None
         with self._slowly if of_store else self._turn:
             return express_plan(
                 symbol,
@@ -269,18 +277,11 @@ class Resident:
 
         Asked(profile=profile)
         self.refresh()
-
         # Of every session, which takes long: others are answered meanwhile, and who asks the same waits for it.
         with self._slowly:
-            with self._turn:
-                known, generation = self._breadth.get(profile), self._generation
-            if known is not None:
-                return known
-            found = breadth_market(self._given, profile=profile or None)
-            with self._turn:
-                if generation == self._generation:
-                    self._breadth[profile] = found
-            return found
+            return self._remembered(
+                self._breadth, KEPT, profile, lambda: breadth_market(self._given, profile=profile or None)
+            )
 
     def ranks(self, symbol: str, asked: Asked = Asked(), sessions: int = RANKED) -> pl.DataFrame:  # noqa: B008
         """Where a symbol stood in the ranking of a profile, session by session, oldest first; as `RankHistory.of`.
@@ -301,22 +302,13 @@ class Resident:
     def _ranked(self, profile: str, as_of: dt.date | None, sessions: int) -> RankHistory:
         from tapescan.api.replaying import rank_history
 
-        key, many = (profile, as_of), max(sessions, RANKED)
+        many = max(sessions, RANKED)
+
+        def rank() -> RankHistory:
+            return rank_history(self._given, profile=profile or None, models=self._models, sessions=many, as_of=as_of)
+
         with self._slowly:
-            with self._turn:
-                known, generation = self._ranks.get(key), self._generation
-                if known is not None and known.asked >= many:
-                    self._ranks.move_to_end(key)
-                    return known
-            found = rank_history(
-                self._given, profile=profile or None, models=self._models, sessions=many, as_of=as_of
-            )
-            with self._turn:
-                if generation == self._generation:
-                    self._ranks[key] = found
-                while len(self._ranks) > RANKINGS:
-                    self._ranks.popitem(last=False)
-            return found
+            return self._remembered(self._ranks, RANKINGS, (profile, as_of), rank, lambda known: known.asked >= many)
 
     def diagnosis(self) -> Diagnosis | None:
         """What is wrong with the store, as `examine_store`; None for a market of none."""
