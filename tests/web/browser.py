@@ -11,16 +11,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tapescan.api.resident import Resident
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-__all__ = ["CHROMIUM", "Looked", "browser_of", "looking", "ready", "served", "until"]
+__all__ = ["CHROMIUM", "IN_CHROMIUM", "Looked", "browser_of", "looking", "ready", "served", "until"]
 
 #: Where Debian's package puts it.
 CHROMIUM = Path("/usr/bin/chromium")
 TOKEN = "0123456789abcdef-token"
+
+#: Tests that look at the page in it.
+IN_CHROMIUM = [
+    pytest.mark.long,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not there: apt-get install chromium"),
+]
 
 #: Violations of the policy are events of the document; the console says them too, but not all of them.
 _WATCH = """document.addEventListener("securitypolicyviolation", (event) => {

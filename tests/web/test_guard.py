@@ -308,6 +308,22 @@ def test_where_nobody_can_listen_is_one_line(host: str, said: str) -> None:
 
 
 def test_small_answers_leave_at_once() -> None:
-    """An event loop turns off the wait for more (Nagle) of sockets that say that they are of TCP alone."""
-    with bound("127.0.0.1", 0) as listening:
-        assert listening.proto == socket.IPPROTO_TCP
+    """Without a wait for more, which is 40 ms of each (Nagle): an event loop turns it off of sockets of TCP alone."""
+
+    async def served() -> int:
+        waits: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            own = writer.get_extra_info("socket")
+            waits.set_result(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with bound("127.0.0.1", 0) as listening:
+            async with await asyncio.start_server(answer, sock=listening):
+                _, writer = await asyncio.open_connection(*listening.getsockname())
+                try:
+                    return await asyncio.wait_for(waits, 10.0)
+                finally:
+                    writer.close()
+
+    assert asyncio.run(served())

@@ -19,12 +19,17 @@ from mcp import Client
 
 from tapescan.api.resident import Resident
 from tapescan.core.files import user_cache
+from tapescan.interfaces.web.asking import Answer
+from tapescan.interfaces.web.asking import ask as ask_app
 from tests.commands import ROOT
 from tests.screen.hostile import HOSTILE, Watch
 from tests.web.conftest import TOKEN
 from tests.web.test_mcp import with_client
 
 T = TypeVar("T")
+
+#: By hand, as clients refuse to send what is too long.
+BEARER = [(b"authorization", f"Bearer {TOKEN}".encode())]
 
 #: CPU seconds of one, and MiB that all of them may take beside what the process has.
 SLOWEST, LARGEST = 5.0, 300.0
@@ -67,35 +72,6 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
     assert [one for one in found.close() if not one.startswith(tuple(f"open ('{place}/" for place in own))] == []
 
 
-async def fetched(app: Any, path: str, query: str) -> tuple[int, str, bytes]:
-    """Status, media type and body; by hand, as clients refuse to send what is too long."""
-    told: list[dict[str, Any]] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: dict[str, Any]) -> None:
-        told.append(message)
-
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "root_path": "",
-        "headers": [(b"host", b"localhost:8000"), (b"authorization", f"Bearer {TOKEN}".encode())],
-        "client": ("127.0.0.1", 50000),
-        "server": ("localhost", 8000),
-    }
-    await app(scope, receive, send)
-    kind = dict(told[0]["headers"])[b"content-type"].decode()
-    return told[0]["status"], kind, b"".join(one.get("body", b"") for one in told)
-
-
 async def bounded(ask: Callable[[str], Awaitable[T]], text: str) -> T:
     """What is answered; a slow answer may be the machine's, not one of three."""
     for _ in range(3):
@@ -129,9 +105,9 @@ def test_by_rest(app: Any, watch: Watch, way: str) -> None:
     async def asked() -> int:
         understood = 0
 
-        async def ask(text: str) -> tuple[int, str, bytes]:
+        async def ask(text: str) -> Answer:
             query = urlencode({name: form.format(text), **({"top": 2} if path == "scan" else {"sessions": 2})})
-            return await fetched(app, f"/api/v1/{path}", query)
+            return await ask_app(app, f"/api/v1/{path}", query, BEARER)
 
         status, *_ = await ask(HONEST)
         assert status == (200 if way in {"where", "order", "plot", "named column"} else 422)

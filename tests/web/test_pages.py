@@ -11,15 +11,12 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra `web` is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed: the extra `dev`")
 
-from tests.web.browser import CHROMIUM, looking, ready
+from tests.web.browser import IN_CHROMIUM, looking, ready
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not there: apt-get install chromium"),
-]
+pytestmark = IN_CHROMIUM
 
 PAGES = ("/", "/symbol", "/map", "/breadth", "/replay", "/live", "/alerts", "/models", "/data")
 

@@ -15,15 +15,12 @@ pytest.importorskip("fastapi", reason="the extra `web` is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed: the extra `dev`")
 
 from tapescan.api.resident import Resident
-from tests.web.browser import CHROMIUM, Looked, looking, ready
+from tests.web.browser import IN_CHROMIUM, Looked, looking, ready
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not there: apt-get install chromium"),
-]
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture(scope="module")

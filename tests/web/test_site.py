@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,8 @@ pytest.importorskip("fastapi", reason="the extra `web` is not installed")
 from tapescan.api import import_bars
 from tapescan.api.resident import Asked, Resident
 from tapescan.core.errors import OptionError
-from tapescan.interfaces.web.site import write_site
+from tapescan.interfaces.web.pages import files
+from tapescan.interfaces.web.site import CHOICES, write_site
 from tapescan.simulation.market import SimulatedMarket
 from tests.commands import one_line, tapescan
 
@@ -41,6 +43,14 @@ def test_every_file_is_named_by_what_it_answers(site: Path) -> None:
     there = {one.relative_to(site).as_posix() for one in site.glob("answers-*/*")}
     assert len({*known.values()}) == len(known)
     assert {*known.values()} == {one for one in there if not one.endswith("/index.json")}
+
+
+def test_the_page_looks_for_files_by_the_names_that_they_have() -> None:
+    """Which parameters choose within a file stands in two languages."""
+    text = files()["files.js"].content.decode()
+    found = re.search(r"CHOICES = new Set\((\[[^\]]*\])\)", text)
+    assert found is not None
+    assert {*json.loads(found[1])} == CHOICES
 
 
 def test_it_says_nothing_of_the_machine(simulated: SimulatedMarket, tmp_path: Path) -> None:

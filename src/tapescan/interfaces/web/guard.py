@@ -20,7 +20,7 @@ from tapescan.interfaces.web.audit import Audit
 from tapescan.interfaces.web.crossing import crossing, may_ask, preflight, shared
 from tapescan.interfaces.web.serving import Serving
 
-__all__ = ["COOKIE", "Guard"]
+__all__ = ["COOKIE", "Application", "Guard", "content_policy"]
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -225,13 +225,24 @@ def _host_of(text: str) -> str:
     return found[1].strip("[]").lower() if found else ""
 
 
-def _csp(nonce: str) -> bytes:
+def content_policy(nonce: str) -> tuple[str, ...]:
+    """What a document may load, as the directives of a Content-Security-Policy; also within the document itself."""
     return (
-        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; "
-        "img-src 'self' data:; "
-        "connect-src 'self'; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
-        "frame-ancestors 'none'"
-    ).encode()
+        "default-src 'none'",
+        f"script-src 'self' 'nonce-{nonce}'",
+        f"style-src 'self' 'nonce-{nonce}'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "font-src 'self'",
+        "manifest-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",
+    )
+
+
+def _csp(nonce: str) -> bytes:
+    # Who may frame a document is heard in a header alone.
+    return "; ".join((*content_policy(nonce), "frame-ancestors 'none'")).encode()
 
 
 class _Body:

@@ -11,27 +11,27 @@ import json
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 import numpy as np
 
 from tapescan.api.resident import Asked, Resident
-from tapescan.core.errors import OptionError, TapescanError
+from tapescan.core.errors import OptionError
 from tapescan.core.files import write_at_once
 from tapescan.core.progress import Progress, silent
 from tapescan.core.results import plain
 from tapescan.core.typing import Floats
 from tapescan.interfaces.web.app import make_app
-from tapescan.interfaces.web.guard import Application
+from tapescan.interfaces.web.asking import Answer, ask
+from tapescan.interfaces.web.guard import Application, content_policy
 from tapescan.interfaces.web.pages import NONCE, files
 from tapescan.interfaces.web.serving import Serving
 
-__all__ = ["Written", "write_site"]
+__all__ = ["CHOICES", "Written", "write_site"]
 
 #: What the page shows of a row unless it is told otherwise, and colours of its map, beside what each scan has.
 COLUMNS = (
@@ -56,9 +56,11 @@ CLOSES, PICTURED = 63, 1000
 HELD, COST = 5, 10
 
 #: Parameters that choose among what a file holds, so that they name no other file (as in `files.js`).
-_CHOICES = frozenset({"columns", "features", "top", "sessions", "format"})
+CHOICES = frozenset({"columns", "features", "top", "sessions", "format"})
 _ANSWERS = re.compile(r"answers-[0-9a-f]{8}")
 _INDEX = "index.html"
+#: The status of what this market cannot answer.
+_REFUSED = 422
 
 
 class Written(NamedTuple):
@@ -129,17 +131,13 @@ def _ask_all(asked: _Asking, resident: Resident, symbols: int, progress: Progres
     for done, one in enumerate(screens):
         progress(done, len(screens), "reading screens")
         name = one["name"]
-        try:
-            found = resident.scan(Asked(screens=(name,)))
-        except TapescanError:
-            continue  # it needs what this market has not, as options; the page says that no file answers it
-        asked.keep("/scan", {"screens": name, "top": "1"})
+        if asked.keep("/scan", {"screens": name, "top": "1"}) is None:
+            continue  # as of options, where the market has none; the page says that no file answers it
         asked.table("/scan", {"screens": name, "features": (*COLUMNS, *one["columns"]), "top": "20000"})
-        with suppress(TapescanError):  # one that looks across the market has no plot
-            asked.table("/plot", {"where": one["where"].strip(), "horizon": str(HELD), "cost": str(COST)})
+        asked.table("/plot", {"where": one["where"].strip(), "horizon": str(HELD), "cost": str(COST)})
+        found = resident.scan(Asked(screens=(name,)))
         wanted |= dict.fromkeys(found.best(OF_SCREEN)["symbol"].to_list())
-    names = {one["symbol"]: one for one in asked.ask("/symbols", {"format": "json"})["rows"]}
-    asked.put("/symbols", {"rows": [names[one] for one in wanted if one in names]})
+    asked.keep("/symbols", {}, lambda told: {"rows": [one for one in told["rows"] if one["symbol"] in wanted]})
     pictured = dict.fromkeys((*listed[:PICTURED], *wanted))
     closes = resident.closes(list(pictured), CLOSES)
     asked.put("/closes", {"closes": {one: _rounded(its) for one, its in closes.items()}})
@@ -168,12 +166,19 @@ class _Asking:
         self._app, self._runner, self._folder, self._answers = app, runner, folder, answers
         self.known: dict[str, str] = {}
 
-    def ask(self, path: str, query: dict[str, Any]) -> Any:
-        return msgspec.json.decode(self._runner.run(_asked(self._app, path, query)))
+    def ask(self, path: str, query: dict[str, Any]) -> Answer:
+        """An answer, or why there is none. Raises RuntimeError for anything else, which would be our defect."""
+        found = self._runner.run(ask(self._app, f"/api/v1{path}", urlencode(query, doseq=True)))
+        if found.status not in (200, _REFUSED):
+            raise RuntimeError(f"{path}: {found.status} {found.body[:300].decode(errors='replace')}")
+        return found
 
     def keep(self, path: str, query: dict[str, Any], what: Callable[[Any], Any] = lambda told: told) -> Any:
-        """JSON. Returns what is kept."""
-        told = what(self.ask(path, {**query, "format": "json"} if path == "/scan" else query))
+        """JSON. Returns what is kept; None where the market has not what it would be made of."""
+        found = self.ask(path, {**query, "format": "json"} if path == "/scan" else query)
+        if found.status == _REFUSED:
+            return None
+        told = what(msgspec.json.decode(found.body))
         self._put(key(path, query, "json"), msgspec.json.encode(told), "json")
         return told
 
@@ -181,8 +186,10 @@ class _Asking:
         self._put(key(path, {}, "json"), msgspec.json.encode(plain(told)), "json")
 
     def table(self, path: str, query: dict[str, Any]) -> None:
-        content = self._runner.run(_asked(self._app, path, {**query, "format": "arrow"}))
-        self._put(key(path, query, "arrow"), content, "arrow")
+        """Arrow; nothing where the market has not what it would be made of."""
+        found = self.ask(path, {**query, "format": "arrow"})
+        if found.status != _REFUSED:
+            self._put(key(path, query, "arrow"), found.body, "arrow")
 
     def _put(self, name: str, content: bytes, form: str) -> None:
         # Numbers: what a symbol or a screen is called is no name of a file.
@@ -193,59 +200,16 @@ class _Asking:
 
 def key(path: str, query: dict[str, Any], form: str) -> str:
     """What a request is found by: `files.js` makes the same of it."""
-    said = sorted([name, value] for name, value in query.items() if name not in _CHOICES and value)
+    said = sorted([name, value] for name, value in query.items() if name not in CHOICES and value)
     return f"{form} {path} {json.dumps(said, ensure_ascii=False, separators=(',', ':'))}"
-
-
-async def _asked(app: Application, path: str, query: dict[str, Any]) -> bytes:
-    """The body of an answer. Raises TapescanError for what is none."""
-    body: list[bytes] = []
-    status: list[int] = []
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "root_path": "",
-        "path": unquote(f"/api/v1{path}"),
-        "raw_path": f"/api/v1{path}".encode(),
-        "query_string": urlencode(query, doseq=True).encode(),
-        "headers": [(b"host", b"localhost")],
-        "client": ("127.0.0.1", 0),
-        "server": ("localhost", 80),
-    }
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            status.append(message["status"])
-        else:
-            body.append(message.get("body", b""))
-
-    await app(scope, receive, send)
-    content = b"".join(body)
-    if status != [200]:
-        raise TapescanError(f"{path}: {content[:300].decode(errors='replace')}")
-    return content
 
 
 def _document(answers: Path) -> bytes:
     """The page's document: addresses of files beside it, and the policy that a server would send with it."""
     nonce = secrets.token_urlsafe(16)
-    policy = "; ".join(_policy(nonce))
+    policy = "; ".join(content_policy(nonce))
     text = files()[_INDEX].content.decode()
     text = text.replace(NONCE, nonce).replace('"/static/', '"static/')
     text = text.replace('<html lang="en">', f'<html lang="en" data-answers="{answers.as_posix()}/index.json">')
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     return text.replace('<meta charset="utf-8">', f'<meta charset="utf-8">\n{meta}', 1).encode()
-
-
-def _policy(nonce: str) -> Iterator[str]:
-    yield "default-src 'none'"
-    yield f"script-src 'self' 'nonce-{nonce}'"
-    yield f"style-src 'self' 'nonce-{nonce}'"
-    yield "img-src 'self' data:"
-    yield from ("connect-src 'self'", "font-src 'self'", "base-uri 'none'", "form-action 'self'")
