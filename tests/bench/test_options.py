@@ -37,7 +37,7 @@ def test_costs_limit_and_rivals_are_told(report: OptionBench) -> None:
 @pytest.mark.long
 def test_without_quantlib_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(options, "load_quantlib", lambda: None)
-    bench(options=True, contracts=4_000, rounds=1)
+    bench(options=True, contracts=40_000, rounds=1)
     said = capsys.readouterr().out
     assert "Left out: loops of QuantLib, which is not installed" in said
     assert "From the stored chain to columns" in said

@@ -113,6 +113,7 @@ def test_nobody_there() -> None:
     assert "check the network" in error.hint
 
 
+@in_a_quiet_moment
 def test_an_answer_that_trickles_ends_with_the_time_for_a_whole_one() -> None:
     async def trickle(_number: int, writer: asyncio.StreamWriter) -> bytes:
         writer.write(answer(b"", length=1000))
@@ -130,7 +131,7 @@ def test_an_answer_that_trickles_ends_with_the_time_for_a_whole_one() -> None:
 
     seconds, error = asyncio.run(inside())
     assert error.reason == "unreachable"
-    assert 0.8 <= seconds < 3.0
+    assert 0.8 <= seconds < 1.5
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -302,6 +303,7 @@ def test_a_slot_counts_from_the_beginning_of_an_answer() -> None:
     assert 0.9 <= asyncio.run(inside()) < 1.2
 
 
+@in_a_quiet_moment
 def test_a_cancelled_request_ends_at_once_and_the_link_goes_on(server: FakeServer) -> None:
     server.misbehave("hang", times=1)
 
@@ -313,7 +315,7 @@ def test_a_cancelled_request_ends_at_once_and_the_link_goes_on(server: FakeServe
             hanging.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await hanging
-            assert time.monotonic() - begun < 1.0
+            assert time.monotonic() - begun < 0.1
             assert len((await link.get("/rows", ROWS)).rows) == 2000
 
     asyncio.run(inside())
