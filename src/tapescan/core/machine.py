@@ -38,10 +38,9 @@ def free_memory() -> int:
 def steady_memory() -> None:
     """Have the C library give back what is freed, in a process that stays for hours.
 
-    It keeps a heap for each of many threads, and arrays that it once gave back it holds on to from then on: replays
-    one after the other on a growing store took nine tenths more memory after fifty of them. With two heaps, and
-    arrays of a MiB and more mapped apart, it stays. What comes and goes at once costs some hundredths more time for
-    it. Other C libraries than GNU's have nothing to set.
+    It keeps a heap for each of many threads, and arrays that it once gave back it holds on to from then on: a process
+    that replays again and again on a growing store takes ever more. With two heaps, and arrays of a MiB and more
+    mapped apart, it does not. Other C libraries than GNU's have nothing to set.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
