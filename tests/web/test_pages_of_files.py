@@ -62,6 +62,13 @@ def test_a_browser_shows_it_without_a_server(host: str, browser: Browser, reside
         page.get_by_label("Named screen").select_option("golden-cross")
         page.locator(".note code").wait_for()
         page.get_by_label("Named screen").select_option("")
+        # What the files do not hold is said, and what is shown stays.
+        page.goto(f"{host}?where=rsi_14+%3C+30")
+        page.get_by_text("tapescan serve").first.wait_for()
+        page.goto(f"{host}?page=map&where=rsi_14+%3C+30")
+        page.get_by_text("tapescan serve").first.wait_for()
+        page.goto(host)
+        ready(seen)
         page.locator("button.reason[data-reason]").first.click()
         page.get_by_text("left out").first.wait_for()
         reopened(seen)

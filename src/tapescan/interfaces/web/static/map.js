@@ -5,7 +5,6 @@ import { columns, getTable, loadColumns } from "./api.js";
 import * as address from "./address.js";
 import { forward } from "./detail.js";
 import { choice, colours, fill, h, input } from "./dom.js";
-import { still } from "./files.js";
 import * as format from "./format.js";
 import { hierarchy, treemap, treemapSquarify } from "./vendor/d3-hierarchy.js";
 import { WhereLine } from "./where.js";
@@ -21,7 +20,6 @@ export class MapPage {
   /** @param {HTMLElement} root */
   constructor(root) {
     this.where = new WhereLine((where) => (where === address.get("where") ? this.load() : address.set({ where })));
-    this.where.root.hidden = still;
     this.tools = h("div.tools");
     this.said = h("span", { role: "status" });
     this.canvas = /** @type {HTMLCanvasElement} */ (

@@ -7,7 +7,6 @@ import { Builder } from "./builder.js";
 import { coverage } from "./coverage.js";
 import { Detail, forward } from "./detail.js";
 import { fill, h } from "./dom.js";
-import { still } from "./files.js";
 import * as format from "./format.js";
 import { Grid } from "./grid.js";
 import { Plot } from "./plot.js";
@@ -71,7 +70,6 @@ export class Scan {
       if (where === address.get("where")) this.load();
       else address.set({ where, dropped: "" });
     });
-    this.where.root.hidden = still;
     this.builder = new Builder(this.where);
     this.plot = new Plot();
     this.detail = new Detail();
@@ -214,8 +212,7 @@ export class Scan {
       if (/** @type {Error} */ (error).name === "AbortError") return;
       const problem = /** @type {Problem} */ (error);
       // What is wrong with the condition is said under it; the table stays as it was.
-      if (still) this.context.trouble(problem.message);
-      else this.where.say(problem);
+      this.where.say(problem);
       this.asked = "";
     } finally {
       if (signal === this.stop.signal) this.place.removeAttribute("aria-busy");

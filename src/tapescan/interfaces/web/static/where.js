@@ -3,6 +3,7 @@
 
 import { columns, loadColumns, once } from "./api.js";
 import { fill, h } from "./dom.js";
+import { still } from "./files.js";
 
 /** @typedef {{name: string, form: string, about: string, kind: string, title: string}} Known */
 
@@ -90,12 +91,14 @@ export class WhereLine {
       })
     );
     this.error = h("div.error", { id: "where-error", role: "status", "aria-live": "polite" });
-    this.button = h("button.primary", { onclick: () => this.commit() }, "Scan");
+    // Files answer no condition, but what they lack is said here too.
+    const hidden = still;
+    this.button = h("button.primary", { hidden, onclick: () => this.commit() }, "Scan");
     this.root = h(
       "div.where",
       {},
-      h("label.sign", { for: "where" }, "where"),
-      h("div.field", {}, this.field, this.list),
+      h("label.sign", { for: "where", hidden }, "where"),
+      h("div.field", { hidden }, this.field, this.list),
       this.button,
       this.error,
     );
