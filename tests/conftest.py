@@ -46,8 +46,13 @@ MANY = 1500
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`@pytest.mark.sampled(one_in=4)`: of a family of many cases one in four stands for it; the others are long."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """`@pytest.mark.sampled(one_in=4)`: of a family of many cases one in four stands for it; the others are long.
+
+    What is asked for by name (`-k closing_strength`, `test_file.py::test_name`) is run whole.
+    """
+    if config.option.keyword or any("::" in asked for asked in config.args):
+        return
     seen: Counter[tuple[Path, str]] = Counter()
     for item in items:
         found = item.get_closest_marker("sampled")
