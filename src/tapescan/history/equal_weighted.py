@@ -16,13 +16,13 @@ import polars as pl
 from tapescan.core.dates import day_number
 from tapescan.history.whole_market import symbols_in_parts
 from tapescan.market.adjust import closes_before
-from tapescan.market.index import IndexOfAll, MarketIndex
+from tapescan.market.index import INDEX_GAP, IndexOfAll, MarketIndex
 from tapescan.market.quality import sort_bars
 from tapescan.store import KnownStore
 from tapescan.store.later_splits import splits_of_any_day
 from tapescan.store.table import store_errors
 
-__all__ = ["CLOSES", "add_to", "index_of_bars", "index_of_store"]
+__all__ = ["CLOSES", "add_to", "closes_of_week", "index_of_bars", "index_of_store"]
 
 #: What is read of each bar, as it is stored.
 CLOSES = ("symbol", "session", "close", "adjusted_to")
@@ -44,6 +44,15 @@ def index_of_bars(bars: pl.DataFrame, splits: pl.DataFrame) -> MarketIndex:
     found = IndexOfAll(day_number(first), day_number(last))
     add_to(found, bars, splits)
     return found.index()
+
+
+def closes_of_week(known: KnownStore, day: dt.date) -> pl.DataFrame:
+    """CLOSES of each symbol's newest bar up to a day, where it is at most a week old, sorted by symbol: what returns
+    of later days are measured from."""
+    source = known.since_day(day - dt.timedelta(days=INDEX_GAP))
+    with store_errors(known.path, "read bars of"):
+        bars = source.scan("bars", nameless=True).filter(pl.col("session") <= day).select(CLOSES).collect()
+    return bars.sort("symbol", "session").unique("symbol", keep="last", maintain_order=True)
 
 
 def index_of_store(known: KnownStore, since: dt.date | None = None, dated: pl.DataFrame | None = None) -> MarketIndex:

@@ -58,7 +58,7 @@ def absent_symbols(
 ) -> pl.DataFrame:
     """symbol, absent (why) of those that are not in a panel, by symbol.
 
-    symbols : the panel's. known, refused : as `join_listing` takes them.
+    symbols : the panel's. known : symbol of everybody who has a bar. refused : symbols of refused bars.
     """
     names = listing["symbol"] if not listing.is_empty() else pl.Series("symbol", [], dtype=pl.String)
     others = pl.concat(

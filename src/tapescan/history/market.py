@@ -183,7 +183,8 @@ def market_of_simulated(
         "Load a real one with `tapescan import FILES... --store DIR`, then `tapescan scan --store DIR`."
     )
     known = good.group_by("symbol").agg(newest=pl.col("session").max(), bars=pl.len())
-    market, _ = join_listing(panel, known, simulated.listing, refused["symbol"], {"simulated": about}, (note,))
+    others = absent_symbols(panel.symbols, known, simulated.listing, refused["symbol"])
+    market, _ = join_listing(panel, known, simulated.listing, others, {"simulated": about}, (note,))
     paid = dividend_rows(
         panel.symbols, simulated.dividends.with_columns(adjusted_to="ex_date"), simulated.splits, newest
     )
@@ -217,7 +218,7 @@ def join_listing(
     panel: Panel,
     known: pl.DataFrame,
     listing: pl.DataFrame,
-    refused: pl.Series,
+    others: pl.DataFrame,
     provenance: Mapping[str, Any],
     notes: tuple[str, ...],
     before: Listed | None = None,
@@ -225,10 +226,9 @@ def join_listing(
     """Join the panel's symbols with the listing's, and say why the others are not in the panel; and what the listing
     says of them all.
 
-    known : symbol, newest, bars of every symbol that has a bar. refused : symbols of refused bars. before : as
+    known : symbol, newest, bars of every symbol that has a bar. others : as `absent_symbols` gives them. before : as
     `listed` takes it.
     """
-    others = absent_symbols(panel.symbols, known, listing, refused)
     said = listed(listing, [*panel.symbols, *others["symbol"]], before)
     universe, as_of = said.rows, date_of(panel.as_of)
     gone = universe["gone"] <= as_of

@@ -23,11 +23,11 @@ from tapescan.core.dates import date_of, day_number
 from tapescan.core.errors import StoreError
 from tapescan.core.typing import Bools, Ints
 from tapescan.features.carried import CARRIED, carried_on, kept_of
-from tapescan.history.equal_weighted import index_of_store
+from tapescan.history.equal_weighted import CLOSES, closes_of_week, index_of_bars, index_of_store
 from tapescan.history.market import Market
 from tapescan.history.stored import Held, index_among, market_of, market_of_store, scanned_of
 from tapescan.market.growing import Growth, grow
-from tapescan.market.index import INDEX_GAP, MARKET_SYMBOL, MarketIndex
+from tapescan.market.index import MARKET_SYMBOL, MarketIndex
 from tapescan.market.lives import BREAK
 from tapescan.market.panel import Block, Panel, places_of
 from tapescan.market.panel_bars import bars_of_panel, ranges_of
@@ -162,14 +162,20 @@ def _index_of_all(held: Held, before: KnownStore, known: KnownStore, came: pl.Da
     """The equal-weighted index of the store as it is now, each return in the share basis of its day. came : also of
     companies that have no symbol any more."""
     old, day = held.panel.index, date_of(held.panel.as_of)
-    splits = [splits_of_any_day(one).filter(pl.col("ex_date") <= day) for one in (before, known)]
-    later = came.filter(pl.col("session") > day)["session"]
-    if old.close is not None or len(later) < len(came) or not splits[0].equals(splits[1]):
+
+    def same_splits() -> bool:
+        splits = [splits_of_any_day(one).filter(pl.col("ex_date") <= day) for one in (before, known)]
+        return splits[0].equals(splits[1])
+
+    later = came.filter(pl.col("session") > day)
+    if old.close is not None or len(later) < len(came) or not once(known, "same splits", (day,), same_splits):
         return index_of_store(known, None if held.span is None else date_of(int(_begin(held.panel))))
     if later.is_empty():
         return old
-    # Nothing of before changed: what came is measured from at most a week before.
-    new = index_of_store(known, day - dt.timedelta(days=INDEX_GAP))
+    # Nothing of before changed: what came is measured from each one's newest bar, of at most a week before.
+    closes = once(known, "closes before", (day,), lambda: closes_of_week(known, day))
+    splits = once(known, "splits of any day", (), lambda: splits_of_any_day(known))
+    new = index_of_bars(sort_bars(pl.concat([closes, later.select(CLOSES)])), splits)
     own = new.session > held.panel.as_of
     session, change = (np.concatenate([getattr(old, one), getattr(new, one)[own]]) for one in ("session", "change"))
     return replace(old, session=session, change=change)
@@ -289,10 +295,19 @@ def _bars_at_hand(
     known: KnownStore, held: Held, symbols: list[str], came: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """As `_bars_of`, of symbols that are `_at_hand`."""
-    own = bars_of_panel(held.panel, symbols)
-    own = own.with_columns(adjusted_to="session", total_to=pl.lit(None, pl.Date))
-    bars = [own, came.filter(pl.col("symbol").is_in(symbols))]
-    return known.of_now(sort_bars(pl.concat([one.select(STORED_COLUMNS) for one in bars])), held.adjust)
+    mine = came.filter(pl.col("symbol").is_in(symbols)).select(STORED_COLUMNS)
+
+    def adjusted(more: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        own = bars_of_panel(held.panel, symbols)
+        own = own.with_columns(adjusted_to="session", total_to=pl.lit(None, pl.Date)).select(STORED_COLUMNS)
+        return known.of_now(sort_bars(pl.concat([own, more])), held.adjust)
+
+    days = mine["session"].unique()
+    if len(days) != 1 or days[0] != known.newest_session:
+        return adjusted(mine)
+    # A raw bar of the day itself is adjusted by nothing, and begins no other life: who paused is not at hand.
+    bars, lives = once(known, "bars at hand", (symbols,), lambda: adjusted(mine.clear()))
+    return pl.concat([bars, mine.select(BAR_COLUMNS)]), lives
 
 
 def _bars_of(known: KnownStore, held: Held, symbols: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -13,7 +13,7 @@ from tapescan.core.errors import StoreError
 from tapescan.core.settings import Adjustment
 from tapescan.history.equal_weighted import index_of_store
 from tapescan.history.fitting import Fitting, fitting
-from tapescan.history.listed import Listed
+from tapescan.history.listed import Listed, absent_symbols
 from tapescan.history.market import Market, join_listing, models_folder
 from tapescan.history.notes import basis_note, calendar_notes, life_notes, listing_notes, thin_notes
 from tapescan.history.option_rows import market_options
@@ -146,8 +146,15 @@ def market_of(held: Held) -> Market:
     )
     provenance = {"store": scanned_of(known.versions), "adjust": adjust}
     # Also those refused on a day after the newest bar, where no day was named: nobody who was given vanishes.
-    refused = refused_bars(asked, held.refused)
-    market, said = join_listing(panel, _of_this_life(held), listing, refused.symbols, provenance, notes, held.listed)
+    refused = once(asked, "refused", (), lambda: refused_bars(asked, held.refused))
+    with_bars = held.dated.select("symbol")
+    others = once(
+        known,
+        "absent",
+        (panel.symbols, with_bars),
+        lambda: absent_symbols(panel.symbols, with_bars, listing, refused.symbols),
+    )
+    market, said = join_listing(panel, _of_this_life(held), listing, others, provenance, notes, held.listed)
     universe = _with_funds(market, held)
     inside, through = splits_inside(known) if as_of is not None else (None, None)
     if inside is not None and through is not None:

@@ -85,7 +85,7 @@ def forming_rows(day: Day, minute: int, market: Market, before: Before, names: I
     among them are made, and no others.
     """
     panel = market.panel
-    place = _places(panel, tuple(day.symbols))
+    place = day.lanes_of(panel.symbols)
     there = place >= 0
 
     def laid(values: Floats | Ints, empty: float = np.nan) -> Floats:

@@ -17,6 +17,7 @@ from tapescan.core.dates import day_number
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.live.curve import USUAL, Curve
 from tapescan.live.hours import BEGIN, PREMARKET, end_of
+from tapescan.market.panel import places_of
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.tables.registry import find_table
 
@@ -152,6 +153,8 @@ class Day:
         self.session, self.begin, self.end, self.curve = session, BEGIN, end_of(session), curve
         self.symbols: list[str] = []
         self._lanes: dict[str, int] = {}
+        #: The lane of each of some symbols, and of how many of its own that tells.
+        self._asked: tuple[tuple[str, ...], Ints, int] = ((), np.empty(0, np.int64), 0)
         self._official: Floats = np.full(_ROOM, np.nan)
         self._official_at: Ints = np.full(_ROOM, -1, np.int64)
         self._regular, self._early = _Span(BEGIN, self.end), _Span(PREMARKET, BEGIN)
@@ -239,10 +242,9 @@ class Day:
         """The lane of each symbol; who is new gets one."""
         names, lanes = symbols.to_list(), self._lanes
         new = {*names}.difference(lanes)
-        for symbol in dict.fromkeys(names) if new else ():
-            if symbol in new:
-                lanes[symbol] = len(self.symbols)
-                self.symbols.append(symbol)
+        for symbol in dict.fromkeys(name for name in names if name in new) if new else ():
+            lanes[symbol] = len(self.symbols)
+            self.symbols.append(symbol)
         if len(self.symbols) > len(self._official):
             for span in (self._regular, self._early):
                 span.make_room(len(self.symbols))
@@ -250,6 +252,19 @@ class Day:
             self._official = np.append(self._official, np.full(more, np.nan))
             self._official_at = np.append(self._official_at, np.full(more, -1, np.int64))
         return np.fromiter(map(lanes.__getitem__, names), np.int64, len(names))
+
+    def lanes_of(self, symbols: tuple[str, ...]) -> Ints:
+        """The lane of each of some symbols, -1 for none; what is given is used up when it is asked again."""
+        asked, lanes, told = self._asked
+        if asked != symbols:
+            lanes = np.fromiter((self._lanes.get(one, -1) for one in symbols), np.int64, len(symbols))
+        elif told < len(self.symbols):
+            places = places_of(symbols)
+            for lane in range(told, len(self.symbols)):
+                if (place := places.get(self.symbols[lane])) is not None:
+                    lanes[place] = lane
+        self._asked = (symbols, lanes, len(self.symbols))
+        return lanes
 
     def usual_share(self, minute: int) -> float:
         """As `curve.Curve.share`, of this session."""

@@ -127,6 +127,7 @@ class Following:
         self._known_before()
         result = self.scan(replace(base, live=unknown_rows(base)))
         self._listed = tuple(result.symbols)
+        self._spell(base.panel.symbols)
         self.market.begin(self.day.session)
         return result
 
@@ -214,9 +215,7 @@ class Following:
             return Merged()
         rows = event.rows
         names = rows["symbol"].to_list()
-        if new := {*names}.difference(self._spelled):  # each is looked at once
-            given = pl.Series(sorted(new), dtype=pl.String)
-            self._spelled |= zip(given, normal_spelling(given), strict=True)
+        self._spell(names)
         ours = [self._spelled[name] for name in names]
         if ours != names:
             rows = rows.with_columns(symbol=pl.Series(ours, dtype=pl.String))
@@ -227,6 +226,12 @@ class Following:
         )
         self._unsaved.append(rows)
         return self.day.merge(rows)
+
+    def _spell(self, names: Sequence[str]) -> None:
+        """Know our spelling of symbols; each is looked at once."""
+        if new := {*names}.difference(self._spelled):
+            given = pl.Series(sorted(new), dtype=pl.String)
+            self._spelled |= zip(given.to_list(), normal_spelling(given).to_list(), strict=True)
 
     async def _save(self) -> None:
         """Store what came; what cannot be stored is tried again with the next minute."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -73,10 +72,10 @@ def coming(panel: Panel, bars: pl.DataFrame, redone: pl.DataFrame, gone: Collect
     """Arguments as of `grow`."""
     again = redone["symbol"].unique(maintain_order=True).to_list()
     histories = {str(symbol): one for (symbol,), one in redone.group_by("symbol", maintain_order=True)}
-    steps = [symbol for symbol in bars["symbol"] if symbol not in histories and symbol not in gone]
-    dropped = frozenset(_outgrown(panel, {one: len(history) for one, history in histories.items()}, steps)).union(
-        gone
-    )
+    dropped = frozenset(gone)
+    if histories:
+        steps = {*bars["symbol"].to_list()}.difference(histories, gone)
+        dropped |= {*_outgrown(panel, {one: len(history) for one, history in histories.items()}, steps)}
     before = np.arange(len(panel))
     if dropped:
         before = np.array([at for at, symbol in enumerate(panel.symbols) if symbol not in dropped], dtype=np.int64)
@@ -157,18 +156,17 @@ def among(panel: Panel, symbols: Collection[str]) -> Bools:
     return found
 
 
-def _outgrown(panel: Panel, bars: Mapping[str, int], stepping: list[str]) -> list[str]:
+def _outgrown(panel: Panel, bars: Mapping[str, int], stepping: Collection[str]) -> list[str]:
     """Symbols with more bars than their block has rows for: they are laid out in a block of their own, like new ones.
 
     bars : how many each has now. stepping : the other symbols that have one more.
     """
     place, found = places_of(panel.symbols), list[str]()
     mine = np.array(sorted(place[symbol] for symbol in bars if symbol in place), dtype=np.int64)
-    steps = np.array([place.get(symbol, -1) for symbol in stepping], dtype=np.int64) if len(mine) else mine
     for block in panel.blocks if len(mine) else ():
         inside = mine[(mine >= block.offset) & (mine < block.offset + block.lanes)]
         if len(inside):
-            grows = bool(((steps >= block.offset) & (steps < block.offset + block.lanes)).any())
+            grows = any(symbol in stepping for symbol in panel.symbols[block.offset : block.offset + block.lanes])
             symbols = [panel.symbols[at] for at in inside]
             found += [symbol for symbol in symbols if bars[symbol] > block.rows + grows]
     return found
@@ -194,20 +192,14 @@ def _some(block: Block, lanes: Ints) -> Block:
 
 def row_of(panel: Panel, bars: pl.DataFrame) -> tuple[Floats, Bools]:
     """Prices and volume of a session's bars by lane, ``(5, symbols)``, and which lanes have one."""
-    at = _lanes_of(panel.symbols, tuple(bars["symbol"]))
+    here, names = places_of(panel.symbols), bars["symbol"].to_list()
+    at = np.fromiter((here.get(symbol, -1) for symbol in names), np.int64, len(names))
     there = at >= 0
     stepped, row = np.zeros(len(panel), dtype=bool), np.zeros((len(PRICES), len(panel)))
     stepped[at[there]] = True
     for place, name in enumerate(PRICES):
         row[place, at[there]] = bars[name].to_numpy()[there]
     return row, stepped
-
-
-@lru_cache(maxsize=4)
-def _lanes_of(symbols: tuple[str, ...], some: tuple[str, ...]) -> Ints:
-    """The place of each of some symbols, -1 for one that is not there."""
-    here = places_of(symbols)
-    return np.array([here.get(symbol, -1) for symbol in some], dtype=np.int64)
 
 
 def with_row(block: Block, row: Floats, stepped: Bools, rewritten: Bools, day: int) -> Block:
@@ -268,6 +260,7 @@ def _measured(panel: Panel, old: MarketIndex, index: MarketIndex, stepped: Bools
     Returns whether it has.
     """
     changed = not same_past(old, index, until)
+    stepping: list[tuple[Block, Ints]] = []
     for block in panel.blocks:
         lanes = slice(block.offset, block.offset + block.lanes)
         whole = np.full(block.lanes, changed) | redone[lanes]
@@ -277,7 +270,12 @@ def _measured(panel: Panel, old: MarketIndex, index: MarketIndex, stepped: Bools
             block.market[:, whole] = market_moves(index, block.session[:, whole], block.first[whole])
         newest = np.flatnonzero(stepped[lanes] & ~whole & (block.first < block.rows - 1))
         if len(newest):
-            block.market[-1, newest] = index.between(block.session[-2, newest], block.session[-1, newest])
+            stepping.append((block, newest))
+    if stepping:  # of all blocks at once: most of their days are the same
+        days = np.concatenate([block.session[-2:, lanes] for block, lanes in stepping], axis=1)
+        moves = np.split(index.between(*days), np.cumsum([len(lanes) for _, lanes in stepping])[:-1])
+        for (block, lanes), move in zip(stepping, moves, strict=True):
+            block.market[-1, lanes] = move
     return changed
 
 

@@ -333,7 +333,7 @@ def market_moves(index: MarketIndex, session: Days, first: Ints) -> Floats:
     return moves
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def places_of(symbols: tuple[str, ...]) -> Mapping[str, int]:
     """The place of each of a panel's symbols."""
     return {symbol: place for place, symbol in enumerate(symbols)}

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from tapescan.market.lives import changed_companies
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.store.known import KnownStore
 from tapescan.tables.registry import find_table
@@ -25,9 +26,11 @@ _LATELY = dt.timedelta(days=30)
 @dataclass
 class Moments:
     """What is the same at all moments of a session. lately : what was read of the store's newest sessions, by the
-    first of them. made : by name, what something was made of and what came of it."""
+    first of them. reads : tables that were read whole, by the day as of which they were and the first of it. made : by
+    name, what something was made of and what came of it."""
 
     lately: dict[dt.date, pl.DataFrame] = field(default_factory=dict)
+    reads: dict[tuple[dt.date | None, dt.date | None], dict[str, pl.DataFrame]] = field(default_factory=dict)
     made: dict[str, tuple[tuple[Any, ...], Any]] = field(default_factory=dict)
 
 
@@ -50,6 +53,8 @@ class FormingStore(KnownStore):
         self.known, self.bars_of_day = known, bars
         self._tables = known._tables
         self.moments = moments or Moments()
+        # No bars are among them: the session's own are not of the store.
+        self._read = self.moments.reads.setdefault((day, since), {})
 
     def as_of(self, day: dt.date | None, since: dt.date | None = None) -> KnownStore:
         """As `KnownStore.as_of`."""
@@ -67,6 +72,11 @@ class FormingStore(KnownStore):
             return pl.concat([lately[since], self.rows]).lazy()
         mine = self.rows if symbols is None else self.rows.filter(pl.col("symbol").is_in(list(symbols)))
         return pl.concat([super().stored(table, symbols), mine.lazy()])
+
+    @cached_property
+    def companies(self) -> pl.DataFrame:
+        """As `KnownStore.companies`."""
+        return once(self, f"companies of {self.day}", (), lambda: changed_companies(self.versions_of("symbols")))
 
     @property
     def session(self) -> dt.date | None:
