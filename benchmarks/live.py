@@ -1,5 +1,5 @@
-"""A session followed minute by minute: what a minute costs from its last message to the scan, and whether each scan
-is that of a store which ends there.
+"""A session followed minute by minute: what a minute costs from its last message to the stored alert, and whether
+each scan is that of a store which ends there.
 
     python -m benchmarks.live [--symbols 8500] [--sessions 420] [--minutes 390] [--check 40]
     python -m benchmarks.live --bars DAILY.parquet --minute-bars MINUTES.parquet [--check 40]   # real ones
@@ -7,7 +7,9 @@ is that of a store which ends there.
 Simulated: a market with splits and halts on the session, late, doubled and corrected bars. Real: the last session of
 the minute bars, after daily bars to which those of the sessions before it are added (columns symbol, ts of New York,
 open, high, low, close, volume). Of every so many minutes (`--check`, 0 for none) the session's bars of then are
-imported into a copy of the store, which is scanned anew: differing bytes are counted over all columns.
+imported into a copy of the store, which is scanned anew: differing bytes are counted over all columns. Rules are
+judged each minute, and what they find is on the disk before the next one; of the minutes with an alert it is told how
+long that took from the last message.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import argparse
 import asyncio
 import datetime as dt
 import shutil
+import sqlite3
 import sys
 import tempfile
 import time
@@ -27,15 +30,19 @@ import numpy as np
 import polars as pl
 
 import tapescan
+from tapescan.alerts.checking import check_rules, watching_rules
+from tapescan.alerts.rules import Rule
+from tapescan.alerts.running import Alerting
 from tapescan.core.progress import silent
 from tapescan.history.market import Market
 from tapescan.history.stored import market_of_store
 from tapescan.live.day import MINUTES
 from tapescan.live.feed import Bars, Event, Over
-from tapescan.live.following import Following
+from tapescan.live.following import Following, Scanned
 from tapescan.live.simulated import SimulatedFeed
 from tapescan.market.quality import BAR_COLUMNS, check_bars
 from tapescan.market.spelling import normal_spelling
+from tapescan.models.forecast import Models
 from tapescan.scan.named import chosen_screens
 from tapescan.scan.opening import ready
 from tapescan.scan.pipeline import run
@@ -43,6 +50,13 @@ from tapescan.scan.request import prepare, shown_columns
 from tapescan.scan.result import ScanResult
 from tapescan.simulation.market import simulate
 from tapescan.store import Store
+
+RULES = (
+    Rule(name="pullback", on="condition", where="rsi_2 < 10 AND close > sma_200"),
+    Rule(name="breakout", on="condition", where="close > highest(20, high)[1] AND relative_volume_20 > 1.5"),
+    Rule(name="leader", on="condition", where="score > 70", when="both"),
+    Rule(name="plan", on="plan", of="pullback"),
+)
 
 
 def say(text: str) -> None:
@@ -129,9 +143,31 @@ def differing(following: Following, minute: int, scan: object, folder: Path) -> 
     return [name for name in ours.frame.columns if not ours.frame[name].equals(theirs.frame[name])]
 
 
+class Watch:
+    """Measures how long the observers of a following take, beyond its scan. kept : seconds from the last message of
+    each minute with alerts until they are stored."""
+
+    def __init__(self, following: Following, outbox: Path) -> None:
+        self.kept: list[float] = []
+        self.alerts, self._begin = 0, 0.0
+        self._stored = sqlite3.connect(outbox, check_same_thread=False)
+        following.observers = (self._before, *following.observers, self._after)
+
+    def _before(self, _: Scanned) -> None:
+        self._begin = time.monotonic()
+
+    def _after(self, scanned: Scanned) -> None:
+        ended = time.monotonic()
+        (stored,) = self._stored.execute("SELECT count(*) FROM alerts").fetchone()
+        if stored > self.alerts:
+            self.alerts = stored
+            self.kept.append(scanned.lag + ended - self._begin)
+
+
 async def follow(following: Following, minutes: int, check: int, scan: object, folder: Path) -> None:
     lags: list[float] = []
     cpu: list[float] = []
+    watch = Watch(following, folder / "outbox")
     checked, differ, begin = 0, 0, time.process_time()
     found = following.minutes()
     async for one in found:
@@ -139,7 +175,7 @@ async def follow(following: Following, minutes: int, check: int, scan: object, f
         cpu.append(time.process_time() - begin)
         number = len(lags)
         if check and (number in (1, 2) or number % check == 0):
-            others = differing(following, one.minute, scan, folder)
+            others = differing(following, one.minute, scan, folder / "ends")
             checked, differ = checked + 1, differ + len(others)
             if others:
                 say(f"{one.clock}: {', '.join(others[:8])}")
@@ -152,6 +188,12 @@ async def follow(following: Following, minutes: int, check: int, scan: object, f
         f"{len(lags)} minutes: last message to scan {np.median(lag):.0f} ms (p99 {np.quantile(lag, 0.99):.0f}), "
         f"CPU {np.median(spent):.0f} ms (p99 {np.quantile(spent, 0.99):.0f})"
     )
+    kept = np.array(watch.kept) * 1e3
+    if len(kept):
+        say(
+            f"{len(kept)} minutes with {watch.alerts} alerts: last message to stored alert {np.median(kept):.0f} ms "
+            f"(p99 {np.quantile(kept, 0.99):.0f})"
+        )
     if check:
         say(f"{checked} minutes against a store that ends there: {differ} columns differ")
 
@@ -173,7 +215,8 @@ def main() -> None:
             else simulated(place, given.symbols, given.sessions)
         )
         _, profile, _ = chosen_screens((), None)
-        request = prepare(profile, features=shown_columns("all"))
+        checked = check_rules(RULES, Models(()))
+        request = watching_rules(prepare(profile, features=shown_columns("all")), checked)
         market = market_of_store(store)
         ready(market, None, request, None, silent)
 
@@ -181,9 +224,12 @@ def main() -> None:
             return run(at, request)
 
         following = Following.of(store, market, feed, feed.session, scan)
-        scan(market)
+        evening = following.begin()
         say(f"{len(market.panel):,} symbols, {sum(market.panel.bars):,} bars, all columns; session {feed.session}")
-        asyncio.run(follow(following, given.minutes, given.check, scan, Path(folder) / "ends"))
+        outbox = Path(folder) / "outbox"
+        with Alerting(checked, feed.session, outbox, evening, source=feed.name, simulated=feed.simulated) as alerting:
+            following.observers = (alerting,)
+            asyncio.run(follow(following, given.minutes, given.check, scan, Path(folder)))
 
 
 if __name__ == "__main__":

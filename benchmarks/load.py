@@ -72,7 +72,7 @@ CAME = "the store changed"
 PAUSES = {"scan": 2.0, "watch": 0.5, "replay": 10.0, "sync": 5.0}
 
 #: How much less urgent than lists that people wait for (`os.nice`): what a server's jobs and timers do.
-NICE = {"replay": 10, "import": 5, "sync": 5}
+NICE = {"replay": 19, "import": 10, "sync": 10}
 
 #: A topic that the watcher publishes under.
 TOPIC = "load"

@@ -125,7 +125,7 @@ class Reads:
 
         monkeypatch.setattr(resident, "market_of_store", all_of)
         monkeypatch.setattr(resident, "_bars_of", some_of)
-        monkeypatch.setattr(resident, "carried_on", carried_of)
+        monkeypatch.setattr(carried, "carried_on", carried_of)
 
 
 def plans_kept(kept: Kept) -> int:

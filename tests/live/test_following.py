@@ -7,6 +7,7 @@ import datetime as dt
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -30,10 +31,7 @@ SYMBOLS, SESSIONS = 150, 300
 
 @pytest.fixture(scope="module")
 def market() -> SimulatedMarket:
-    """Its last session is one on which a company splits."""
-    drawn = simulate(symbols=SYMBOLS, sessions=SESSIONS, seed=11)
-    day: dt.date = drawn.splits["ex_date"].max()  # type: ignore[assignment]
-    return simulate(symbols=SYMBOLS, sessions=SESSIONS, seed=11, end=max(day, drawn.end))
+    return simulate(symbols=SYMBOLS, sessions=SESSIONS, seed=39)
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +41,9 @@ def bars(market: SimulatedMarket) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def session(market: SimulatedMarket, bars: pl.DataFrame) -> dt.date:
-    splits = market.splits.filter(pl.col("ex_date") > bars["session"].unique().sort()[-40])
-    found: dt.date = splits["ex_date"].max() if len(splits) else bars["session"].max()  # type: ignore[assignment]
+    """One on which a company splits, four for one."""
+    found: dt.date = market.splits["ex_date"].max()  # type: ignore[assignment]
+    assert found > bars["session"].unique().sort()[-10]
     return found
 
 
@@ -210,6 +209,38 @@ def test_observers_are_told_first(store: Store, bars: pl.DataFrame, session: dt.
         await minutes.aclose()  # type: ignore[attr-defined]
 
     asyncio.run(some())
+
+
+def test_until_scans_can_be_made_the_most_traded_are_shown(
+    store: Store, bars: pl.DataFrame, session: dt.date, tmp_path: Path
+) -> None:
+    """With the change that a scan of the minute has, also on the day of a split; then the scans are the same."""
+    other = tmp_path / "other"
+    shutil.copytree(store.path, other)
+    every = events(SimulatedFeed(bars.filter(pl.col("session") == session), 0.0), session)[:8]
+    with_change = partial(tapescan.scan_market, models=False, features=["ret_1"])
+    following = Following.of(Store(other), market_of_store(Store(other)), Played(every), session, with_change)
+
+    async def all_of_it() -> list[Scanned]:
+        return [one async for one in following.minutes()]
+
+    whole = asyncio.run(all_of_it())
+    following = Following.of(store, market_of_store(store), Played(every), session, with_change)
+    can = iter([False, False, True])
+    following.awaited, following.quoted = lambda: next(can), SYMBOLS
+    found = asyncio.run(all_of_it())
+    assert [one.result is None for one in found] == [True, True, False, False]
+    assert [one.quotes is None for one in found] == [False, False, True, True]
+    for ours, theirs in zip(found[2:], whole[2:], strict=True):
+        assert frames(ours.result)[0].equals(frames(theirs.result)[0])
+    quotes, told = found[1].quotes, frames(whole[1].result)[0]
+    assert quotes is not None
+    assert quotes["dollars"].is_sorted(descending=True)
+    both = quotes.join(told.select("symbol", "close", "ret_1"), on="symbol").drop_nulls(["change", "ret_1"])
+    assert len(both) > 100
+    assert (both["change"] - both["ret_1"]).abs().max() < 1e-9  # type: ignore[operator]
+    split = store.known().read("splits").filter(pl.col("ex_date") == session)["symbol"]
+    assert both["symbol"].is_in(split.implode()).any()
 
 
 def test_a_session_that_is_stored_cannot_be_followed(store: Store, bars: pl.DataFrame) -> None:

@@ -176,7 +176,8 @@ def test_a_frame_is_made_once_and_only_for_who_asks(inputs: Market, monkeypatch:
     head = Assembled.head
 
     def counted(self: Assembled, rows: int, names: Any = None) -> pl.DataFrame:
-        made.append(rows if names is None else 0)
+        whole = names is None or len([*names]) > len(self.columns) - 2
+        made.append(rows if whole else 0)
         return head(self, rows, names)
 
     monkeypatch.setattr(Assembled, "head", counted)

@@ -19,10 +19,12 @@ from tapescan.core.dates import parse_date
 from tapescan.core.errors import OptionError
 from tapescan.core.files import scratch_folder
 from tapescan.core.progress import Progress, silent
-from tapescan.core.results import Result
+from tapescan.core.results import Result, plain
 from tapescan.core.settings import Device, setting
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from tapescan.alerts.rules import Wanted
     from tapescan.live.feed import Feed
     from tapescan.live.following import Following, Scanned
@@ -43,7 +45,8 @@ class LiveMinute(Result, msgspec.Struct, frozen=True, eq=False):
     """A minute of a session that is over.
 
     clock : the minute that begins, in New York; bars of all before it are there. result : the scan of then; None
-    where nobody has traded. changes : of the list against that of the minute before; None for the first.
+    where nobody has traded, or none can be made yet. quotes : of the latter the most traded symbols instead, as
+    `live.quotes.most_traded`. changes : of the list against that of the minute before; None for the first.
     traded : symbols with a bar of the minute that ended. so_far : with any of the session. expected : that had one in
     the session before. new, corrected, refused : minute bars that came since the minute before.
     source : the feed. delay : seconds that it is behind. simulated : whether prices are invented. lag : seconds from
@@ -67,13 +70,14 @@ class LiveMinute(Result, msgspec.Struct, frozen=True, eq=False):
     lag: float
     notes: tuple[str, ...] = ()
     partial: bool = False
+    quotes: pl.DataFrame | None = None
 
     def to_dict(self, top: int | None = None) -> dict[str, Any]:
         """As plain values. top : rows of the list."""
         about = {
             name: getattr(self, name)
             for name in self.__struct_fields__
-            if name not in {"result", "changes", "session", "notes"}
+            if name not in {"result", "changes", "session", "notes", "quotes"}
         }
         return {
             "session": self.session.isoformat(),
@@ -81,6 +85,7 @@ class LiveMinute(Result, msgspec.Struct, frozen=True, eq=False):
             "notes": list(self.notes),
             "changes": self.changes and self.changes.to_dict(),
             "scan": self.result and self.result.to_dict(top),
+            **({} if self.quotes is None else {"quotes": plain(self.quotes)}),
         }
 
 
@@ -101,6 +106,7 @@ def follow_market(
     times: int | None = None,
     observers: Sequence[Callable[[Scanned], None]] = (),
     alerts: Wanted | None = None,
+    early: bool = False,
     progress: Progress = silent,
 ) -> Iterator[LiveMinute]:
     """A session minute by minute: each scan is that of a store which ends there.
@@ -117,6 +123,8 @@ def follow_market(
         observers: Each is told of a minute before it is given.
         alerts: Rules that are judged each minute: a file, a folder or the name of a file of them, True for the
             folder that the setting names; None for none. What they find is kept beside the store, and sent.
+        early: Give minutes while the kernels of a simulated session's scans compile, which takes the first one on a
+            machine half a minute: without a scan, with quotes. Not where alerts are judged.
         progress: Told how far the preparation is.
 
     The others as in `scan_market`.
@@ -144,22 +152,26 @@ def follow_market(
     ask = partial(prepare, ranked_by, where=where, rank_by=rank_by, features=shown_columns(features), screens=named)
     rules = () if alerts is None else read_rules(alerts)
     # A simulated market has no models: what is asked of it is checked, and compiled, before it is there.
-    early = ask() if _is_embedded(store, source) else None
+    embedded = ask() if _is_embedded(store, source) else None
     with ExitStack() as held:
-        compiled = held.enter_context(_compiled_beside(early, progress))
+        compiling = held.enter_context(_compiled_beside(embedded))
         opened, feed = held.enter_context(_opened(store, source, pace, progress))
         trained = chosen_models(opened, models, device)
         checked = check_rules(rules, trained)
         request = watching_rules(ask(models=trained), checked)
         market = market_of_store(opened)
-        compiled()
-        ready(market, None, request, None, progress)  # its kernels
+        waits = bool(checked) or not (early and compiling.is_alive())
+        if waits:
+            _kernels(compiling, progress)
+            ready(market, None, request, None, progress)  # its own, too
         day = _session(market.panel.as_of, session)
         following = Following.of(opened, market, feed, day, lambda at: run(at, request))
         following.observers, following.columns = observers, tuple(with_needs(request.asked))
         following.frames = tuple(look.frame for look in request.looks if look.of_minutes)
-        evening = following.begin()
-        if checked:
+        if not waits:
+            following.awaited, following.quoted = lambda: not compiling.is_alive(), top
+        evening = following.begin() if waits else None
+        if evening is not None and checked:
             alerting = Alerting(
                 checked,
                 day,
@@ -188,10 +200,10 @@ def _is_embedded(store: Place, source: str | Feed | None) -> bool:
 
 
 @contextmanager
-def _compiled_beside(request: Request | None, progress: Progress) -> Iterator[Callable[[], None]]:
-    """Kernels are loaded, or compiled the first time, beside what the block does; None for nothing. Gives what waits
-    for that."""
-    from tapescan.features.warm import COMPILING, warm_up
+def _compiled_beside(request: Request | None) -> Iterator[threading.Thread]:
+    """Kernels are loaded, or compiled the first time, beside what the block does; None for nothing. Gives what does
+    that."""
+    from tapescan.features.warm import warm_up
 
     def work() -> None:
         for plan in request.plans if request is not None else ():
@@ -199,13 +211,16 @@ def _compiled_beside(request: Request | None, progress: Progress) -> Iterator[Ca
 
     worker = threading.Thread(target=work, name="tapescan-kernels", daemon=True)
     worker.start()
+    yield worker
 
-    def wait() -> None:
-        if worker.is_alive():
-            progress(0, 0, COMPILING)
-        worker.join()
 
-    yield wait
+def _kernels(compiling: threading.Thread, progress: Progress) -> None:
+    """Wait for them."""
+    from tapescan.features.warm import COMPILING
+
+    if compiling.is_alive():
+        progress(0, 0, COMPILING)
+    compiling.join()
 
 
 def _told(one: Scanned, feed: Feed, changed: Changes | None, said: tuple[str, ...]) -> LiveMinute:
@@ -226,6 +241,7 @@ def _told(one: Scanned, feed: Feed, changed: Changes | None, said: tuple[str, ..
         lag=one.lag,
         notes=(*said, *one.said, *filter(None, (one.trouble,))),
         partial=one.lost or bool(one.trouble),
+        quotes=one.quotes,
     )
 
 

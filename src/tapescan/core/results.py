@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Result", "plain"]
+__all__ = ["Result", "encoded", "plain"]
 
 
 class Result:
@@ -24,6 +24,11 @@ class Result:
 def plain(value: Any) -> Any:
     """Numbers, texts and containers as JSON has them: NaN and infinities become None, frames lists of rows."""
     return _finite(msgspec.to_builtins(value, enc_hook=_plainer, str_keys=True))
+
+
+def encoded(value: Any) -> bytes:
+    """The JSON of `plain`."""
+    return msgspec.json.encode(value, enc_hook=_plainer)
 
 
 def _plainer(value: Any) -> Any:

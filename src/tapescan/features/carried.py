@@ -9,13 +9,16 @@ has another past.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tapescan.core.calls import Argument, Given, Table
+from tapescan.core.forks import begin_work
 from tapescan.core.typing import Floats, Ints
 from tapescan.engine.seam import Engine
 from tapescan.engine.threads import Threads
@@ -25,7 +28,7 @@ from tapescan.market.anchor import anchor
 from tapescan.market.growing import Growth
 from tapescan.market.panel import Block, Panel, places_of
 
-__all__ = ["CARRIED", "Carried", "carried_on", "computed", "is_carried", "kept_of", "newest"]
+__all__ = ["CARRIED", "Carried", "carried_on", "carry_on", "computed", "is_carried", "kept_of", "newest"]
 
 #: What a panel that is kept calls it, and of how many plans it is kept.
 CARRIED, MOST_PLANS = "carried", 8
@@ -95,9 +98,25 @@ class _Job(NamedTuple):
 
 
 def kept_of(panel: Panel) -> dict[tuple[str, ...], Carried]:
-    """What is carried with a panel, by the plans' names."""
+    """What is carried with a panel, by the plans' names; where it is computed still, it is waited for."""
     found = panel.kept.get(CARRIED)
+    if isinstance(found, Future):
+        found = panel.kept[CARRIED] = found.result()
     return found if isinstance(found, dict) else {}
+
+
+def carry_on(carried: Mapping[tuple[str, ...], Carried], growth: Growth) -> None:
+    """Have all that was computed of a panel carried on beside whatever comes next: kernels leave the interpreter to
+    others. `kept_of` the grown panel waits for it, and has to be asked before the panel is grown again."""
+    begin_work()
+    growth.panel.kept[CARRIED] = _aside().submit(
+        lambda: {names: carried_on(one, growth) for names, one in carried.items()}
+    )
+
+
+@lru_cache(maxsize=1)
+def _aside() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="tapescan-aside")
 
 
 def is_carried(panel: Panel) -> bool:

@@ -32,6 +32,9 @@ COMPILING = "compiling kernels, once"
 #: second to start.
 MOST_PROCESSES, A_PROCESS, WORTH_A_PROCESS = 4, 300 * 2**20, 4
 
+#: How much less urgent they are than what is shown or read meanwhile (`os.nice`).
+NICE = 10
+
 #: Seconds between two looks at how far they are.
 LOOK = 0.2
 
@@ -142,6 +145,7 @@ def compile_beside(names: Iterable[str]) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    os.nice(NICE)
     compile_kernels(names)
     logs.make_ready()  # no indicator's, but every scan's
     os._exit(0)

@@ -16,13 +16,21 @@ import polars as pl
 from tapescan.core.dates import day_number
 from tapescan.history.whole_market import symbols_in_parts
 from tapescan.market.adjust import closes_before
-from tapescan.market.index import INDEX_GAP, IndexOfAll, MarketIndex
+from tapescan.market.index import INDEX_GAP, IndexOfAll, MarketIndex, mean_return
 from tapescan.market.quality import sort_bars
 from tapescan.store import KnownStore
 from tapescan.store.later_splits import splits_of_any_day
 from tapescan.store.table import store_errors
 
-__all__ = ["CLOSES", "add_to", "closes_of_week", "index_of_bars", "index_of_store"]
+__all__ = [
+    "CLOSES",
+    "add_to",
+    "closes_before_day",
+    "closes_of_week",
+    "index_of_bars",
+    "index_of_store",
+    "return_of_day",
+]
 
 #: What is read of each bar, as it is stored.
 CLOSES = ("symbol", "session", "close", "adjusted_to")
@@ -53,6 +61,22 @@ def closes_of_week(known: KnownStore, day: dt.date) -> pl.DataFrame:
     with store_errors(known.path, "read bars of"):
         bars = source.scan("bars", nameless=True).filter(pl.col("session") <= day).select(CLOSES).collect()
     return bars.sort("symbol", "session").unique("symbol", keep="last", maintain_order=True)
+
+
+def closes_before_day(known: KnownStore, day: dt.date, later: dt.date) -> pl.DataFrame:
+    """symbol, before, was: the session and the close of `closes_of_week`, in the share basis of a later day."""
+    closes = closes_of_week(known, day)
+    both = pl.concat([closes, closes.with_columns(session=pl.lit(later), adjusted_to=pl.lit(later))])
+    both = both.sort("symbol", "session")
+    was = closes_before(both, splits_of_any_day(known))[1::2]
+    return closes.select("symbol", before="session", was=pl.Series(was))
+
+
+def return_of_day(closes: pl.DataFrame, bars: pl.DataFrame) -> float:
+    """Of the bars of one session: symbol, session, close, raw. closes : as `closes_before_day` gives them."""
+    rows = bars.select("symbol", "session", "close").join(closes, on="symbol")
+    near = rows.filter((pl.col("session") - pl.col("before")).dt.total_days() <= INDEX_GAP)
+    return mean_return(*(near[name].cast(pl.Float64).to_numpy() for name in ("close", "was")))
 
 
 def index_of_store(known: KnownStore, since: dt.date | None = None, dated: pl.DataFrame | None = None) -> MarketIndex:

@@ -18,6 +18,7 @@ from tapescan.history.market import Market
 from tapescan.history.resident import brought_forward, refreshed
 from tapescan.history.stored import held_of_store, market_of
 from tapescan.market.forming import FormingPanel
+from tapescan.market.panel import Panel
 from tapescan.store.forming import FormingStore, Moments
 
 __all__ = ["FormingMarket"]
@@ -36,6 +37,7 @@ class FormingMarket:
         self._base, self._held, self._day = market, market.held, dt.date.min
         self._moments = Moments()
         self._panel: FormingPanel | None = None
+        self._given: Panel | None = None
 
     @property
     def base(self) -> Market:
@@ -79,6 +81,8 @@ class FormingMarket:
             what = f"bars of {session}, and the store holds {self._held.known.newest_session}"
             raise OptionError(what, "a session that is stored is over", field="bars")
         forming = self.begin(session)
+        if self._given is not None:  # what is computed of it still is waited for, before it is written over
+            kept_of(self._given)
         held = replace(self._held, panel=forming.panel)
         asked = FormingStore(self._held.asked, bars, moments=self._moments)
         came = asked.rows.with_columns(came=True)
@@ -86,6 +90,7 @@ class FormingMarket:
         if taken is None:  # who lies in its store under another name than before, say
             taken = held_of_store(self._held.store, asked, adjust=self._held.adjust)
             taken.panel.kept[CARRIED] = {}
+        self._given = taken.panel
         return market_of(taken)
 
     def carry(self, market: Market) -> None:

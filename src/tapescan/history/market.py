@@ -80,6 +80,7 @@ class Market:
     adjust : what its prices are adjusted for. store : the one that it was read from; None for a market of none.
     held : what was read of that store.
     drawn_chain : draws the options of some symbols on the session; None for a market of no simulation.
+    kept : what was made of this very market, by name; another one, also a changed copy, begins with nothing.
     """
 
     panel: Panel
@@ -97,6 +98,7 @@ class Market:
     store: Store | None = None
     held: Held | None = field(default=None, repr=False)
     drawn_chain: Callable[[Sequence[str]], StoredChain] | None = field(default=None, repr=False)
+    kept: dict[object, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def refresh(self) -> Market:
         """The market with what came into its store since: sessions, corrections, splits, listings. Itself where

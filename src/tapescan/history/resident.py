@@ -10,7 +10,6 @@ one that reads everything.
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cache
@@ -21,18 +20,24 @@ import polars as pl
 
 from tapescan.core.dates import date_of, day_number
 from tapescan.core.errors import StoreError
-from tapescan.core.typing import Bools, Ints
-from tapescan.features.carried import CARRIED, carried_on, kept_of
-from tapescan.history.equal_weighted import CLOSES, closes_of_week, index_of_bars, index_of_store
+from tapescan.features.carried import CARRIED, carry_on, kept_of
+from tapescan.history.equal_weighted import (
+    CLOSES,
+    closes_before_day,
+    closes_of_week,
+    index_of_bars,
+    index_of_store,
+    return_of_day,
+)
+from tapescan.history.judging import judged_again
 from tapescan.history.market import Market
 from tapescan.history.stored import Held, index_among, market_of, market_of_store, scanned_of
 from tapescan.market.growing import Growth, grow
 from tapescan.market.index import MARKET_SYMBOL, MarketIndex
 from tapescan.market.lives import BREAK
-from tapescan.market.panel import Block, Panel, places_of
-from tapescan.market.panel_bars import bars_of_panel, ranges_of
+from tapescan.market.panel import Panel, places_of
+from tapescan.market.panel_bars import bars_of_panel
 from tapescan.market.quality import BAR_COLUMNS, sort_bars
-from tapescan.market.suspect import AFTER, BEFORE, LONGEST, find_suspects, stands_out
 from tapescan.store import KnownStore
 from tapescan.store.differences import changed_rows, commits_of
 from tapescan.store.forming import once
@@ -44,9 +49,6 @@ __all__ = ["Grower", "brought_forward", "refreshed"]
 
 #: Gives a panel with a session more, as `market.growing.grow`.
 Grower: TypeAlias = Callable[[Panel, pl.DataFrame, pl.DataFrame, Collection[str], MarketIndex | None], Growth]
-
-#: Bars of each symbol that are judged again: those whose verdict may change, and what they are judged by.
-JUDGED = 2 * (BEFORE + AFTER + 15)
 
 #: What a panel calls it that another one grew of it: its arrays are the other's.
 _USED = "used up"
@@ -105,12 +107,12 @@ def brought_forward(
         return None
     every_one = known.under_names_of_now(came, "session", nameless=True)
     came = known.under_names_of_now(came, "session")
-    there = pl.DataFrame({"symbol": held.panel.symbols, "own": held.panel.newest})
+    there = once(known, "newest of each", (), lambda: _newest(held))
     came = came.join(there, on="symbol", how="left", maintain_order="left")
     later = pl.col("came") & (pl.col("session").to_physical() > pl.col("own")).fill_null(value=False)
     new, past = came.filter(later).drop("own"), came.filter(~later)
     acted = once(known, "acted", (day,), lambda: _acted(before, known, day, held.adjust))
-    others = _paused(held, known, new) | once(known, "renamed", (day,), lambda: _renamed(before, known))
+    others = _paused(known, new) | once(known, "renamed", (day,), lambda: _renamed(before, known))
     again = {*past["symbol"].to_list()} | acted | others
     at_hand = _at_hand(held, before, known, came, acted, past, others)
     redone, lives = _bars_of(known, held, sorted(again - at_hand))
@@ -128,7 +130,9 @@ def brought_forward(
     days = _touched(came, day, held.lives, lives, mine)
     every = cache(lambda: _index_of_all(held, before, known, every_one)) if held.adjust == "splits" else None
     panel = _grown(held.panel, stepping, redone, gone, every, grower)
-    judged = _judged(held.judged, known, panel, stepping, redone, again, days)
+    judged = judged_again(
+        held.judged, known, panel, _counted(stepping).select("symbol", more="bars"), redone, again, days
+    )
     return replace(
         held,
         asked=asked,
@@ -143,12 +147,20 @@ def brought_forward(
     )
 
 
+def _newest(held: Held) -> pl.DataFrame:
+    """symbol, own (day of its newest bar in the panel, as a number; null for who is not there), newest (date of its
+    newest bar)."""
+    own = pl.DataFrame({"symbol": held.panel.symbols, "own": held.panel.newest})
+    return own.join(held.dated.select("symbol", "newest"), on="symbol", how="full", coalesce=True)
+
+
 def _tell_sessions(before: KnownStore, asked: KnownStore, came: pl.DataFrame) -> None:
     """Spare it the reading of all sessions, where no bar is gone with which one might be."""
-    come = came.filter("came")
-    gone = came.filter(~pl.col("came")).join(come, on=["symbol", "session"], how="anti")
-    if gone.is_empty() and before.spans.is_empty():
-        asked.take_sessions(pl.concat([before.sessions, come["session"]]).unique().sort())
+    if not before.spans.is_empty():
+        return
+    come, gone = came.filter("came"), came.filter(~pl.col("came"))
+    if gone.is_empty() or gone.join(come, on=["symbol", "session"], how="anti").is_empty():
+        asked.take_sessions(pl.concat([before.sessions, come["session"].unique()]).unique().sort())
 
 
 def _touched(came: pl.DataFrame, day: int, old: pl.DataFrame, new: pl.DataFrame, mine: pl.Expr) -> pl.Series | None:
@@ -173,12 +185,15 @@ def _index_of_all(held: Held, before: KnownStore, known: KnownStore, came: pl.Da
     if later.is_empty():
         return old
     # Nothing of before changed: what came is measured from each one's newest bar, of at most a week before.
-    closes = once(known, "closes before", (day,), lambda: closes_of_week(known, day))
-    splits = once(known, "splits of any day", (), lambda: splits_of_any_day(known))
-    new = index_of_bars(sort_bars(pl.concat([closes, later.select(CLOSES)])), splits)
-    own = new.session > held.panel.as_of
-    session, change = (np.concatenate([getattr(old, one), getattr(new, one)[own]]) for one in ("session", "change"))
-    return replace(old, session=session, change=change)
+    days = later["session"].unique()
+    if len(days) == 1 and (later["adjusted_to"] == later["session"]).all():
+        closes = once(known, "closes before", (day, days[0]), lambda: closes_before_day(known, day, days[0]))
+        session, change = np.array([day_number(days[0])], np.int32), np.array([return_of_day(closes, later)])
+    else:
+        bars = pl.concat([closes_of_week(known, day), later.select(CLOSES)])
+        new = index_of_bars(sort_bars(bars), splits_of_any_day(known))
+        session, change = (getattr(new, one)[new.session > held.panel.as_of] for one in ("session", "change"))
+    return replace(old, session=np.concatenate([old.session, session]), change=np.concatenate([old.change, change]))
 
 
 def _begin(panel: Panel) -> int:
@@ -210,9 +225,10 @@ def _grown(
         if index is None and every is not None:
             index = every().until(day_number(upto))
         growth = grower(panel, rows, whole, gone if last else (), index)
-        carried = {names: carried_on(one, growth) for names, one in carried.items()}
         panel = growth.panel
-    panel.kept[CARRIED] = carried
+        carry_on(carried, growth)
+        if not last:
+            carried = kept_of(panel)
     return panel
 
 
@@ -249,17 +265,15 @@ def _renamed(before: KnownStore, known: KnownStore) -> set[str]:
     return {*pl.concat(apart)["symbol"].to_list()}
 
 
-def _paused(held: Held, known: KnownStore, new: pl.DataFrame) -> set[str]:
+def _paused(known: KnownStore, new: pl.DataFrame) -> set[str]:
     """Symbols with new bars that may be another company's: after a break, or as the listing said by then."""
     if new.is_empty():
         return set()
-    days, last = new.select("symbol", "session"), pl.col("last")
+    days, last = new.select("symbol", "session", "newest").drop_nulls("newest"), pl.col("newest")
     if days["session"].n_unique() > 1:
-        days = days.sort("symbol", "session").with_columns(last=pl.col("session").shift().over("symbol"))
-    else:
-        days = days.with_columns(last=pl.lit(None, pl.Date))
-    days = days.join(held.dated.select("symbol", "newest"), on="symbol", maintain_order="left")
-    found = {*days.filter((pl.col("session") - last.fill_null(pl.col("newest"))).dt.total_days() > BREAK)["symbol"]}
+        days = days.sort("symbol", "session")
+        last = pl.col("session").shift().over("symbol").fill_null(last)
+    found = {*days.filter((pl.col("session") - last).dt.total_days() > BREAK)["symbol"].to_list()}
     if len(known.companies):
         told = known.companies.join(days, on="symbol").filter(pl.col("newest") <= pl.col("until"))
         found |= {*told["symbol"].to_list()}
@@ -323,10 +337,15 @@ def _dated(
     held: Held, known: KnownStore, stepping: pl.DataFrame, redone: pl.DataFrame, again: set[str], lives: pl.DataFrame
 ) -> pl.DataFrame:
     """`Held.dated` of now. redone, lives : of the symbols of `again`."""
-    more = _counted(stepping).select("symbol", last="newest", more="bars")
-    found = held.dated.join(more, on="symbol", how="left", maintain_order="left").select(
-        "symbol", newest=pl.coalesce("last", "newest"), bars=pl.col("bars") + pl.col("more").fill_null(0)
-    )
+    if stepping["session"].n_unique() == 1:
+        mine = pl.col("symbol").is_in(stepping["symbol"].implode())
+        newest = pl.when(mine).then(pl.lit(stepping["session"][0])).otherwise("newest")
+        found = held.dated.with_columns(newest=newest, bars=pl.col("bars") + mine.cast(pl.Int64))
+    else:
+        more = _counted(stepping).select("symbol", last="newest", more="bars")
+        found = held.dated.join(more, on="symbol", how="left", maintain_order="left").select(
+            "symbol", newest=pl.coalesce("last", "newest"), bars=pl.col("bars") + pl.col("more").fill_null(0)
+        )
     if not again:
         return found
     # Those of earlier lives count, too.
@@ -342,65 +361,3 @@ def _counted(bars: pl.DataFrame) -> pl.DataFrame:
     if bars["session"].n_unique() == 1:
         return bars.select("symbol", newest=day, bars=pl.lit(1, pl.Int64))
     return bars.group_by("symbol").agg(newest=day.max(), bars=many)
-
-
-def _judged(
-    old: pl.DataFrame,
-    known: KnownStore,
-    panel: Panel,
-    stepping: pl.DataFrame,
-    redone: pl.DataFrame,
-    again: set[str],
-    days: pl.Series | None,
-) -> pl.DataFrame:
-    """Suspect bars: those that more bars may change, and those of symbols with another past, are judged anew; so is
-    who stands out on a day of which the market has other bars, since it is held against them. days : these."""
-    beside = _outstanding(panel, days) - again
-    more = _counted(stepping).select("symbol", more="bars").filter(~pl.col("symbol").is_in(list(beside)))
-    kept = old.filter(~pl.col("symbol").is_in([*again, *beside]))
-    kept = kept.join(more, on="symbol", how="left", maintain_order="left")
-    kept = kept.with_columns(pl.col("behind") + pl.col("more").fill_null(0))
-    settled = pl.col("more").is_null() | (pl.col("behind") >= JUDGED // 2)
-    kept = kept.filter(settled).drop("more")
-    late = _lately(panel, {*more["symbol"].to_list()})
-    bars = [bars_of_panel(panel, late, rows=JUDGED), redone, bars_of_panel(panel, sorted(beside))]
-    found = find_suspects(pl.concat(bars), known.read("splits"), ranges_of(panel))
-    found = found.filter(~pl.col("symbol").is_in(late) | (pl.col("behind") < JUDGED // 2))
-    return pl.concat([kept, found]).sort("symbol", "session")
-
-
-def _outstanding(panel: Panel, days: pl.Series | None) -> set[str]:
-    """Symbols of which a price stands out on one of some days; None for any day."""
-    found: set[str] = set()
-    asked = None if days is None else days.to_physical().to_numpy()
-    for block in panel.blocks if asked is None or len(asked) else ():
-        mine = np.arange(block.rows)[:, None] > block.first
-        row, lane = np.nonzero(mine if asked is None else mine & np.isin(block.session, asked))
-        found |= _named(panel, block, np.unique(lane[_standing(block, row, lane)[0]]))
-    return found
-
-
-def _lately(panel: Panel, stepped: set[str]) -> list[str]:
-    """Those of some symbols that may have a suspect one among the newest bars that are judged again: anything stands
-    out in it, or in one shortly before. Ascending."""
-    found = list[str]()
-    for block in panel.blocks:
-        begin = max(block.rows - JUDGED // 2 - LONGEST, 1)
-        now, before = slice(begin, None), slice(begin - 1, -1)
-        volume, shares = block.volume[now], block.volume[before]
-        close, was = block.close[now], block.close[before]
-        moved, traded, same = stands_out(block.high[now], block.low[now], close, volume, was, shares)
-        # What has no volume says nothing of volumes.
-        out = moved | ((traded & (shares > 0.0)) | same) & (volume > 0.0)
-        out &= np.arange(begin, block.rows)[:, None] > block.first
-        found += _named(panel, block, np.flatnonzero(out.any(axis=0))) & stepped
-    return sorted(found)
-
-
-def _standing(block: Block, row: Ints, lane: Ints) -> tuple[Bools, Bools, Bools]:
-    high, low, close, volume = (column[row, lane] for column in (block.high, block.low, block.close, block.volume))
-    return stands_out(high, low, close, volume, block.close[row - 1, lane], block.volume[row - 1, lane])
-
-
-def _named(panel: Panel, block: Block, lanes: Ints) -> set[str]:
-    return {panel.symbols[block.offset + one] for one in lanes.tolist()}

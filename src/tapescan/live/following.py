@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import polars as pl
 
 from tapescan.core.errors import OptionError, StoreError
@@ -24,6 +25,7 @@ from tapescan.live.day import Day, Merged
 from tapescan.live.feed import Bars, Feed, Over, Said
 from tapescan.live.frames import MinuteBars, stored_bars
 from tapescan.live.hours import PREMARKET, clock_of
+from tapescan.live.quotes import most_traded
 from tapescan.live.wanted import in_order
 from tapescan.market.gather import Gathered
 from tapescan.market.spelling import normal_spelling
@@ -45,8 +47,9 @@ class Scanned:
     made. traded : symbols with a bar of the minute that ended; so_far : with any of the session; expected : that had
     one in the session before. merged : what came since the minute before. lag : seconds from the last message of the
     minute to the end of the scan, 0 where the clock was not told. said : lines of the feed since then. lost : whether
-    bars do not come for now. trouble : why minutes are not stored for now; they are tried again. day : the session as
-    far as it has formed: for observers alone, since it goes on.
+    bars do not come for now. trouble : why minutes are not stored for now; they are tried again. quotes : the most
+    traded symbols, as `quotes.most_traded`, while scans cannot be made yet. day : the session as far as it has
+    formed: for observers alone, since it goes on.
     """
 
     session: dt.date
@@ -60,6 +63,7 @@ class Scanned:
     said: tuple[str, ...] = ()
     lost: bool = False
     trouble: str = ""
+    quotes: pl.DataFrame | None = field(default=None, compare=False)
     day: Day | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -76,6 +80,8 @@ class Following:
     observers : each is told of a minute before anybody else is; what one raises ends the following.
     frames : the bars of some minutes that a scan looks at.
     columns : those that a scan asks for, and what they are made of; the opening ranges among them are made.
+    awaited : whether scans can be made by now, asked each minute until they can; then it begins by itself. None where
+    it has begun. quoted : rows of quotes that there are until then.
     """
 
     store: Store
@@ -86,6 +92,8 @@ class Following:
     observers: Sequence[Callable[[Scanned], None]] = ()
     columns: Sequence[str] = ()
     frames: Sequence[Frame] = ()
+    awaited: Callable[[], bool] | None = None
+    quoted: int = 20
     _received: dt.datetime = field(default=dt.datetime.min.replace(tzinfo=dt.UTC), init=False)
     _unsaved: list[pl.DataFrame] = field(default_factory=list, init=False)
     _trouble: str = field(default="", init=False)
@@ -221,9 +229,8 @@ class Following:
             rows = rows.with_columns(symbol=pl.Series(ours, dtype=pl.String))
         now = max(dt.datetime.now(dt.UTC), self._received + dt.timedelta(microseconds=1))
         self._received = now + dt.timedelta(microseconds=len(rows) - 1)
-        rows = rows.with_columns(
-            received=pl.lit(now).dt.cast_time_unit("us") + pl.duration(microseconds=pl.int_range(pl.len()))
-        )
+        times = pl.Series([now], dtype=pl.Datetime("us", "UTC")).to_physical()[0] + np.arange(len(rows))
+        rows = rows.with_columns(received=pl.Series(times).cast(pl.Datetime("us", "UTC")))
         self._unsaved.append(rows)
         return self.day.merge(rows)
 
@@ -232,6 +239,10 @@ class Following:
         if new := {*names}.difference(self._spelled):
             given = pl.Series(sorted(new), dtype=pl.String)
             self._spelled |= zip(given.to_list(), normal_spelling(given).to_list(), strict=True)
+
+    def _quotes(self) -> pl.DataFrame:
+        splits = self.store.known().read("splits")
+        return most_traded(self.day, self.market.base.panel, splits, self.quoted)
 
     async def _save(self) -> None:
         """Store what came; what cannot be stored is tried again with the next minute."""
@@ -250,7 +261,10 @@ class Following:
     def _over(self, event: Over, merged: Merged, said: tuple[str, ...], lost: bool) -> Scanned:
         """Scan a minute, and tell the observers."""
         self.market.refresh()
-        result = self.scanned(event.minute)
+        if self.awaited is not None and self.awaited():
+            self.awaited = None
+            self.begin()
+        result = None if self.awaited is not None else self.scanned(event.minute)
         base = self.market.base
         day = base.panel.as_of
         found = Scanned(
@@ -265,6 +279,7 @@ class Following:
             said=said,
             lost=lost,
             trouble=self._trouble,
+            quotes=None if self.awaited is None else self._quotes(),
             day=self.day,
         )
         for observer in self.observers:

@@ -272,10 +272,10 @@ def _measured(panel: Panel, old: MarketIndex, index: MarketIndex, stepped: Bools
         if len(newest):
             stepping.append((block, newest))
     if stepping:  # of all blocks at once: most of their days are the same
-        days = np.concatenate([block.session[-2:, lanes] for block, lanes in stepping], axis=1)
-        moves = np.split(index.between(*days), np.cumsum([len(lanes) for _, lanes in stepping])[:-1])
-        for (block, lanes), move in zip(stepping, moves, strict=True):
-            block.market[-1, lanes] = move
+        days = np.concatenate([block.session[-2:, mine] for block, mine in stepping], axis=1)
+        moves = np.split(index.between(*days), np.cumsum([len(mine) for _, mine in stepping])[:-1])
+        for (block, mine), move in zip(stepping, moves, strict=True):
+            block.market[-1, mine] = move
     return changed
 
 

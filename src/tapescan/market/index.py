@@ -17,6 +17,7 @@ __all__ = [
     "MarketIndex",
     "equal_weighted",
     "market_return",
+    "mean_return",
     "own_index",
     "same_past",
 ]
@@ -126,6 +127,13 @@ class IndexOfAll:
         change = mean[traded]
         change[:1] = np.nan
         return MarketIndex(EQUAL_WEIGHTED, (traded + self._first).astype(np.int32), change)
+
+
+def mean_return(close: Floats, was: Floats) -> float:
+    """What `IndexOfAll` has of one session. close, was : of the symbols whose bar before is at most a week older, was
+    being that bar's close in the share basis of the session."""
+    parts = np.rint(np.clip(close / was - 1.0, -INDEX_CLIP, INDEX_CLIP) * PARTS)
+    return float(parts.sum() / (len(parts) * PARTS)) if len(parts) else 0.0
 
 
 def equal_weighted(session: Days, close: Floats, begin: Ints) -> MarketIndex:

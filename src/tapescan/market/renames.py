@@ -25,6 +25,7 @@ _SPANS: dict[str, pl.DataType] = {
     "name": pl.String(),
     "nameless": pl.String(),
 }
+_NOBODY = pl.DataFrame(schema=_SPANS)
 
 #: Between the last symbol of a company that has none any more and the day on which it lost it: no symbol has it.
 LOST = "\x02"
@@ -62,6 +63,8 @@ def spans_of(renames: pl.DataFrame, whole: pl.DataFrame | None = None) -> pl.Dat
 
     renames : symbol, ex_date, former, as known on a day. whole : those of them that `given_whole` gives.
     """
+    if renames.is_empty():
+        return _NOBODY
     told = renames.select("symbol", "ex_date", "former").rows()
     own = set() if whole is None else set(whole.select("symbol", "ex_date").iter_rows())
     rows = [

@@ -315,6 +315,8 @@ def _on_split_days(tape: Tape, rows: Ints, splits: pl.DataFrame | None) -> dict[
     symbol, day = tape.symbols.gather(tape.run(rows)), pl.Series(tape.day[rows]).cast(pl.Date)
     near = pl.DataFrame({"symbol": symbol, "ex_date": day, "row": rows}).sort("ex_date")
     mine = splits.filter(pl.col("symbol").is_in(symbol.unique().implode()))
+    if mine.is_empty():
+        return {}
     near = near.join_asof(
         mine.select("symbol", "ex_date", "ratio").sort("ex_date"),
         on="ex_date",

@@ -19,7 +19,7 @@ from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.scan.profile import Portfolio, Risk
 from tapescan.scan.tradeplan import TradePlan
 
-__all__ = ["REASONS", "Fitted", "Recent", "Rows", "fit_account"]
+__all__ = ["REASONS", "Fitted", "Fitting", "Recent", "Rows", "fit_account"]
 
 #: Why a row gets fewer shares than its plan has, or none; empty where it gets all, or has no plan.
 REASONS = ("", "heat", "gross", "sector", "beta", "alike")
@@ -72,20 +72,37 @@ def fit_account(rows: Rows, plan: TradePlan, portfolio: Portfolio, risk: Risk, h
 
     held : places of what the account holds; those that rank within `portfolio.keep` are taken first.
     """
-    shares = np.full(len(plan.shares), np.nan)
-    limit = np.zeros(len(plan.shares), dtype=np.int64)
-    planned = rows.order[plan.shares[rows.order] >= 1.0]
-    first = [place for place in _kept(rows.order, held, portfolio.keep) if plan.shares[place] >= 1.0]
-    own = set(first)
-    shares[rows.order] = np.where(np.isnan(plan.shares[rows.order]), np.nan, 0.0)
-    room = _Room(rows, plan, portfolio, risk.account)
-    turn = [*first, *(place for place in planned.tolist() if place not in own)]
-    for number, place in enumerate(turn):
-        if full := room.full:
-            limit[turn[number:]] = full
-            break
-        shares[place], limit[place] = room.take(place)
-    return Fitted(shares, Labels(REASONS, limit))
+    return Fitting(rows, plan, portfolio, risk, held).upto(len(rows.order))
+
+
+class Fitting:
+    """As `fit_account`, as far down the ranking as anybody asks: a page shows few of its rows."""
+
+    def __init__(
+        self, rows: Rows, plan: TradePlan, portfolio: Portfolio, risk: Risk, held: Sequence[int] = ()
+    ) -> None:
+        order = rows.order
+        self._shares = np.full(len(plan.shares), np.nan)
+        self._shares[order] = np.where(np.isnan(plan.shares[order]), np.nan, 0.0)
+        self._limit = np.zeros(len(plan.shares), dtype=np.int64)
+        first = [place for place in _kept(order, held, portfolio.keep) if plan.shares[place] >= 1.0]
+        mine = (plan.shares[order] >= 1.0) & ~np.isin(order, first)
+        self._turn: Ints = np.concatenate([np.array(first, np.int64), order[mine]])
+        #: How many have had their turn when each row of the order has.
+        self._until: Ints = len(first) + np.cumsum(mine)
+        self._room, self._done = _Room(rows, plan, portfolio, risk.account), 0
+
+    def upto(self, rows: int) -> Fitted:
+        """What is known when the first so many rows are fitted; of those behind them nothing is."""
+        until = int(self._until[rows - 1]) if rows else 0
+        turn = self._turn[self._done : until].tolist()
+        for number, place in enumerate(turn):
+            if full := self._room.full:
+                self._limit[turn[number:]] = full
+                break
+            self._shares[place], self._limit[place] = self._room.take(place)
+        self._done = max(self._done, until)
+        return Fitted(self._shares, Labels(REASONS, self._limit))
 
 
 @dataclass

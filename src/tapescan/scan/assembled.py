@@ -13,7 +13,7 @@ import polars as pl
 from tapescan.core.labels import Labels
 from tapescan.core.typing import Array, Bools, Floats, Ints
 
-__all__ = ["Assembled", "Late", "Shown", "Values"]
+__all__ = ["Assembled", "Gradual", "Late", "Shown", "Values"]
 
 #: A column's values: numbers of the panel's symbols with NaN where unknown, texts, or what is neither.
 Values: TypeAlias = Floats | Labels | pl.Series
@@ -37,6 +37,20 @@ class Late:
 
 def _made(values: Values) -> Late:
     return Late(lambda: values)
+
+
+@dataclass(eq=False)
+class Gradual:
+    """A column that is made down to the last ranked row that somebody asks for, since each hangs on those before it.
+
+    make : all values, of which those of the first so many ranked rows count. ranked : how many there are.
+    """
+
+    make: Callable[[int], Values]
+    ranked: int
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _made, (self.make(self.ranked),)
 
 
 @dataclass(eq=False)
@@ -67,11 +81,16 @@ class Assembled:
     unseen : bool ``(symbols of the panel,)``, on whom the columns of `silent` say nothing, whatever stands there.
     """
 
-    columns: Mapping[str, Values | Late | Shown]
+    columns: Mapping[str, Values | Late | Gradual | Shown]
     order: Ints
     ranked: int
     unseen: Bools
     silent: frozenset[str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all columns, in the order of the result."""
+        return (RANK, *self.columns)
 
     @cached_property
     def frame(self) -> pl.DataFrame:
@@ -84,7 +103,7 @@ class Assembled:
         outside = at >= panel
         unseen = outside if panel == 0 else outside | self.unseen.take(at, mode="clip")
         whole, own, seen = (_Rows(at, np.flatnonzero(one)) for one in (np.zeros_like(outside), outside, unseen))
-        wanted = [RANK, *self.columns] if names is None else [*names]
+        wanted = self.names if names is None else names
         made: list[pl.Series] = []
         for name in wanted:
             if name == RANK:
@@ -94,7 +113,10 @@ class Assembled:
             if isinstance(found, Shown):
                 made.append(found.make(at).alias(name))
                 continue
-            values = found.values if isinstance(found, Late) else found
+            if isinstance(found, Gradual):
+                values = found.make(min(len(at), self.ranked))
+            else:
+                values = found.values if isinstance(found, Late) else found
             there = seen if name in self.silent else own if len(values) == panel else whole
             made.append(there.taken(name, values))
         return pl.DataFrame(made)

@@ -13,7 +13,7 @@ import polars as pl
 from tapescan.columns.options import EXPRESSED, EXPRESSED_OF
 from tapescan.core.labels import Labels
 from tapescan.core.typing import Ints
-from tapescan.scan.assembled import Late, Shown
+from tapescan.scan.assembled import Gradual, Late, Shown
 from tapescan.scan.expressed import best_of, stock_of
 from tapescan.scan.expressing import ROWS, Quoted, express_rows
 from tapescan.scan.profile import Risk
@@ -100,7 +100,7 @@ class _Rows:
         def plan(name: str) -> pl.Series:
             found = columns[name]
             values = found.values if isinstance(found, Late) else found
-            assert not isinstance(values, Shown)
+            assert not isinstance(values, Gradual | Shown)
             if isinstance(values, Labels):
                 return pl.Series(name, values.values[places].tolist())
             return values[index] if isinstance(values, pl.Series) else pl.Series(name, values[places])

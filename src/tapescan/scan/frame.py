@@ -16,8 +16,8 @@ from tapescan.columns.factors import FACTORS, points_column, value_column
 from tapescan.columns.registry import all_columns, find_column, sources_of
 from tapescan.core.labels import Labels
 from tapescan.core.typing import Bools, Floats, Ints
-from tapescan.scan.account import Fitted, Rows, fit_account
-from tapescan.scan.assembled import Assembled, Late, Values
+from tapescan.scan.account import Fitting, Rows
+from tapescan.scan.assembled import Assembled, Gradual, Late, Values
 from tapescan.scan.cross_section import ColumnValues, CrossSection
 from tapescan.scan.listing import Listing
 from tapescan.scan.request import MATCHED, ORDER, Ranking, Request
@@ -88,11 +88,11 @@ def assemble(section: CrossSection, request: Request, ranks: Ranks) -> tuple[Ass
     return Assembled(leading | account | columns | {"dropped": why}, *ranked, unseen, silent), _coverage(why)
 
 
-def _account(section: CrossSection, request: Request, ranks: Ranks, order: Ints) -> dict[str, Late]:
-    """What one account has room for, when somebody asks."""
+def _account(section: CrossSection, request: Request, ranks: Ranks, order: Ints) -> dict[str, Gradual]:
+    """What one account has room for, down to the rows that somebody asks for. order : of the ranked."""
 
     @cache
-    def fitted() -> Fitted:
+    def fitting() -> Fitting:
         sectors = section.listing.sectors
         rows = Rows(
             order=order,
@@ -103,12 +103,15 @@ def _account(section: CrossSection, request: Request, ranks: Ranks, order: Ints)
             unknown_sector=sectors.texts.index("") if "" in sectors.texts else -1,
         )
         held = [place for one in request.held if (place := section.listing.places.get(one)) is not None]
-        return fit_account(rows, ranks.trades, request.profile.portfolio, request.profile.risk, held)
+        return Fitting(rows, ranks.trades, request.profile.portfolio, request.profile.risk, held)
 
-    def shares() -> Values:
-        return pl.Series("account_shares", fitted().shares, nan_to_null=True).cast(pl.Int64)
+    def shares(rows: int) -> Values:
+        return pl.Series("account_shares", fitting().upto(rows).shares, nan_to_null=True).cast(pl.Int64)
 
-    return {"account_shares": Late(shares), "account_limit": Late(lambda: fitted().limit)}
+    def limit(rows: int) -> Values:
+        return fitting().upto(rows).limit
+
+    return {"account_shares": Gradual(shares, len(order)), "account_limit": Gradual(limit, len(order))}
 
 
 def _unseen(section: CrossSection) -> tuple[Bools, Collection[str]]:

@@ -8,7 +8,7 @@ except for its own stage timings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +40,8 @@ from tapescan.version import __version__
 
 __all__ = ["Request", "observe", "prepare", "rank", "run"]
 
+#: Of how many groups of members a market keeps the factors.
+MOST_FACTORS = 4
 
 #: What columns of these sources are made of.
 _HELD = {
@@ -57,11 +59,13 @@ _REFUSED = {
 
 def run(market: Market, request: Request, engine: Engine | None = None) -> ScanResult:
     """Scan the market: observe its newest session, and rank what was seen. engine : see `observe`."""
-    return rank(observe(market, request.plan, request.looks, engine, request.wanted), request)
+    return rank(observe(market, request.plan, request.looks, engine, request.wanted), request, market.kept)
 
 
-def rank(section: CrossSection, request: Request) -> ScanResult:
-    """Rank a cross-section. Raises OptionError when it lacks features that the request needs, ScreenError
+def rank(section: CrossSection, request: Request, kept: MutableMapping[object, Any] | None = None) -> ScanResult:
+    """Rank a cross-section. kept : what was made of its market before, and what it is kept in (`Market.kept`).
+
+    Raises OptionError when it lacks features that the request needs, ScreenError
     when conditions or the order hang on options, or on a running session, of which nothing is known."""
     absent = sorted({*request.plan.names}.difference(section.features.names))
     absent += ["some earlier bars"] * any(term not in section.terms for look in request.looks for term in look.terms)
@@ -85,7 +89,7 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
         raise OptionError(what, "observe it for everybody")
     # In the order of the symbols, so that sums over the market do not depend on how the panel lies.
     members = section.order[eligible[section.order]]
-    factors = clock.time("factors", lambda: factor_values(section, members, request.factors))
+    factors = clock.time("factors", lambda: _factors(section, members, request.factors, {} if kept is None else kept))
     forecasts: tuple[Forecast, ...] = ()
     if request.models.models:
         basis = Basis(section.as_of, section.index, section.adjust)
@@ -130,6 +134,20 @@ def rank(section: CrossSection, request: Request) -> ScanResult:
         features=request.named,
         forecasts=forecasts,
     )
+
+
+def _factors(
+    section: CrossSection, members: Ints, names: tuple[str, ...], kept: MutableMapping[object, Any]
+) -> dict[str, Floats]:
+    """As `factor_values`, made once of a market for the same members: whoever asks it for many screens has the same
+    factors in all of them."""
+    asked = ("factors", names, members.tobytes())
+    if asked not in kept:
+        older = [key for key in kept if isinstance(key, tuple) and key[0] == "factors"]
+        for key in older[: len(older) + 1 - MOST_FACTORS]:
+            kept.pop(key, None)
+        kept[asked] = factor_values(section, members, names)
+    return dict(kept[asked])
 
 
 def _refuse_unknown(section: CrossSection, request: Request) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import polars as pl
 
+from tapescan.core.labels import Labels
 from tapescan.core.results import Result
 from tapescan.market.regime import Regime
 
@@ -96,8 +97,11 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
     @property
     def stale(self) -> dict[str, int]:
         """How many of the symbols dropped as stale are behind by 1, by 2 to 5, and by more sessions."""
-        rows = self.assembled.head(self.coverage.requested, ("dropped", "sessions_behind"))
-        behind = rows.filter(pl.col("dropped") == "stale")["sessions_behind"]
+        rows = self.assembled.columns
+        dropped, behind = rows["dropped"], rows["sessions_behind"]
+        assert isinstance(dropped, Labels)
+        assert isinstance(behind, pl.Series)
+        behind = behind.filter(pl.Series(dropped.among(("stale",))))
         few = behind.is_between(2, 5).sum()
         return {"1": int((behind == 1).sum()), "2-5": int(few), "more": int((behind > 5).sum())}
 
@@ -113,7 +117,8 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
 
     def best(self, top: int) -> pl.DataFrame:
         """The first so many rows of `ranked`; the others are not made."""
-        return self.assembled.head(min(max(top, 0), self.coverage.ranked)).drop("dropped")
+        names = [name for name in self.assembled.names if name != "dropped"]
+        return self.assembled.head(min(max(top, 0), self.coverage.ranked), names)
 
     def to_dict(self, top: int | None = None) -> dict[str, Any]:
         """The scan as one plain object, ready for JSON; absent values are None.

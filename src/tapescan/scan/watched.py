@@ -20,7 +20,7 @@ from tapescan.core.labels import Labels
 from tapescan.core.typing import Bools, Conditions, Ints
 from tapescan.features.plan import plan_features
 from tapescan.models.forecast import Models
-from tapescan.scan.assembled import Late, Shown
+from tapescan.scan.assembled import Gradual, Late, Shown
 from tapescan.scan.cross_section import ColumnValues, CrossSection
 from tapescan.scan.factors import factor_columns
 from tapescan.scan.forecasts import usable
@@ -134,7 +134,11 @@ class RankedSession:
         size = len(self.symbols)
         more: dict[str, Any] = {}
         for name, values in self._assembled.columns.items():
-            if name == "dropped" or isinstance(values, Late | Shown) or find_column(name).source == "listing":
+            if (
+                name == "dropped"
+                or isinstance(values, Late | Gradual | Shown)
+                or find_column(name).source == "listing"
+            ):
                 continue  # the cross-section has them
             if isinstance(values, Labels):
                 more[name] = Labels(values.texts, values.codes[:size])

@@ -25,9 +25,11 @@ _LATELY = dt.timedelta(days=30)
 
 @dataclass
 class Moments:
-    """What is the same at all moments of a session. lately : what was read of the store's newest sessions, by the
-    first of them. reads : tables that were read whole, by the day as of which they were and the first of it. made : by
-    name, what something was made of and what came of it."""
+    """What is the same at all moments of a session.
+
+    lately : what was read of the store's newest sessions, by the first of them. reads : tables that were read whole,
+    by the day as of which and since which they were. made : by name, what something was made of and what came of it.
+    """
 
     lately: dict[dt.date, pl.DataFrame] = field(default_factory=dict)
     reads: dict[tuple[dt.date | None, dt.date | None], dict[str, pl.DataFrame]] = field(default_factory=dict)
@@ -55,6 +57,11 @@ class FormingStore(KnownStore):
         self.moments = moments or Moments()
         # No bars are among them: the session's own are not of the store.
         self._read = self.moments.reads.setdefault((day, since), {})
+
+    def take_reads(self, other: KnownStore) -> None:
+        """As `KnownStore.take_reads`; once for all moments."""
+        if not self._read:
+            super().take_reads(other)
 
     def as_of(self, day: dt.date | None, since: dt.date | None = None) -> KnownStore:
         """As `KnownStore.as_of`."""

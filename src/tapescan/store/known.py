@@ -249,6 +249,8 @@ class KnownStore:
     def under_names_of_now(self, rows: pl.DataFrame, day: str, *, nameless: bool = False) -> pl.DataFrame:
         """Rows under the symbols that their companies have on the store's day. day : their column of days. nameless :
         as of `scan`."""
+        if self.spans.is_empty():
+            return rows
         return renamed(rows.lazy(), self.spans, day, nameless=nameless).collect()
 
     # --- bars -------------------------------------------------------------------------------------------
@@ -387,9 +389,7 @@ class KnownStore:
         return rows.sort("imported_at", "symbol", "session", maintain_order=True)
 
     def _newest(self, sessions: int) -> KnownStore:
-        if len(self.sessions) <= sessions:
-            return self
-        return self.since_day(self.sessions[-sessions])
+        return self if len(self.sessions) <= sessions else self.since_day(self.sessions[-sessions])
 
     def opened(self, table: str) -> StoredTable:
         """A table at its version."""

@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -58,6 +59,39 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def live(*words: str) -> Result:
     return CliRunner().invoke(app, ["live", *SMALL, *words])
+
+
+class Compiling:
+    """A thread that compiles for some minutes."""
+
+    def __init__(self, minutes: int) -> None:
+        self.left = minutes
+
+    def is_alive(self) -> bool:
+        self.left -= 1
+        return self.left >= 0
+
+
+def test_while_kernels_compile_the_most_traded_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def beside(request: object) -> Iterator[Compiling]:
+        yield Compiling(3)  # once to see that it does, and two minutes
+
+    monkeypatch.setattr(tapescan.api.live, "_compiled_beside", beside)
+    minutes = [*follow_market(pace=0.0, models=False, times=4, top=5, early=True)]
+    assert [one.result is None for one in minutes] == [True, True, False, False]
+    page, wide = Page(5), Console(width=140, height=40, file=io.StringIO())
+    page.take(minutes[0])
+    assert "most traded: " in page.line
+    wide.print(page.drawn(minutes[0], wide))
+    text = wide.file.getvalue()  # type: ignore[attr-defined]
+    assert "$ million" in text
+    assert "Kernels compile" in text
+    assert minutes[0].quotes is not None
+    assert all(symbol in text for symbol in minutes[0].quotes["symbol"])
+    assert len(minutes[0].to_dict(5)["quotes"]) == 5
+    page.take(minutes[2])
+    assert "list: " in page.line
 
 
 def test_a_line_a_minute_where_there_is_no_terminal() -> None:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
 from tapescan.core.errors import OptionError
@@ -37,12 +39,17 @@ from tapescan.interfaces.cli.scan import (
 from tapescan.interfaces.cli.table import result_table
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from tapescan.api.live import LiveMinute
 
 __all__ = ["live"]
 
 #: Symbols that a line names of each kind, and lines of what happened that a page keeps.
 NAMED, LINES = 8, 6
+
+#: What is said while no list can be made.
+UNRANKED = "Kernels compile, once on a machine: the ranked list comes with them."
 
 
 def live(
@@ -129,6 +136,7 @@ def live(
                     times=1 if once else times,
                     alerts=True if alerts == "all" else alerts or None,
                     observers=observers,
+                    early=not (once or as_json),
                     progress=progress,
                 )
                 open_.enter_context(closing(minutes))  # type: ignore[type-var]
@@ -243,6 +251,8 @@ class Page:
         self._ranks = ranks
         if text:
             self.happened.append(f"{one.clock}  {text}")
+        if one.quotes is not None:
+            text = f"most traded: {_some([printable(symbol) for symbol in one.quotes['symbol']])}; {UNRANKED}"
         self.line = f"{status(one)}  {text or 'no change in the list'}"
         found: dict[str, Any] = plain({**one.to_dict(self.top), "moved": moved})
         return found
@@ -255,7 +265,10 @@ class Page:
         room = console.height - len(head.wrap(console, console.width)) - len(said) - 7
         lines = [*self.happened][-max(min(LINES, room - self.top), 1) :]
         parts: list[Any] = [head]
-        if one.result is not None and one.result.coverage.ranked:
+        if one.quotes is not None:
+            parts.append(quote_table(one.quotes.head(max(min(self.top, room - len(lines)), 1))))
+            parts.append(_cut(UNRANKED, "yellow"))
+        elif one.result is not None and one.result.coverage.ranked:
             table, hidden = result_table(one.result, max(min(self.top, room - len(lines)), 1), console.width)
             parts.append(table)
             if hidden:
@@ -266,6 +279,20 @@ class Page:
         parts += [_cut(line) for line in lines]
         parts += [_cut(note, "yellow") for note in said]
         return Group(*parts)
+
+
+def quote_table(quotes: pl.DataFrame) -> Table:
+    """Prices without any scan, as `live.quotes.most_traded` gives them."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for title in ("symbol", "price", "change", "volume", "$ million"):
+        table.add_column(title, justify="left" if title == "symbol" else "right")
+    for symbol, price, change, volume, dollars in quotes.iter_rows():
+        moved = "" if change is None else f"{change:+.2%}"
+        style = "green" if (change or 0.0) > 0.0 else "red" if (change or 0.0) < 0.0 else ""
+        table.add_row(
+            printable(symbol), f"{price:,.2f}", Text(moved, style), f"{volume:,.0f}", f"{dollars / 1e6:,.1f}"
+        )
+    return table
 
 
 def _cut(text: str, style: str = "") -> Text:

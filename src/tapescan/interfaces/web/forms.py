@@ -7,12 +7,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 import polars as pl
 from fastapi import Request, Response
 
 from tapescan.core.errors import OptionError
-from tapescan.core.results import plain
+from tapescan.core.results import encoded
 
 __all__ = ["FORMS", "Unacceptable", "answer_json", "answer_table", "chosen_form", "is_known_to", "safe_texts"]
 
@@ -100,8 +99,7 @@ def answer_table(
 
 def answer_json(found: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Plain values as JSON: what is not finite is null, days are as in 2025-12-31."""
-    body = msgspec.json.encode(plain(found))
-    return Response(body, status_code=status, headers=dict(headers or {}), media_type="application/json")
+    return Response(encoded(found), status_code=status, headers=dict(headers or {}), media_type="application/json")
 
 
 def safe_texts(frame: pl.DataFrame) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from tapescan.core.results import plain
 __all__ = ["main"]
 
 #: How much less urgent a job is than what people wait for, as `os.nice`.
-NICE = 10
+NICE = 19
 
 #: Rows of each table of a result that are told.
 ROWS = 2000
