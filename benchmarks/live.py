@@ -9,7 +9,8 @@ the minute bars, after daily bars to which those of the sessions before it are a
 open, high, low, close, volume). Of every so many minutes (`--check`, 0 for none) the session's bars of then are
 imported into a copy of the store, which is scanned anew: differing bytes are counted over all columns. Rules are
 judged each minute, and what they find is on the disk before the next one; of the minutes with an alert it is told how
-long that took from the last message.
+long that took from the last message. A minute lasts `--pace` seconds, so that what came is stored before the next one
+comes, as in a session; 0 for one after the other.
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ from tapescan.scan.result import ScanResult
 from tapescan.simulation.market import simulate
 from tapescan.store import Store
 
+#: How many symbols split on a simulated session.
+SPLIT = 6
+
 RULES = (
     Rule(name="pullback", on="condition", where="rsi_2 < 10 AND close > sma_200"),
     Rule(name="breakout", on="condition", where="close > highest(20, high)[1] AND relative_volume_20 > 1.5"),
@@ -64,40 +68,45 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def simulated(place: str, symbols: int, sessions: int) -> tuple[Store, SimulatedFeed]:
+def simulated(place: str, symbols: int, sessions: int, pace: float) -> tuple[Store, SimulatedFeed]:
     """A store of all but the last session, and that session."""
     market = simulate(symbols=symbols, sessions=sessions)
     bars = check_bars(market.bars)[0].select(BAR_COLUMNS)
     day: dt.date = bars["session"].max()  # type: ignore[assignment]
-    # The newest splits happen on the session.
-    splits = market.splits.with_row_index("at").with_columns(
-        ex_date=pl.when(pl.col("at") < 6).then(pl.lit(day)).otherwise("ex_date")
+    before, own = bars.filter(pl.col("session") < day), bars.filter(pl.col("session") == day)
+    # Some split on the session, and are quoted so.
+    new = pl.DataFrame(
+        {"symbol": own["symbol"].gather_every(len(own) // SPLIT)[:SPLIT], "ex_date": day, "ratio": 4.0}
     )
+    splits = pl.concat([market.splits.filter(pl.col("ex_date") < day), new.cast(dict(market.splits.schema))])
+    factor = pl.when(pl.col("symbol").is_in(new["symbol"].implode())).then(4.0).otherwise(1.0)
+    own = own.with_columns(pl.col("open", "high", "low", "close") / factor, pl.col("volume") * factor)
     store = Store(place)
-    for frame in (bars.filter(pl.col("session") < day), splits.drop("at"), market.dividends, market.listing):
+    for frame in (before, splits, market.dividends, market.listing):
         tapescan.import_bars(frame, store=store)
-    return store, SimulatedFeed(bars.filter(pl.col("session") == day), 0.0)
+    return store, SimulatedFeed(own, pace)
 
 
 @dataclass
 class Real:
-    """Minute bars of a session, as they were. rows : MINUTES."""
+    """Minute bars of a session, as they were. rows : MINUTES. pace : seconds that a minute lasts."""
 
     session: dt.date
     rows: pl.DataFrame
+    pace: float
     name, delay, simulated, note = "file", dt.timedelta(0), False, ""
 
     async def events(self, session: dt.date, since: int, symbols: Sequence[str] = ()) -> AsyncIterator[Event]:
         assert session == self.session
         assert symbols
         for minute in range(max(since, 570), 960):
+            await asyncio.sleep(self.pace)
             now = time.monotonic()
-            await asyncio.sleep(0)
             yield Bars(self.rows.filter(pl.col("minute") == minute), now)
             yield Over(minute + 1, now)
 
 
-def real(place: str, daily: list[str], minutes: str) -> tuple[Store, Real]:
+def real(place: str, daily: list[str], minutes: str, pace: float) -> tuple[Store, Real]:
     """A store of the sessions before the last of the minute bars, and that session."""
     given = pl.read_parquet(minutes)
     of = pl.col("ts").dt
@@ -127,7 +136,7 @@ def real(place: str, daily: list[str], minutes: str) -> tuple[Store, Real]:
     store = Store(place)
     tapescan.import_files(daily, store=store, adjusted="splits")
     tapescan.import_bars(made.select(BAR_COLUMNS), store=store)
-    return store, Real(day, rows.filter(pl.col("session") == day))
+    return store, Real(day, rows.filter(pl.col("session") == day), pace)
 
 
 def differing(following: Following, minute: int, scan: object, folder: Path) -> list[str]:
@@ -204,15 +213,16 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=420)
     parser.add_argument("--minutes", type=int, default=390)
     parser.add_argument("--check", type=int, default=40)
+    parser.add_argument("--pace", type=float, default=0.7, help="seconds that a minute lasts")
     parser.add_argument("--bars", nargs="+", default=[])
     parser.add_argument("--minute-bars", default="")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         place = f"{folder}/market"
         store, feed = (
-            real(place, given.bars, given.minute_bars)
+            real(place, given.bars, given.minute_bars, given.pace)
             if given.bars
-            else simulated(place, given.symbols, given.sessions)
+            else simulated(place, given.symbols, given.sessions, given.pace)
         )
         _, profile, _ = chosen_screens((), None)
         checked = check_rules(RULES, Models(()))

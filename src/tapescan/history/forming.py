@@ -14,7 +14,7 @@ import polars as pl
 from tapescan.core.dates import day_number
 from tapescan.core.errors import OptionError
 from tapescan.features.carried import CARRIED, computed, kept_of
-from tapescan.history.market import Market
+from tapescan.history.market import LISTING, Market
 from tapescan.history.resident import brought_forward, refreshed
 from tapescan.history.stored import held_of_store, market_of
 from tapescan.market.forming import FormingPanel
@@ -90,6 +90,8 @@ class FormingMarket:
         if taken is None:  # who lies in its store under another name than before, say
             taken = held_of_store(self._held.store, asked, adjust=self._held.adjust)
             taken.panel.kept[CARRIED] = {}
+        if self._given is not None:  # what scans worked out of a universe that is the same but for days
+            taken.panel.kept[LISTING] = self._given.kept.get(LISTING)
         self._given = taken.panel
         return market_of(taken)
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EMBEDDED",
+    "LISTING",
     "SIMULATED_SYMBOLS",
     "Embedded",
     "Market",
@@ -55,6 +56,9 @@ class Embedded:
 
 
 EMBEDDED = Embedded()
+
+#: What a panel calls what scans worked out of its market's universe.
+LISTING = "listing"
 
 SIMULATED_SYMBOLS = 6000
 SIMULATED_SESSIONS = 400
@@ -250,7 +254,7 @@ def join_listing(
 
 def _sessions_behind(newest: pl.Series, as_of: dt.date) -> pl.Series:
     """Sessions after each symbol's newest bar up to `as_of`, int64: 0 for a fresh one, null for one without bars."""
-    days = newest.drop_nulls().unique()
+    days = newest.drop_nulls().unique().sort()
     behind = np.zeros(len(days), np.int64)
     late = (days < as_of).to_numpy()
     if late.any():
@@ -259,4 +263,7 @@ def _sessions_behind(newest: pl.Series, as_of: dt.date) -> pl.Series:
         passed = len(sessions) - np.searchsorted(sessions, days.to_physical().to_numpy(), side="right")
         # A bar of a day that the calendar does not know is behind all the same.
         behind[late] = np.maximum(passed, 1)[late]
-    return newest.replace_strict(days, behind, default=None, return_dtype=pl.Int64)
+    at = np.searchsorted(days.to_physical().to_numpy(), newest.fill_null(as_of).to_physical().to_numpy())
+    return pl.Series(behind[np.minimum(at, len(days) - 1)] if len(days) else np.zeros(len(newest), np.int64)).set(
+        newest.is_null(), None
+    )

@@ -29,6 +29,8 @@ MINUTES = dict(find_table("minutes").given)
 _PRICES = ("open", "high", "low", "close", "volume", "vwap")
 #: Symbols that a session has room for at first.
 _ROOM = 1024
+#: Of so few bars of a minute their symbols are counted again; so many symbols at once.
+FEW, PART = 64, 512
 
 
 class Merged(NamedTuple):
@@ -75,10 +77,10 @@ class Totals(NamedTuple):
 class _Span:
     """The minutes of some part of a session. bars : ``(minutes, 6, symbols)``, NaN where there is no bar."""
 
-    def __init__(self, begin: int, end: int) -> None:
+    def __init__(self, begin: int, end: int, room: int) -> None:
         self.begin, self.end = begin, end
-        self.bars = np.full((end - begin, len(_PRICES), _ROOM), np.nan)
-        self.totals = Totals.empty(_ROOM)
+        self.bars = np.full((end - begin, len(_PRICES), room), np.nan)
+        self.totals = Totals.empty(room)
         #: How often bars were merged, and after which of these times each minute was last written.
         self.version, self.written = 0, np.zeros(end - begin, np.int64)
 
@@ -103,9 +105,13 @@ class _Span:
         self.written[row[~same]] = self.version
         again: list[Ints] = [lane[there & ~same]]
         fresh = ~there
-        for one in np.unique(row[fresh]):
+        minutes, many = np.unique(row[fresh], return_counts=True)
+        for one, count in zip(minutes, many, strict=True):
             mine = fresh & (row == one)
             some = lane[mine]
+            if count <= FEW:  # late ones
+                again.append(some)
+                continue
             later = int(one) + self.begin > self.totals.at[some]
             again.append(some[~later])
             self._add(some[later], int(one), values[:, mine][:, later])
@@ -132,32 +138,52 @@ class _Span:
         total.low_at[lane] = np.where(lower, row + self.begin, total.low_at[lane])
 
     def _count_again(self, lanes: Ints) -> None:
-        """The totals of some symbols, minute by minute, as they would have been added."""
-        if not len(lanes):
-            return
-        for own, none in zip(self.totals, Totals.empty(len(lanes)), strict=True):
-            own[lanes] = none
-        mine = self.bars[:, :, lanes]
-        for row in np.flatnonzero(~np.isnan(mine[:, 3]).all(axis=1)):
-            there = ~np.isnan(mine[row, 3])
-            self._add(lanes[there], int(row), mine[row][:, there])
+        """The totals of some symbols with bars, as they would have been added minute by minute."""
+        for begin in range(0, len(lanes), PART):
+            some = lanes[begin : begin + PART]
+            for own, new in zip(self.totals, self._counted(self.bars[:, :, some]), strict=True):
+                own[some] = new
+
+    def _counted(self, bars: Floats) -> Totals:
+        """Of some symbols' minutes, ``(minutes, 6, symbols)``."""
+        open_, high, low, close, volume, vwap = bars.transpose(1, 0, 2)
+        there, lane = ~np.isnan(close), np.arange(bars.shape[2])
+        first, last = there.argmax(axis=0), len(bars) - 1 - there[::-1].argmax(axis=0)
+        price = np.where(np.isnan(vwap), (high + low + close) / 3.0, vwap)
+        # Sums of minute after minute: the bits are those of adding each as it came.
+        sums = (volume, price * volume, price * price * volume)
+        traded, value, square = (np.add.accumulate(np.where(there, one, 0.0))[-1] for one in sums)
+        highest, lowest = np.where(there, high, -np.inf).argmax(axis=0), np.where(there, low, np.inf).argmin(axis=0)
+        return Totals(
+            open=open_[first, lane],
+            high=high[highest, lane],
+            low=low[lowest, lane],
+            close=close[last, lane],
+            volume=traded,
+            value=value,
+            square=square,
+            at=last + self.begin,
+            high_at=highest + self.begin,
+            low_at=lowest + self.begin,
+        )
 
 
 class Day:
     """A session that forms.
 
     session : date in New York. begin, end : minutes of its regular hours. curve : the usual course of its volume.
+    room : so many symbols are looked for; for more of them all that is there is moved once.
     """
 
-    def __init__(self, session: dt.date, curve: Curve = USUAL) -> None:
+    def __init__(self, session: dt.date, curve: Curve = USUAL, room: int = _ROOM) -> None:
         self.session, self.begin, self.end, self.curve = session, BEGIN, end_of(session), curve
         self.symbols: list[str] = []
         self._lanes: dict[str, int] = {}
         #: The lane of each of some symbols, and of how many of its own that tells.
         self._asked: tuple[tuple[str, ...], Ints, int] = ((), np.empty(0, np.int64), 0)
-        self._official: Floats = np.full(_ROOM, np.nan)
-        self._official_at: Ints = np.full(_ROOM, -1, np.int64)
-        self._regular, self._early = _Span(BEGIN, self.end), _Span(PREMARKET, BEGIN)
+        self._official: Floats = np.full(room, np.nan)
+        self._official_at: Ints = np.full(room, -1, np.int64)
+        self._regular, self._early = _Span(BEGIN, self.end, room), _Span(PREMARKET, BEGIN, room)
 
     @property
     def totals(self) -> Totals:

@@ -28,12 +28,16 @@ from tapescan.live.hours import PREMARKET, clock_of
 from tapescan.live.quotes import most_traded
 from tapescan.live.wanted import in_order
 from tapescan.market.gather import Gathered
+from tapescan.market.panel_bars import bars_of_panel
 from tapescan.market.spelling import normal_spelling
 from tapescan.scan.result import ScanResult
 from tapescan.screen.nodes import MINUTE_FRAMES, Frame
 from tapescan.store import Store
 
 __all__ = ["Following", "Scanned"]
+
+#: Symbols that may trade for the first time in a session, before all that is there is moved for them.
+MORE = 256
 
 #: A scan of a moment's market.
 Scan = Callable[[Market], ScanResult]
@@ -112,7 +116,8 @@ class Following:
         if session <= market.held.known.newest_session:
             what = f"the session of {session} is stored already"
             raise OptionError(what, "follow one that comes after it", field="session")
-        day, stored = Day(session, usual_curve(store, session)), store.minutes(session)
+        room = len(market.panel) + MORE
+        day, stored = Day(session, usual_curve(store, session), room), store.minutes(session)
         day.merge(stored.drop("source"))
         found = cls(store, forming, feed, day, scan)
         if len(stored):
@@ -137,7 +142,14 @@ class Following:
         self._listed = tuple(result.symbols)
         self._spell(base.panel.symbols)
         self.market.begin(self.day.session)
+        self._rehearse()
         return result
+
+    def _rehearse(self) -> None:
+        """Scan the newest bars as if they were the session's: what its minutes share is made before the first."""
+        panel = self.market.base.panel
+        bars = bars_of_panel(panel, since=panel.as_of).with_columns(session=pl.lit(self.day.session))
+        self.scan(self._laid(self.market.at(bars), self.day.begin + 1))
 
     def _known_before(self) -> Before:
         if self._before is None or self._before_of is not self.market.base:

@@ -301,7 +301,11 @@ def observe(
     own = next((look for look in looks if not look.frame), None)
     # What a market carries on it has of all symbols.
     lazy = wanted is not None and own is None and not is_carried(panel)
-    if own is not None:
+    if own is not None and is_carried(panel):
+        features = clock.time("features", lambda: newest(panel, plan, engine))
+        # The look's own columns alone: what it shares with the plan is carried.
+        terms = clock.time("features", lambda: latest_with(panel, plan.without(plan.names), own, engine)[1])
+    elif own is not None:
         features, terms = clock.time("features", partial(latest_with, panel, plan, own, engine))
     elif wanted is not None and lazy:
         early = {*wanted.shown, *ELIGIBILITY}

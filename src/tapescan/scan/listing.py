@@ -10,10 +10,20 @@ import polars as pl
 
 from tapescan.core.labels import Labels
 from tapescan.core.typing import Bools, Ints, Shorts
-from tapescan.history.market import Market
+from tapescan.history.market import LISTING, Market
 from tapescan.market.universe import industry_numbers
 
 __all__ = ["Listing", "listing_of"]
+
+#: What is worked out of which columns of the universe.
+_MADE_OF = {
+    "types": ("type",),
+    "sectors": ("sector",),
+    "industries": ("industry",),
+    "absent": ("absent",),
+    "by_symbol": ("symbol",),
+    "places": (),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +79,14 @@ class Listing:
         """The place of each of the panel's symbols."""
         return {symbol: place for place, symbol in enumerate(self.symbols)}
 
+    def take(self, other: Listing) -> None:
+        """What another one worked out of columns that are the same here."""
+        if other.symbols != self.symbols:
+            return
+        for name, columns in _MADE_OF.items():
+            if name in other.__dict__ and all(self.universe[one].equals(other.universe[one]) for one in columns):
+                self.__dict__[name] = other.__dict__[name]
+
     def among(self, symbols: list[str]) -> Bools:
         """Which of the panel's symbols are among these."""
         found = np.zeros(len(self.symbols), dtype=bool)
@@ -78,8 +96,10 @@ class Listing:
 
 def listing_of(market: Market) -> Listing:
     """The market's, which is kept beside its panel."""
-    kept = market.panel.kept.get("listing")
+    kept = market.panel.kept.get(LISTING)
     if not isinstance(kept, Listing) or kept.universe is not market.universe:  # another market of the same panel
-        kept = Listing(market.universe, market.panel.symbols, market.by_symbol)
-        market.panel.kept["listing"] = kept
+        before, kept = kept, Listing(market.universe, market.panel.symbols, market.by_symbol)
+        if isinstance(before, Listing):
+            kept.take(before)
+        market.panel.kept[LISTING] = kept
     return kept
