@@ -13,7 +13,7 @@ from tapescan.core.errors import FileError, OptionError
 from tapescan.core.labels import Labels
 from tapescan.core.typing import Floats, Ints
 from tapescan.history.market import Market
-from tapescan.scan.account import REASONS, Fitted, Rows, fit_account
+from tapescan.scan.account import REASONS, Fitted, Fitting, Rows, fit_account
 from tapescan.scan.profile import Portfolio, Risk, load_profile
 from tapescan.scan.tradeplan import LIMITS, TradePlan
 
@@ -70,6 +70,24 @@ def test_each_limit_binds_by_hand() -> None:
     # A short makes room for the market's moves of a long.
     both = alone(3, beta=np.array([2.0, 2.0, 2.0]), long=np.array([True, False, True]))
     assert fitted(both, msgspec.structs.replace(WIDE, max_beta=0.3)) == ([1000.0] * 3, [""] * 3)
+
+
+@given(st.data())
+def test_the_first_rows_are_the_same_however_far_down_somebody_asks(data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, 30))
+    draw = np.random.default_rng(data.draw(st.integers(0, 10_000)))
+    order = draw.permutation(count)
+    rows = alone(count, order=order, sector=draw.integers(0, 4, count), beta=draw.normal(1.0, 0.5, count))
+    shares = np.where(draw.random(count) < 0.2, np.nan, draw.integers(0, 2000, count).astype(float))
+    plans = plan(np.full(count, 10.0), np.ones(count), shares)
+    limits = Portfolio(max_heat=float(draw.uniform(0.005, 0.2)), keep=5)
+    held = data.draw(st.lists(st.integers(0, count - 1), max_size=3, unique=True))
+    whole = fit_account(rows, plans, limits, RISK, held)
+    some = Fitting(rows, plans, limits, RISK, held)
+    for asked in data.draw(st.lists(st.integers(0, count), min_size=1, max_size=4)):
+        found, first = some.upto(asked), order[:asked]
+        assert np.array_equal(found.shares[first], whole.shares[first], equal_nan=True)
+        assert found.limit.codes[first].tolist() == whole.limit.codes[first].tolist()
 
 
 def test_what_moves_alike_is_taken_once_a_side() -> None:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
+from msgspec import structs
 from polars.testing import assert_frame_equal
 
 from tapescan.columns.factors import EVERY_FACTOR, rating
+from tapescan.features.carried import CARRIED
 from tapescan.features.compute import latest
+from tapescan.features.plan import Plan
 from tapescan.history.market import Market
 from tapescan.market.eligibility import REASONS
+from tapescan.scan import cross_section, pipeline
+from tapescan.scan.factors import factor_values
 from tapescan.scan.pipeline import run
-from tapescan.scan.profile import load_profile, profile_names
+from tapescan.scan.profile import Profile, load_profile, profile_names
 from tapescan.scan.request import prepare
 from tapescan.scan.result import Coverage, ScanResult
+from tapescan.screen.earlier import latest_with
 
 SWING = load_profile("swing")
 
@@ -88,6 +97,55 @@ def test_a_symbol_can_be_recomputed_from_the_result(inputs: Market) -> None:
     by_symbol = dict(zip(inputs.panel.symbols, values["rsi_14"], strict=True))
     for symbol, rsi in found.ranked.select("symbol", "rsi_14").rows():
         assert by_symbol[symbol] == rsi
+
+
+def test_factors_are_made_once_of_a_market_for_the_same_members(
+    inputs: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Screens, orders and columns change nothing in them; filters do."""
+    made: list[int] = []
+
+    def counted(section: Any, members: Any, names: Any) -> dict[str, Any]:
+        made.append(len(members))
+        return factor_values(section, members, names)
+
+    monkeypatch.setattr(pipeline, "factor_values", counted)
+    market = replace(inputs, notes=inputs.notes)  # nothing is kept of it
+    strict = structs.replace(SWING, filters=structs.replace(SWING.filters, min_price=20.0))
+    asked: list[tuple[Profile, dict[str, Any]]] = [
+        (SWING, {}),
+        (SWING, {"where": "rsi_14 < 50"}),
+        (strict, {}),
+        (SWING, {"rank_by": "ret_5 desc"}),
+        (strict, {}),
+    ]
+    for profile, more in asked:
+        ours = run(market, prepare(profile, **more))
+        theirs = run(replace(market), prepare(profile, **more))
+        assert_frame_equal(ours.frame, theirs.frame)
+        made.pop()  # theirs
+    assert len(made) == 2
+    assert made[0] > made[1]
+
+
+def test_a_loaded_market_carries_what_conditions_on_earlier_bars_share(
+    inputs: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = "close > highest(20, high)[1] OR crosses_above(close, sma_20)"
+    fresh = run(inputs, prepare(SWING, where=where, features=["rsi_14"]))
+    loaded = replace(inputs, panel=replace(inputs.panel))
+    loaded.panel.kept[CARRIED] = {}
+    run(loaded, prepare(SWING, features=["rsi_14"]))
+    again: list[int] = []
+
+    def counted(panel: Any, plan: Plan, look: Any, engine: Any = None) -> Any:
+        again.append(len(plan.names))
+        return latest_with(panel, plan, look, engine)
+
+    monkeypatch.setattr(cross_section, "latest_with", counted)
+    assert_frame_equal(run(loaded, prepare(SWING, where=where, features=["rsi_14"])).frame, fresh.frame)
+    assert again == [0]
+    assert fresh.coverage.ranked > 0
 
 
 def test_shorts_rank_the_other_end(inputs: Market, result: ScanResult) -> None:
