@@ -26,7 +26,7 @@ from tapescan.features.plan import Plan
 from tapescan.history.market import Market
 from tapescan.market.panel import Block, Panel
 from tapescan.market.regime import SESSIONS_A_YEAR
-from tapescan.scan.assembled import Late
+from tapescan.scan.assembled import Gradual, Late
 from tapescan.scan.factors import factor_columns
 from tapescan.scan.pipeline import Request, run
 from tapescan.scan.result import ScanResult
@@ -169,7 +169,7 @@ def _size(columns: Iterable[Any]) -> int:
     found: dict[int, int] = {}
     for column in columns:
         # What is made when somebody asks for it is made here as well.
-        one = column.values if isinstance(column, Late) else column
+        one = column.values if isinstance(column, Late | Gradual) else column
         array = one.codes if isinstance(one, Labels) else one
         found[id(array)] = int(array.estimated_size() if isinstance(array, pl.Series) else array.nbytes)
     return sum(found.values())

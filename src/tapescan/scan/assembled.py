@@ -49,8 +49,13 @@ class Gradual:
     make: Callable[[int], Values]
     ranked: int
 
+    @property
+    def values(self) -> Values:
+        """Of all ranked rows."""
+        return self.make(self.ranked)
+
     def __reduce__(self) -> tuple[object, ...]:
-        return _made, (self.make(self.ranked),)
+        return _made, (self.values,)
 
 
 @dataclass(eq=False)

@@ -94,7 +94,8 @@ def season(session: Days, horizons: tuple[int, ...]) -> Singles:
     month = stamps.astype("datetime64[M]")
     begin = month - month.astype(np.int64) % 3
     since = (stamps - begin.astype("datetime64[D]")).astype(np.int64)
-    whole = ((begin + 3).astype("datetime64[D]") - begin.astype("datetime64[D]")).astype(np.int64)
+    end = begin + np.timedelta64(3, "M")
+    whole = (end.astype("datetime64[D]") - begin.astype("datetime64[D]")).astype(np.int64)
     angle = 2.0 * np.pi * (since / whole)
     circle = np.stack([np.sin(angle), np.cos(angle)], axis=-1)
     found: Singles = circle.astype(np.float32)[which]
