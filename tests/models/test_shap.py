@@ -164,7 +164,7 @@ def test_a_side_that_no_weight_came_to() -> None:
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ({"booster": "dart"}, "dart"),
+        ({"booster": "dart", "rate_drop": 0.9, "one_drop": True}, "dart"),
         ({"booster": "gblinear"}, "gblinear"),
         ({"objective": "binary:logistic"}, "binary:logistic"),
         ({"objective": "multi:softprob", "num_class": 3}, "multi:softprob"),
@@ -173,7 +173,7 @@ def test_a_side_that_no_weight_came_to() -> None:
 def test_other_models_are_refused(parameters: dict[str, Any], said: str) -> None:
     values, _ = market(200, 6)
     matrix = xgboost.DMatrix(values, np.arange(200) % 2, nthread=1)
-    booster = xgboost.train({"nthread": 1, "verbosity": 0, **parameters}, matrix, 2)
+    booster = xgboost.train({"nthread": 1, "verbosity": 0, **parameters}, matrix, 4)
     with pytest.raises(ModelError, match=said):
         read(booster, 6)
 

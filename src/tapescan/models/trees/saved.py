@@ -84,6 +84,9 @@ def _read_model(saved: Any, features: int) -> Trees:
         begin = float(np.float32(base[1])) if base else np.nan
     need(np.isfinite(begin), "its base is no number")
     model, _ = _known(booster, ("model", "name"), "the booster")
+    # XGBoost 3.4 keeps DART's weights beside trees that are gbtree's by name.
+    weights = np.asarray(model.get("weight_drop", []), np.float64)
+    need(bool((weights == 1.0).all()), "its trees count in part, as dart's do: it is no sum of trees")
     sizes, steps, groups, trees = _known(
         model, ("gbtree_model_param", "iteration_indptr", "tree_info", "trees"), "the model"
     )
