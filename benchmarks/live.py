@@ -78,7 +78,12 @@ def simulated(place: str, symbols: int, sessions: int, pace: float) -> tuple[Sto
     new = pl.DataFrame(
         {"symbol": own["symbol"].gather_every(len(own) // SPLIT)[:SPLIT], "ex_date": day, "ratio": 4.0}
     )
-    splits = pl.concat([market.splits.filter(pl.col("ex_date") < day), new.cast(dict(market.splits.schema))])
+    splits = pl.concat(
+        [
+            market.splits.filter(pl.col("ex_date") < day),
+            new.select(pl.col(name).cast(kind) for name, kind in market.splits.schema.items()),
+        ]
+    )
     factor = pl.when(pl.col("symbol").is_in(new["symbol"].implode())).then(4.0).otherwise(1.0)
     own = own.with_columns(pl.col("open", "high", "low", "close") / factor, pl.col("volume") * factor)
     store = Store(place)

@@ -1,7 +1,8 @@
 """Minutes that a stream missed, until requests have brought them.
 
 A gap is asked for at once, as far as requests bring it, and once more when its last minute is sure to be there. What
-the stream itself brought meanwhile is newer than an answer to a request, and counts.
+the stream itself brought since shortly before a request is newer than the answer, and counts; what it brought earlier
+may have been corrected where nobody heard it.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class Gaps:
     def heard(self, rows: pl.DataFrame) -> None:
         """What the stream brings of itself."""
         if not self.done:
-            self._heard.append(rows.select("symbol", "minute"))
+            self._heard.append(rows.select("symbol", "minute", at=pl.lit(self.clock.now())))
 
     async def lost(self) -> None:
         """The connection is gone: what is asked for now is asked for again when there is one."""
@@ -137,6 +138,8 @@ class Gaps:
         if there <= first:
             self._due = self._settled()
             return
+        since = now - self.behind - dt.timedelta(seconds=self.timing.settled)
+        self._heard = [one.filter(pl.col("at") >= since) for one in self._heard]
         self._trying, self.open = span, None
         # The newest minute may not have been whole: it is asked for once more.
         rest = None if settled else (max(first, there - 1), last)
@@ -160,7 +163,7 @@ class Gaps:
         """Without those that the stream brought itself."""
         if not self._heard:
             return rows
-        self._heard = [pl.concat(self._heard).unique()]
+        self._heard = [pl.concat(self._heard).unique(["symbol", "minute"], keep="last", maintain_order=True)]
         return rows.join(self._heard[0], on=["symbol", "minute"], how="anti", maintain_order="left")
 
     def _ended(self, task: asyncio.Task[None]) -> None:
