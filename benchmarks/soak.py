@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from tapescan.core.machine import steady_memory
 from tapescan.live.day import Day
 from tapescan.live.feed import Bars
 from tapescan.live.hours import BEGIN, END, Clock, moment_of
@@ -47,6 +48,7 @@ def main() -> None:
         "--rates", action=argparse.BooleanOptionalAction, default=True, help="measure decoders and lag"
     )
     given = parser.parse_args()
+    steady_memory()  # as the command that follows a session does
     os.environ |= {"TAPESCAN_MASSIVE_KEY": KEY, "TAPESCAN_ALPACA_KEY": KEY, "TAPESCAN_ALPACA_SECRET": SECRET}
     for vendor in sorted(PLANS) if given.rates else ():
         _say(f"{vendor}: {decoded(vendor):,.0f} bars a second read and made a table")
