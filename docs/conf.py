@@ -48,6 +48,8 @@ def setup(app: Any) -> None:
 
 
 # Types that the package imports only for type checkers, since they bring all kernels: signatures name them.
+import polars  # noqa: E402
+
 import tapescan.api.live  # noqa: E402
 import tapescan.scan.result  # noqa: E402
 from tapescan.scan.assembled import Assembled  # noqa: E402
@@ -56,4 +58,4 @@ from tapescan.scan.forecasts import Forecast  # noqa: E402
 from tapescan.scan.result import Changes, ScanResult  # noqa: E402
 
 vars(tapescan.scan.result).update(Assembled=Assembled, CrossSection=CrossSection, Forecast=Forecast)
-vars(tapescan.api.live).update(Changes=Changes, ScanResult=ScanResult)
+vars(tapescan.api.live).update(Changes=Changes, ScanResult=ScanResult, pl=polars)
