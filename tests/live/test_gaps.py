@@ -7,8 +7,6 @@ import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
 
-import polars as pl
-
 from tapescan.live.gaps import Gaps, Timing
 from tapescan.live.hours import Clock, moment_of
 from tapescan.vendors.streams import Filled, Gap, MinuteBar, table_of
@@ -106,7 +104,3 @@ def test_a_bar_of_just_before_a_request_may_be_newer_than_the_answer() -> None:
         assert await until_done(gaps) == []
 
     asyncio.run(run())
-
-
-def test_rows_are_of_the_session() -> None:
-    assert table_of([bar(700, 1.0)]).select(pl.col("session"), pl.col("minute")).row(0) == (DAY, 700)

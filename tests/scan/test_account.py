@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import msgspec
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from tapescan.core.errors import FileError, OptionError
 from tapescan.core.labels import Labels
 from tapescan.core.typing import Floats, Ints
 from tapescan.history.market import Market
+from tapescan.scan import account
 from tapescan.scan.account import REASONS, Fitted, Fitting, Rows, fit_account
 from tapescan.scan.profile import Portfolio, Risk, load_profile
 from tapescan.scan.tradeplan import LIMITS, TradePlan
@@ -70,6 +74,23 @@ def test_each_limit_binds_by_hand() -> None:
     # A short makes room for the market's moves of a long.
     both = alone(3, beta=np.array([2.0, 2.0, 2.0]), long=np.array([True, False, True]))
     assert fitted(both, msgspec.structs.replace(WIDE, max_beta=0.3)) == ([1000.0] * 3, [""] * 3)
+
+
+def test_a_row_has_its_turn_once_whoever_asks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    count, take = 60, account._Room.take
+    plans = plan(np.full(count, 10.0), np.ones(count), np.full(count, 1000.0))
+    limits = msgspec.structs.replace(WIDE, max_heat=0.4)  # room for forty of them
+    whole = fit_account(alone(count), plans, limits, RISK)
+
+    def slow(room: account._Room, place: int) -> tuple[float, int]:
+        time.sleep(0.0002)  # the others' turn
+        return take(room, place)
+
+    monkeypatch.setattr(account._Room, "take", slow)
+    some = Fitting(alone(count), plans, limits, RISK)
+    with ThreadPoolExecutor(4) as asking:
+        found = [*asking.map(some.upto, [count] * 4)]
+    assert found[0].shares.tolist() == whole.shares.tolist()
 
 
 @given(st.data())

@@ -9,6 +9,7 @@ Who is held already, and still ranks well, comes first.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -91,17 +92,20 @@ class Fitting:
         #: How many have had their turn when each row of the order has.
         self._until: Ints = len(first) + np.cumsum(mine)
         self._room, self._done = _Room(rows, plan, portfolio, risk.account), 0
+        #: A result may be read by several threads, and a row has its turn once.
+        self._turns = threading.Lock()
 
     def upto(self, rows: int) -> Fitted:
         """What is known when the first so many rows are fitted; of those behind them nothing is."""
         until = int(self._until[rows - 1]) if rows else 0
-        turn = self._turn[self._done : until].tolist()
-        for number, place in enumerate(turn):
-            if full := self._room.full:
-                self._limit[turn[number:]] = full
-                break
-            self._shares[place], self._limit[place] = self._room.take(place)
-        self._done = max(self._done, until)
+        with self._turns:
+            turn = self._turn[self._done : until].tolist()
+            for number, place in enumerate(turn):
+                if full := self._room.full:
+                    self._limit[turn[number:]] = full
+                    break
+                self._shares[place], self._limit[place] = self._room.take(place)
+            self._done = max(self._done, until)
         return Fitted(self._shares, Labels(REASONS, self._limit))
 
 
