@@ -342,11 +342,12 @@ def _as_if(capability: tuple[int, int]) -> Iterator[None]:
 
 def _load_arrays() -> None:
     """Its functions of arrays name `numpy.row_stack`, which NumPy 2.5 no longer has; they are read once."""
-    missing = not hasattr(np, "row_stack")
+    names = vars(np)  # not an attribute to a type checker: whether there is one depends on NumPy's version
+    missing = "row_stack" not in names
     if missing:
-        np.row_stack = np.vstack  # type: ignore[attr-defined]  # noqa: NPY201 (said above)
+        names["row_stack"] = np.vstack
     try:
         from numba.cuda.np import arrayobj  # noqa: F401
     finally:
         if missing:
-            del np.row_stack  # type: ignore[attr-defined]  # noqa: NPY201
+            del names["row_stack"]
