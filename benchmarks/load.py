@@ -8,9 +8,9 @@ Each kind of work is a process of its own on one store of simulated bars. A sess
 corrected bars between them; a sync asks a fake vendor on this machine. Between its runs a process pauses, so that it
 is use and not how much the machine can do; the share of the cores that it took is told. Told of each kind: runs,
 errors, latencies, and memory and open files of the first and the last fifth of its process's runs. A run that finds
-another state of the store than the one before has more to do, and is a kind of its own. Of fewer than 100 runs the
-highest latency is told in the place of the 99th percentile. A market in memory grows with its store, whose growth is
-told beside. The processes have what they free given back, as commands that stay do
+other bars than the one before, or a listing asked for again, has more to do, and is a kind of its own. Of fewer than
+100 runs the highest latency is told in the place of the 99th percentile. A market in memory grows with its store,
+whose growth is told beside. The processes have what they free given back, as commands that stay do
 (`core.machine.steady_memory`). Replays, imports and syncs are less urgent than scans (`os.nice`), as jobs of a
 server are.
 
@@ -30,6 +30,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -65,17 +66,14 @@ Run: TypeAlias = Callable[[], str]
 #: 99th percentile.
 WARMING, ENOUGH = 3, 100
 
-#: What a run had to do where the store had become another one.
-CAME = "the store changed"
+#: What a run had to do where the store had become another one: a table, and what is said where it came.
+CAME = {"bars": "bars came", "symbols": "a listing came"}
 
 #: Seconds that each process pauses after a run; imports do so for as long as is asked.
 PAUSES = {"scan": 2.0, "watch": 0.5, "replay": 10.0, "sync": 5.0}
 
 #: How much less urgent than lists that people wait for (`os.nice`): what a server's jobs and timers do.
 NICE = {"replay": 19, "import": 10, "sync": 10}
-
-#: A topic that the watcher publishes under.
-TOPIC = "load"
 
 
 def say(text: str) -> None:
@@ -87,9 +85,6 @@ def usage() -> tuple[int, int]:
     """Resident memory in KiB, and open files."""
     resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
     return resident, sum(1 for _ in Path("/proc/self/fd").iterdir())
-
-
-# --- the kinds of work, each a process ---------------------------------------------------------------------------
 
 
 def scans(place: str, _: Path) -> Iterator[Run]:
@@ -107,12 +102,12 @@ def watched(place: str, _: Path) -> Iterator[Run]:
 
     def run() -> str:
         nonlocal market
-        before, market = market, market.refresh()
+        before, market = market.provenance["store"], market.refresh()
         found = tapescan.scan_market(market, models=False)
-        number = tapescan.publish_result(TOPIC, found.to_dict(20)).number
-        newest = tapescan.newest_result(TOPIC)
+        number = tapescan.publish_result("load", found.to_dict(20)).number
+        newest = tapescan.newest_result("load")
         assert newest is None or newest.number <= max(number, newest.number)
-        return "" if market is before else CAME
+        return came(before, market.provenance["store"])
 
     while True:
         yield run
@@ -157,18 +152,21 @@ def syncs(place: str, _: Path) -> Iterator[Run]:
 
 
 class Seen:
-    """Whether a store is another one than it was at the run before."""
+    """What came into a store since the run before."""
 
     def __init__(self, place: str) -> None:
         self._place = place
         self._versions: dict[str, int] = {}
 
     def after(self, run: Callable[[], object]) -> str:
-        versions = Store(self._place).versions()
-        came = CAME if versions != self._versions else ""
-        self._versions = versions
+        before, self._versions = self._versions, Store(self._place).versions()
         run()
-        return came
+        return came(before, self._versions)
+
+
+def came(before: Mapping[str, int], now: Mapping[str, int]) -> str:
+    """What came between two states of a store. before, now : versions of its tables."""
+    return next((said for name, said in CAME.items() if before.get(name) != now.get(name)), "")
 
 
 KINDS: dict[str, Callable[[str, Path], Iterator[Run]]] = {
@@ -208,9 +206,6 @@ def compiled(place: str) -> None:
     """Have all kernels on disk before anything is timed."""
     next(scans(place, Path()))()
     next(replays(place, Path()))()
-
-
-# --- what is told ------------------------------------------------------------------------------------------------
 
 
 def told(kind: str, runs: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -306,9 +301,10 @@ def side_by_side(asked: argparse.Namespace) -> None:
         ]
         for one in workers:
             one.start()
+            held.callback(one.kill)  # when this is stopped before its time
         beside: list[KilledRedis | KilledNodes] = [other for other in (redis, nodes) if other is not None]
         # Ray starts nodes in the main thread alone.
-        threads = [threading.Thread(target=redis.live, args=(until,))] if redis is not None else []
+        threads = [threading.Thread(target=redis.live, args=(until,), daemon=True)] if redis is not None else []
         for thread in threads:
             thread.start()
         if nodes is not None:
@@ -389,6 +385,7 @@ def main() -> None:
     parser.add_argument("--full-disk", action="store_true")
     parser.add_argument("--megabytes", type=int, default=40)
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that no worker outlives it
     if asked.full_disk:
         full_disk(asked.megabytes)
     else:

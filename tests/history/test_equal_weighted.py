@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
+import pytest
 
 from tapescan.core.dates import day_number
-from tapescan.history.equal_weighted import index_of_store
+from tapescan.history.equal_weighted import CLOSES, index_of_store, with_later
 from tapescan.history.history import history_of, market_index
 from tapescan.market.index import equal_weighted, same_past
 from tests.replay.worlds import world
@@ -21,6 +24,20 @@ def test_it_is_the_same_whatever_companies_are_called_on_the_day_of_the_scan(tmp
     days = [*renames["ex_date"], made.days[5], made.days[len(made.days) - 201]]
     for day in days:
         assert same_past(index_of_store(store.known(day)), now, day_number(day)), day
+
+
+@pytest.mark.parametrize("paused", [(0, 0), (50, 70)])
+def test_what_comes_later_is_measured_from_what_was_there(tmp_path: Path, paused: tuple[int, int]) -> None:
+    """Also over splits, and where nobody at all traded in the weeks before."""
+    made = world(30, 120, 4).with_splits(3, many=10)
+    closed = pl.col("session").is_in(made.days[slice(*paused)])
+    known = replace(made, bars=made.bars.filter(~closed)).stored(tmp_path / "s").known()
+    whole, bars = index_of_store(known), known.stamped_bars().select(CLOSES)
+    for at in (20, 49, 75, 118):
+        day = made.days[at]
+        found = with_later(whole.until(day_number(day)), known, day, bars.filter(pl.col("session") > day))
+        assert found.session.tobytes() == whole.session.tobytes(), day
+        assert found.change.tobytes() == whole.change.tobytes(), day
 
 
 def test_a_training_measures_by_the_index_of_a_scan(tmp_path: Path) -> None:

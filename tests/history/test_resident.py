@@ -14,6 +14,7 @@ import tapescan
 from tapescan.core.errors import FileError
 from tapescan.features import carried
 from tapescan.features.compute import Features
+from tapescan.history import resident
 from tapescan.market.calendar import sessions as exchange_sessions
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.store import Store
@@ -48,6 +49,20 @@ def test_nothing_came(kept: Kept, reads: Reads) -> None:
     assert not reads.everything
 
 
+def test_a_sync_that_learned_nothing_changes_versions_alone(kept: Kept, reads: Reads) -> None:
+    told = {"symbols": listing(["S001", "S002"])}
+    kept.store.add(told, "test", step=Step("a", 1))
+    kept.holds()
+    panel, versions = kept.market.panel, kept.market.provenance["store"]
+    kept.store.add(told, "test", step=Step("a", 2))
+    kept.holds()
+    assert kept.market.panel is panel
+    assert kept.market.provenance["store"] != versions
+    assert (reads.everything, reads.bars) == (0, [])
+    put(kept.store, of_day(WHOLE, STORED + 1))
+    kept.holds()
+
+
 def test_a_session_comes(kept: Kept, reads: Reads) -> None:
     for at in range(STORED + 1, STORED + 4):
         put(kept.store, of_day(WHOLE, at))
@@ -73,7 +88,8 @@ def test_a_session_comes_in_pieces(kept: Kept, reads: Reads) -> None:
 
 
 @pytest.mark.parametrize("back", [0, 1, 250])
-def test_a_bar_is_corrected(kept: Kept, reads: Reads, back: int) -> None:
+def test_a_bar_is_corrected(kept: Kept, reads: Reads, back: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resident, "index_of_store", None)  # no bar of before that day is read for the index
     put(kept.store, of_day(WHOLE, STORED - back).filter(LONG).with_columns(close="high"))
     kept.holds()
     # Of the plans that are carried, this lane alone.

@@ -9,6 +9,7 @@ company it was may become known later. Likewise those of companies that have no 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -30,6 +31,7 @@ __all__ = [
     "index_of_bars",
     "index_of_store",
     "return_of_day",
+    "with_later",
 ]
 
 #: What is read of each bar, as it is stored.
@@ -52,6 +54,18 @@ def index_of_bars(bars: pl.DataFrame, splits: pl.DataFrame) -> MarketIndex:
     found = IndexOfAll(day_number(first), day_number(last))
     add_to(found, bars, splits)
     return found.index()
+
+
+def with_later(index: MarketIndex, known: KnownStore, day: dt.date, bars: pl.DataFrame) -> MarketIndex:
+    """An index up to a day, with the returns of what comes after it. bars : CLOSES of all later bars, as stored."""
+    own, end = index.until(day_number(day)), day_number(day)
+    new = index_of_bars(sort_bars(pl.concat([closes_of_week(known, day), bars])), splits_of_any_day(known))
+    later = new.session > end
+    # Where nobody traded in the week before, nobody has a return, which is a market that stood still.
+    change = np.nan_to_num(new.change[later])
+    return replace(
+        own, session=np.concatenate([own.session, new.session[later]]), change=np.concatenate([own.change, change])
+    )
 
 
 def closes_of_week(known: KnownStore, day: dt.date) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 One file a store and adjustment (`history.kept_file`), of the store's newest state: the panel, what else was read of
 the bars, and the market that was made of both. It is named after nothing but the adjustment; in it stand the tables
-that it was made of (version and checksum of the commit of each), and a digest of the code that made it. Of another
+that it was made of (version, and digest of the files of each), and a digest of the code that made it. Of another
 state of the same store it is brought forward as a market that is kept in memory is (`history.resident`); of anything
 else, or where it is not as it was written, it is made anew. It serves every span that it reaches back for: values
 hang on where their history begins, and on no bar before.
@@ -172,7 +172,8 @@ class _Kept:
 
     @property
     def versions(self) -> dict[str, int]:
-        return {name: int(state.split()[0]) for name, state in self.states.items()}
+        found: dict[str, int] = self.file.said["versions"]
+        return found
 
     @property
     def begin(self) -> int | None:
@@ -251,6 +252,7 @@ def _keep(market: Market, held: Held, begin: int | None, states: Mapping[str, st
         "code": _code(),
         "adjust": held.adjust,
         "tables": dict(states),
+        "versions": scanned_of(held.asked.versions),
         "newest": panel.as_of,
         "begin": begin,
         "index": index.name,

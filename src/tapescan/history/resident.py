@@ -10,6 +10,7 @@ one that reads everything.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cache
@@ -21,19 +22,12 @@ import polars as pl
 from tapescan.core.dates import date_of, day_number
 from tapescan.core.errors import StoreError
 from tapescan.features.carried import CARRIED, carry_on, kept_of
-from tapescan.history.equal_weighted import (
-    CLOSES,
-    closes_before_day,
-    closes_of_week,
-    index_of_bars,
-    index_of_store,
-    return_of_day,
-)
+from tapescan.history.equal_weighted import CLOSES, closes_before_day, index_of_store, return_of_day, with_later
 from tapescan.history.judging import judged_again
 from tapescan.history.market import Market
 from tapescan.history.stored import Held, index_among, market_of, market_of_store, scanned_of
 from tapescan.market.growing import Growth, grow
-from tapescan.market.index import MARKET_SYMBOL, MarketIndex
+from tapescan.market.index import INDEX_GAP, MARKET_SYMBOL, MarketIndex
 from tapescan.market.lives import BREAK
 from tapescan.market.panel import Panel, places_of
 from tapescan.market.panel_bars import bars_of_panel
@@ -77,12 +71,36 @@ def _refreshed(market: Market, held: Held) -> Market:
     taken = None
     # A compaction may have dropped files of before; what else cannot be read is met again by who reads everything.
     with contextlib.suppress(StoreError):
-        taken = brought_forward(held, store.known(held.day)) if going_on else None
+        if going_on:
+            asked = store.known(held.day)
+            if (same := _without_rows(market, held, asked)) is not None:
+                return same
+            taken = brought_forward(held, asked)
     if taken is None:
         found = market_of_store(store, held.day, span=held.span, adjust=held.adjust)
         found.panel.kept[CARRIED] = {}
         return found
     return market_of(taken)
+
+
+def _without_rows(market: Market, held: Held, asked: KnownStore) -> Market | None:
+    """The market under the versions of now, where no row came with them: a sync that learned nothing tells the store
+    that it asked. None where any did."""
+    before, now = scanned_of(held.asked.versions), scanned_of(asked.versions)
+    if before.keys() != now.keys():
+        return None
+    commits = commits_of(asked.path, now)  # before anything is read
+    asked.take_reads(held.asked)
+    for name in now:
+        if now[name] != before[name] and not asked.opened(name).files().equals(held.asked.opened(name).files()):
+            return None
+    known = asked.at_session(held.known.sessions)
+    known.take_reads(held.known)
+    return replace(
+        market,
+        provenance={**market.provenance, "store": now},
+        held=replace(held, asked=asked, known=known, commits=commits),
+    )
 
 
 def brought_forward(
@@ -144,6 +162,7 @@ def brought_forward(
         judged=judged,
         stamped=None if held.stamped is None else held.stamped | stamped,
         fitting=held.fitting.without(again) if held.fitting is not None else None,
+        funds=None if again else held.funds,
     )
 
 
@@ -179,21 +198,33 @@ def _index_of_all(held: Held, before: KnownStore, known: KnownStore, came: pl.Da
         splits = [splits_of_any_day(one).filter(pl.col("ex_date") <= day) for one in (before, known)]
         return splits[0].equals(splits[1])
 
+    since = None if held.span is None else date_of(int(_begin(held.panel)))
+    if old.close is not None or not once(known, "same splits", (day,), same_splits):
+        return index_of_store(known, since)
     later = came.filter(pl.col("session") > day)
-    if old.close is not None or len(later) < len(came) or not once(known, "same splits", (day,), same_splits):
-        return index_of_store(known, None if held.span is None else date_of(int(_begin(held.panel))))
+    if len(later) < len(came) and (first := _first_other(came.filter(pl.col("session") <= day))) is not None:
+        if first - date_of(int(old.session[0])) <= dt.timedelta(days=INDEX_GAP):
+            return index_of_store(known, since)
+        with store_errors(known.path, "read bars of"):
+            bars = known.since_day(first).scan("bars", nameless=True).select(CLOSES).collect()
+        return with_later(old, known, first - dt.timedelta(days=1), bars)
     if later.is_empty():
         return old
     # Nothing of before changed: what came is measured from each one's newest bar, of at most a week before.
     days = later["session"].unique()
-    if len(days) == 1 and (later["adjusted_to"] == later["session"]).all():
-        closes = once(known, "closes before", (day, days[0]), lambda: closes_before_day(known, day, days[0]))
-        session, change = np.array([day_number(days[0])], np.int32), np.array([return_of_day(closes, later)])
-    else:
-        bars = pl.concat([closes_of_week(known, day), later.select(CLOSES)])
-        new = index_of_bars(sort_bars(bars), splits_of_any_day(known))
-        session, change = (getattr(new, one)[new.session > held.panel.as_of] for one in ("session", "change"))
+    if len(days) > 1 or not (later["adjusted_to"] == later["session"]).all():
+        return with_later(old, known, day, later.select(CLOSES))
+    closes = once(known, "closes before", (day, days[0]), lambda: closes_before_day(known, day, days[0]))
+    session, change = np.array([day_number(days[0])], np.int32), np.array([return_of_day(closes, later)])
     return replace(old, session=np.concatenate([old.session, session]), change=np.concatenate([old.change, change]))
+
+
+def _first_other(came: pl.DataFrame) -> dt.date | None:
+    """The first session of which a close came or went; None where each that went came again."""
+    come, gone = (came.filter(pl.col("came") == one).select(CLOSES) for one in (True, False))
+    others = [one.join(other, on=CLOSES, how="anti", nulls_equal=True) for one, other in ((come, gone), (gone, come))]
+    first: dt.date | None = pl.concat(others)["session"].min()  # type: ignore[assignment]
+    return first
 
 
 def _begin(panel: Panel) -> int:

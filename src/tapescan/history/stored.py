@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import polars as pl
 
@@ -38,6 +39,14 @@ from tapescan.tables.registry import stored_tables
 __all__ = ["Held", "held_of_store", "market_of", "market_of_store", "scanned_of", "sessions_for"]
 
 
+class Funds(NamedTuple):
+    """Which of some symbols are funds by their bars up to a session."""
+
+    asked: pl.Series
+    through: dt.date
+    found: pl.Series
+
+
 @dataclass(frozen=True)
 class Held:
     """What was read of a store's bars.
@@ -48,7 +57,8 @@ class Held:
     lives : of the symbols that another company had before, as `market.lives.LIVES`. judged : the suspect bars, also
         those that were accepted.
     stamped : symbols of which some stored price may not be raw; None where that is not known of any.
-    listed, fitting, refused : what the market of before was made of and has not changed; None where there was none.
+    listed, fitting, refused, funds : what the market of before was made of and has not changed; None where there was
+    none.
     """
 
     store: Store
@@ -66,6 +76,7 @@ class Held:
     listed: Listed | None = None
     fitting: Fitting | None = None
     refused: Refused | None = None
+    funds: Funds | None = None
 
     def bars(
         self,
@@ -155,7 +166,7 @@ def market_of(held: Held) -> Market:
         lambda: absent_symbols(panel.symbols, with_bars, listing, refused.symbols),
     )
     market, said = join_listing(panel, _of_this_life(held), listing, others, provenance, notes, held.listed)
-    universe = _with_funds(market, held)
+    universe, funds = _with_funds(market, held)
     inside, through = splits_inside(known) if as_of is not None else (None, None)
     if inside is not None and through is not None:
         universe = universe.join(inside, on="symbol", how="left", maintain_order="left")
@@ -167,7 +178,7 @@ def market_of(held: Held) -> Market:
         adjust=adjust,
         store=held.store,
         suspects=suspects,
-        held=replace(held, listed=said, fitting=fits, refused=refused),
+        held=replace(held, listed=said, fitting=fits, refused=refused, funds=funds),
     )
     if "dividends" in known:
         paid = once(
@@ -218,23 +229,27 @@ def _of_this_life(held: Held) -> pl.DataFrame:
     return counted.with_columns(bars=pl.col("own").fill_null(pl.col("bars"))).drop("own")
 
 
-def _with_funds(market: Market, held: Held) -> pl.DataFrame:
-    """The universe, in which what no listing names and what behaved as a fund is one."""
+def _with_funds(market: Market, held: Held) -> tuple[pl.DataFrame, Funds | None]:
+    """The universe, in which what no listing names and what behaved as a fund is one. And what told it, where the
+    newest session's own bars took no part in it: as long as nothing of before changes, it stays as it is."""
     universe = market.universe
     unknown = universe["symbol"].filter(universe["type"] == "unknown")
     if unknown.is_empty():
-        return universe
-    sessions = judged_through(held.known.sessions)
+        return universe, None
+    sessions, before = judged_through(held.known.sessions), held.funds
+    through: dt.date = sessions[-1]
+    settled = through < held.known.newest_session
+    if before is None or before.through != through or not before.asked.equals(unknown):
 
-    def told() -> pl.Series:
-        return _funds_among(unknown, held, sessions)
+        def told() -> pl.Series:
+            return _funds_among(unknown, held, sessions)
 
-    # As long as the newest session's own bars take no part in it, they change nothing in the answer.
-    settled = sessions[-1] < held.known.newest_session
-    among = once(held.known, "funds", (unknown.to_frame(), sessions[-1]), told) if settled else told()
-    found = unknown.filter(among)
-    fund = pl.when((pl.col("type") == "unknown") & pl.col("symbol").is_in(found.implode())).then(pl.lit("fund"))
-    return universe.with_columns(fund.otherwise("type").alias("type"))
+        found = once(held.known, "funds", (unknown.to_frame(), through), told) if settled else told()
+        before = Funds(unknown, through, found)
+    funds = unknown.filter(before.found).implode()
+    fund = pl.when((pl.col("type") == "unknown") & pl.col("symbol").is_in(funds)).then(pl.lit("fund"))
+    universe = universe.with_columns(fund.otherwise("type").alias("type"))
+    return universe, before if settled else None
 
 
 def _funds_among(unknown: pl.Series, held: Held, sessions: pl.Series) -> pl.Series:

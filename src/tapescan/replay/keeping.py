@@ -1,8 +1,8 @@
 """The past that was read of a store is kept with it, and mapped into memory by the next replay.
 
-One file a store, of its newest state (`history.kept_file`); in it stand the tables that it was made of (version and
-checksum of the commit of each), and a digest of the code that made it. Of anything else, or where it is not as it was
-written, the past is read anew. Deleting it costs time and nothing else.
+One file a store, of its newest state (`history.kept_file`); in it stand the tables that it was made of (the digest of
+the files of each), and a digest of the code that made it. Of anything else, or where it is not as it was written, the
+past is read anew. Deleting it costs time and nothing else.
 """
 
 from __future__ import annotations

@@ -128,8 +128,8 @@ class KnownStore:
 
     @property
     def states(self) -> dict[str, str] | None:
-        """Of each table that a scan hangs on, its version and the checksum of the commit that made it: what tells any
-        two contents apart, of whatever stores. None at a URL, or where a commit is gone."""
+        """Of each table that a scan hangs on, what tells any two contents apart, of whatever stores: the digest of
+        its files, or of another writer's commit. None at a URL, or where a commit is gone."""
         if is_remote(self.path):
             return None
         found = {}
@@ -141,7 +141,7 @@ class KnownStore:
                     return None
                 if commit is None:
                     return None
-                found[name] = f"{version} {commit.digest}"
+                found[name] = str(commit.seal.get("state", commit.digest))
         return found
 
     def since_day(self, day: dt.date) -> KnownStore:

@@ -129,6 +129,16 @@ def test_a_recorded_scan_changes_nothing(store: Store, reads: list[int | None]) 
     assert len(reads) == 1
 
 
+def test_a_sync_that_learned_nothing_has_nothing_kept_again(store: Store, reads: list[int | None]) -> None:
+    told = {"symbols": pl.DataFrame({"symbol": ["S011"], "sector": ["Utilities"]})}
+    store.add(told, "test", step=Step("b", 1))
+    scanned(store)
+    before = kept_of(store).stat().st_ino
+    store.add(told, "test", step=Step("b", 2))
+    assert_same_scan(store)
+    assert kept_of(store).stat().st_ino == before
+
+
 def test_readers_and_writers_at_once(store: Store) -> None:
     """Each reader has a whole file, the old one or the new one; who has mapped one keeps it."""
     wanted = kept_market(store)
