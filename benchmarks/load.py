@@ -8,11 +8,11 @@ Each kind of work is a process of its own on one store of simulated bars. A sess
 corrected bars between them; a sync asks a fake vendor on this machine. Between its runs a process pauses, so that it
 is use and not how much the machine can do; the share of the cores that it took is told. Told of each kind: runs,
 errors, latencies, and memory and open files of the first and the last fifth of its process's runs. A run that finds
-other bars than the one before, or a listing asked for again, has more to do, and is a kind of its own. Of fewer than
-100 runs the highest latency is told in the place of the 99th percentile. A market in memory grows with its store,
-whose growth is told beside. The processes have what they free given back, as commands that stay do
-(`core.machine.steady_memory`). Replays, imports and syncs are less urgent than scans (`os.nice`), as jobs of a
-server are.
+other bars than the one before, or a listing asked for again, has more to do, and is a kind of its own; so is one that
+loses Redis: a sync waits out a window of the vendor's limit then. Of fewer than 100 runs the highest latency is told
+in the place of the 99th percentile. A market in memory grows with its store, whose growth is told beside. The
+processes have what they free given back, as commands that stay do (`core.machine.steady_memory`). Replays, imports
+and syncs are less urgent than scans (`os.nice`), as jobs of a server are.
 
 `--redis` shares results through a Redis that is killed and started again each minute. `--nodes` has replays run on a
 Ray cluster of so many nodes of this machine, of which one is killed each minute, and another one joins. `--slow-disk`
@@ -52,6 +52,7 @@ import tapescan
 from benchmarks.killed import KilledNodes, KilledRedis, killed_nodes
 from benchmarks.slow_disk import slow_disk
 from tapescan.core.errors import TapescanError
+from tapescan.core.logging import logger
 from tapescan.core.machine import steady_memory
 from tapescan.market import calendar
 from tapescan.market.quality import BAR_COLUMNS
@@ -183,16 +184,20 @@ def work(kind: str, place: str, folder: Path, until: float, pause: float, variab
     os.environ |= variables
     os.nice(NICE.get(kind, 0))
     steady_memory()
+    lost: list[str] = []
+    logger.addFilter(lambda said: "Redis does not answer" not in said.getMessage() or bool(lost.append("")))  # type: ignore[func-returns-value]
     with (folder / f"{kind}.jsonl").open("w") as file:
         for run in KINDS[kind](place, folder):
             if time.time() >= until:
                 return
             begin, error, what = time.perf_counter(), "", ""
+            lost.clear()
             try:
                 what = run()
             except TapescanError as failed:
                 error = str(failed)
             took = time.perf_counter() - begin
+            what = f"{what}{', ' * bool(what)}Redis lost" if lost else what
             gc.collect()
             memory, files = usage()
             cpu = sum(os.times()[:4])
@@ -237,7 +242,6 @@ def told(kind: str, runs: list[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def latencies(took: NDArray[np.float64]) -> str:
-    """took : milliseconds."""
     middle, many = float(np.median(took)), len(took)
     high, name = (np.quantile(took, 0.99), "p99") if many >= ENOUGH else (took.max(), "highest")
     return f"{many:6,} runs  median {middle:7.0f} ms  {name:7} {high:7.0f} ms ({high / middle:.1f} times)"

@@ -26,7 +26,7 @@ from tapescan.scan.listing import Listing
 from tapescan.scan.named import load_screen
 from tapescan.scan.pipeline import run
 from tapescan.scan.profile import load_profile
-from tapescan.scan.request import prepare
+from tapescan.scan.request import prepare, shown_columns
 from tapescan.scan.result import ScanResult
 from tests.scan.reference_frame import reference_frame
 
@@ -173,14 +173,15 @@ def test_names_of_flags_stand_with_commas_between(flags: dict[str, list[bool]]) 
 
 def test_a_frame_is_made_once_and_only_for_who_asks(inputs: Market, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
-    head = Assembled.head
+    for name in ("head", "plain"):
+        method = getattr(Assembled, name)
 
-    def counted(self: Assembled, rows: int, names: Any = None) -> pl.DataFrame:
-        whole = names is None or len([*names]) > len(self.columns) - 2
-        made.append(rows if whole else 0)
-        return head(self, rows, names)
+        def counted(self: Assembled, rows: int, names: Any = None, method: Any = method) -> Any:
+            whole = names is None or len([*names]) > len(self.columns) - 2
+            made.append(rows if whole else 0)
+            return method(self, rows, names)
 
-    monkeypatch.setattr(Assembled, "head", counted)
+        monkeypatch.setattr(Assembled, name, counted)
     result = run(inputs, prepare(SWING))
     told = (result.to_dict(5), result.stale, result.symbols, result._repr_html_(), repr(result))
     assert {*made} == {0, 5, 20}
@@ -189,6 +190,14 @@ def test_a_frame_is_made_once_and_only_for_who_asks(inputs: Market, monkeypatch:
     assert made.count(len(result.frame)) == 1
     assert (result.ranked.head(5).to_dicts(), result.symbols) == (told[0]["rows"], result.ranked["symbol"].to_list())
     assert made.count(len(result.frame)) == 1
+
+
+def test_plain_rows_are_those_of_the_frame(holed: Market) -> None:
+    """Also of who has no bar, and of every column that a scan can show."""
+    result = run(holed, prepare(SWING, features=[*shown_columns("all"), "up = close > open", "sector", "newest"]))
+    assert result.assembled.plain(len(result.frame)) == result.frame.to_dicts()
+    assert result.assembled.plain(0) == []
+    assert result.to_dict()["rows"] == result.ranked.to_dicts()
 
 
 @pytest.mark.parametrize("again", [lambda one: pickle.loads(pickle.dumps(one)), copy.copy, copy.deepcopy])  # noqa: S301

@@ -129,6 +129,34 @@ def test_a_pace_goes_on_when_redis_dies(server: RedisServer) -> None:
         assert vendor.statuses() == {200: 14}  # and none was refused: what was spent counts as spent just now
 
 
+def test_who_comes_while_redis_is_away_waits_for_what_was_spent_and_no_longer(server: RedisServer) -> None:
+    view = ThroughRedis(server.address, say=lambda _: None)
+    took: list[float] = []
+    with FakeServer(Echo(), limit=(5, 0.5)) as vendor:
+
+        def comes(many: int) -> None:
+            """A command of its own, with slots of its own."""
+            pace = Pace(5, 0.5, 8, view.budget("echo", vendor.url, 5, 0.5).slots())
+
+            async def inside() -> None:
+                async with linked(vendor.url, pace=pace) as link:
+                    await asyncio.gather(*(link.get("/rows", ROWS) for _ in range(many)))
+
+            begun = time.monotonic()
+            asyncio.run(inside())
+            took.append(time.monotonic() - begun)
+
+        server.kill()
+        comes(3)
+        time.sleep(0.6)
+        comes(4)
+        comes(4)
+        assert vendor.statuses() == {200: 11}
+    assert took[0] >= 0.5  # others may have asked just before it died
+    assert took[1] < 0.4
+    assert took[2] >= 0.4  # one of five was left
+
+
 def hold(address: str, ready: object) -> None:
     through.OUTLIVES = 1.0
     with ThroughRedis(address).lock("evening") as alone:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import os
 import re
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LARGEST", "read_toml"]
+__all__ = ["LARGEST", "read_toml", "toml_files"]
 
 #: Bytes of a file. One of ours takes a few thousand.
 LARGEST = 100_000
@@ -24,10 +28,26 @@ def read_toml(path: Path) -> dict[str, Any]:
         content = file.read(LARGEST + 1)
     if len(content) > LARGEST:
         raise ValueError(f"larger than {LARGEST:,} bytes")
+    try:
+        return copy.deepcopy(_parsed(content))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+@lru_cache(maxsize=64)
+def _parsed(content: bytes) -> dict[str, Any]:
+    """Parsed once, since whoever scans again and again reads the same profile each time."""
     text = content.decode("utf-8")
     if any(part.count(".") > _DOTS for part in re.split("[=\n]", text)):
         raise ValueError("names or texts with more than 200 dots in one line")
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+    return tomllib.loads(text)
+
+
+def toml_files(folder: Path) -> dict[str, Path]:
+    """The TOML files of a folder by their names without the ending, in order; none where there is no folder that can
+    be looked into."""
+    names: list[str] = []
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        names = sorted(name for name in os.listdir(folder) if name[1:].endswith(".toml"))  # noqa: PTH208 (names alone)
+    found = {name.removesuffix(".toml"): folder / name for name in names}
+    return {name: path for name, path in found.items() if path.is_file()}

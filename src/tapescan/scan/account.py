@@ -31,6 +31,9 @@ Recent = Callable[[Ints, int], Floats]
 #: Bars over which it is told who moves alike, and the least that both must have.
 ALIKE_BARS, LEAST_ALIKE = 63, 40
 
+#: The closes of so many rows are looked up at once.
+AT_ONCE = 32
+
 #: A row that finds room for less than this share of its plan gets none: crumbs cost more than they bring.
 LEAST_PART = 0.5
 
@@ -101,6 +104,8 @@ class Fitting:
         with self._turns:
             turn = self._turn[self._done : until].tolist()
             for number, place in enumerate(turn):
+                if number % AT_ONCE == 0:
+                    self._room.see(turn[number : number + AT_ONCE])
                 if full := self._room.full:
                     self._limit[turn[number:]] = full
                     break
@@ -111,8 +116,8 @@ class Fitting:
 
 @dataclass
 class _Room:
-    """What is left of an account, in dollars. alike, units : by side, the returns of each that was taken, and these
-    as unit vectors; NaN where they are none."""
+    """What is left of an account, in dollars. seen : the closes of those whose turn comes next, by place.
+    alike, units : by side, the returns of each that was taken, and these as unit vectors; NaN where they are none."""
 
     rows: Rows
     plan: TradePlan
@@ -122,6 +127,7 @@ class _Room:
     gross: float = field(init=False)
     sectors: dict[int, float] = field(default_factory=dict)
     moves: float = 0.0
+    seen: dict[int, Floats] = field(default_factory=dict)
     alike: dict[bool, list[Floats]] = field(default_factory=lambda: {True: [], False: []})
     units: dict[bool, list[Floats]] = field(default_factory=lambda: {True: [], False: []})
 
@@ -135,6 +141,11 @@ class _Room:
         if self.heat < FULL * self.portfolio.max_heat * self.account:
             return REASONS.index("heat")
         return REASONS.index("gross") if self.gross < FULL * self.portfolio.max_gross * self.account else 0
+
+    def see(self, places: list[int]) -> None:
+        """Have the closes of some at hand."""
+        if self.rows.recent is not None and self.portfolio.max_correlation < 1.0:
+            self.seen = dict(zip(places, self.rows.recent(np.array(places), ALIKE_BARS + 1).T, strict=True))
 
     def take(self, place: int) -> tuple[float, int]:
         """The shares it gets, and why not all."""
@@ -171,7 +182,7 @@ class _Room:
         """Whether it is correlated with one that was taken on the same side; if not, it is remembered as taken."""
         if self.rows.recent is None or self.portfolio.max_correlation >= 1.0:
             return False
-        close = self.rows.recent(np.array([place]), ALIKE_BARS + 1)[:, 0]
+        close = self.seen[place]
         own = close[1:] / close[:-1] - 1.0
         alike, most = self.alike[long], self.portfolio.max_correlation
         unit = _unit(own)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -104,27 +104,37 @@ class Assembled:
 
     def head(self, rows: int, names: Iterable[str] | None = None) -> pl.DataFrame:
         """The first so many rows, of all columns or of some; no other row is made."""
+        wanted = self.names if names is None else names
+        made = self._made(rows, wanted)
+        return pl.DataFrame([one if there is None else there.taken(name, one) for name, one, there in made])
+
+    def plain(self, rows: int, names: Iterable[str] | None = None) -> list[dict[str, Any]]:
+        """As `head`, each row as plain values by name: of few rows a frame costs more than they do."""
+        wanted = list(self.names if names is None else names)
+        made = self._made(rows, wanted)
+        columns = [one.to_list() if there is None else there.listed(one) for _, one, there in made]  # type: ignore[union-attr]
+        return [dict(zip(wanted, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def _made(self, rows: int, names: Iterable[str]) -> Iterator[tuple[str, Values, _Rows | None]]:
+        """Of each column its values, and where in them the first so many rows are; None for a series of these rows
+        themselves."""
         at, panel = self.order[:rows], len(self.unseen)
         outside = at >= panel
         unseen = outside if panel == 0 else outside | self.unseen.take(at, mode="clip")
         whole, own, seen = (_Rows(at, np.flatnonzero(one)) for one in (np.zeros_like(outside), outside, unseen))
-        wanted = self.names if names is None else names
-        made: list[pl.Series] = []
-        for name in wanted:
+        for name in names:
             if name == RANK:
-                made.append(_ranks(min(self.ranked, len(at)), len(at)))
+                yield name, _ranks(min(self.ranked, len(at)), len(at)), None
                 continue
             found = self.columns[name]
             if isinstance(found, Shown):
-                made.append(found.make(at).alias(name))
+                yield name, found.make(at).alias(name), None
                 continue
             if isinstance(found, Gradual):
                 values = found.make(min(len(at), self.ranked))
             else:
                 values = found.values if isinstance(found, Late) else found
-            there = seen if name in self.silent else own if len(values) == panel else whole
-            made.append(there.taken(name, values))
-        return pl.DataFrame(made)
+            yield name, values, seen if name in self.silent else own if len(values) == panel else whole
 
 
 @dataclass(frozen=True)
@@ -154,6 +164,22 @@ class _Rows:
         if self.nothing.size:
             found[self.nothing] = np.nan
         return pl.Series(name, found, nan_to_null=True)
+
+    def listed(self, values: Values) -> list[Any]:
+        """As `taken`, plain."""
+        if isinstance(values, pl.Series):
+            return values[self.places].to_list()
+        if isinstance(values, Labels):
+            texts = (*values.texts, None)
+            codes = _take(values.codes, self.at)
+            if self.nothing.size:
+                codes[self.nothing] = len(values.texts)
+            return [texts[code] for code in codes.tolist()]
+        found: list[Any] = _take(values, self.at).tolist()
+        for place in self.nothing.tolist():
+            found[place] = None
+        # What is unequal to itself is NaN.
+        return [None if one != one else one for one in found]  # noqa: PLR0124
 
 
 def _take(values: Array, at: Ints) -> Array:

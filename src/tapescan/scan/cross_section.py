@@ -42,6 +42,7 @@ from tapescan.scan.listing import Listing, listing_of
 from tapescan.scan.network_ranges import NetworkRanges
 from tapescan.scan.profile import Filters
 from tapescan.scan.ranges import Ranges
+from tapescan.scan.remembered import remembered
 from tapescan.screen.earlier import Look, latest_with, look_back, look_within
 from tapescan.screen.nodes import Earlier
 
@@ -327,7 +328,7 @@ def observe(
         "options": market.options,
         "live": market.live,
     }
-    regime = clock.time("regime", lambda: market_regime(panel.index, panel.as_of))
+    regime, returns = clock.time("regime", lambda: remembered(market.kept, "regime", (), lambda: _index_of(panel)))
     source = Source(market, plan, tuple(looks))
     section = CrossSection(
         as_of=EPOCH + dt.timedelta(days=panel.as_of),
@@ -340,7 +341,7 @@ def observe(
         facts=Facts(facts),
         regime=regime,
         index=panel.index.name,
-        index_returns={one: market_return(panel.index, panel.as_of, one) for one in RELATIVE_HORIZONS},
+        index_returns=returns,
         order=market.by_symbol,
         adjust=market.adjust,
         provenance=market.provenance,
@@ -356,6 +357,12 @@ def observe(
         return section
     section = replace(section, source=source)
     return clock.time("features", lambda: _completed(section, panel, plan, wanted, engine, room))
+
+
+def _index_of(panel: Panel) -> tuple[Regime, dict[int, float]]:
+    """The regime, and the index's returns over each of RELATIVE_HORIZONS."""
+    index, day = panel.index, panel.as_of
+    return market_regime(index, day), {one: market_return(index, day, one) for one in RELATIVE_HORIZONS}
 
 
 def _room(first: Plan, rest: Plan, symbols: int) -> Floats:

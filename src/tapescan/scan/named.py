@@ -18,7 +18,7 @@ import msgspec
 
 from tapescan.core.errors import OptionError, ScreenError, nearest
 from tapescan.core.settings import setting
-from tapescan.core.toml import read_toml
+from tapescan.core.toml import read_toml, toml_files
 from tapescan.scan.profile import Profile, load_profile
 
 __all__ = ["NamedScreen", "chosen_screens", "load_screen", "screen_files"]
@@ -64,7 +64,7 @@ def screen_files() -> dict[str, Path]:
     if own and not Path(own).is_dir():
         raise OptionError(f"there is no folder {own}", "make it, or correct the setting `screens`", field="screens")
     for folder in (Path(str(resources.files("tapescan.scan") / "screens")), *((Path(own),) if own else ())):
-        found |= {path.stem: path for path in sorted(folder.glob("*.toml")) if _NAME.fullmatch(path.stem)}
+        found |= {name: path for name, path in toml_files(folder).items() if _NAME.fullmatch(name)}
     return dict(sorted(found.items()))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from tapescan.columns.factors import FACTORS
@@ -29,19 +30,17 @@ from tapescan.scan.factors import factor_values
 from tapescan.scan.forecasts import Basis, Forecast, forecast_market, model_notes
 from tapescan.scan.frame import Ranks, assemble, scored_columns
 from tapescan.scan.network_ranges import network_ranges, says
+from tapescan.scan.remembered import remembered
 from tapescan.scan.request import Request, prepare
 from tapescan.scan.result import ScanResult
-from tapescan.scan.score import score_symbols, weight_shares
+from tapescan.scan.score import Score, score_symbols, weight_shares
 from tapescan.scan.screening import SectionSession, satisfied
-from tapescan.scan.tradeplan import plan_trades
+from tapescan.scan.tradeplan import TradePlan, plan_trades
 from tapescan.screen.lists import lists_digest
 from tapescan.screen.nodes import MINUTE_FRAMES
 from tapescan.version import __version__
 
 __all__ = ["Request", "observe", "prepare", "rank", "run"]
-
-#: Of how many groups of members a market keeps the factors.
-MOST_FACTORS = 4
 
 #: What columns of these sources are made of.
 _HELD = {
@@ -82,14 +81,20 @@ def rank(section: CrossSection, request: Request, kept: MutableMapping[object, A
         basis = Basis(section.as_of, section.index, section.adjust)
         section = replace(section, network=network_ranges(request.models, basis))
     profile, features, regime, clock = request.profile, section.features, section.regime, Clock(section.timings)
-    dropped = clock.time("filters", lambda: _excluded(section, request))
+    dropped = clock.time("filters", lambda: _excluded(section, request, kept))
     eligible = dropped.codes == 0
     if section.complete is not None and (eligible & ~section.complete).any():
         what = f"the cross-section of {section.as_of} lacks features of symbols that these filters let pass"
         raise OptionError(what, "observe it for everybody")
     # In the order of the symbols, so that sums over the market do not depend on how the panel lies.
     members = section.order[eligible[section.order]]
-    factors = clock.time("factors", lambda: _factors(section, members, request.factors, {} if kept is None else kept))
+    # Many screens of one market are ranked among the same members: who is ranked in the end comes later.
+    among = members.tobytes()
+
+    def valued() -> dict[str, Floats]:
+        return factor_values(section, members, request.factors)
+
+    factors = clock.time("factors", lambda: dict(remembered(kept, "factors", (request.factors, among), valued)))
     forecasts: tuple[Forecast, ...] = ()
     if request.models.models:
         basis = Basis(section.as_of, section.index, section.adjust)
@@ -102,15 +107,28 @@ def rank(section: CrossSection, request: Request, kept: MutableMapping[object, A
     unknown = [name for name in shares if members.size and np.isnan(factors[name]).all()]
     # What is unknown of everybody ranks nobody: its weight goes to the other factors.
     shares = weight_shares(profile, regime, gates, without=unknown)
-    score = clock.time("score", lambda: score_symbols(factors, shares, eligible))
-    columns = clock.time("result", lambda: scored_columns(section, factors, score))
+    own = None if forecasts else kept
+    weights = (request.factors, among, tuple(shares.items()))
+
+    def scored() -> Score:
+        return score_symbols(factors, shares, eligible)
+
+    score = clock.time("score", lambda: remembered(own, "score", weights, scored))
+    columns = clock.time(
+        "result", lambda: remembered(own, "scored", weights, lambda: scored_columns(section, factors, score))
+    )
     matched: dict[str, Bools] = {}
     if request.screens:
         matched = clock.time("screens", lambda: _matched(section, request, columns, eligible))
     long = _sides(request, score.total, matched)
     now = {regime.trend, regime.volatility}
     scale = min((risk for label, risk in profile.regime.risk.items() if label in now), default=1.0)
-    trades = clock.time("plan", lambda: plan_trades(features, long, eligible, profile.risk, scale))
+    terms = (among, long.tobytes(), msgspec.json.encode(profile.risk), scale)
+
+    def planned() -> TradePlan:
+        return plan_trades(features, long, eligible, profile.risk, scale)
+
+    trades = clock.time("plan", lambda: remembered(kept, "trades", terms, planned))
     ranks = Ranks(columns, long, trades, dropped, matched)
     assembled, coverage = clock.time("result", lambda: assemble(section, request, ranks))
     return ScanResult(
@@ -134,20 +152,6 @@ def rank(section: CrossSection, request: Request, kept: MutableMapping[object, A
         features=request.named,
         forecasts=forecasts,
     )
-
-
-def _factors(
-    section: CrossSection, members: Ints, names: tuple[str, ...], kept: MutableMapping[object, Any]
-) -> dict[str, Floats]:
-    """As `factor_values`, made once of a market for the same members: whoever asks it for many screens has the same
-    factors in all of them."""
-    asked = ("factors", names, members.tobytes())
-    if asked not in kept:
-        older = [key for key in kept if isinstance(key, tuple) and key[0] == "factors"]
-        for key in older[: len(older) + 1 - MOST_FACTORS]:
-            kept.pop(key, None)
-        kept[asked] = factor_values(section, members, names)
-    return dict(kept[asked])
 
 
 def _refuse_unknown(section: CrossSection, request: Request) -> None:
@@ -227,9 +231,12 @@ def _unlisted_notes(section: CrossSection, ranked: Ints) -> tuple[str, ...]:
     return (f"{number:,} ranked {what} in no listing, and may be funds: {hint}",)
 
 
-def _excluded(section: CrossSection, request: Request) -> Labels:
+def _excluded(section: CrossSection, request: Request, kept: MutableMapping[object, Any] | None) -> Labels:
     """Why each symbol may not be ranked: the profile's filters, then its condition; of code 0 for the eligible."""
-    dropped = section.excluded(request.profile.filters)
+    filters = request.profile.filters
+    # How far back bars are suspected hangs on what is asked for.
+    given = (msgspec.json.encode(filters), tuple(section.suspects["symbol"].to_list()))
+    dropped = remembered(kept, "excluded", given, lambda: section.excluded(filters))
     if request.filter is None:
         return dropped
     eligible = dropped.codes == 0

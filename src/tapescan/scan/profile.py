@@ -19,7 +19,7 @@ import msgspec
 from tapescan.columns.factors import FACTORS
 from tapescan.core.errors import ProfileError, nearest
 from tapescan.core.settings import setting
-from tapescan.core.toml import read_toml
+from tapescan.core.toml import read_toml, toml_files
 
 __all__ = [
     "DEFAULT_PROFILE",
@@ -191,7 +191,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def profile_files() -> dict[str, Path]:
     """The profiles that can be asked for by name, shipped ones first, each with the file that is read for it: a
     user's own comes before a shipped one of the same name."""
-    return {path.stem: path for folder in _folders() for path in sorted(folder.glob("*.toml")) if path.is_file()}
+    return {name: path for folder in _folders() for name, path in toml_files(folder).items()}
 
 
 def profile_names() -> tuple[str, ...]:

@@ -117,8 +117,11 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
 
     def best(self, top: int) -> pl.DataFrame:
         """The first so many rows of `ranked`; the others are not made."""
+        return self.assembled.head(*self._best(top))
+
+    def _best(self, top: int) -> tuple[int, list[str]]:
         names = [name for name in self.assembled.names if name != "dropped"]
-        return self.assembled.head(min(max(top, 0), self.coverage.ranked), names)
+        return min(max(top, 0), self.coverage.ranked), names
 
     def to_dict(self, top: int | None = None) -> dict[str, Any]:
         """The scan as one plain object, ready for JSON; absent values are None.
@@ -127,7 +130,6 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
         features and the base, which add up to ``alpha_xgboost_5``; ``explain_alpha_tft_5`` has what the network
         looked at (`scan.forecasts.Looked`). The setting `explain` leaves them out.
         """
-        rows = self.ranked if top is None else self.best(top)
         return {
             "as_of": self.as_of.isoformat(),
             "regime": self.regime.to_dict(),
@@ -137,11 +139,11 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
             "provenance": dict(self.provenance),
             "notes": list(self.notes),
             **({"changes": self.changes.to_dict()} if self.changes else {}),
-            "rows": self._explained(rows),
+            "rows": self._explained(self.coverage.ranked if top is None else top),
         }
 
-    def _explained(self, rows: pl.DataFrame) -> list[dict[str, Any]]:
-        found = rows.to_dicts()
+    def _explained(self, top: int) -> list[dict[str, Any]]:
+        found = self.assembled.plain(*self._best(top))
         for forecast in self.forecasts:
             if not forecast.explained:
                 continue

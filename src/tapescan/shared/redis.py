@@ -15,6 +15,7 @@ import hashlib
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -98,7 +99,9 @@ class ThroughRedis:
         self._say = say
         self._instead = instead or Local()
         self._asked_again = 0.0
-        self._away = False
+        self._away, self._lost_at = False, 0.0
+        #: By vendor, when the answers to requests began that were made without Redis; the newest last.
+        self._spent: dict[str, deque[float]] = {}
         self._guard = threading.Lock()
 
     def budget(self, vendor: str, address: str, requests: int, seconds: float) -> Budget:
@@ -179,6 +182,8 @@ class ThroughRedis:
         except self._failed as error:
             with self._guard:
                 new, self._away = not self._away, True
+                if new:
+                    self._lost_at = time.monotonic()
                 self._asked_again = time.monotonic() + AGAIN
             if new:
                 self._say(f"Redis does not answer ({_plain(error)}): files of this machine serve in its place")
@@ -188,6 +193,19 @@ class ThroughRedis:
         if back:
             self._say("Redis answers again")
         return found
+
+    def spent(self, key: str, seconds: float, requests: int) -> tuple[float, ...]:
+        """Seconds since each request in a limit's window, without Redis: those that this process made, and as many as
+        the limit has when Redis was lost, since others may have made them."""
+        now = time.monotonic()
+        with self._guard:
+            own = tuple(now - one for one in self._spent.get(key, ()) if now - one < seconds)
+            return (*own, *(now - self._lost_at,) * requests)
+
+    def note(self, key: str, requests: int) -> None:
+        """The answer to a request began that was made without Redis."""
+        with self._guard:
+            self._spent.setdefault(key, deque(maxlen=requests)).append(time.monotonic())
 
     def script(self, text: str, key: str, *given: float | str) -> Any:
         """What a script says; None where Redis does not answer."""
@@ -233,8 +251,9 @@ class _Slots:
                 self._shared.script, _TAKE, self._key, self._requests, self._seconds + UNANSWERED, name
             )
             if left is None:
-                # What was spent in this window nobody knows any more: as if all had been, just now.
-                self._own = OwnSlots(self._requests, self._seconds, (0.0,) * self._requests)
+                # What was spent before nobody knows any more: as if all had been, when Redis was lost.
+                spent = self._shared.spent(self._key, self._seconds, self._requests)
+                self._own = OwnSlots(self._requests, self._seconds, spent)
             elif int(left) <= 0:
                 self._taken.append(name)
                 self._open = True
@@ -250,6 +269,7 @@ class _Slots:
         if not self._taken:
             if self._own is not None:
                 self._own.give_back()
+                self._shared.note(self._key, self._requests)
             return
         # Any of those under way: they differ in nothing.
         self._shared.script(_GIVE_BACK, self._key, self._seconds + EARLY, self._taken.pop(0))

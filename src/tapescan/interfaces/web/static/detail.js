@@ -50,6 +50,7 @@ export class Detail {
     this.chart = null;
     this.asked = "";
     this.explained = "";
+    this.said = "";
     this.turn = 0;
     /** @type {Record<string, any>[]} */
     this.rows = [];
@@ -76,6 +77,9 @@ export class Detail {
     const names = overlays();
     const bars = JSON.stringify([symbol, names, query.as_of, generation]);
     const whole = JSON.stringify([symbol, query, generation]);
+    const said = JSON.stringify([whole, bars, row]);
+    if (said === this.said) return; // another order of the list changes nothing of the symbol
+    this.said = said;
     fill(
       this.title,
       h("a", { href: address.link("/symbol", { ...forward(query), symbol }) }, symbol),

@@ -37,8 +37,12 @@ export class Grid {
     this.items = [];
     this.sort = "";
     this.filter = "";
-    /** @type {string[]} */
-    this.texts = [];
+    /** What tells the columns that are shown from others. */
+    this.said = "";
+    /** What words are looked for in, once somebody does. @type {string[]|null} */
+    this.texts = null;
+    /** All rows in the orders that were asked for. @type {Map<string, Uint32Array>} */
+    this.orders = new Map();
     const coarse = matchMedia("(pointer: coarse)").matches;
     const data = {
       getLength: () => this.order.length,
@@ -77,14 +81,18 @@ export class Grid {
     const before = this.table;
     this.table = table;
     if (!before || before.size !== table.size) this.items = Array.from({ length: table.size }, (_, at) => ({ at }));
-    const named = ["symbol", "name", "sector"].filter((name) => table.columns[name]);
-    this.texts = Array.from({ length: table.size }, (_, at) =>
-      named
-        .map((name) => table.columns[name][at] ?? "")
-        .join(" ")
-        .toLowerCase(),
-    );
-    this.slick.setColumns(shown.map((one) => this.column(table, one)));
+    this.texts = null;
+    this.orders.clear();
+    const wanted = shown.map((one) => this.column(table, one));
+    const said = JSON.stringify(wanted.map((one) => [one.id, one.name, one.width, one.toolTip, one.cssClass]));
+    if (said === this.said) {
+      // The same columns of other values: their heads stay as they are.
+      this.slick.getColumns().forEach((/** @type {any} */ one, /** @type {number} */ at) => {
+        one.values = wanted[at].values;
+        one.formatter = wanted[at].formatter;
+      });
+    } else this.slick.setColumns(wanted);
+    this.said = said;
     this.arrange(this.sort, this.filter);
   }
 
@@ -128,26 +136,54 @@ export class Grid {
     if (!table) return;
     const kept = this.at >= 0 ? this.order[this.at] : -1;
     const parts = filter.toLowerCase().split(/\s+/).filter(Boolean);
-    const order = new Uint32Array(table.size);
-    let size = 0;
-    for (let at = 0; at < table.size; at++) {
-      if (parts.every((part) => this.texts[at].includes(part))) order[size++] = at;
-    }
-    this.order = order.subarray(0, size);
+    const all = this.ordered(table, sort);
+    this.order = parts.length ? this.having(table, all, parts) : all;
     const [by, way] = sort.split(" ");
-    const values = table.columns[by];
-    if (values) this.order.sort(comparer(values, way === "desc" ? -1 : 1));
-    this.slick.setSortColumns(values ? [{ columnId: by, sortAsc: way !== "desc" }] : []);
+    this.slick.setSortColumns(table.columns[by] ? [{ columnId: by, sortAsc: way !== "desc" }] : []);
     const at = kept < 0 ? -1 : this.order.indexOf(kept);
     this.slick.resetActiveCell();
     this.at = -1;
     this.slick.updateRowCount();
-    this.slick.invalidateAllRows();
     if (this.slick.getViewport().top > 0) this.slick.scrollRowToTop(0); // the beginning of the new order
     /** @type {any} */ (this.slick).vScrollDir = 0; // nobody scrolls: the rows of a page more are not drawn yet
+    // Rows that are drawn get other texts: to make their cells anew takes several times as long.
+    for (const row of Object.keys(this.slick.getRowCache())) this.slick.updateRow(Number(row));
     this.slick.render();
     this.mark(at, false);
     this.tellSeen();
+  }
+
+  /**
+   * All rows in an order, which is made once.
+   * @param {Table} table @param {string} sort
+   */
+  ordered(table, sort) {
+    let found = this.orders.get(sort);
+    if (!found) {
+      const [by, way] = sort.split(" ");
+      found = Uint32Array.from({ length: table.size }, (_, at) => at);
+      if (table.columns[by]) found.sort(comparer(table.columns[by], way === "desc" ? -1 : 1));
+      this.orders.set(sort, found);
+    }
+    return found;
+  }
+
+  /**
+   * Those of some rows that have all words in their names.
+   * @param {Table} table @param {Uint32Array} rows @param {string[]} words
+   */
+  having(table, rows, words) {
+    if (!this.texts) {
+      const named = ["symbol", "name", "sector"].filter((name) => table.columns[name]);
+      this.texts = Array.from({ length: table.size }, (_, at) =>
+        named
+          .map((name) => table.columns[name][at] ?? "")
+          .join(" ")
+          .toLowerCase(),
+      );
+    }
+    const { texts } = this;
+    return rows.filter((at) => words.every((word) => texts[at].includes(word)));
   }
 
   /** Mark a row of the order. @param {number} at @param {boolean} tell */
@@ -267,6 +303,7 @@ function drawn(name, kind) {
   if (format.isSigned(name)) {
     return (/** @type {any} */ _r, /** @type {any} */ _c, /** @type {number} */ value) => ({
       text: format.number(name, value),
+      removeClasses: "up down",
       addClasses: value > 0 ? "up" : value < 0 ? "down" : "",
     });
   }

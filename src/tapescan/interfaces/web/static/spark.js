@@ -15,6 +15,8 @@ export class Sparks {
     /** @type {Map<string, (number|null)[]|null>} null while it is asked for */
     this.known = new Map();
     this.timer = 0;
+    /** What was drawn, by symbol. @type {Map<string, HTMLElement>} */
+    this.drawn = new Map();
   }
 
   /** Ask for those that are not known, once nobody scrolls any more. @param {string[]} symbols */
@@ -26,7 +28,7 @@ export class Sparks {
   /** @param {string[]} symbols */
   async ask(symbols) {
     if (!symbols.length) return;
-    if (this.known.size > MOST) this.known.clear();
+    if (this.known.size > MOST) this.clear();
     for (const one of symbols) this.known.set(one, null);
     try {
       const { closes } = await getJson("/closes", { symbols: symbols.join(","), sessions: SESSIONS });
@@ -39,6 +41,8 @@ export class Sparks {
 
   /** @param {string} symbol */
   draw(symbol) {
+    const before = this.drawn.get(symbol);
+    if (before) return before;
     const some = this.known.get(symbol)?.filter((one) => one !== null) ?? [];
     if (some.length < 2) return "";
     const low = Math.min(...some);
@@ -53,11 +57,14 @@ export class Sparks {
       { class: `spark ${way}`, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" },
       s("polyline", { points: points.join(" ") }),
     );
-    return h("span", {}, picture); // SlickGrid takes elements of HTML alone
+    const found = h("span", {}, picture); // SlickGrid takes elements of HTML alone
+    this.drawn.set(symbol, found);
+    return found;
   }
 
   /** Forget all: something came into the store. */
   clear() {
     this.known.clear();
+    this.drawn.clear();
   }
 }
