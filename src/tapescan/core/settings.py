@@ -173,6 +173,8 @@ def from_environment(name: str) -> str:
 def _filed(folder: Path) -> dict[str, Any]:
     """What the settings file says."""
     path = folder / SETTINGS_FILE
+    if not os.path.lexists(path):  # as mostly, and asked for each setting
+        return {}
     hint = f"it may set {', '.join(Settings.__struct_fields__)}"
     try:
         values = read_toml(path)

@@ -116,8 +116,8 @@ class Fitting:
 
 @dataclass
 class _Room:
-    """What is left of an account, in dollars. seen : the closes of those whose turn comes next, by place.
-    alike, units : by side, the returns of each that was taken, and these as unit vectors; NaN where they are none."""
+    """What is left of an account, in dollars. seen : of those whose turn comes next, by place, their returns, and
+    these as unit vectors; NaN where they are none. alike, units : by side, those of each that was taken."""
 
     rows: Rows
     plan: TradePlan
@@ -127,7 +127,7 @@ class _Room:
     gross: float = field(init=False)
     sectors: dict[int, float] = field(default_factory=dict)
     moves: float = 0.0
-    seen: dict[int, Floats] = field(default_factory=dict)
+    seen: dict[int, tuple[Floats, Floats]] = field(default_factory=dict)
     alike: dict[bool, list[Floats]] = field(default_factory=lambda: {True: [], False: []})
     units: dict[bool, list[Floats]] = field(default_factory=lambda: {True: [], False: []})
 
@@ -143,9 +143,11 @@ class _Room:
         return REASONS.index("gross") if self.gross < FULL * self.portfolio.max_gross * self.account else 0
 
     def see(self, places: list[int]) -> None:
-        """Have the closes of some at hand."""
+        """Have the returns of some at hand."""
         if self.rows.recent is not None and self.portfolio.max_correlation < 1.0:
-            self.seen = dict(zip(places, self.rows.recent(np.array(places), ALIKE_BARS + 1).T, strict=True))
+            close = self.rows.recent(np.array(places), ALIKE_BARS + 1)
+            own = np.ascontiguousarray((close[1:] / close[:-1] - 1.0).T)
+            self.seen = dict(zip(places, zip(own, _units(own), strict=True), strict=True))
 
     def take(self, place: int) -> tuple[float, int]:
         """The shares it gets, and why not all."""
@@ -182,28 +184,28 @@ class _Room:
         """Whether it is correlated with one that was taken on the same side; if not, it is remembered as taken."""
         if self.rows.recent is None or self.portfolio.max_correlation >= 1.0:
             return False
-        close = self.seen[place]
-        own = close[1:] / close[:-1] - 1.0
+        own, unit = self.seen[place]
         alike, most = self.alike[long], self.portfolio.max_correlation
-        unit = _unit(own)
-        near = [*range(len(alike))]
-        if unit is not None and alike:
-            # Most are far from alike, which all at once say within rounding; the others are looked at one by one.
-            near = np.flatnonzero(~(np.stack(self.units[long]) @ unit < most - 1e-9)).tolist()
+        # Most are far from alike, which all at once say within rounding; the others, and who has no unit vector, are
+        # looked at one by one.
+        near = np.flatnonzero(~(np.array(self.units[long]) @ unit < most - 1e-9)).tolist() if alike else []
         for other in (alike[at] for at in near):
             both = ~np.isnan(own) & ~np.isnan(other)
             if both.sum() >= LEAST_ALIKE and _correlation(own[both], other[both]) > most:
                 return True
         alike.append(own)
-        self.units[long].append(np.full(len(own), np.nan) if unit is None else unit)
+        self.units[long].append(unit)
         return False
 
 
-def _unit(returns: Floats) -> Floats | None:
-    """Less their mean and of length 1, so that products are correlations; None where one is unknown or none moves."""
-    centred = returns - returns.mean()
-    length = math.sqrt(float(centred @ centred))
-    return centred / length if length > 0.0 else None  # not where it is NaN
+def _units(returns: Floats) -> Floats:
+    """Each row less its mean and of length 1, so that products are correlations; NaN where one is unknown or none
+    moves."""
+    centred = returns - returns.mean(axis=1, keepdims=True)
+    length = np.sqrt((centred * centred).sum(axis=1, keepdims=True))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        units: Floats = np.where(length > 0.0, centred / length, np.nan)
+    return units
 
 
 def _correlation(one: Floats, other: Floats) -> float:

@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import math
 import os
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
@@ -210,9 +211,10 @@ def load_profile(name: str) -> Profile:
         if not path.is_file():
             raise ProfileError(f"profile file {name} does not exist", "give a TOML file or the name of a profile")
         return _parse(path, name)
+    for folder in reversed(_folders()):
+        if os.path.isfile(path := folder / f"{name}.toml"):  # noqa: PTH113 (of any text, also of what is no name)
+            return _parse(path, name)
     files = profile_files()
-    if name in files:
-        return _parse(files[name], name)
     raise ProfileError(f"unknown profile {name!r}", nearest(name, files) or f"known: {', '.join(files)}")
 
 
@@ -258,6 +260,10 @@ def _parse(path: Path, where: str) -> Profile:
 
 
 def _folders() -> tuple[Path, ...]:
-    shipped = Path(str(resources.files("tapescan.scan") / "profiles"))
     own = setting("profiles")
-    return (shipped, Path(own)) if own else (shipped,)
+    return (_shipped(), Path(own)) if own else (_shipped(),)
+
+
+@cache
+def _shipped() -> Path:
+    return Path(str(resources.files("tapescan.scan") / "profiles"))

@@ -101,9 +101,9 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
         dropped, behind = rows["dropped"], rows["sessions_behind"]
         assert isinstance(dropped, Labels)
         assert isinstance(behind, pl.Series)
-        behind = behind.filter(pl.Series(dropped.among(("stale",))))
-        few = behind.is_between(2, 5).sum()
-        return {"1": int((behind == 1).sum()), "2-5": int(few), "more": int((behind > 5).sum())}
+        days = behind.filter(pl.Series(dropped.among(("stale",)))).drop_nulls().to_numpy()
+        many, few, one = (int((days > least).sum()) for least in (5, 1, 0))
+        return {"1": one - few, "2-5": few - many, "more": many}
 
     @property
     def ranked(self) -> pl.DataFrame:

@@ -23,7 +23,8 @@ FormOf = Annotated[
 Day = Annotated[str, Query(max_length=10, description="a date, as 2025-12-31")]
 
 
-def resident(request: Request) -> Resident:
+# What is given is made at once, not in a thread of its own as what may wait.
+async def resident(request: Request) -> Resident:
     found: Resident = request.app.state.resident
     return found
 
@@ -38,7 +39,7 @@ def several(some: list[str]) -> tuple[str, ...]:
     return tuple(name for one in some for name in split_features(one))
 
 
-def asked(
+async def asked(
     profile: Annotated[str, Query(max_length=64, description="its name; the settings' when empty")] = "",
     screens: Annotated[list[str] | None, Query(max_length=100, description="named screens")] = None,
     where: Annotated[str, Query(max_length=4000, description="a condition over any column")] = "",
