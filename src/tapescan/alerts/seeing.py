@@ -72,12 +72,9 @@ class Ranking:
 def reached_in(day: Day | None) -> Callable[[str, int], tuple[float, float] | None]:
     """The lowest and the highest price of a symbol from a minute of the regular hours on, by its minute bars as they
     are now."""
-    places: dict[str, int] = {}
 
     def reached(symbol: str, since: int) -> tuple[float, float] | None:
-        if day is not None and not places:  # most minutes watch no plan
-            places.update((one, at) for at, one in enumerate(day.symbols))
-        at = places.get(symbol)
+        at = None if day is None else day.lane_of(symbol)
         if day is None or at is None:
             return None
         bars = day.minutes[max(since - day.begin, 0) :, :, at]

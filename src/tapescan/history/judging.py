@@ -10,6 +10,7 @@ from tapescan.market.panel import Block, Panel
 from tapescan.market.panel_bars import bars_of_panel, ranges_of
 from tapescan.market.suspect import AFTER, BEFORE, LONGEST, find_suspects, stands_out
 from tapescan.store import KnownStore
+from tapescan.store.forming import once
 
 __all__ = ["judged_again"]
 
@@ -40,7 +41,10 @@ def judged_again(
     kept = kept.with_columns(pl.col("behind") + pl.col("more").fill_null(0))
     settled = pl.col("more").is_null() | (pl.col("behind") >= JUDGED // 2)
     kept = kept.filter(settled).drop("more")
-    late = _lately(panel, {*more["symbol"].to_list()})
+    # Of a session that still runs, the newest bars alone differ from moment to moment; in a lane that trades for the
+    # first time, the one before is the newest until then.
+    before = once(known, "lately", (), lambda: _lately(panel, JUDGED // 2 + LONGEST + 1, 1))
+    late = sorted((before | _lately(panel, 2)).intersection(more["symbol"].to_list()))
     bars = [bars_of_panel(panel, late, rows=JUDGED), redone, bars_of_panel(panel, sorted(beside))]
     found = find_suspects(pl.concat(bars), known.read("splits"), ranges_of(panel))
     found = found.filter(~pl.col("symbol").is_in(late) | (pl.col("behind") < JUDGED // 2))
@@ -58,21 +62,23 @@ def _outstanding(panel: Panel, days: pl.Series | None) -> set[str]:
     return found
 
 
-def _lately(panel: Panel, stepped: set[str]) -> list[str]:
-    """Those of some symbols that may have a suspect one among the newest bars that are judged again: anything stands
-    out in it, or in one shortly before. Ascending."""
-    found = list[str]()
+def _lately(panel: Panel, rows: int, without: int = 0) -> set[str]:
+    """Symbols with anything that stands out in their newest bars: no others have a suspect one among them.
+
+    rows : how many of each. without : the newest of these, which are left out.
+    """
+    found = set[str]()
     for block in panel.blocks:
-        begin = max(block.rows - JUDGED // 2 - LONGEST, 1)
-        now, before = slice(begin, None), slice(begin - 1, -1)
+        begin, end = max(block.rows - rows, 1), block.rows - without
+        now, before = slice(begin, end), slice(begin - 1, end - 1)
         volume, shares = block.volume[now], block.volume[before]
         close, was = block.close[now], block.close[before]
         moved, traded, same = stands_out(block.high[now], block.low[now], close, volume, was, shares)
         # What has no volume says nothing of volumes.
         out = moved | ((traded & (shares > 0.0)) | same) & (volume > 0.0)
-        out &= np.arange(begin, block.rows)[:, None] > block.first
-        found += _named(panel, block, np.flatnonzero(out.any(axis=0))) & stepped
-    return sorted(found)
+        out &= np.arange(begin, end)[:, None] > block.first
+        found |= _named(panel, block, np.flatnonzero(out.any(axis=0)))
+    return found
 
 
 def _standing(block: Block, row: Ints, lane: Ints) -> tuple[Bools, Bools, Bools]:

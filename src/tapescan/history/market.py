@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from tapescan.core.dates import date_of
+from tapescan.core.dates import date_of, day_number
 from tapescan.core.errors import OptionError
 from tapescan.core.settings import Adjustment
 from tapescan.core.typing import Ints
@@ -44,9 +44,10 @@ __all__ = [
     "SIMULATED_SYMBOLS",
     "Embedded",
     "Market",
-    "join_listing",
+    "listed_universe",
     "market_of_simulated",
     "models_folder",
+    "places_among",
     "simulated_market",
 ]
 
@@ -190,7 +191,8 @@ def market_of_simulated(
     )
     known = good.group_by("symbol").agg(newest=pl.col("session").max(), bars=pl.len())
     others = absent_symbols(panel.symbols, known, simulated.listing, refused["symbol"])
-    market, _ = join_listing(panel, known, simulated.listing, others, {"simulated": about}, (note,))
+    universe, _ = listed_universe(panel.symbols, date_of(panel.as_of), known, simulated.listing, others)
+    market = Market(panel, universe, {"simulated": about}, (note,))
     paid = dividend_rows(
         panel.symbols, simulated.dividends.with_columns(adjusted_to="ex_date"), simulated.splits, newest
     )
@@ -220,50 +222,49 @@ def _simulated_options(simulated: SimulatedMarket, symbols: Sequence[str], day: 
     return option_rows(symbols, own, simulated_features(simulated, PAST, window(day)[0], day), day)
 
 
-def join_listing(
-    panel: Panel,
+def listed_universe(
+    symbols: tuple[str, ...],
+    as_of: dt.date,
     known: pl.DataFrame,
     listing: pl.DataFrame,
     others: pl.DataFrame,
-    provenance: Mapping[str, Any],
-    notes: tuple[str, ...],
     before: Listed | None = None,
-) -> tuple[Market, Listed]:
-    """Join the panel's symbols with the listing's, and say why the others are not in the panel; and what the listing
-    says of them all.
+    places: pl.Series | None = None,
+) -> tuple[pl.DataFrame, Listed]:
+    """A market's universe: a panel's symbols joined with the listing's, and why the others are not in the panel; and
+    what the listing says of them all.
 
     known : symbol, newest, bars of every symbol that has a bar. others : as `absent_symbols` gives them. before : as
-    `listed` takes it.
+    `listed` takes it. places : as `places_among` gives them.
     """
-    said = listed(listing, [*panel.symbols, *others["symbol"]], before)
-    universe, as_of = said.rows, date_of(panel.as_of)
+    said = listed(listing, [*symbols, *others["symbol"]], before)
+    universe = said.rows
+    at = places_among(symbols, others, known) if places is None else places
     gone = universe["gone"] <= as_of
-    absent = pl.concat([pl.Series([None] * len(panel), dtype=pl.String), others["absent"]])
-    universe = (
-        universe.drop("gone")
-        .join(known, on="symbol", how="left", maintain_order="left")
-        .with_columns(
-            pl.col("bars").fill_null(0).cast(pl.Int64),
-            delisted=gone.fill_null(value=False),
-            absent=pl.when(gone & absent.is_in(["stale", "no_bars"])).then(pl.lit("delisted")).otherwise(absent),
-        )
+    absent = pl.concat([pl.Series([None] * len(symbols), dtype=pl.String), others["absent"]])
+    universe = universe.drop("gone").with_columns(
+        newest=known["newest"].gather(at),
+        bars=known["bars"].gather(at).fill_null(0).cast(pl.Int64),
+        delisted=gone.fill_null(value=False),
+        absent=pl.when(gone & absent.is_in(["stale", "no_bars"])).then(pl.lit("delisted")).otherwise(absent),
     )
-    universe = universe.with_columns(sessions_behind=_sessions_behind(universe["newest"], as_of))
-    return Market(panel, universe, provenance, notes), said
+    return universe.with_columns(sessions_behind=_sessions_behind(universe["newest"], as_of)), said
+
+
+def places_among(symbols: tuple[str, ...], others: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
+    """The row of each of a panel's symbols, then of the others, among all that have a bar; null for none."""
+    asked = pl.concat([pl.Series("symbol", symbols, pl.String), others["symbol"].cast(pl.String)])
+    return asked.cast(pl.Enum(known["symbol"]), strict=False).to_physical()
 
 
 def _sessions_behind(newest: pl.Series, as_of: dt.date) -> pl.Series:
     """Sessions after each symbol's newest bar up to `as_of`, int64: 0 for a fresh one, null for one without bars."""
-    days = newest.drop_nulls().unique().sort()
+    days, at = np.unique(newest.fill_null(as_of).to_physical().to_numpy(), return_inverse=True)
     behind = np.zeros(len(days), np.int64)
-    late = (days < as_of).to_numpy()
+    late = days < day_number(as_of)
     if late.any():
-        oldest: dt.date = days.min()  # type: ignore[assignment]
-        sessions = calendar.sessions(max(oldest, calendar.EARLIEST), as_of)
-        passed = len(sessions) - np.searchsorted(sessions, days.to_physical().to_numpy(), side="right")
+        sessions = calendar.sessions(max(date_of(int(days[0])), calendar.EARLIEST), as_of)
+        passed = len(sessions) - np.searchsorted(sessions, days, side="right")
         # A bar of a day that the calendar does not know is behind all the same.
         behind[late] = np.maximum(passed, 1)[late]
-    at = np.searchsorted(days.to_physical().to_numpy(), newest.fill_null(as_of).to_physical().to_numpy())
-    return pl.Series(behind[np.minimum(at, len(days) - 1)] if len(days) else np.zeros(len(newest), np.int64)).set(
-        newest.is_null(), None
-    )
+    return pl.Series(behind[at]).set(newest.is_null(), None)

@@ -22,6 +22,7 @@ import polars as pl
 from tapescan.core.dates import date_of, day_number
 from tapescan.core.errors import StoreError
 from tapescan.features.carried import CARRIED, carry_on, kept_of
+from tapescan.history.dated import counted, dated_again
 from tapescan.history.equal_weighted import CLOSES, closes_before_day, index_of_store, return_of_day, with_later
 from tapescan.history.judging import judged_again
 from tapescan.history.market import Market
@@ -140,7 +141,7 @@ def brought_forward(
     places = places_of(held.panel.symbols)
     gone = {symbol for symbol in again if symbol in places} - {*redone["symbol"].to_list()}
     stepping = new.filter(~pl.col("symbol").is_in(list(again))).select(BAR_COLUMNS)
-    anew = _dated(held, known, stepping, redone, again, lives)
+    anew = dated_again(held, known, stepping, redone, again, lives)
     raw = pl.col("adjusted_to") == pl.col("session")
     stamped = {*came.filter(~raw)["symbol"].to_list()} | (again - at_hand)
     mine = pl.col("symbol").is_in(list(again))
@@ -149,7 +150,7 @@ def brought_forward(
     every = cache(lambda: _index_of_all(held, before, known, every_one)) if held.adjust == "splits" else None
     panel = _grown(held.panel, stepping, redone, gone, every, grower)
     judged = judged_again(
-        held.judged, known, panel, _counted(stepping).select("symbol", more="bars"), redone, again, days
+        held.judged, known, panel, counted(stepping).select("symbol", more="bars"), redone, again, days
     )
     return replace(
         held,
@@ -177,7 +178,8 @@ def _tell_sessions(before: KnownStore, asked: KnownStore, came: pl.DataFrame) ->
     """Spare it the reading of all sessions, where no bar is gone with which one might be."""
     if not before.spans.is_empty():
         return
-    come, gone = came.filter("came"), came.filter(~pl.col("came"))
+    gone = came.filter(~pl.col("came"))
+    come = came if gone.is_empty() else came.filter("came")
     if gone.is_empty() or gone.join(come, on=["symbol", "session"], how="anti").is_empty():
         asked.take_sessions(pl.concat([before.sessions, come["session"].unique()]).unique().sort())
 
@@ -362,33 +364,3 @@ def _bars_of(known: KnownStore, held: Held, symbols: list[str]) -> tuple[pl.Data
     bars, lives = known.bars_and_lives(adjust=held.adjust, symbols=symbols)
     begin = pl.col("session").to_physical() >= _begin(held.panel)
     return (bars if held.span is None else bars.filter(begin)), lives
-
-
-def _dated(
-    held: Held, known: KnownStore, stepping: pl.DataFrame, redone: pl.DataFrame, again: set[str], lives: pl.DataFrame
-) -> pl.DataFrame:
-    """`Held.dated` of now. redone, lives : of the symbols of `again`."""
-    if stepping["session"].n_unique() == 1:
-        mine = pl.col("symbol").is_in(stepping["symbol"].implode())
-        newest = pl.when(mine).then(pl.lit(stepping["session"][0])).otherwise("newest")
-        found = held.dated.with_columns(newest=newest, bars=pl.col("bars") + mine.cast(pl.Int64))
-    else:
-        more = _counted(stepping).select("symbol", last="newest", more="bars")
-        found = held.dated.join(more, on="symbol", how="left", maintain_order="left").select(
-            "symbol", newest=pl.coalesce("last", "newest"), bars=pl.col("bars") + pl.col("more").fill_null(0)
-        )
-    if not again:
-        return found
-    # Those of earlier lives count, too.
-    whole = redone.lazy() if held.span is None and lives.is_empty() else known.scan("bars", sorted(again))
-    read = _counted(whole.select("symbol", "session").collect())
-    kept = found.filter(~pl.col("symbol").is_in(list(again)))
-    return pl.concat([kept, read.select(kept.columns)]).sort("symbol")
-
-
-def _counted(bars: pl.DataFrame) -> pl.DataFrame:
-    """symbol, newest, bars (how many) of each symbol among some bars."""
-    day, many = pl.col("session"), pl.len().cast(pl.Int64)
-    if bars["session"].n_unique() == 1:
-        return bars.select("symbol", newest=day, bars=pl.lit(1, pl.Int64))
-    return bars.group_by("symbol").agg(newest=day.max(), bars=many)

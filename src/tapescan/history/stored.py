@@ -15,7 +15,7 @@ from tapescan.core.settings import Adjustment
 from tapescan.history.equal_weighted import index_of_store
 from tapescan.history.fitting import Fitting, fitting
 from tapescan.history.listed import Listed, absent_symbols
-from tapescan.history.market import Market, join_listing, models_folder
+from tapescan.history.market import Market, listed_universe, models_folder, places_among
 from tapescan.history.notes import basis_note, calendar_notes, life_notes, listing_notes, thin_notes
 from tapescan.history.option_rows import market_options
 from tapescan.history.whole_market import read_whole_market
@@ -150,9 +150,9 @@ def market_of(held: Held) -> Market:
     fits = _fitting(held, recent, suspects) if adjust != "none" else None
     notes = (
         *calendar_notes(newest, as_of),
-        *thin_notes(held.dated, newest),
+        *once(known, "thin notes", (held.dated, newest), lambda: thin_notes(held.dated, newest)),
         *life_notes(held.lives.filter(pl.col("begin") >= recent)),
-        *listing_notes(listing, newest),
+        *once(known, "listing notes", (newest,), lambda: listing_notes(listing, newest)),
         *(misfit_note(fits.found) if fits is not None else ()),
     )
     provenance = {"store": scanned_of(known.versions), "adjust": adjust}
@@ -165,8 +165,25 @@ def market_of(held: Held) -> Market:
         (panel.symbols, with_bars),
         lambda: absent_symbols(panel.symbols, with_bars, listing, refused.symbols),
     )
-    market, said = join_listing(panel, _of_this_life(held), listing, others, provenance, notes, held.listed)
-    universe, funds = _with_funds(market, held)
+    counted, sessions = _of_this_life(held), judged_through(known.sessions)
+
+    # Nobody loses all bars within a session.
+    places = once(
+        known,
+        "places",
+        (panel.symbols, others, len(counted)),
+        lambda: places_among(panel.symbols, others, counted),
+    )
+
+    def joined() -> tuple[pl.DataFrame, Listed, Funds | None]:
+        universe, said = listed_universe(panel.symbols, newest, counted, listing, others, held.listed, places)
+        universe, funds = _with_funds(universe, held, sessions)
+        return universe, said, funds
+
+    # As long as the newest session's own bars take no part in it, they change nothing in who is a fund.
+    settled = sessions[-1] < known.newest_session
+    universe, said, funds = once(known, "universe", (panel.symbols, counted, others), joined) if settled else joined()
+    market = Market(panel, universe, provenance, notes)
     inside, through = splits_inside(known) if as_of is not None else (None, None)
     if inside is not None and through is not None:
         universe = universe.join(inside, on="symbol", how="left", maintain_order="left")
@@ -229,15 +246,16 @@ def _of_this_life(held: Held) -> pl.DataFrame:
     return counted.with_columns(bars=pl.col("own").fill_null(pl.col("bars"))).drop("own")
 
 
-def _with_funds(market: Market, held: Held) -> tuple[pl.DataFrame, Funds | None]:
+def _with_funds(universe: pl.DataFrame, held: Held, sessions: pl.Series) -> tuple[pl.DataFrame, Funds | None]:
     """The universe, in which what no listing names and what behaved as a fund is one. And what told it, where the
-    newest session's own bars took no part in it: as long as nothing of before changes, it stays as it is."""
-    universe = market.universe
+    newest session's own bars took no part in it: as long as nothing of before changes, it stays as it is.
+
+    sessions : those by whose bars funds are told.
+    """
     unknown = universe["symbol"].filter(universe["type"] == "unknown")
     if unknown.is_empty():
         return universe, None
-    sessions, before = judged_through(held.known.sessions), held.funds
-    through: dt.date = sessions[-1]
+    before, through = held.funds, sessions[-1]
     settled = through < held.known.newest_session
     if before is None or before.through != through or not before.asked.equals(unknown):
 

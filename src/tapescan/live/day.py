@@ -17,6 +17,7 @@ from tapescan.core.dates import day_number
 from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.live.curve import USUAL, Curve
 from tapescan.live.hours import BEGIN, PREMARKET, end_of
+from tapescan.live.numbered import Numbered
 from tapescan.market.panel import places_of
 from tapescan.market.quality import BAR_COLUMNS
 from tapescan.tables.registry import find_table
@@ -81,8 +82,9 @@ class _Span:
         self.begin, self.end = begin, end
         self.bars = np.full((end - begin, len(_PRICES), room), np.nan)
         self.totals = Totals.empty(room)
-        #: How often bars were merged, and after which of these times each minute was last written.
-        self.version, self.written = 0, np.zeros(end - begin, np.int64)
+        #: How often bars were merged, and after which of these times each minute was last written; and how many
+        #: minutes there are up to the newest that was.
+        self.version, self.written, self.reached = 0, np.zeros(end - begin, np.int64), 0
 
     def make_room(self, symbols: int) -> None:
         had = self.bars.shape[2]
@@ -103,6 +105,7 @@ class _Span:
         self.bars[row[~same], :, lane[~same]] = values.T[~same]
         self.version += 1
         self.written[row[~same]] = self.version
+        self.reached = max(self.reached, int(row.max(initial=-1)) + 1)
         again: list[Ints] = [lane[there & ~same]]
         fresh = ~there
         minutes, many = np.unique(row[fresh], return_counts=True)
@@ -139,9 +142,10 @@ class _Span:
 
     def _count_again(self, lanes: Ints) -> None:
         """The totals of some symbols with bars, as they would have been added minute by minute."""
+        bars = self.bars[: self.reached]
         for begin in range(0, len(lanes), PART):
             some = lanes[begin : begin + PART]
-            for own, new in zip(self.totals, self._counted(self.bars[:, :, some]), strict=True):
+            for own, new in zip(self.totals, self._counted(bars[:, :, some]), strict=True):
                 own[some] = new
 
     def _counted(self, bars: Floats) -> Totals:
@@ -177,10 +181,12 @@ class Day:
 
     def __init__(self, session: dt.date, curve: Curve = USUAL, room: int = _ROOM) -> None:
         self.session, self.begin, self.end, self.curve = session, BEGIN, end_of(session), curve
-        self.symbols: list[str] = []
-        self._lanes: dict[str, int] = {}
+        self._lanes = Numbered()
+        self.symbols = self._lanes.names
         #: The lane of each of some symbols, and of how many of its own that tells.
         self._asked: tuple[tuple[str, ...], Ints, int] = ((), np.empty(0, np.int64), 0)
+        #: Who has traded, in the order of names, and their lanes; of so many as they were.
+        self._named: tuple[Ints, pl.Series] = (np.empty(0, np.int64), pl.Series("symbol", [], pl.String))
         self._official: Floats = np.full(room, np.nan)
         self._official_at: Ints = np.full(room, -1, np.int64)
         self._regular, self._early = _Span(BEGIN, self.end, room), _Span(PREMARKET, BEGIN, room)
@@ -266,24 +272,24 @@ class Day:
 
     def _places(self, symbols: pl.Series) -> Ints:
         """The lane of each symbol; who is new gets one."""
-        names, lanes = symbols.to_list(), self._lanes
-        new = {*names}.difference(lanes)
-        for symbol in dict.fromkeys(name for name in names if name in new) if new else ():
-            lanes[symbol] = len(self.symbols)
-            self.symbols.append(symbol)
+        found = self._lanes.of(symbols)
         if len(self.symbols) > len(self._official):
             for span in (self._regular, self._early):
                 span.make_room(len(self.symbols))
             more = len(self._regular.totals.open) - len(self._official)
             self._official = np.append(self._official, np.full(more, np.nan))
             self._official_at = np.append(self._official_at, np.full(more, -1, np.int64))
-        return np.fromiter(map(lanes.__getitem__, names), np.int64, len(names))
+        return found
+
+    def lane_of(self, symbol: str) -> int | None:
+        """The place of a symbol in the order of `symbols`; None where nothing of it has come."""
+        return self._lanes.numbers.get(symbol)
 
     def lanes_of(self, symbols: tuple[str, ...]) -> Ints:
         """The lane of each of some symbols, -1 for none; what is given is used up when it is asked again."""
         asked, lanes, told = self._asked
         if asked != symbols:
-            lanes = np.fromiter((self._lanes.get(one, -1) for one in symbols), np.int64, len(symbols))
+            lanes = np.fromiter((self._lanes.numbers.get(one, -1) for one in symbols), np.int64, len(symbols))
         elif told < len(self.symbols):
             places = places_of(symbols)
             for lane in range(told, len(self.symbols)):
@@ -303,20 +309,28 @@ class Day:
         was traded over that share, in whole shares, and so comparable with those of whole sessions.
         """
         total = self.totals
-        there: Bools = total.at >= 0
-        opened = np.where(np.isnan(self.official_open), total.open, self.official_open)[there]
+        lanes, symbols = self._in_order(np.flatnonzero(total.at >= 0))
+        opened = np.where(np.isnan(self.official_open), total.open, self.official_open)[lanes]
         share = self.usual_share(minute)
-        volume = total.volume[there] if share == 1.0 else np.rint(total.volume[there] / share)
-        symbols = pl.Series("symbol", self.symbols, pl.String).filter(pl.Series(there))
+        volume = total.volume[lanes] if share == 1.0 else np.rint(total.volume[lanes] / share)
         found = pl.DataFrame(
             {
                 "symbol": symbols,
                 "session": pl.Series([self.session], dtype=pl.Date).new_from_index(0, len(symbols)),
                 "open": opened,
-                "high": np.maximum(total.high[there], opened),
-                "low": np.minimum(total.low[there], opened),
-                "close": total.close[there],
+                "high": np.maximum(total.high[lanes], opened),
+                "low": np.minimum(total.low[lanes], opened),
+                "close": total.close[lanes],
                 "volume": volume,
             }
         )
-        return found.select(BAR_COLUMNS).sort("symbol")
+        return found.select(BAR_COLUMNS)
+
+    def _in_order(self, traded: Ints) -> tuple[Ints, pl.Series]:
+        """Lanes in the order of their symbols, and these. Minute after minute they are mostly the same ones."""
+        lanes, symbols = self._named
+        if len(lanes) != len(traded):  # nobody who has traded is ever without a bar again
+            names = pl.Series("symbol", [self.symbols[one] for one in traded.tolist()], pl.String)
+            order = names.arg_sort()
+            self._named = lanes, symbols = traded[order.to_numpy()], names.gather(order)
+        return lanes, symbols

@@ -25,6 +25,7 @@ from tapescan.live.day import Day, Merged
 from tapescan.live.feed import Bars, Feed, Over, Said
 from tapescan.live.frames import MinuteBars, stored_bars
 from tapescan.live.hours import PREMARKET, clock_of
+from tapescan.live.numbered import Numbered
 from tapescan.live.quotes import most_traded
 from tapescan.live.wanted import in_order
 from tapescan.market.gather import Gathered
@@ -101,7 +102,9 @@ class Following:
     _received: dt.datetime = field(default=dt.datetime.min.replace(tzinfo=dt.UTC), init=False)
     _unsaved: list[pl.DataFrame] = field(default_factory=list, init=False)
     _trouble: str = field(default="", init=False)
-    _spelled: dict[str, str] = field(default_factory=dict, init=False)
+    _spelled: Numbered = field(default_factory=Numbered, init=False)
+    #: Symbols that the feed spells another way, and how we do.
+    _others: dict[str, str] = field(default_factory=dict, init=False)
     _before: Before | None = field(default=None, init=False)
     _before_of: Market | None = field(default=None, init=False)
     _bars: dict[Frame, MinuteBars] = field(default_factory=dict, init=False)
@@ -140,7 +143,7 @@ class Following:
         self._known_before()
         result = self.scan(replace(base, live=unknown_rows(base)))
         self._listed = tuple(result.symbols)
-        self._spell(base.panel.symbols)
+        self._spell(pl.Series(base.panel.symbols, dtype=pl.String))
         self.market.begin(self.day.session)
         self._rehearse()
         return result
@@ -234,11 +237,9 @@ class Following:
         if event.rows.is_empty():
             return Merged()
         rows = event.rows
-        names = rows["symbol"].to_list()
-        self._spell(names)
-        ours = [self._spelled[name] for name in names]
-        if ours != names:
-            rows = rows.with_columns(symbol=pl.Series(ours, dtype=pl.String))
+        self._spell(rows["symbol"])
+        if self._others:
+            rows = rows.with_columns(pl.col("symbol").replace(self._others))
         now = max(dt.datetime.now(dt.UTC), self._received + dt.timedelta(microseconds=1))
         self._received = now + dt.timedelta(microseconds=len(rows) - 1)
         times = pl.Series([now], dtype=pl.Datetime("us", "UTC")).to_physical()[0] + np.arange(len(rows))
@@ -246,11 +247,14 @@ class Following:
         self._unsaved.append(rows)
         return self.day.merge(rows)
 
-    def _spell(self, names: Sequence[str]) -> None:
-        """Know our spelling of symbols; each is looked at once."""
-        if new := {*names}.difference(self._spelled):
-            given = pl.Series(sorted(new), dtype=pl.String)
-            self._spelled |= zip(given.to_list(), normal_spelling(given).to_list(), strict=True)
+    def _spell(self, names: pl.Series) -> None:
+        """Know which symbols we spell another way; each is looked at once."""
+        known = len(self._spelled.names)
+        self._spelled.of(names)
+        if new := self._spelled.names[known:]:
+            given = pl.Series(new, dtype=pl.String)
+            both = zip(new, normal_spelling(given).to_list(), strict=True)
+            self._others |= {name: ours for name, ours in both if name != ours}
 
     def _quotes(self) -> pl.DataFrame:
         splits = self.store.known().read("splits")

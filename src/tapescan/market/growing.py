@@ -30,6 +30,9 @@ from tapescan.market.panel import (
 
 __all__ = ["PRICES", "Coming", "Growth", "coming", "grow", "grown_by", "row_of", "with_row", "without"]
 
+#: What a panel calls its symbols as a type, of which each is a number.
+_NAMES = "names"
+
 #: What a bar has, in the order of a row.
 PRICES = ("open", "high", "low", "close", "volume")
 
@@ -70,8 +73,12 @@ class Coming(NamedTuple):
 
 def coming(panel: Panel, bars: pl.DataFrame, redone: pl.DataFrame, gone: Collection[str]) -> Coming:
     """Arguments as of `grow`."""
-    again = redone["symbol"].unique(maintain_order=True).to_list()
-    histories = {str(symbol): one for (symbol,), one in redone.group_by("symbol", maintain_order=True)}
+    runs, begin = redone["symbol"].rle(), 0
+    histories: dict[str, pl.DataFrame] = {}
+    for run in runs.to_list():
+        histories[run["value"]] = redone[begin : begin + run["len"]]
+        begin += run["len"]
+    again = list(histories)
     dropped = frozenset(gone)
     if histories:
         steps = {*bars["symbol"].to_list()}.difference(histories, gone)
@@ -192,14 +199,22 @@ def _some(block: Block, lanes: Ints) -> Block:
 
 def row_of(panel: Panel, bars: pl.DataFrame) -> tuple[Floats, Bools]:
     """Prices and volume of a session's bars by lane, ``(5, symbols)``, and which lanes have one."""
-    here, names = places_of(panel.symbols), bars["symbol"].to_list()
-    at = np.fromiter((here.get(symbol, -1) for symbol in names), np.int64, len(names))
+    at = _lanes_of(panel, bars["symbol"])
     there = at >= 0
     stepped, row = np.zeros(len(panel), dtype=bool), np.zeros((len(PRICES), len(panel)))
     stepped[at[there]] = True
     for place, name in enumerate(PRICES):
         row[place, at[there]] = bars[name].to_numpy()[there]
     return row, stepped
+
+
+def _lanes_of(panel: Panel, symbols: pl.Series) -> Ints:
+    """The lane of each of some symbols, -1 for none."""
+    names = panel.kept.get(_NAMES)
+    if not isinstance(names, pl.Enum):
+        names = panel.kept[_NAMES] = pl.Enum(panel.symbols)
+    found: Ints = symbols.cast(names, strict=False).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    return found
 
 
 def with_row(block: Block, row: Floats, stepped: Bools, rewritten: Bools, day: int) -> Block:

@@ -313,10 +313,11 @@ def _on_split_days(tape: Tape, rows: Ints, splits: pl.DataFrame | None) -> dict[
     if splits is None or splits.is_empty() or not len(rows):
         return {}
     symbol, day = tape.symbols.gather(tape.run(rows)), pl.Series(tape.day[rows]).cast(pl.Date)
-    near = pl.DataFrame({"symbol": symbol, "ex_date": day, "row": rows}).sort("ex_date")
     mine = splits.filter(pl.col("symbol").is_in(symbol.unique().implode()))
     if mine.is_empty():
         return {}
+    near = pl.DataFrame({"symbol": symbol, "ex_date": day, "row": rows})
+    near = near.filter(pl.col("symbol").is_in(mine["symbol"].implode())).sort("ex_date")
     near = near.join_asof(
         mine.select("symbol", "ex_date", "ratio").sort("ex_date"),
         on="ex_date",
