@@ -7,12 +7,12 @@ python benchmarks/load.py --full-disk [--megabytes 40]
 Each kind of work is a process of its own on one store of simulated bars. A session is imported every so many seconds,
 corrected bars between them; a sync asks a fake vendor on this machine. Between its runs a process pauses, so that it
 is use and not how much the machine can do; the share of the cores that it took is told. Told of each kind: runs,
-errors, latencies, and memory and open files of the first and the last fifth of its process's runs. A run that finds
-other bars than the one before, or a listing asked for again, has more to do, and is a kind of its own; so is one that
-loses Redis: a sync waits out a window of the vendor's limit then. Of fewer than 100 runs the highest latency is told
-in the place of the 99th percentile. A market in memory grows with its store, whose growth is told beside. The
-processes have what they free given back, as commands that stay do (`core.machine.steady_memory`). Replays, imports
-and syncs are less urgent than scans (`os.nice`), as jobs of a server are.
+errors, latencies, and memory and open files after the first and the last fifth of its process's runs of the kind that
+is most. A run that finds other bars than the one before, or a listing asked for again, has more to do, and is a kind
+of its own; so is one that loses Redis: a sync waits out a window of the vendor's limit then. Of fewer than 100 runs
+the highest latency is told in the place of the 99th percentile. A market in memory grows with its store, whose growth
+is told beside. The processes have what they free given back, as commands that stay do (`core.machine.steady_memory`).
+Replays, imports and syncs are less urgent than scans (`os.nice`), as jobs of a server are.
 
 `--redis` shares results through a Redis that is killed and started again each minute. `--nodes` has replays run on a
 Ray cluster of so many nodes of this machine, of which one is killed each minute, and another one joins. `--slow-disk`
@@ -76,10 +76,7 @@ PAUSES = {"scan": 2.0, "watch": 0.5, "replay": 10.0, "sync": 5.0}
 #: How much less urgent than lists that people wait for (`os.nice`): what a server's jobs and timers do.
 NICE = {"replay": 19, "import": 10, "sync": 10}
 
-
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+say: Callable[[str], None] = partial(print, flush=True)
 
 
 def usage() -> tuple[int, int]:
@@ -225,10 +222,13 @@ def told(kind: str, runs: list[Mapping[str, Any]]) -> Iterator[str]:
         for what in sorted(by):
             name = f"{kind}, {what}" if what else kind
             yield f"{name:24} {latencies(np.array(by[what]))}"
-        fifth = max(len(known) // 5, 1)
+
+        # A session's import takes more than a correction's: like is held against like.
+        usual = [run for run in known if run["what"] == max(by, key=lambda what: len(by[what]))]
+        fifth = max(len(usual) // 5, 1)
 
         def ends(field: str) -> tuple[float, float]:
-            values = [run[field] for run in known]
+            values = [run[field] for run in usual]
             return float(np.median(values[:fifth])), float(np.median(values[-fifth:]))
 
         (memory, memory_end), (files, files_end) = ends("memory"), ends("files")
