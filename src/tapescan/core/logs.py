@@ -34,6 +34,7 @@ def logarithm(values: Floats) -> Floats:
     return found
 
 
+@cache
 def make_ready() -> None:
     """Have its kernel loaded, or compiled the first time, so that no scan waits for it."""
     logarithm(np.ones(1))

@@ -135,7 +135,7 @@ def variable(name: str) -> str:
 
 def load_settings(folder: Path | None = None) -> Settings:
     """All of them. Raises FileError for a broken settings file and OptionError for a broken variable."""
-    values = _filed(folder or Path())
+    values = _filed(folder)
     for name in Settings.__struct_fields__:
         if variable(name) in os.environ:
             values[name] = _given(name)
@@ -146,7 +146,7 @@ def setting(name: str) -> Any:
     """One of them, by its name; a broken variable of another one does not matter."""
     if variable(name) in os.environ:
         return _given(name)
-    filed = _filed(Path())
+    filed = _filed(None)
     return filed[name] if name in filed else getattr(Settings(), name)
 
 
@@ -170,11 +170,11 @@ def from_environment(name: str) -> str:
     return os.environ.get(name, "").strip()
 
 
-def _filed(folder: Path) -> dict[str, Any]:
-    """What the settings file says."""
-    path = folder / SETTINGS_FILE
-    if not os.path.lexists(path):  # as mostly, and asked for each setting
+def _filed(folder: Path | None) -> dict[str, Any]:
+    """What the settings file says, of a folder or of the one that a program runs in."""
+    if folder is None and not os.path.lexists(SETTINGS_FILE):  # as mostly, and asked for each setting
         return {}
+    path = (folder or Path()) / SETTINGS_FILE
     hint = f"it may set {', '.join(Settings.__struct_fields__)}"
     try:
         values = read_toml(path)

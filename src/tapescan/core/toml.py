@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LARGEST", "read_toml", "toml_files"]
+__all__ = ["LARGEST", "parse_toml", "read_toml", "toml_bytes", "toml_files"]
 
 #: Bytes of a file. One of ours takes a few thousand.
 LARGEST = 100_000
@@ -24,10 +24,20 @@ def read_toml(path: Path) -> dict[str, Any]:
 
     Raises OSError, and ValueError for what is no TOML, longer than 100,000 bytes, or nested without end.
     """
+    return parse_toml(toml_bytes(path))
+
+
+def toml_bytes(path: Path) -> bytes:
+    """What the file holds. Raises OSError, and ValueError for more than 100,000 bytes."""
     with path.open("rb") as file:
         content = file.read(LARGEST + 1)
     if len(content) > LARGEST:
         raise ValueError(f"larger than {LARGEST:,} bytes")
+    return content
+
+
+def parse_toml(content: bytes) -> dict[str, Any]:
+    """What it says. Raises ValueError as `read_toml` does."""
     try:
         return copy.deepcopy(_parsed(content))
     except RecursionError:

@@ -20,13 +20,15 @@ from tapescan.core.typing import Bools, Floats, Ints
 from tapescan.scan.profile import Portfolio, Risk
 from tapescan.scan.tradeplan import TradePlan
 
-__all__ = ["REASONS", "Fitted", "Fitting", "Recent", "Rows", "fit_account"]
+__all__ = ["REASONS", "Fitted", "Fitting", "Moves", "Recent", "Rows", "fit_account"]
 
 #: Why a row gets fewer shares than its plan has, or none; empty where it gets all, or has no plan.
 REASONS = ("", "heat", "gross", "sector", "beta", "alike")
 
 #: The closes of so many newest bars of some symbols (`Panel.recent`).
 Recent = Callable[[Ints, int], Floats]
+#: What was made of them, by place: the returns, and these as a unit vector; NaN where they are none.
+Moves = dict[int, tuple[Floats, Floats]]
 
 #: Bars over which it is told who moves alike, and the least that both must have.
 ALIKE_BARS, LEAST_ALIKE = 63, 40
@@ -47,6 +49,7 @@ class Rows:
 
     order : the places of the ranked, the best first. long : bool. sector : a number each; -1 or that of no sector for
     an unknown one. beta : to the market's index; NaN where unknown. recent : None where no closes are at hand.
+    moves : what lists of the same market looked up before, and this one adds to.
     """
 
     order: Ints
@@ -55,6 +58,7 @@ class Rows:
     beta: Floats
     recent: Recent | None = None
     unknown_sector: int = -1
+    moves: Moves = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +120,8 @@ class Fitting:
 
 @dataclass
 class _Room:
-    """What is left of an account, in dollars. seen : of those whose turn comes next, by place, their returns, and
-    these as unit vectors; NaN where they are none. alike, units : by side, those of each that was taken."""
+    """What is left of an account, in dollars. alike, units : by side, the returns of each that was taken, and these
+    as unit vectors."""
 
     rows: Rows
     plan: TradePlan
@@ -127,7 +131,6 @@ class _Room:
     gross: float = field(init=False)
     sectors: dict[int, float] = field(default_factory=dict)
     moves: float = 0.0
-    seen: dict[int, tuple[Floats, Floats]] = field(default_factory=dict)
     alike: dict[bool, list[Floats]] = field(default_factory=lambda: {True: [], False: []})
     units: dict[bool, list[Floats]] = field(default_factory=lambda: {True: [], False: []})
 
@@ -144,10 +147,12 @@ class _Room:
 
     def see(self, places: list[int]) -> None:
         """Have the returns of some at hand."""
-        if self.rows.recent is not None and self.portfolio.max_correlation < 1.0:
-            close = self.rows.recent(np.array(places), ALIKE_BARS + 1)
+        if self.rows.recent is None or self.portfolio.max_correlation >= 1.0:
+            return
+        if new := [place for place in places if place not in self.rows.moves]:
+            close = self.rows.recent(np.array(new), ALIKE_BARS + 1)
             own = np.ascontiguousarray((close[1:] / close[:-1] - 1.0).T)
-            self.seen = dict(zip(places, zip(own, _units(own), strict=True), strict=True))
+            self.rows.moves.update(zip(new, zip(own, _units(own), strict=True), strict=True))
 
     def take(self, place: int) -> tuple[float, int]:
         """The shares it gets, and why not all."""
@@ -184,7 +189,7 @@ class _Room:
         """Whether it is correlated with one that was taken on the same side; if not, it is remembered as taken."""
         if self.rows.recent is None or self.portfolio.max_correlation >= 1.0:
             return False
-        own, unit = self.seen[place]
+        own, unit = self.rows.moves[place]
         alike, most = self.alike[long], self.portfolio.max_correlation
         # Most are far from alike, which all at once say within rounding; the others, and who has no unit vector, are
         # looked at one by one.

@@ -16,7 +16,7 @@ from tapescan.columns.factors import FACTORS, points_column, value_column
 from tapescan.columns.registry import all_columns, find_column, sources_of
 from tapescan.core.labels import Labels
 from tapescan.core.typing import Bools, Floats, Ints
-from tapescan.scan.account import Fitting, Rows
+from tapescan.scan.account import Fitting, Moves, Rows
 from tapescan.scan.assembled import Assembled, Gradual, Late, Values
 from tapescan.scan.cross_section import ColumnValues, CrossSection
 from tapescan.scan.listing import Listing
@@ -26,7 +26,7 @@ from tapescan.scan.score import Score
 from tapescan.scan.screening import SectionSession, as_series, satisfied
 from tapescan.scan.tradeplan import TradePlan
 
-__all__ = ["Ranks", "assemble", "in_order", "scored_columns", "value_columns"]
+__all__ = ["Ranks", "assemble", "in_order", "scored_columns", "value_columns", "whole"]
 
 #: What a reader looks for first stands first.
 LEADING = ("symbol", "score", "side", "close", "entry", "stop", "target", "shares", "dollars", "risk", "limit")
@@ -44,14 +44,17 @@ class Ranks:
     """What ranking a cross-section found out.
 
     columns : those that are known when all are scored (`scored_columns`). long : where the side is long.
-    dropped : why a symbol may not be ranked, of code 0 for the eligible. matched : who satisfies each named screen.
+    shares : those of the trades, whole. dropped : why a symbol may not be ranked, of code 0 for the eligible.
+    matched : who satisfies each named screen. moves : as of `account.Rows`.
     """
 
     columns: Mapping[str, Any]
     long: Bools
     trades: TradePlan
+    shares: pl.Series
     dropped: Labels
     matched: Mapping[str, Bools]
+    moves: Moves
 
 
 def assemble(section: CrossSection, request: Request, ranks: Ranks) -> tuple[Assembled, Coverage]:
@@ -63,7 +66,7 @@ def assemble(section: CrossSection, request: Request, ranks: Ranks) -> tuple[Ass
     values = section.values(own, request.profile.risk.hold)
     for name in request.shown:
         own[name] = _shown(find_column(name), section, values)
-    own["shares"] = pl.Series("shares", own["shares"], nan_to_null=True).cast(pl.Int64)
+    own["shares"] = ranks.shares
     eligible = dropped.codes == 0
     session = SectionSession(section, eligible, values)
     for name, expression in request.computed.items():
@@ -88,6 +91,11 @@ def assemble(section: CrossSection, request: Request, ranks: Ranks) -> tuple[Ass
     return Assembled(leading | account | columns | {"dropped": why}, *ranked, unseen, silent), _coverage(why)
 
 
+def whole(name: str, values: Floats) -> pl.Series:
+    """Whole numbers, of floats that are; null for NaN."""
+    return pl.Series(name, values, nan_to_null=True).cast(pl.Int64)
+
+
 def _account(section: CrossSection, request: Request, ranks: Ranks, order: Ints) -> dict[str, Gradual]:
     """What one account has room for, down to the rows that somebody asks for. order : of the ranked."""
 
@@ -101,12 +109,13 @@ def _account(section: CrossSection, request: Request, ranks: Ranks, order: Ints)
             beta=section.values()["beta_252"],
             recent=section.recent,
             unknown_sector=sectors.texts.index("") if "" in sectors.texts else -1,
+            moves=ranks.moves,
         )
         held = [place for one in request.held if (place := section.listing.places.get(one)) is not None]
         return Fitting(rows, ranks.trades, request.profile.portfolio, request.profile.risk, held)
 
     def shares(rows: int) -> Values:
-        return pl.Series("account_shares", fitting().upto(rows).shares, nan_to_null=True).cast(pl.Int64)
+        return whole("account_shares", fitting().upto(rows).shares)
 
     def limit(rows: int) -> Values:
         return fitting().upto(rows).limit

@@ -28,7 +28,7 @@ from tapescan.scan.clock import Clock
 from tapescan.scan.cross_section import CrossSection, observe
 from tapescan.scan.factors import factor_values
 from tapescan.scan.forecasts import Basis, Forecast, forecast_market, model_notes
-from tapescan.scan.frame import Ranks, assemble, scored_columns
+from tapescan.scan.frame import Ranks, assemble, scored_columns, whole
 from tapescan.scan.network_ranges import network_ranges, says
 from tapescan.scan.remembered import remembered
 from tapescan.scan.request import Request, prepare
@@ -129,7 +129,8 @@ def rank(section: CrossSection, request: Request, kept: MutableMapping[object, A
         return plan_trades(features, long, eligible, profile.risk, scale)
 
     trades = clock.time("plan", lambda: remembered(kept, "trades", terms, planned))
-    ranks = Ranks(columns, long, trades, dropped, matched)
+    traded = remembered(kept, "shares", terms, lambda: whole("shares", trades.shares))
+    ranks = Ranks(columns, long, trades, traded, dropped, matched, remembered(kept, "moves", (), dict))
     assembled, coverage = clock.time("result", lambda: assemble(section, request, ranks))
     return ScanResult(
         as_of=section.as_of,

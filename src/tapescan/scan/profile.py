@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import math
 import os
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
@@ -20,7 +20,7 @@ import msgspec
 from tapescan.columns.factors import FACTORS
 from tapescan.core.errors import ProfileError, nearest
 from tapescan.core.settings import setting
-from tapescan.core.toml import read_toml, toml_files
+from tapescan.core.toml import parse_toml, toml_bytes, toml_files
 
 __all__ = [
     "DEFAULT_PROFILE",
@@ -219,15 +219,24 @@ def load_profile(name: str) -> Profile:
 
 
 def _parse(path: Path, where: str) -> Profile:
+    try:
+        return _parsed(toml_bytes(path), where, path.stem)
+    except OSError as error:
+        raise ProfileError(f"profile {where}: {error.strerror or error}", "make it a readable file") from error
+    except ValueError as error:
+        raise ProfileError(f"profile {where}: {error}", "correct the TOML there") from error
+
+
+@lru_cache(maxsize=32)
+def _parsed(content: bytes, where: str, stem: str) -> Profile:
+    """Checked once, since whoever scans again and again reads the same profile each time."""
     # Not at the top: whoever only wants the profiles' names, as a shell's completion, does not wait for polars.
     from tapescan.market.universe import SECTORS, TYPES, sector_name
 
     try:
-        profile = msgspec.convert(read_toml(path), Profile)
+        profile = msgspec.convert(parse_toml(content), Profile)
     except msgspec.ValidationError as error:
         raise ProfileError(f"profile {where}: {error}", "docs/reference/profiles.md lists every setting") from error
-    except OSError as error:
-        raise ProfileError(f"profile {where}: {error.strerror or error}", "make it a readable file") from error
     except ValueError as error:
         raise ProfileError(f"profile {where}: {error}", "correct the TOML there") from error
     if not any(profile.weights.factors().values()):
@@ -256,7 +265,7 @@ def _parse(path: Path, where: str) -> Profile:
         raise ProfileError(f"profile {where}: max_stop_atr is below stop_atr", "raise it to at least stop_atr")
     named = tuple(sector_name(sector) or sector for sector in filters.sectors)
     filters = msgspec.structs.replace(filters, sectors=named)
-    return msgspec.structs.replace(profile, name=profile.name or path.stem, filters=filters)
+    return msgspec.structs.replace(profile, name=profile.name or stem, filters=filters)
 
 
 def _folders() -> tuple[Path, ...]:

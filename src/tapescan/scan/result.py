@@ -101,7 +101,8 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
         dropped, behind = rows["dropped"], rows["sessions_behind"]
         assert isinstance(dropped, Labels)
         assert isinstance(behind, pl.Series)
-        days = behind.filter(pl.Series(dropped.among(("stale",)))).drop_nulls().to_numpy()
+        # What is unknown is NaN, and more than nothing.
+        days = behind.to_numpy()[dropped.among(("stale",))]
         many, few, one = (int((days > least).sum()) for least in (5, 1, 0))
         return {"1": one - few, "2-5": few - many, "more": many}
 

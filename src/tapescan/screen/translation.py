@@ -7,6 +7,7 @@ this language. Chains of one operator become one node, so that 250 terms of AND 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, cast
 
 from sqlglot import exp
@@ -48,8 +49,9 @@ _FRAMES: dict[str, Frame] = {
 }
 
 
+@lru_cache(maxsize=256)
 def translate(text: str, field: str) -> Node:
-    """As `parsing.parse`, of any text."""
+    """As `parsing.parse`, of any text; read once, as the condition of a profile is with each scan."""
     lexed = lex(text, field)
     if not lexed.tokens:
         raise ScreenError("it is empty", 'write a condition such as "close > sma_200 AND rsi_2 < 10"', field=field)
