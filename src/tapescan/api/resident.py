@@ -82,6 +82,7 @@ class Resident:
         progress: Progress = silent,
     ) -> None:
         """Arguments as in `scan_market`; the market is read at once."""
+        import tapescan.screen.translation  # noqa: F401 (the first condition does not wait for it)
         from tapescan.scan.opening import chosen_models
 
         self._given = opened(data)

@@ -23,6 +23,7 @@ from tapescan.interfaces.web.jobs import Jobs
 from tapescan.interfaces.web.pages import serve_pages
 from tapescan.interfaces.web.problems import answer_problems
 from tapescan.interfaces.web.routes import catalogue, jobs, openbb, past, scans, stream, symbols, system
+from tapescan.interfaces.web.routes.given import turns
 from tapescan.interfaces.web.serving import Serving
 from tapescan.version import __version__
 
@@ -64,6 +65,7 @@ def make_app(resident: Resident, serving: Serving, live: LiveHub | None = None) 
         responses=PROBLEMS,
     )
     app.state.resident, app.state.serving, app.state.jobs, app.state.live = resident, serving, found, live
+    app.state.turns = turns()
     answer_problems(app)
     for part in (scans, symbols, catalogue, past, jobs, stream, system, openbb):
         app.include_router(part.router, prefix="/api/v1")

@@ -6,6 +6,7 @@ import ipaddress
 import re
 import secrets
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 from tapescan.core.errors import OptionError
 
@@ -57,7 +58,7 @@ class Serving:
         if self.origins and not self.token:
             raise OptionError("pages of other sites read with a token alone", "leave it on", field="allow_origin")
 
-    @property
+    @cached_property
     def allowed(self) -> frozenset[str]:
         """The names that a request may call it by, in small letters, without a port."""
         own = self.host.lower().strip("[]")
@@ -72,6 +73,7 @@ class Serving:
         return f"http://{host}:{self.port}/" + (f"?token={self.token}" if self.token else "")
 
 
+@lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches it."""
     name = host.lower().strip("[]")

@@ -38,9 +38,9 @@ def screens() -> Response:
 
     wanted = ("title", "where", "rank_by", "columns", "profile", "side", "source", "claims", "differs")
     found: list[dict[str, Any]] = []
-    for name in screen_files():
+    for name, path in screen_files().items():
         try:
-            screen = load_screen(name)
+            screen = load_screen(str(path))
         except TapescanError as error:  # one file that is broken takes no other away
             found.append({"name": name, "error": error.what.rpartition("/")[2]})
         else:

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Literal, TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Query, Request
 
 from tapescan.api.resident import Asked, Resident
 from tapescan.core.errors import OptionError
 from tapescan.interfaces.web.problems import Missing
 
-__all__ = ["AskedOf", "Day", "FormOf", "Market", "Names", "Top", "day_of", "found_symbol", "several", "symbol_of"]
+__all__ = [
+    "AskedOf",
+    "Day",
+    "FormOf",
+    "Market",
+    "Names",
+    "Top",
+    "day_of",
+    "found_symbol",
+    "in_turn",
+    "several",
+    "symbol_of",
+    "turns",
+]
+
+T = TypeVar("T")
+
+#: Threads that scan the market in memory: one at a time has its turn, the next one is ready.
+_THREADS = 2
 
 #: A list: the parameter several times, or names with commas between.
 Names = Annotated[list[str], Query(max_length=100)]
@@ -30,6 +50,18 @@ async def resident(request: Request) -> Resident:
 
 
 Market = Annotated[Resident, Depends(resident)]
+
+
+def turns() -> CapacityLimiter:
+    """An application's, for `in_turn`."""
+    return CapacityLimiter(_THREADS)
+
+
+async def in_turn(request: Request, asked: Asked, work: Callable[[], T]) -> T:
+    """Have a thread do what is of a scan. Who waits for the market in memory waits without a thread: many of them,
+    all after the same turn, take it from each other. What is read of the store waits apart."""
+    limiter = None if asked.as_of else request.app.state.turns
+    return await to_thread.run_sync(work, limiter=limiter)
 
 
 def several(some: list[str]) -> tuple[str, ...]:

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 
-from tapescan.api.resident import etag_of
+from tapescan.api.resident import Resident, etag_of
 from tapescan.core.errors import OptionError, nearest
 from tapescan.interfaces.web.described import TABLE
 from tapescan.interfaces.web.forms import answer_json, answer_table, chosen_form, is_known_to
-from tapescan.interfaces.web.routes.given import AskedOf, FormOf, Market, Top, several
+from tapescan.interfaces.web.routes.given import AskedOf, FormOf, Top, in_turn, several
 from tapescan.scan.result import ScanResult
 
 __all__ = ["router"]
@@ -20,9 +20,8 @@ router = APIRouter(tags=["scan"])
 
 
 @router.get("/scan", responses=TABLE, summary="The ranked list")
-def scan(
+async def scan(
     request: Request,
-    market: Market,
     asked: AskedOf,
     top: Top = 50,
     columns: Annotated[
@@ -32,6 +31,7 @@ def scan(
     form: FormOf = None,
 ) -> Response:
     """Every ranked symbol with its score, factors and plan; of JSON, coverage, regime and provenance beside them."""
+    market: Resident = request.app.state.resident
     chosen = chosen_form(request, form)
     wanted = several(columns or [])
 
@@ -52,7 +52,7 @@ def scan(
         frame = _chosen(frame, wanted) if wanted else frame
         return answer_table(frame, chosen, name=f"scan-{result.as_of}", headers=headers, about=about)
 
-    return market.of_scan(asked, answer)
+    return await in_turn(request, asked, lambda: market.of_scan(asked, answer))
 
 
 def _headers(result: ScanResult, etag: str) -> dict[str, str]:
