@@ -28,7 +28,7 @@ from tapescan.core.typing import Floats
 from tapescan.interfaces.web.app import make_app
 from tapescan.interfaces.web.asking import Answer, ask
 from tapescan.interfaces.web.guard import Application, content_policy
-from tapescan.interfaces.web.pages import NONCE, files
+from tapescan.interfaces.web.pages import document, files
 from tapescan.interfaces.web.serving import Serving
 
 __all__ = ["CHOICES", "Written", "write_site"]
@@ -208,8 +208,7 @@ def _document(answers: Path) -> bytes:
     """The page's document: addresses of files beside it, and the policy that a server would send with it."""
     nonce = secrets.token_urlsafe(16)
     policy = "; ".join(content_policy(nonce))
-    text = files()[_INDEX].content.decode()
-    text = text.replace(NONCE, nonce).replace('"/static/', '"static/')
+    text = document("/", nonce, "static", (f"{answers.as_posix()}/index.json",))
     text = text.replace('<html lang="en">', f'<html lang="en" data-answers="{answers.as_posix()}/index.json">')
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     return text.replace('<meta charset="utf-8">', f'<meta charset="utf-8">\n{meta}', 1).encode()

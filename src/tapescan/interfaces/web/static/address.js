@@ -84,6 +84,13 @@ function search(given) {
   return found.toString();
 }
 
+/** What of a scan goes along to a symbol's page. @param {import("./api.js").Query} query */
+export const forward = (query) => ({
+  where: String(query.where ?? ""),
+  rank_by: String(query.rank_by ?? ""),
+  screens: /** @type {string[]} */ (query.screens ?? []).join(","),
+});
+
 /** @param {string} path @param {URLSearchParams} now @param {boolean} quietly */
 function move(path, now, quietly) {
   const to = place(path, now);

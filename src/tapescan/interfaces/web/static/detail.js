@@ -3,13 +3,14 @@
 
 import { columns, getJson, loadColumns } from "./api.js";
 import * as address from "./address.js";
-import { BarChart } from "./chart.js";
 import { calmly, colours, fill, h, input } from "./dom.js";
 import { explanation, plan } from "./explain.js";
 import * as format from "./format.js";
 
 const OVERLAYS = ["sma_50", "sma_200", "rsi_14"];
 const SESSIONS = 260;
+/** The code of charts is large: the table is drawn before it comes. */
+const charts = () => import("./chart.js");
 
 /** The columns of the chart, as the address says. */
 export function overlays() {
@@ -46,8 +47,10 @@ export class Detail {
       this.plan,
       this.why,
     );
-    /** @type {BarChart|null} */
+    /** @type {import("./chart.js").BarChart|null} */
     this.chart = null;
+    /** @type {typeof import("./chart.js")|undefined} */
+    this.charts = undefined;
     this.asked = "";
     this.explained = "";
     this.said = "";
@@ -82,7 +85,7 @@ export class Detail {
     this.said = said;
     fill(
       this.title,
-      h("a", { href: address.link("/symbol", { ...forward(query), symbol }) }, symbol),
+      h("a", { href: address.link("/symbol", { ...address.forward(query), symbol }) }, symbol),
       " ",
       h("span.name", {}, row?.name ?? ""),
       h("span.muted.sector", {}, row?.sector ?? ""),
@@ -103,10 +106,14 @@ export class Detail {
     const turn = ++this.turn;
     const as_of = this.query?.as_of;
     try {
-      await loadColumns();
       const query = { sessions: this.more.tall ? 1000 : SESSIONS, columns: names, as_of };
-      const { rows } = await getJson(`/symbols/${encodeURIComponent(symbol)}/bars`, query);
+      const [{ rows }, made] = await Promise.all([
+        getJson(`/symbols/${encodeURIComponent(symbol)}/bars`, query),
+        charts(),
+        loadColumns(),
+      ]);
       if (turn !== this.turn) return;
+      this.charts = made;
       this.rows = rows;
       this.drawn = names;
       fill(this.trouble);
@@ -126,10 +133,11 @@ export class Detail {
   }
 
   draw() {
-    if (!this.rows.length || !this.drawn) return;
-    this.chart ??= new BarChart(this.canvas, (row) => this.say(row));
+    if (!this.rows.length || !this.drawn || !this.charts) return;
+    this.chart ??= new this.charts.BarChart(this.canvas, (row) => this.say(row));
     this.chart.show(this.symbol ?? "", this.rows, this.drawn, this.row ?? {});
     this.canvas.dataset.shown = this.symbol;
+    performance.mark("tapescan:chart");
     const last = this.rows[this.rows.length - 1];
     this.canvas.setAttribute(
       "aria-label",
@@ -214,13 +222,4 @@ export class Detail {
     this.chart?.dispose();
     this.chart = null;
   }
-}
-
-/** What of a scan goes along to a symbol's page. @param {import("./api.js").Query} query */
-export function forward(query) {
-  return {
-    where: String(query.where ?? ""),
-    rank_by: String(query.rank_by ?? ""),
-    screens: /** @type {string[]} */ (query.screens ?? []).join(","),
-  };
 }

@@ -32,6 +32,7 @@ export class Grid {
     this.told = told;
     /** @type {Table|null} */
     this.table = null;
+    /** @type {Uint32Array} */
     this.order = new Uint32Array(0);
     /** @type {{at: number}[]} */
     this.items = [];

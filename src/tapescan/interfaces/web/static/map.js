@@ -3,7 +3,6 @@
 
 import { columns, getTable, loadColumns } from "./api.js";
 import * as address from "./address.js";
-import { forward } from "./detail.js";
 import { choice, colours, fill, h, input } from "./dom.js";
 import * as format from "./format.js";
 import { hierarchy, treemap, treemapSquarify } from "./vendor/d3-hierarchy.js";
@@ -232,7 +231,7 @@ export class MapPage {
     const one = this.leaves[at];
     if (one && this.table)
       address.go("/symbol", {
-        ...forward({ where: address.get("where") }),
+        ...address.forward({ where: address.get("where") }),
         symbol: this.table.columns.symbol[one.data.at],
       });
   }

@@ -3,7 +3,6 @@
 
 import { getTable } from "./api.js";
 import * as address from "./address.js";
-import { lineChart } from "./chart.js";
 import { choice, fill, h } from "./dom.js";
 import * as format from "./format.js";
 
@@ -20,6 +19,9 @@ const COSTS = /** @type {[string, string][]} */ ([
   ["10", "10 bp"],
   ["25", "25 bp"],
 ]);
+
+/** As in `detail.js`. */
+const charts = () => import("./chart.js");
 
 export class Plot {
   constructor() {
@@ -64,8 +66,11 @@ export class Plot {
       return;
     }
     try {
-      const found = await getTable("/plot", { where, horizon, cost, profile: address.get("profile") });
-      if (asked === this.asked) this.draw(found);
+      const [found, { lineChart }] = await Promise.all([
+        getTable("/plot", { where, horizon, cost, profile: address.get("profile") }),
+        charts(),
+      ]);
+      if (asked === this.asked) this.draw(found, lineChart);
     } catch (error) {
       if (asked === this.asked) this.empty(/** @type {Error} */ (error).message);
     }
@@ -80,8 +85,8 @@ export class Plot {
     fill(this.trouble, why);
   }
 
-  /** @param {import("./api.js").Table} found */
-  draw(found) {
+  /** @param {import("./api.js").Table} found @param {typeof import("./chart.js").lineChart} lineChart */
+  draw(found, lineChart) {
     fill(this.trouble);
     this.canvas.hidden = false;
     this.chart?.dispose();

@@ -1,11 +1,12 @@
 // @ts-check
 // The list: a condition, the table that it gives, chart and reasons of the row that is chosen, and the coverage.
 
-import { address as url, columns, getJson, getTable, loadColumns, once, Problem } from "./api.js";
+import { address as url, loadColumns, once, Problem } from "./api.js";
 import * as address from "./address.js";
+import { ask, named, names, query, wanted } from "./asked.js";
 import { Builder } from "./builder.js";
 import { coverage } from "./coverage.js";
-import { Detail, forward } from "./detail.js";
+import { Detail } from "./detail.js";
 import { fill, h } from "./dom.js";
 import * as format from "./format.js";
 import { Grid } from "./grid.js";
@@ -14,52 +15,12 @@ import { Sparks } from "./spark.js";
 import { toggle, Tools } from "./tools.js";
 import { WhereLine } from "./where.js";
 
-const DEFAULT = [
-  "rank",
-  "symbol",
-  "spark",
-  "name",
-  "sector",
-  "score",
-  "close",
-  "ret_1",
-  "ret_5",
-  "ret_21",
-  "ret_252",
-  "rsi_14",
-  "relative_volume_20",
-  "from_high_252",
-  "stop",
-  "target",
-  "shares",
-  "risk",
-];
-/** What has room on a telephone without a push to the side comes first. */
-const NARROW = ["symbol", "spark", "score", "close", "ret_1"];
 const LABELS = /** @type {Record<string, string>} */ ({
   rank: "#",
   spark: "quarter",
   relative_volume_20: "rel. volume",
   from_high_252: "from high",
 });
-/** What a row needs beside what is shown. */
-const ALWAYS = [
-  "rank",
-  "symbol",
-  "name",
-  "sector",
-  "side",
-  "score",
-  "close",
-  "entry",
-  "stop",
-  "target",
-  "shares",
-  "risk",
-];
-
-/** @param {string} one as `x = close / sma_50` @returns the name of what it makes */
-const named = (one) => /^\s*([A-Za-z_]\w*)\s*=(?!=)/.exec(one)?.[1] ?? one;
 
 export class Scan {
   /** @param {HTMLElement} root @param {{overview: any, trouble: (text: string) => void}} context */
@@ -103,37 +64,6 @@ export class Scan {
     this.update();
   }
 
-  /** What is asked of the server. @returns {import("./api.js").Query} */
-  query() {
-    const columnsWanted = this.wanted();
-    return {
-      profile: address.get("profile"),
-      screens: address.list("screens"),
-      where: address.get("where"),
-      rank_by: address.get("rank_by"),
-      features: columnsWanted.filter((one) => named(one) !== one || (!columns.get(one)?.always && !this.own(one))),
-      as_of: address.get("as_of"),
-    };
-  }
-
-  /** The columns that are shown, as the address or the screen says. */
-  wanted() {
-    const found = address.get("cols")
-      ? address.list("cols")
-      : innerWidth > 640
-        ? [...DEFAULT]
-        : [...NARROW, ...DEFAULT];
-    if (!address.get("cols")) {
-      for (const name of address.list("screens")) found.push(...(this.screen(name)?.columns ?? []));
-    }
-    return [...new Set(found)];
-  }
-
-  /** Columns of a result that the catalogue does not list. @param {string} name */
-  own(name) {
-    return name === "spark" || name === "dropped" || ALWAYS.includes(name);
-  }
-
   /** @param {string} name */
   screen(name) {
     return this.screens?.find((/** @type {any} */ one) => one.name === name);
@@ -148,11 +78,11 @@ export class Scan {
       this.screens = found.screens;
     }
     if (document.activeElement !== this.where.field) this.where.text = address.get("where");
-    const query = { ...this.query(), top: 20000, columns: this.names() };
-    this.tools.update(this.screens, this.wanted(), (form) => url("/scan", { ...query, format: form }));
+    const whole = { ...query(this.screens), top: 20000, columns: names(this.screens) };
+    this.tools.update(this.screens, wanted(this.screens), (form) => url("/scan", { ...whole, format: form }));
     const asked = JSON.stringify([
-      this.query(),
-      this.wanted(),
+      query(this.screens),
+      wanted(this.screens),
       address.get("dropped"),
       this.context.overview?.generation,
     ]);
@@ -178,38 +108,29 @@ export class Scan {
     return parts.length > 1 ? parts.map((one) => `(${one.trim()})`).join(" AND ") : (parts[0] ?? "").trim();
   }
 
-  /** Columns that are asked for, by the names they have in the result. */
-  names() {
-    return [...new Set([...ALWAYS, ...this.wanted().map(named)])].filter(
-      (one) => one !== "spark" && one !== "dropped",
-    );
-  }
-
   async load() {
     this.stop?.abort();
     this.stop = new AbortController();
     const { signal } = this.stop;
-    const query = this.query();
-    const dropped = address.get("dropped");
     const began = performance.now();
     this.place.setAttribute("aria-busy", "true");
     try {
-      const [table, about] = await Promise.all([
-        getTable("/scan", { ...query, top: 20000, columns: this.names(), dropped }, signal),
-        getJson("/scan", { ...query, top: 1 }, signal),
-      ]);
+      const answers = ask(this.screens, signal);
+      const table = await answers.table;
+      if (signal.aborted) return;
       this.where.say(null);
       this.context.trouble("");
       const first = !this.table;
       this.table = table;
-      this.about = about;
       this.show(table, first); // a link to a symbol shows its row
-      coverage(this.foot, about, this.context.overview?.reasons ?? {});
       requestAnimationFrame(() => {
         this.place.dataset.painted = (performance.now() - began).toFixed(0);
+        performance.mark("tapescan:list");
       });
+      const about = await answers.about;
+      if (!signal.aborted) coverage(this.foot, about, this.context.overview?.reasons ?? {});
     } catch (error) {
-      if (/** @type {Error} */ (error).name === "AbortError") return;
+      if (signal.aborted) return;
       const problem = /** @type {Problem} */ (error);
       // What is wrong with the condition is said under it; the table stays as it was.
       this.where.say(problem);
@@ -221,7 +142,7 @@ export class Scan {
 
   /** @param {import("./api.js").Table} table @param {boolean} [first] of this page */
   show(table, first = false) {
-    this.shown = this.wanted()
+    this.shown = wanted(this.screens)
       .map(named)
       .filter((name) => name === "spark" || table.columns[name]);
     const rows = [...table.columns.symbol];
@@ -277,7 +198,7 @@ export class Scan {
     const shown = symbol || (row >= 0 ? this.table?.columns.symbol[row] : "");
     if (!shown) return fill(this.side);
     if (!this.side.firstChild) fill(this.side, this.detail.root);
-    this.detail.show(shown, row >= 0 ? this.row(row) : null, this.query(), this.generation);
+    this.detail.show(shown, row >= 0 ? this.row(row) : null, query(this.screens), this.generation);
   }
 
   /** @param {number} row */
@@ -293,7 +214,7 @@ export class Scan {
 
   /** @param {number} row */
   open(row) {
-    address.go("/symbol", { ...forward(this.query()), symbol: this.table?.columns.symbol[row] ?? "" });
+    address.go("/symbol", { ...address.forward(query(this.screens)), symbol: this.table?.columns.symbol[row] ?? "" });
   }
 
   /** @param {KeyboardEvent} event @returns {boolean} whether it was meant for this page */
