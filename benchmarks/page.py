@@ -73,9 +73,7 @@ def first_load(seen: Looked) -> None:
     answers = [request.response() for request in requests]
     bodies = [answer.body() for answer in answers if answer and answer.status == 200]
     raw, packed = sum(map(len, bodies)), sum(len(gzip.compress(one, 6)) for one in bodies)
-    sys.stdout.write(
-        f"{'first load':<16}{len(bodies)} requests, {raw / 1e3:,.0f} kB, packed {packed / 1e3:,.0f} kB\n"
-    )
+    say_line(f"{'first load':<24}{len(bodies)} requests, {raw / 1e3:,.0f} kB, packed {packed / 1e3:,.0f} kB")
 
 
 def open_scan(seen: Looked) -> None:
@@ -144,7 +142,12 @@ def busy(meter: CDPSession) -> float:
 
 def say(what: str, measured: list[tuple[float, float]]) -> None:
     cpu, wall = (statistics.median(one[at] for one in measured) * 1e3 for at in (0, 1))
-    sys.stdout.write(f"{what:<16}CPU {cpu:,.0f} ms, wall {wall:,.0f} ms (median of {len(measured)})\n")
+    say_line(f"{what:<24}CPU {cpu:,.0f} ms, wall {wall:,.0f} ms (median of {len(measured)})")
+
+
+def say_line(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
