@@ -88,6 +88,11 @@ class Looked:
     #: Path and bytes of each answer, as they came.
     answers: list[tuple[str, int]] = field(default_factory=list)
 
+    @property
+    def url(self) -> str:
+        """The address that is shown; the driver's own lags behind steps within a page, and may miss one."""
+        return str(self.page.evaluate("location.href"))
+
     def go(self, path: str) -> None:
         """Open a page of the server."""
         host, _, token = self.address.partition("?")

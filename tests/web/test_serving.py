@@ -193,6 +193,21 @@ def test_a_body_that_comes_slowly_is_not_waited_for(client: httpx.Client) -> Non
     assert client.get("/health").status_code == 200
 
 
+def test_a_head_without_end_is_not_kept(client: httpx.Client) -> None:
+    host, port = client.base_url.host, client.base_url.port
+    assert port is not None
+    with socket.create_connection((host, port), timeout=30.0) as one:
+        one.sendall(f"GET /health HTTP/1.1\r\nHost: {host}:{port}\r\nX-Long: ".encode())
+        taken = 0
+        with contextlib.suppress(ConnectionError):  # it hangs up while more comes
+            while taken < 2**24:
+                one.sendall(b"a" * 2**16)
+                taken += 2**16
+            pytest.fail(f"{taken:,} bytes of a head were taken")
+    assert taken < 2**23
+    assert client.get("/health").status_code == 200
+
+
 def test_many_ask_at_once(client: httpx.Client) -> None:
     from concurrent.futures import ThreadPoolExecutor
 

@@ -63,6 +63,9 @@ def serve(
     terms = {"host": host, "port": port, "hosts": tuple(allow_host or ()), "audit": audit or None}
     terms["origins"] = tuple(one.lower().rstrip("/") for one in allow_origin or ())
     serving = Serving(**terms, token="") if no_token else Serving(**terms, **({"token": token} if token else {}))  # type: ignore[arg-type]
+    if live == "simulated" and (store or load_settings().store):
+        hint = "name a vendor, or leave the store out"
+        raise OptionError("a simulated session is that of the simulated market, not of a store", hint, field="live")
     listening = bound(host, port)  # before a market is read for nothing
     settings, trained = load_settings(), chosen_models(models, no_models)
     with progress_line() as progress:
@@ -86,6 +89,7 @@ def serve(
         timeout_keep_alive=30,
         timeout_graceful_shutdown=2,  # a page that listens would keep it for ever
         limit_concurrency=4 * serving.requests,
+        http="h11",  # the other reader, which is taken where it is installed, keeps a head without end
         h11_max_incomplete_event_size=64 * 1024,
     )
     with listening:

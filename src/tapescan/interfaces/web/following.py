@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from tapescan.api.live import LiveMinute, follow_market
 from tapescan.core.errors import TapescanError
 from tapescan.core.logging import logger
+from tapescan.live.feed import Feed
 
 __all__ = ["LiveHub", "Newest"]
 
@@ -28,7 +29,7 @@ class LiveHub:
     newest : the newest minute, replaced as a whole.
     """
 
-    def __init__(self, store: str | None, source: str | None = None, pace: float = 1.0, **asked: Any) -> None:
+    def __init__(self, store: str | None, source: str | Feed | None = None, pace: float = 1.0, **asked: Any) -> None:
         self.newest = Newest(0, {})
         given = {"source": source, "pace": pace, **asked}
         threading.Thread(target=self._follow, args=(store, given), name="tapescan-following", daemon=True).start()

@@ -7,7 +7,7 @@ import { fill, h } from "./dom.js";
 import * as format from "./format.js";
 import { table } from "./tables.js";
 
-const SHOWN = ["session", "clock", "rule", "symbol", "kind", "text", "state", "address", "tries", "said"];
+const SHOWN = ["session", "clock", "rule", "symbol", "kind", "title", "text", "state", "address", "tries", "said"];
 
 export class Alerts {
   /** @param {HTMLElement} root @param {{overview: any}} context */
@@ -44,7 +44,6 @@ export class Alerts {
                   symbol: (value) =>
                     value ? h("a", { href: address.link("/symbol", { symbol: value }) }, value) : "",
                   made: format.clock,
-                  text: (value, row) => value || row.title,
                 },
               })
             : h(

@@ -189,7 +189,9 @@ export class BarChart {
  * @param {{clicked?: (day: string) => void, seen?: (day: string|null, values: (number|null)[]) => void}} told
  */
 export function lineChart(place, days, lines, told = {}) {
-  const chart = made(place, { rightPriceScale: { minimumWidth: 64, borderVisible: false } });
+  const scale = { minimumWidth: 64, borderVisible: false };
+  const turned = lines.some((one) => one.invert) ? { leftPriceScale: { ...scale, visible: true, invertScale: true } } : {};
+  const chart = made(place, { rightPriceScale: scale, ...turned });
   const shades = colours(...COLOURS);
   lines.forEach((one, at) => {
     const [own] = one.colour ? colours(one.colour) : [shades[at % shades.length]];
@@ -201,10 +203,11 @@ export function lineChart(place, days, lines, told = {}) {
         priceLineVisible: false,
         crosshairMarkerVisible: false,
         priceFormat: { type: "custom", formatter: one.show, minMove: 1e-6 },
+        // The scales of one side are turned in all panes at once.
+        priceScaleId: one.invert ? "left" : "right",
       },
       one.pane,
     );
-    if (one.invert) series.priceScale().applyOptions({ invertScale: true });
     series.setData(days.map((time, row) => (one.values[row] === null ? { time } : { time, value: one.values[row] })));
   });
   // The first pane is the largest, but what is below it is read too.

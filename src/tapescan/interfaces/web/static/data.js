@@ -9,6 +9,7 @@ import { JobView } from "./jobs.js";
 import { table, tile } from "./tables.js";
 
 const FACTS = ["first", "newest", "symbols", "bars", "whole"];
+const LABELS = /** @type {Record<string, string>} */ ({ whole: "sessions fetched as a whole" });
 
 export class Data {
   /** @param {HTMLElement} root @param {{overview: any}} context */
@@ -104,7 +105,7 @@ export class Data {
           "div.tiles",
           {},
           FACTS.filter((name) => told[name] !== undefined).map((name) =>
-            tile(format.words(name), typeof told[name] === "number" ? format.fixed(told[name], 0) : told[name]),
+            tile(LABELS[name] ?? format.words(name), typeof told[name] === "number" ? format.fixed(told[name], 0) : told[name]),
           ),
         ),
         right.length ? h("p.muted", {}, `nothing found of: ${right.join(", ")}`) : null,
