@@ -21,7 +21,7 @@ from typing import Any
 import aiohttp
 
 from benchmarks.page import say_line
-from benchmarks.web import TOKEN, served
+from benchmarks.web import got, served
 from tests.web.browser import CHROMIUM
 
 #: Milliseconds from the first byte of the document to each mark that the page leaves, and their names.
@@ -86,9 +86,8 @@ async def measure(store: str, runs: int) -> None:
     again: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         command = [str(CHROMIUM), *_FLAGS, f"--user-data-dir={folder}", "about:blank"]
-        async with served(store) as client:
-            address = f"{client.base_url}/?token={TOKEN}".replace("//?", "/?")
-            await client.get("/api/v1/scan", params={"top": 1})
+        async with served(store) as (client, address):
+            await got(client, "/api/v1/scan", {"top": 1})
             with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
                 try:
                     assert process.stderr is not None
