@@ -131,6 +131,7 @@ def plainly(minute: int) -> dict[str, dict[str, float]]:
         for side, of in reached.items():
             has[f"minutes_since_{side}"] = minute - 1 - of
             has[f"new_{side}_of_day"] = float(of == minute - 1 and minute > 571)
+        has["minutes_since_trade"] = float(minute - 1 - when[-1])
         has |= {"day_high": top, "day_low": bottom, "volume_so_far": volume.sum()}
         if len(mine) >= 20:
             has["relative_volume_time"] = volume.sum() / (mine["volume"][-20:].mean() * share)  # type: ignore[operator]

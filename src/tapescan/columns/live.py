@@ -94,6 +94,11 @@ SOURCE = Source(
             "from the minute in which day_low was first met to the newest one that is over", low=0.0,
         ),
         Column(
+            "minutes_since_trade", "minutes since its newest bar", "minutes", "live",
+            "from the newest minute that has a bar to the newest one that is over: many of them, where it traded "
+            "each minute before, are those of a halt", low=0.0,
+        ),
+        Column(
             "new_high_of_day", "whether the newest minute made the session's high", "1", "live",
             "1 where minutes_since_high is 0 after the session's first minute, else 0", low=0.0, high=1.0,
         ),

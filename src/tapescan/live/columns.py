@@ -116,6 +116,7 @@ def forming_rows(day: Day, minute: int, market: Market, before: Before, names: I
             "day_low": low,
             "minutes_since_high": since_high,
             "minutes_since_low": since_low,
+            "minutes_since_trade": newest - total.at,
             "new_high_of_day": _flags((since_high == 0) & (newest > day.begin)),
             "new_low_of_day": _flags((since_low == 0) & (newest > day.begin)),
             "volume_so_far": total.volume,
