@@ -31,9 +31,11 @@ import numpy as np
 import polars as pl
 
 import tapescan
+from benchmarks.memory import held
 from tapescan.alerts.checking import check_rules, watching_rules
 from tapescan.alerts.rules import Rule
 from tapescan.alerts.running import Alerting
+from tapescan.core.machine import steady_memory
 from tapescan.core.progress import silent
 from tapescan.history.market import Market
 from tapescan.history.stored import market_of_store
@@ -54,6 +56,8 @@ from tapescan.store import Store
 
 #: How many symbols split on a simulated session.
 SPLIT = 6
+#: Minutes after which what is made once is there.
+SETTLED = 30
 
 RULES = (
     Rule(name="pullback", on="condition", where="rsi_2 < 10 AND close > sma_200"),
@@ -182,12 +186,15 @@ async def follow(following: Following, minutes: int, check: int, scan: object, f
     lags: list[float] = []
     cpu: list[float] = []
     watch = Watch(following, folder / "outbox")
+    memory = 0.0
     checked, differ, begin = 0, 0, time.process_time()
     found = following.minutes()
     async for one in found:
         lags.append(one.lag)
         cpu.append(time.process_time() - begin)
         number = len(lags)
+        if number == SETTLED:
+            memory = held()
         if check and (number in (1, 2) or number % check == 0):
             others = differing(following, one.minute, scan, folder / "ends")
             checked, differ = checked + 1, differ + len(others)
@@ -202,6 +209,9 @@ async def follow(following: Following, minutes: int, check: int, scan: object, f
         f"{len(lags)} minutes: last message to scan {np.median(lag):.0f} ms (p99 {np.quantile(lag, 0.99):.0f}), "
         f"CPU {np.median(spent):.0f} ms (p99 {np.quantile(spent, 0.99):.0f})"
     )
+    if memory:
+        now = held()
+        say(f"memory {memory:,.0f} MB after {SETTLED} minutes, {now:,.0f} in the end ({now / memory - 1.0:+.1%})")
     kept = np.array(watch.kept) * 1e3
     if len(kept):
         say(
@@ -222,6 +232,7 @@ def main() -> None:
     parser.add_argument("--bars", nargs="+", default=[])
     parser.add_argument("--minute-bars", default="")
     given = parser.parse_args()
+    steady_memory()  # as the command that follows a session does
     with tempfile.TemporaryDirectory() as folder:
         place = f"{folder}/market"
         store, feed = (

@@ -15,12 +15,12 @@ import gc
 import os
 import sys
 import time
-from pathlib import Path
 
 import msgspec
 import numpy as np
 import polars as pl
 
+from benchmarks.memory import held
 from tapescan.core.machine import steady_memory
 from tapescan.live.day import Day
 from tapescan.live.feed import Bars
@@ -56,23 +56,23 @@ def main() -> None:
         median, worst = lag(vendor)
         _say(f"{vendor}: at 60,000 bars a minute {median * 1e3:.0f} ms behind, at most {worst * 1e3:.0f} ms")
     begin, connections, lost = time.monotonic(), 0, 0
-    memory: list[tuple[float, int]] = []
+    measured: list[tuple[float, int]] = []
     each = -(-given.disconnects // given.sessions)
     for number in range(given.sessions):
         made, missing = session(given.vendor, _DAYS[number], given.symbols, each, given.speed, number)
         connections, lost = connections + made, lost + missing
-        memory.append(_memory())
-        held, alive = memory[-1]
+        measured.append(_memory())
+        megabytes, alive = measured[-1]
         _say(
-            f"{_DAYS[number]}: {made} connections, {missing} minute bars wrong or missing, {held:.0f} MB held,"
+            f"{_DAYS[number]}: {made} connections, {missing} minute bars wrong or missing, {megabytes:.0f} MB held,"
             f" {alive:,} blocks alive"
         )
-    (held, alive), (held_then, alive_then) = memory[-1], memory[min(1, len(memory) - 1)]
+    (megabytes, alive), (before, alive_then) = measured[-1], measured[min(1, len(measured) - 1)]
     _say(
         f"{given.vendor}: {given.sessions * (END - BEGIN) / 60:.0f} hours of {given.symbols} symbols in"
         f" {time.monotonic() - begin:.0f} s, {connections} connections, {lost} bars lost,"
         f" since the second session blocks alive {alive / alive_then - 1.0:+.1%}, memory held"
-        f" {held / held_then - 1.0:+.1%}"
+        f" {megabytes / before - 1.0:+.1%}"
     )
     sys.exit(bool(lost))
 
@@ -155,8 +155,7 @@ def _memory() -> tuple[float, int]:
     """Megabytes that this process holds, and blocks of them in which an object of Python's is alive. The rest is room
     between the living: the process plays the vendor too, which makes and forgets millions of objects a session."""
     gc.collect()
-    text = Path("/proc/self/status").read_text()
-    return int(text.partition("VmRSS:")[2].split()[0]) / 1024.0, sys.getallocatedblocks()
+    return held(), sys.getallocatedblocks()
 
 
 def _say(text: str) -> None:
