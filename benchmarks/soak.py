@@ -1,6 +1,6 @@
 """A soak of feeds: days of minutes over streams that misbehave in every way, nothing lost, and memory that stays.
 
-    python -m benchmarks.soak --sessions 4 --symbols 400 --vendor alpaca
+    python -m benchmarks.soak --sessions 4 --symbols 400 --vendor alpaca [--apart]
 
 24 hours of minutes are four sessions. It also measures what a stream's decoder reads a second, and how far a feed is
 behind at ten times the usual rate of the market, 60,000 bars a minute.
@@ -12,9 +12,13 @@ import argparse
 import asyncio
 import datetime as dt
 import gc
+import multiprocessing
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
 
 import msgspec
 import numpy as np
@@ -45,6 +49,7 @@ def main() -> None:
     parser.add_argument("--symbols", type=int, default=400)
     parser.add_argument("--disconnects", type=int, default=50)
     parser.add_argument("--speed", type=float, default=400.0, help="seconds of a session in one of ours, at most")
+    parser.add_argument("--apart", action="store_true", help="the vendor in a process of its own: whose memory it is")
     parser.add_argument(
         "--rates", action=argparse.BooleanOptionalAction, default=True, help="measure decoders and lag"
     )
@@ -59,7 +64,9 @@ def main() -> None:
     measured: list[tuple[float, int]] = []
     each = -(-given.disconnects // given.sessions)
     for number in range(given.sessions):
-        made, missing = session(given.vendor, _DAYS[number], given.symbols, each, given.speed, number)
+        made, missing = session(
+            given.vendor, _DAYS[number], given.symbols, each, given.speed, number, apart=given.apart
+        )
         connections, lost = connections + made, lost + missing
         measured.append(_memory())
         megabytes, alive = measured[-1]
@@ -77,7 +84,9 @@ def main() -> None:
     sys.exit(bool(lost))
 
 
-def session(vendor: str, day: dt.date, symbols: int, disconnects: int, speed: float, seed: int) -> tuple[int, int]:
+def session(
+    vendor: str, day: dt.date, symbols: int, disconnects: int, speed: float, seed: int, *, apart: bool = False
+) -> tuple[int, int]:
     """One session followed: how many connections it took, and how many minute bars are not the true ones."""
     # Who hardly trades may have no bar but those that requests bring.
     rows = drawn(seed, symbols + symbols // 8, BEGIN, END, day).filter(pl.col("symbol") >= f"S{symbols // 8:03d}")
@@ -88,12 +97,10 @@ def session(vendor: str, day: dt.date, symbols: int, disconnects: int, speed: fl
         Fault(float(at), kind) for at, kind in zip(sorted(rng.uniform(580, 945, disconnects)), ends, strict=True)
     ]
     faults += [Fault(600.0, "malformed", 3.0), Fault(700.0, "clock", 4.0), Fault(800.0, "silent", 60.0)]
-    clock = FairClock(moment_of(day, BEGIN - 2), time.monotonic(), speed)
-    playing = Playing(rows, clock, vendor, WORDS[vendor](), faults=faults)
     found, truth = Day(day), Day(day)
     truth.merge(rows)
-    with open_server(playing, vendor, clock) as server:
-        feed = _feed(vendor, server.url, clock)
+    with (_apart if apart else _beside)(vendor, day, rows, faults, speed) as (url, clock):
+        feed = _feed(vendor, url, clock)
 
         async def follow() -> None:
             async for event in feed.events(day, BEGIN, truth.symbols):
@@ -107,6 +114,43 @@ def session(vendor: str, day: dt.date, symbols: int, disconnects: int, speed: fl
     ours, theirs = found.minutes[:, :, lanes], truth.minutes
     differing = ~((ours == theirs) | (np.isnan(ours) & np.isnan(theirs))).all(axis=1)
     return feed.connections, int(differing.sum())
+
+
+@contextmanager
+def _beside(
+    vendor: str, day: dt.date, rows: pl.DataFrame, faults: list[Fault], speed: float
+) -> Iterator[tuple[str, Clock]]:
+    """The vendor in a thread of this process, with a clock that waits for both: its address, and the clock."""
+    clock = FairClock(moment_of(day, BEGIN - 2), time.monotonic(), speed)
+    with open_server(Playing(rows, clock, vendor, WORDS[vendor](), faults=faults), vendor, clock) as server:
+        yield server.url, clock
+
+
+@contextmanager
+def _apart(
+    vendor: str, day: dt.date, rows: pl.DataFrame, faults: list[Fault], speed: float
+) -> Iterator[tuple[str, Clock]]:
+    """The vendor in a process of its own, with a clock that waits for nobody, the same in both."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_play, args=(theirs, vendor, rows, faults), daemon=True)
+    process.start()
+    try:
+        ours.recv()
+        clock = Clock(moment_of(day, BEGIN - 2), time.monotonic(), speed)
+        ours.send((clock.began, clock.at, clock.speed))
+        yield ours.recv(), clock
+    finally:
+        process.kill()
+        process.join()
+
+
+def _play(pipe: Connection, vendor: str, rows: pl.DataFrame, faults: list[Fault]) -> None:
+    pipe.send("ready")
+    clock = Clock(*pipe.recv())
+    with open_server(Playing(rows, clock, vendor, WORDS[vendor](), faults=faults), vendor, clock) as server:
+        pipe.send(server.url)
+        pipe.recv()  # until it is killed
 
 
 def decoded(vendor: str, symbols: int = 6000, together: int = 100) -> float:
