@@ -190,8 +190,8 @@ export class BarChart {
  */
 export function lineChart(place, days, lines, told = {}) {
   const scale = { minimumWidth: 64, borderVisible: false };
-  const turned = lines.some((one) => one.invert) ? { leftPriceScale: { ...scale, visible: true, invertScale: true } } : {};
-  const chart = made(place, { rightPriceScale: scale, ...turned });
+  const turned = { ...scale, visible: lines.some((one) => one.invert), invertScale: true };
+  const chart = made(place, { rightPriceScale: scale, leftPriceScale: turned });
   const shades = colours(...COLOURS);
   lines.forEach((one, at) => {
     const [own] = one.colour ? colours(one.colour) : [shades[at % shades.length]];

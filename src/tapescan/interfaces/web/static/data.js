@@ -105,7 +105,10 @@ export class Data {
           "div.tiles",
           {},
           FACTS.filter((name) => told[name] !== undefined).map((name) =>
-            tile(LABELS[name] ?? format.words(name), typeof told[name] === "number" ? format.fixed(told[name], 0) : told[name]),
+            tile(
+              LABELS[name] ?? format.words(name),
+              typeof told[name] === "number" ? format.fixed(told[name], 0) : told[name],
+            ),
           ),
         ),
         right.length ? h("p.muted", {}, `nothing found of: ${right.join(", ")}`) : null,
