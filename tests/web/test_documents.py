@@ -53,6 +53,7 @@ def test_a_file_that_changes_has_another_address(client: TestClient) -> None:
     older = client.get(f"/static/0123456789abcdef/{name}")
     assert older.content == answer.content == files()[name].content
     assert older.headers["cache-control"] == "no-cache"
+    assert client.get(f"/static/elsewhere/{name}").status_code == 404
     assert client.get(f"/static/{name}", headers={"if-none-match": older.headers["etag"]}).status_code == 304
 
 

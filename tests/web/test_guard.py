@@ -307,6 +307,12 @@ def test_where_nobody_can_listen_is_one_line(host: str, said: str) -> None:
     assert "serves at" not in done.stdout
 
 
+def test_a_simulated_session_of_a_store_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    said = one_line(tapescan("serve", "--live", "simulated", "--store", str(tmp_path)))
+    assert "--live" in said
+    assert "not of a store" in said
+
+
 def test_small_answers_leave_at_once() -> None:
     """Without a wait for more, which is 40 ms of each (Nagle): an event loop turns it off of sockets of TCP alone."""
 

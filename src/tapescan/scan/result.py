@@ -101,7 +101,7 @@ class ScanResult(Result, msgspec.Struct, frozen=True, eq=False):
         dropped, behind = rows["dropped"], rows["sessions_behind"]
         assert isinstance(dropped, Labels)
         assert isinstance(behind, pl.Series)
-        # What is unknown is NaN, and more than nothing.
+        # What is unknown is NaN, which is above no number.
         days = behind.to_numpy()[dropped.among(("stale",))]
         many, few, one = (int((days > least).sum()) for least in (5, 1, 0))
         return {"1": one - few, "2-5": few - many, "more": many}

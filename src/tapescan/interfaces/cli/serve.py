@@ -63,11 +63,12 @@ def serve(
     terms = {"host": host, "port": port, "hosts": tuple(allow_host or ()), "audit": audit or None}
     terms["origins"] = tuple(one.lower().rstrip("/") for one in allow_origin or ())
     serving = Serving(**terms, token="") if no_token else Serving(**terms, **({"token": token} if token else {}))  # type: ignore[arg-type]
-    if live == "simulated" and (store or load_settings().store):
+    settings = load_settings()
+    if live == "simulated" and (store or settings.store):
         hint = "name a vendor, or leave the store out"
         raise OptionError("a simulated session is that of the simulated market, not of a store", hint, field="live")
     listening = bound(host, port)  # before a market is read for nothing
-    settings, trained = load_settings(), chosen_models(models, no_models)
+    trained = chosen_models(models, no_models)
     with progress_line() as progress:
         data, said = chosen_market(settings, store)
         resident = Resident(data, models=trained, progress=progress)

@@ -35,6 +35,8 @@ PAGES = ("/", "/symbol", "/map", "/breadth", "/replay", "/alerts", "/models", "/
 ASKED = ("/api/v1/overview", "/api/v1/columns", "/api/v1/screens")
 
 _START = "app.js"
+#: What `_version` is called, and a file of it.
+_VERSIONED = re.compile(r"([0-9a-f]{16})/(.+)")
 #: A module that needs another one; one that gets another one later; the module of each page, in the first one.
 _NEEDS = re.compile(r'^(?:import|export|}) ?[^"\n]*?"\./([\w./-]+)";$', re.M)
 _LATER = re.compile(r'=> import\("\./([\w./-]+)"\)')
@@ -104,9 +106,9 @@ def serve_pages(app: FastAPI) -> None:
         return HTMLResponse(text, headers={"cache-control": "no-store"})
 
     async def file(request: Request) -> Response:
-        version, _, path = request.path_params["path"].partition("/")
-        # A page of an older version goes on with the files that there are.
-        found = files().get(path if version == _version() else request.path_params["path"]) or files().get(path)
+        versioned = _VERSIONED.fullmatch(request.path_params["path"])
+        version, name = versioned.groups() if versioned else ("", request.path_params["path"])
+        found = files().get(name)  # a page of an older version goes on with those that there are
         if found is None:
             return Response(status_code=404)
         kept = "private, max-age=31536000, immutable" if version == _version() else "no-cache"

@@ -31,6 +31,7 @@ async def scan(
     form: FormOf = None,
 ) -> Response:
     """Every ranked symbol with its score, factors and plan; of JSON, coverage, regime and provenance beside them."""
+    # Asked for most often: each dependency takes a part of what a screen may.
     market: Resident = request.app.state.resident
     chosen = chosen_form(request, form)
     wanted = several(columns or [])
