@@ -193,19 +193,44 @@ def test_a_body_that_comes_slowly_is_not_waited_for(client: httpx.Client) -> Non
     assert client.get("/health").status_code == 200
 
 
-def test_a_head_without_end_is_not_kept(client: httpx.Client) -> None:
+ENDLESS = {
+    "a header": ("GET /health HTTP/1.1\r\nHost: {}\r\nX-Long: ", "a"),
+    "headers": ("GET /health HTTP/1.1\r\nHost: {}\r\n", "X-One: 1\r\n"),
+    "an address": ("GET /", "a"),
+    "a line of a chunk": ("POST /api/v1/jobs HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: chunked\r\n\r\n5;a=", "b"),
+    "what follows a body": (
+        "POST /api/v1/jobs HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n",
+        "X-One: 1\r\n",
+    ),
+    "the head behind a request": (
+        "GET /health HTTP/1.1\r\nHost: {0}\r\n\r\nGET /health HTTP/1.1\r\nHost: {0}\r\nX: ",
+        "a",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_a_head_without_end_is_not_kept(client: httpx.Client, kind: str) -> None:
     host, port = client.base_url.host, client.base_url.port
     assert port is not None
+    begin, more = ENDLESS[kind]
     with socket.create_connection((host, port), timeout=30.0) as one:
-        one.sendall(f"GET /health HTTP/1.1\r\nHost: {host}:{port}\r\nX-Long: ".encode())
+        one.sendall(begin.format(f"{host}:{port}").encode())
         taken = 0
         with contextlib.suppress(ConnectionError):  # it hangs up while more comes
             while taken < 2**24:
-                one.sendall(b"a" * 2**16)
-                taken += 2**16
+                taken += one.send(more.encode() * (2**16 // len(more)))
             pytest.fail(f"{taken:,} bytes of a head were taken")
     assert taken < 2**23
     assert client.get("/health").status_code == 200
+
+
+def test_a_body_in_parts_is_read(client: httpx.Client) -> None:
+    spaces = b" " * 1000
+    wanted = [b'{"kind": "replay"', *([spaces] * 40), b', "nothing": 1}']
+    answer = client.post("/api/v1/jobs", content=iter(wanted), headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert "nothing" in answer.text  # which comes last
 
 
 def test_many_ask_at_once(client: httpx.Client) -> None:

@@ -13,7 +13,7 @@ from tapescan.columns.definition import Column, Source
 from tapescan.core.errors import OptionError, nearest
 from tapescan.core.text import shortened
 
-__all__ = ["all_columns", "find_column", "sources", "sources_of", "with_needs"]
+__all__ = ["all_columns", "find_column", "needs_of", "sources", "sources_of", "with_needs"]
 
 #: The files of this package that are no sources.
 _NO_SOURCES = {"definition", "reference", "registry"}
@@ -72,6 +72,12 @@ def with_needs(names: Iterable[str]) -> dict[str, Column]:
     for name in names:
         add(name, ())
     return found
+
+
+@lru_cache(maxsize=128)
+def needs_of(names: tuple[str, ...], source: str) -> tuple[str, ...]:
+    """The columns of a source among `with_needs`. Kept, since most screens name what others did."""
+    return tuple(column.name for column in with_needs(names).values() if column.source == source)
 
 
 def sources_of(name: str) -> set[str]:

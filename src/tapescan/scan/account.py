@@ -94,7 +94,9 @@ class Fitting:
         self._shares[order] = np.where(np.isnan(plan.shares[order]), np.nan, 0.0)
         self._limit = np.zeros(len(plan.shares), dtype=np.int64)
         first = [place for place in _kept(order, held, portfolio.keep) if plan.shares[place] >= 1.0]
-        mine = (plan.shares[order] >= 1.0) & ~np.isin(order, first)
+        mine = plan.shares[order] >= 1.0
+        if first:
+            mine &= ~np.isin(order, first)
         self._turn: Ints = np.concatenate([np.array(first, np.int64), order[mine]])
         #: How many have had their turn when each row of the order has.
         self._until: Ints = len(first) + np.cumsum(mine)
@@ -121,7 +123,7 @@ class Fitting:
 @dataclass
 class _Room:
     """What is left of an account, in dollars. alike, units : by side, the returns of each that was taken, and these
-    as unit vectors."""
+    as unit vectors, a row each."""
 
     rows: Rows
     plan: TradePlan
@@ -132,7 +134,7 @@ class _Room:
     sectors: dict[int, float] = field(default_factory=dict)
     moves: float = 0.0
     alike: dict[bool, list[Floats]] = field(default_factory=lambda: {True: [], False: []})
-    units: dict[bool, list[Floats]] = field(default_factory=lambda: {True: [], False: []})
+    units: dict[bool, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.heat = self.portfolio.max_heat * self.account
@@ -193,13 +195,13 @@ class _Room:
         alike, most = self.alike[long], self.portfolio.max_correlation
         # Most are far from alike, which all at once say within rounding; the others, and who has no unit vector, are
         # looked at one by one.
-        near = np.flatnonzero(~(np.array(self.units[long]) @ unit < most - 1e-9)).tolist() if alike else []
+        near = np.flatnonzero(~(self.units[long] @ unit < most - 1e-9)).tolist() if alike else []
         for other in (alike[at] for at in near):
             both = ~np.isnan(own) & ~np.isnan(other)
             if both.sum() >= LEAST_ALIKE and _correlation(own[both], other[both]) > most:
                 return True
         alike.append(own)
-        self.units[long].append(unit)
+        self.units[long] = np.concatenate((self.units[long], unit[None])) if len(alike) > 1 else unit[None]
         return False
 
 

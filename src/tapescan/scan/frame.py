@@ -79,7 +79,7 @@ def assemble(section: CrossSection, request: Request, ranks: Ranks) -> tuple[Ass
     if request.where is not None:
         wanted &= satisfied(request.where, session)
     why = dropped.where(eligible & ~wanted, "screen").then(section.listing.absent)
-    columns = {column.name: section.universe[column.name] for column in all_columns("listing") if column.always} | own
+    columns = {one.name: section.listing.columns[one.name] for one in all_columns("listing") if one.always} | own
     by = columns[request.ranking.column]
     by = by.values if isinstance(by, Late) else by
     ranked = in_order(section.listing, eligible & wanted, by, request.ranking)

@@ -41,6 +41,11 @@ class Listing:
         return self.universe.head(len(self.symbols))
 
     @cached_property
+    def columns(self) -> dict[str, pl.Series]:
+        """The universe's, by name."""
+        return {one.name: one for one in self.universe.get_columns()}
+
+    @cached_property
     def types(self) -> Labels:
         """The type of each of the panel's symbols."""
         return Labels.of(self.rows["type"])

@@ -12,7 +12,7 @@ from typing import Literal
 from tapescan.columns.definition import Column
 from tapescan.columns.factors import FACTORS, points_column, value_column
 from tapescan.columns.options import EXPRESSED, EXPRESSED_OF
-from tapescan.columns.registry import find_column, sources_of, with_needs
+from tapescan.columns.registry import find_column, needs_of, sources_of, with_needs
 from tapescan.core.errors import InputError, OptionError, ProfileError, ScreenError, nearest
 from tapescan.core.text import shortened
 from tapescan.features.plan import Plan, default_features, plan_features
@@ -391,8 +391,7 @@ def _factors(profile: Profile, names: Iterable[str], *, every: bool) -> tuple[st
 def _plan(profile: Profile, names: Iterable[str], models: Models, factors: tuple[str, ...]) -> Plan:
     """All features that these columns are made of, and that a scan with these factors needs besides."""
     needed = (*factor_columns(factors), *plan_features_needed(profile.risk), TRADED, WITHOUT_TRADE)
-    bars = (column.name for column in with_needs((*needed, *names)).values() if column.source == "bars")
-    return plan_features((*bars, *models.features))
+    return plan_features((*needs_of((*needed, *names), "bars"), *models.features))
 
 
 def _is_named(column: Column) -> bool:

@@ -56,6 +56,7 @@ def serve(
     from tapescan.api.resident import Resident
     from tapescan.interfaces.web.app import make_app
     from tapescan.interfaces.web.following import LiveHub
+    from tapescan.interfaces.web.protocol import Bounded
     from tapescan.interfaces.web.serving import Serving
 
     if no_token and token:
@@ -90,8 +91,7 @@ def serve(
         timeout_keep_alive=30,
         timeout_graceful_shutdown=2,  # a page that listens would keep it for ever
         limit_concurrency=4 * serving.requests,
-        http="h11",  # the other reader, which is taken where it is installed, keeps a head without end
-        h11_max_incomplete_event_size=64 * 1024,
+        http=Bounded,
     )
     with listening:
         uvicorn.Server(config).run(sockets=[listening])
