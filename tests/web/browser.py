@@ -18,7 +18,18 @@ from tapescan.api.resident import Resident
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-__all__ = ["CHROMIUM", "IN_CHROMIUM", "Looked", "browser_of", "looking", "ready", "served", "until"]
+__all__ = [
+    "CHROMIUM",
+    "IN_CHROMIUM",
+    "Looked",
+    "browser_of",
+    "looking",
+    "open_scan",
+    "ready",
+    "served",
+    "symbols",
+    "until",
+]
 
 #: Where Debian's package puts it.
 CHROMIUM = Path("/usr/bin/chromium")
@@ -85,8 +96,6 @@ class Looked:
     page: Page
     address: str
     wrong: list[str] = field(default_factory=list)
-    #: Path and bytes of each answer, as they came.
-    answers: list[tuple[str, int]] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -144,3 +153,21 @@ def until(what: Any, seconds: float = 120.0) -> Any:
 def ready(seen: Looked) -> None:
     """Any page shows what it has."""
     seen.page.locator("#page :is(h2, .grid, .sentence, form, canvas, input):visible").first.wait_for()
+
+
+def open_scan(seen: Looked, path: str = "/") -> None:
+    """The list, with rows and a chart."""
+    seen.go(path)
+    seen.page.locator(".slick-row").first.wait_for()
+    seen.page.locator("canvas").first.wait_for()
+
+
+def symbols(seen: Looked) -> list[str]:
+    """Those of the rows that are drawn, in their order."""
+    found: list[str] = seen.page.evaluate(
+        """() => [...document.querySelectorAll(".grid-canvas .slick-row")]
+            .map((row) => [parseFloat(row.style.top) || Number((/\\d+/.exec(row.style.transform) ?? [0])[0]), row])
+            .sort((a, b) => a[0] - b[0])
+            .map(([, row]) => row.querySelectorAll(".slick-cell")[1].textContent)"""
+    )
+    return found

@@ -16,7 +16,7 @@ from tapescan.api.resident import Resident
 from tapescan.interfaces.web.following import Newest
 from tapescan.market.quality import BAR_COLUMNS, check_bars
 from tapescan.simulation.market import SimulatedMarket
-from tests.web.browser import CHROMIUM, Looked, looking, served, until
+from tests.web.browser import CHROMIUM, Looked, looking, open_scan, served, symbols, until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -24,23 +24,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not there: apt-get install chromium")
 
 CHOSEN = "[aria-label='The chosen symbol'] h2 a"
-
-
-def open_scan(seen: Looked, path: str = "/") -> None:
-    seen.go(path)
-    seen.page.locator(".slick-row").first.wait_for()
-    seen.page.locator("canvas").first.wait_for()
-
-
-def symbols(seen: Looked) -> list[str]:
-    """Those of the rows that are drawn, in their order."""
-    found: list[str] = seen.page.evaluate(
-        """() => [...document.querySelectorAll(".grid-canvas .slick-row")]
-            .map((row) => [parseFloat(row.style.top) || Number((/\\d+/.exec(row.style.transform) ?? [0])[0]), row])
-            .sort((a, b) => a[0] - b[0])
-            .map(([, row]) => row.querySelectorAll(".slick-cell")[1].textContent)"""
-    )
-    return found
 
 
 def count(seen: Looked) -> int:

@@ -3,7 +3,6 @@
 
 import { getJson, listen, loadColumns, once } from "./api.js";
 import * as address from "./address.js";
-import { askEarly } from "./asked.js";
 import { fill, h } from "./dom.js";
 import { Header } from "./header.js";
 import { helpDialog } from "./help.js";
@@ -119,7 +118,6 @@ addEventListener(
 
 address.follow(show);
 // What the first page needs is fetched at once, not one after the other.
-if (address.path() === "/") askEarly().catch(() => {}); // the page asks again, and says what is wrong
 const first = (FILES[address.path()] ?? FILES["/"])();
 await Promise.all([look(), loadColumns(), once("/screens"), first].map((one) => one.catch(() => {})));
 await show();

@@ -1,7 +1,7 @@
 // @ts-check
 // What the list asks the server for, as the address says. It is known before the page is there, and asked at once.
 
-import { columns, getJson, getTable, loadColumns, once } from "./api.js";
+import { getJson, getTable, once } from "./api.js";
 import * as address from "./address.js";
 
 /** @typedef {import("./api.js").Query} Query */
@@ -49,7 +49,7 @@ const ALWAYS = [
 /** @param {string} one as `x = close / sma_50` @returns the name of what it makes */
 export const named = (one) => /^\s*([A-Za-z_]\w*)\s*=(?!=)/.exec(one)?.[1] ?? one;
 
-/** Columns of a result that the catalogue does not list. @param {string} name */
+/** Columns that need not be asked for. @param {string} name */
 const isOwn = (name) => name === "spark" || name === "dropped" || ALWAYS.includes(name);
 
 /** The columns that are shown, as the address or its screens say. @param {Screens} screens all that there are */
@@ -72,7 +72,7 @@ export const query = (screens) => ({
   screens: address.list("screens"),
   where: address.get("where"),
   rank_by: address.get("rank_by"),
-  features: wanted(screens).filter((one) => named(one) !== one || (!columns.get(one)?.always && !isOwn(one))),
+  features: wanted(screens).filter((one) => named(one) !== one || !isOwn(one)),
   as_of: address.get("as_of"),
 });
 
@@ -96,8 +96,9 @@ export function ask(screens, signal) {
   return { said, table, about };
 }
 
-/** Ask before the page is there to wait for it. */
-export async function askEarly() {
-  const [, { screens }] = await Promise.all([loadColumns(), once("/screens")]);
-  early = ask(screens);
+/** Ask before the page is there to wait for it. What named screens have is known only when they are. */
+async function askEarly() {
+  early = ask(address.get("screens") ? (await once("/screens")).screens : []);
 }
+
+if (address.path() === "/") askEarly().catch(() => {}); // the page asks again, and says what is wrong

@@ -30,7 +30,8 @@ function made(place, more = {}) {
       panes: { separatorColor: line, enableResize: false },
     },
     grid: { vertLines: { color: grid }, horzLines: { color: grid } },
-    rightPriceScale: { borderColor: line },
+    // As wide as most prices need: an axis that changes with each symbol has all of the chart laid out anew.
+    rightPriceScale: { borderColor: line, minimumWidth: 64 },
     timeScale: { borderColor: line, rightOffset: 3 },
     crosshair: { mode: CrosshairMode.Normal },
     handleScale: { axisPressedMouseMove: { time: true, price: false } },
@@ -54,6 +55,7 @@ export class BarChart {
     this.rows = new Map();
     this.symbol = "";
     this.planned = "";
+    this.named = "";
     this.build();
     this.chart.subscribeCrosshairMove((/** @type {any} */ at) => this.seen(at.time ? this.rows.get(at.time) : null));
   }
@@ -106,6 +108,19 @@ export class BarChart {
 
   /** @param {Record<string, any>[]} rows @param {string[]} names */
   showLines(rows, names) {
+    if (this.named !== names.join(" ")) this.arrange(names);
+    this.named = names.join(" ");
+    for (const name of names) {
+      this.lines
+        .get(name)
+        .setData(
+          rows.map((one) => (one[name] === null ? { time: one.session } : { time: one.session, value: one[name] })),
+        );
+    }
+  }
+
+  /** A line for each of these columns, and no other. @param {string[]} names */
+  arrange(names) {
     for (const [name, line] of this.lines) {
       if (names.includes(name)) continue;
       this.chart.removeSeries(line);
@@ -139,9 +154,6 @@ export class BarChart {
         line.applyOptions(options);
         line.moveToPane(pane);
       }
-      line.setData(
-        rows.map((one) => (one[name] === null ? { time: one.session } : { time: one.session, value: one[name] })),
-      );
     });
     this.chart.panes().forEach((/** @type {any} */ pane, /** @type {number} */ at) => {
       pane.setStretchFactor(at === 0 ? 3 : 1);

@@ -5,10 +5,13 @@ import { columns, getJson, loadColumns } from "./api.js";
 import * as address from "./address.js";
 import { calmly, colours, fill, h, input } from "./dom.js";
 import { explanation, plan } from "./explain.js";
+import { still } from "./files.js";
 import * as format from "./format.js";
 
 const OVERLAYS = ["sma_50", "sma_200", "rsi_14"];
 const SESSIONS = 260;
+/** Symbols whose bars are kept: who goes back and forth finds them. */
+const KEPT = 6;
 /** The code of charts is large: the table is drawn before it comes. */
 const charts = () => import("./chart.js");
 
@@ -57,6 +60,11 @@ export class Detail {
     this.turn = 0;
     /** @type {Record<string, any>[]} */
     this.rows = [];
+    /** Bars by what they are asked for with. @type {Map<string, Promise<any>>} */
+    this.bars = new Map();
+    /** The symbol that is likely to be asked for next. @type {() => string} */
+    this.next = () => "";
+    this.aheadSoon = calmly(() => this.ahead(), 60);
     this.explainSoon = calmly(() => this.explain(), 140);
     this.repaint = () => {
       if (this.chart) {
@@ -77,8 +85,9 @@ export class Detail {
     this.symbol = symbol;
     this.row = row;
     this.query = query;
+    this.generation = generation;
     const names = overlays();
-    const bars = JSON.stringify([symbol, names, query.as_of, generation]);
+    const bars = this.keyOf(symbol);
     const whole = JSON.stringify([symbol, query, generation]);
     const said = JSON.stringify([whole, bars, row]);
     if (said === this.said) return; // another order of the list changes nothing of the symbol
@@ -93,7 +102,7 @@ export class Detail {
     if (row) fill(this.plan, plan(row));
     if (bars !== this.asked) {
       this.asked = bars;
-      this.load(symbol, names);
+      this.load(symbol, bars, names);
     } else this.chart?.showLevels(row ?? {});
     if (whole !== this.explained) {
       this.explained = whole;
@@ -101,17 +110,35 @@ export class Detail {
     }
   }
 
-  /** @param {string} symbol @param {string[]} names */
-  async load(symbol, names) {
+  /** What bars are asked for with. @param {string} symbol */
+  keyOf(symbol) {
+    return JSON.stringify([symbol, overlays(), this.query?.as_of, this.generation]);
+  }
+
+  /** A symbol's bars, which are asked for once. @param {string} symbol @param {string} key */
+  ask(symbol, key) {
+    let found = this.bars.get(key);
+    if (!found) {
+      const query = { sessions: this.more.tall ? 1000 : SESSIONS, columns: overlays(), as_of: this.query?.as_of };
+      found = getJson(`/symbols/${encodeURIComponent(symbol)}/bars`, query);
+      found.catch(() => this.bars.delete(key));
+      this.bars.set(key, found);
+      for (const older of [...this.bars.keys()].slice(0, -KEPT)) this.bars.delete(older);
+    }
+    return found;
+  }
+
+  /** Have the bars of the next symbol at hand before somebody asks. */
+  ahead() {
+    const next = this.next();
+    if (next && !still) this.ask(next, this.keyOf(next));
+  }
+
+  /** @param {string} symbol @param {string} bars what they are asked for with @param {string[]} names */
+  async load(symbol, bars, names) {
     const turn = ++this.turn;
-    const as_of = this.query?.as_of;
     try {
-      const query = { sessions: this.more.tall ? 1000 : SESSIONS, columns: names, as_of };
-      const [{ rows }, made] = await Promise.all([
-        getJson(`/symbols/${encodeURIComponent(symbol)}/bars`, query),
-        charts(),
-        loadColumns(),
-      ]);
+      const [{ rows }, made] = await Promise.all([this.ask(symbol, bars), charts(), loadColumns()]);
       if (turn !== this.turn) return;
       this.charts = made;
       this.rows = rows;
@@ -138,6 +165,7 @@ export class Detail {
     this.chart.show(this.symbol ?? "", this.rows, this.drawn, this.row ?? {});
     this.canvas.dataset.shown = this.symbol;
     performance.mark("tapescan:chart");
+    this.aheadSoon();
     const last = this.rows[this.rows.length - 1];
     this.canvas.setAttribute(
       "aria-label",

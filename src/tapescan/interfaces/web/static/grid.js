@@ -19,6 +19,8 @@ const WIDTHS = /** @type {Record<string, number>} */ ({
   score: 92,
   side: 52,
 });
+/** Pixels to either side of what is seen that are drawn as well. */
+const BESIDE = 100;
 const NONCE = /** @type {HTMLScriptElement|null} */ (document.querySelector("script[nonce]"))?.nonce ?? "";
 
 export class Grid {
@@ -58,10 +60,12 @@ export class Grid {
       enableCellNavigation: true,
       editable: false,
       enableTextSelectionOnCells: true,
+      minRowBuffer: 1,
       emulatePagingWhenScrolling: false,
       dataItemColumnValueExtractor: (/** @type {{at: number}} */ item, /** @type {any} */ column) =>
         column.values ? column.values[item.at] : null,
     });
+    narrow(this.slick);
     place.setAttribute("aria-label", told.label);
     tidy(place, told.label);
     this.slick.onActiveCellChanged.subscribe((/** @type {any} */ _, /** @type {any} */ at) => {
@@ -114,6 +118,7 @@ export class Grid {
       cssClass: right ? "number" : "words",
       headerCssClass: right ? "number" : "",
       toolTip: about ? `${about.title}${about.unit ? ` (${about.unit})` : ""}\n${about.meaning}` : name,
+      ...(name === "score" ? { write: rescored } : {}),
       formatter: one.draw
         ? (
             /** @type {any} */ _r,
@@ -138,20 +143,38 @@ export class Grid {
     const kept = this.at >= 0 ? this.order[this.at] : -1;
     const parts = filter.toLowerCase().split(/\s+/).filter(Boolean);
     const all = this.ordered(table, sort);
+    const before = this.slick.getDataLength();
     this.order = parts.length ? this.having(table, all, parts) : all;
     const [by, way] = sort.split(" ");
     this.slick.setSortColumns(table.columns[by] ? [{ columnId: by, sortAsc: way !== "desc" }] : []);
     const at = kept < 0 ? -1 : this.order.indexOf(kept);
     this.slick.resetActiveCell();
     this.at = -1;
-    this.slick.updateRowCount();
+    if (this.order.length !== before) this.slick.updateRowCount();
     if (this.slick.getViewport().top > 0) this.slick.scrollRowToTop(0); // the beginning of the new order
     /** @type {any} */ (this.slick).vScrollDir = 0; // nobody scrolls: the rows of a page more are not drawn yet
-    // Rows that are drawn get other texts: to make their cells anew takes several times as long.
-    for (const row of Object.keys(this.slick.getRowCache())) this.slick.updateRow(Number(row));
+    this.rewrite();
     this.slick.render();
     this.mark(at, false);
     this.tellSeen();
+  }
+
+  /** Give the cells that are drawn what they have now: to make them anew takes several times as long. */
+  rewrite() {
+    const some = this.slick.getColumns();
+    const rows = this.slick.getRowCache();
+    for (const row of Object.keys(rows).map(Number)) {
+      const item = this.items[this.order[row]];
+      if (!item) continue; // it goes
+      this.slick.ensureCellNodesInRowsCache(row);
+      for (const [cell, node] of rows[row].cellNodesByColumnIdx.entries()) {
+        if (!node) continue; // not seen
+        const column = some[cell];
+        const value = column.values ? column.values[item.at] : null;
+        if (column.write) column.write(node, value);
+        else put(node, column.formatter(row, cell, value, column, item));
+      }
+    }
   }
 
   /**
@@ -257,6 +280,21 @@ export class Grid {
 }
 
 /**
+ * SlickGrid draws what is a whole screen further to either side, too, which costs as much with each order as what is
+ * seen. @param {any} slick
+ */
+function narrow(slick) {
+  const drawn = slick.getRenderedRange.bind(slick);
+  slick.getRenderedRange = (/** @type {number} */ top, /** @type {number} */ left) => {
+    const seen = slick.getVisibleRange(top, left);
+    const found = drawn(top, left);
+    found.leftPx = Math.max(found.leftPx, seen.leftPx - BESIDE);
+    found.rightPx = Math.min(found.rightPx, seen.rightPx + BESIDE);
+    return found;
+  };
+}
+
+/**
  * A grid holds rows alone, for who hears it: what SlickGrid has between and beside them gets a role, or no focus.
  * @param {HTMLElement} place @param {string} label
  */
@@ -291,6 +329,30 @@ function comparer(values, way) {
   };
 }
 
+/** Give a cell what its formatter made. @param {HTMLElement} node @param {any} made */
+function put(node, made) {
+  if (made instanceof HTMLElement) {
+    if (node.firstChild !== made) node.replaceChildren(made);
+    return;
+  }
+  const text = typeof made === "string" ? made : made.text;
+  const first = node.firstChild;
+  if (first instanceof Text) first.data = text;
+  else node.textContent = text;
+  if (made.removeClasses) node.classList.remove(...made.removeClasses.split(" "));
+  if (made.addClasses) node.classList.add(made.addClasses);
+}
+
+/** @param {number} value */
+const partly = (value) => `${Math.min(Math.max(value, 0), 100)}%`;
+
+/** Another score in a cell that has one. @param {HTMLElement} node @param {number} value */
+function rescored(node, value) {
+  const bar = /** @type {HTMLElement} */ (node.firstElementChild);
+  bar.style.setProperty("--part", partly(value));
+  put(bar, format.number("score", value));
+}
+
 /** @param {string} name @param {string} kind */
 function drawn(name, kind) {
   if (kind === "day") return (/** @type {any} */ _r, /** @type {any} */ _c, /** @type {number} */ v) => format.day(v);
@@ -299,7 +361,7 @@ function drawn(name, kind) {
   }
   if (name === "score") {
     return (/** @type {any} */ _r, /** @type {any} */ _c, /** @type {number} */ value) =>
-      h("span.score", { style: { "--part": `${Math.min(Math.max(value, 0), 100)}%` } }, format.number(name, value));
+      h("span.score", { style: { "--part": partly(value) } }, format.number(name, value));
   }
   if (format.isSigned(name)) {
     return (/** @type {any} */ _r, /** @type {any} */ _c, /** @type {number} */ value) => ({

@@ -34,6 +34,7 @@ export class Scan {
     this.builder = new Builder(this.where);
     this.plot = new Plot();
     this.detail = new Detail();
+    this.detail.next = () => this.table?.columns.symbol[this.grid.order[this.grid.at + 1]] ?? "";
     this.sparks = new Sparks(() => this.grid.redraw("spark"));
     this.tools = new Tools();
     this.place = h("div.grid");

@@ -1,0 +1,79 @@
+"""The table of the page in a real browser: what is drawn is what is asked for, and no more than is seen."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("fastapi", reason="the extra `web` is not installed")
+pytest.importorskip("playwright", reason="playwright is not installed: the extra `dev`")
+
+from tapescan.api.resident import Resident
+from tests.web.browser import IN_CHROMIUM, Looked, looking, open_scan, symbols, until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = IN_CHROMIUM
+
+
+def test_rows_that_are_written_over_show_what_new_ones_do(seen: Looked, browser: Browser) -> None:
+    open_scan(seen)
+    until(lambda: seen.page.locator(".spark").count() > 20)
+    for name in ("ret_5", "ret_5", "score", "ret_21"):
+        before = seen.url
+        seen.page.locator(".slick-header-column", has_text=re.compile(f"^{name}$")).click()
+        until(lambda before=before: seen.url != before)
+    until(lambda: seen.page.locator(".slick-row .spark").count() > 20)
+    with looking(browser, seen.address) as other:
+        other.go("/?" + seen.url.partition("?")[2])
+        other.page.locator(".slick-row").first.wait_for()
+        until(lambda: other.page.locator(".slick-row .spark").count() > 20)
+        wanted = cells(other)
+    assert len(wanted) > 20
+    assert len({signs for row in wanted for _, signs, _ in row}) > 2  # who rose and who fell look different
+    assert cells(seen) == wanted
+
+
+def cells(seen: Looked) -> list[list[tuple[str, str, str]]]:
+    """Of each row that is drawn its cells: text, classes and what is drawn in it."""
+    found: list[list[list[str]]] = seen.page.evaluate(
+        """() => [...document.querySelectorAll(".grid-canvas .slick-row")]
+            .map((row) => [parseFloat(row.style.top) || Number((/\\d+/.exec(row.style.transform) ?? [0])[0]), row])
+            .sort((a, b) => a[0] - b[0])
+            .map(([, row]) => [...row.querySelectorAll(".slick-cell")].map((cell) => [
+                cell.textContent,
+                [...cell.classList].filter((one) => one !== "chosen" && one !== "active").sort().join(" "),
+                cell.firstElementChild?.innerHTML + (cell.firstElementChild?.getAttribute("style") ?? ""),
+            ]))"""
+    )
+    return [[(text, signs, drawn) for text, signs, drawn in row] for row in found]
+
+
+def test_columns_at_the_side_are_drawn_when_they_are_seen(seen: Looked, resident: Resident) -> None:
+    open_scan(seen)
+    names = seen.page.locator(".slick-header-column").all_inner_texts()
+    last = f".slick-row:first-child .slick-cell.l{len(names) - 1}"
+    assert names[-1] == "risk"
+    seen.page.evaluate("() => { document.querySelector('.slick-viewport').scrollLeft = 10_000; }")
+    until(lambda: seen.page.locator(last).count() == 1)
+    shown = seen.page.locator(last).inner_text()
+    assert float(shown.replace(",", "")) == pytest.approx(resident.scan().best(1)["risk"][0], rel=0.01)
+
+
+def test_the_bars_of_the_next_symbol_are_there_before_it_is_asked_for(seen: Looked) -> None:
+    asked: list[str] = []
+    seen.page.on("request", lambda request: asked.extend(re.findall(r"/symbols/(\w+)/bars", request.url)))
+    open_scan(seen)
+    order = symbols(seen)
+    chart = seen.page.locator(".chart").last
+    for at in (1, 2):
+        until(lambda at=at: chart.get_attribute("data-shown") == order[at - 1] and asked == order[: at + 1])
+        seen.page.keyboard.press("j")
+    until(lambda: chart.get_attribute("data-shown") == order[2] and asked == order[:4])
+    seen.page.keyboard.press("k")  # who goes back finds them
+    until(lambda: chart.get_attribute("data-shown") == order[1])
+    seen.page.wait_for_timeout(500)
+    assert asked == order[:4]
