@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 pytest.importorskip("fastapi", reason="the extra `web` is not installed")
@@ -77,3 +78,17 @@ def test_the_bars_of_the_next_symbol_are_there_before_it_is_asked_for(seen: Look
     until(lambda: chart.get_attribute("data-shown") == order[1])
     seen.page.wait_for_timeout(500)
     assert asked == order[:4]
+
+
+def test_numbers_are_written_as_python_writes_them(seen: Looked) -> None:
+    open_scan(seen)
+    draws = np.random.default_rng(7)
+    values = (draws.normal(size=400) * 10.0 ** draws.integers(-5, 9, size=400)).tolist()
+    asked = [(value, digits) for value in values for digits in (0, 1, 2, 4)]
+    static = seen.page.evaluate("document.querySelector('script[src]').src")
+    told = seen.page.evaluate(
+        """async ([file, asked]) => { const { fixed } = await import(file);
+            return asked.map(([value, digits]) => fixed(value, digits)); }""",
+        [static.replace("asked.js", "format.js"), asked],
+    )
+    assert [one.replace("\u2212", "-") for one in told] == [f"{value:,.{digits}f}" for value, digits in asked]

@@ -78,7 +78,7 @@ export async function getTable(path, query = {}, signal) {
     table.names.push(field.name);
     const kind = kindOf(field.type.typeId);
     table.types[field.name] = kind;
-    table.columns[field.name] = kind === "number" || kind === "day" ? numbers(column) : [...column];
+    table.columns[field.name] = kind === "number" || kind === "day" ? numbers(column) : kind === "text" ? texts(column) : [...column];
   }
   return table;
 }
@@ -104,6 +104,28 @@ function numbers(column) {
       for (let row = 0; row < length; row++) if (!((validity[row >> 3] >> (row & 7)) & 1)) found[at + row] = NaN;
     }
     at += length;
+  }
+  return found;
+}
+
+const decoder = new TextDecoder();
+
+/** Texts, null for unknown ones. All of a column are decoded at once where each sign is one byte. @param {any} column */
+function texts(column) {
+  /** @type {(string|null)[]} */
+  const found = [];
+  for (const batch of column.data) {
+    const { values, offsets, validity, nullCount, length } = batch;
+    const [begin, end] = offsets ? [Number(offsets[0]), Number(offsets[length])] : [0, 0];
+    const whole = offsets ? decoder.decode(values.subarray(begin, end)) : "";
+    if (!offsets || whole.length !== end - begin) {
+      for (let row = 0; row < length; row++) found.push(batch.at(row));
+      continue;
+    }
+    for (let row = 0; row < length; row++) {
+      const known = !nullCount || (validity[row >> 3] >> (row & 7)) & 1;
+      found.push(known ? whole.slice(Number(offsets[row]) - begin, Number(offsets[row + 1]) - begin) : null);
+    }
   }
   return found;
 }

@@ -12,9 +12,26 @@ import {
   HistogramSeries,
   LineSeries,
   LineStyle,
+  TickMarkType,
 } from "./vendor/lightweight-charts.js";
 
 const COLOURS = ["series-1", "series-2", "series-3", "series-4", "series-5", "series-6"];
+
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+
+/** A session as it was given, or as the chart keeps it. @param {any} time */
+function sessionOf(time) {
+  if (typeof time === "string") return time;
+  return `${time.year}-${String(time.month).padStart(2, "0")}-${String(time.day).padStart(2, "0")}`;
+}
+
+/** A year, a month or a day under the chart; the browser's own formats take long to be ready, once a page.
+ * @param {any} time @param {number} kind */
+function tick(time, kind) {
+  const [year, month, day] = sessionOf(time).split("-");
+  if (kind === TickMarkType.Year) return year;
+  return kind === TickMarkType.Month ? MONTHS[Number(month) - 1] : String(Number(day));
+}
 
 /** @param {HTMLElement} place @param {Record<string, any>} [more] */
 function made(place, more = {}) {
@@ -32,7 +49,8 @@ function made(place, more = {}) {
     grid: { vertLines: { color: grid }, horzLines: { color: grid } },
     // As wide as most prices need: an axis that changes with each symbol has all of the chart laid out anew.
     rightPriceScale: { borderColor: line, minimumWidth: 64 },
-    timeScale: { borderColor: line, rightOffset: 3 },
+    timeScale: { borderColor: line, rightOffset: 3, tickMarkFormatter: tick },
+    localization: { timeFormatter: sessionOf },
     crosshair: { mode: CrosshairMode.Normal },
     handleScale: { axisPressedMouseMove: { time: true, price: false } },
     ...more,

@@ -46,13 +46,24 @@ export class Grid {
     this.texts = null;
     /** All rows in the orders that were asked for. @type {Map<string, Uint32Array>} */
     this.orders = new Map();
+    this.at = -1;
+    /** Made with the first table: each time that it measures itself, all of the page is laid out. @type {any} */
+    this.slick = null;
+    place.setAttribute("aria-label", told.label);
+    this.resize = new ResizeObserver(() => this.slick?.resizeCanvas());
+    this.resize.observe(place);
+  }
+
+  /** @param {any[]} wanted the columns */
+  begin(wanted) {
+    const { place, told } = this;
     const coarse = matchMedia("(pointer: coarse)").matches;
     const data = {
       getLength: () => this.order.length,
       getItem: (/** @type {number} */ at) => this.items[this.order[at]],
       getItemMetadata: () => null,
     };
-    this.slick = new SlickGrid(place, data, [], {
+    this.slick = new SlickGrid(place, data, wanted, {
       enableHtmlRendering: false, // texts are texts
       enableColumnReorder: false,
       nonce: NONCE,
@@ -61,12 +72,12 @@ export class Grid {
       editable: false,
       enableTextSelectionOnCells: true,
       minRowBuffer: 1,
+      maxSupportedCssHeight: 1e6, // more than the most rows need
       emulatePagingWhenScrolling: false,
       dataItemColumnValueExtractor: (/** @type {{at: number}} */ item, /** @type {any} */ column) =>
         column.values ? column.values[item.at] : null,
     });
     narrow(this.slick);
-    place.setAttribute("aria-label", told.label);
     tidy(place, told.label);
     this.slick.onActiveCellChanged.subscribe((/** @type {any} */ _, /** @type {any} */ at) => {
       if (at.row !== undefined && at.row !== null) this.mark(at.row, true);
@@ -76,9 +87,6 @@ export class Grid {
       told.sorted(`${by.sortCol.id} ${by.sortAsc ? "asc" : "desc"}`);
     });
     this.slick.onViewportChanged.subscribe(() => this.tellSeen());
-    this.at = -1;
-    this.resize = new ResizeObserver(() => this.slick.resizeCanvas());
-    this.resize.observe(place);
   }
 
   /** @param {Table} table @param {Shown[]} shown */
@@ -90,7 +98,8 @@ export class Grid {
     this.orders.clear();
     const wanted = shown.map((one) => this.column(table, one));
     const said = JSON.stringify(wanted.map((one) => [one.id, one.name, one.width, one.toolTip, one.cssClass]));
-    if (said === this.said) {
+    if (!this.slick) this.begin(wanted);
+    else if (said === this.said) {
       // The same columns of other values: their heads stay as they are.
       this.slick.getColumns().forEach((/** @type {any} */ one, /** @type {number} */ at) => {
         one.values = wanted[at].values;
@@ -152,7 +161,7 @@ export class Grid {
     this.at = -1;
     if (this.order.length !== before) this.slick.updateRowCount();
     if (this.slick.getViewport().top > 0) this.slick.scrollRowToTop(0); // the beginning of the new order
-    /** @type {any} */ (this.slick).vScrollDir = 0; // nobody scrolls: the rows of a page more are not drawn yet
+    this.slick.vScrollDir = 0; // nobody scrolls: the rows of a page more are not drawn yet
     this.rewrite();
     this.slick.render();
     this.mark(at, false);
@@ -233,8 +242,8 @@ export class Grid {
 
   /** Sort by the column of the active cell; once more turns it around. */
   sortHere() {
-    const cell = this.slick.getActiveCell()?.cell;
-    const column = this.slick.getColumns()[cell ?? -1];
+    const cell = this.slick?.getActiveCell()?.cell;
+    const column = this.slick?.getColumns()[cell ?? -1];
     if (!column?.sortable) return;
     const first = column.defaultSortAsc ? "asc" : "desc";
     this.told.sorted(
@@ -275,7 +284,7 @@ export class Grid {
 
   dispose() {
     this.resize.disconnect();
-    this.slick.destroy();
+    this.slick?.destroy();
   }
 }
 

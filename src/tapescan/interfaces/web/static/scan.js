@@ -121,6 +121,7 @@ export class Scan {
       if (signal.aborted) return;
       this.where.say(null);
       this.context.trouble("");
+      this.place.removeAttribute("aria-busy");
       const first = !this.table;
       this.table = table;
       this.show(table, first); // a link to a symbol shows its row

@@ -6,3 +6,4 @@ export const AreaSeries: any;
 export const ColorType: any;
 export const CrosshairMode: any;
 export const LineStyle: any;
+export const TickMarkType: any;
