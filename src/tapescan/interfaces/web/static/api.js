@@ -78,7 +78,8 @@ export async function getTable(path, query = {}, signal) {
     table.names.push(field.name);
     const kind = kindOf(field.type.typeId);
     table.types[field.name] = kind;
-    table.columns[field.name] = kind === "number" || kind === "day" ? numbers(column) : kind === "text" ? texts(column) : [...column];
+    if (kind === "text") table.columns[field.name] = texts(column);
+    else table.columns[field.name] = kind === "list" ? [...column] : numbers(column);
   }
   return table;
 }
