@@ -111,7 +111,7 @@ function numbers(column) {
 
 const decoder = new TextDecoder();
 
-/** Texts, null for unknown ones. All of a column are decoded at once where each sign is one byte. @param {any} column */
+/** Texts, null for unknown ones; decoded at once where each sign is one byte. @param {any} column */
 function texts(column) {
   /** @type {(string|null)[]} */
   const found = [];
