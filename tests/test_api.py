@@ -78,6 +78,15 @@ def test_a_datetime_means_its_day(store: Store) -> None:
     assert then.as_of == day
 
 
+def test_a_day_that_is_no_session_is_said(store: Store) -> None:
+    newest = scan_market(store).as_of
+    for day in (newest + dt.timedelta(days=400), newest - dt.timedelta(days=newest.weekday() + 1)):  # a Sunday
+        then = scan_market(store, as_of=day)
+        assert then.as_of < day
+        assert any(str(day) in note and str(then.as_of) in note for note in then.notes)
+    assert not any("no session" in note for note in scan_market(store, as_of=newest).notes)
+
+
 def test_an_empty_store_is_an_error_in_a_program(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no store at"):
         scan_market(tmp_path / "typo")

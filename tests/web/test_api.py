@@ -243,6 +243,26 @@ def test_what_cannot_be_is_one_line(
     assert "Traceback" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "hint"),
+    [
+        ("scan?wher=rsi_14<3", "wher", "where"),
+        ("scan?top=3&sorted=1", "sorted", "one of"),
+        ("symbols/AAPL/bars?features=rsi_14", "features", "columns"),
+        ("breadth?sessions=2", "sessions", "one of"),
+        ("columns?x=1", "x", "leave it out"),
+        ("jobs?state=done", "state", "leave it out"),
+    ],
+)
+def test_a_parameter_that_is_not_there_is_refused(client: TestClient, path: str, name: str, hint: str) -> None:
+    answer = client.get(f"{API}/{path}")
+    assert answer.status_code == 422
+    told = answer.json()
+    assert repr(name) in told["detail"]
+    assert hint in told["detail"]
+    assert "\n" not in told["detail"]
+
+
 def test_a_form_that_nobody_has_is_refused(client: TestClient) -> None:
     answer = client.get(f"{API}/scan", headers={"accept": "image/png"})
     assert answer.status_code == 406

@@ -58,6 +58,25 @@ def test_tools_are_few_and_read(resident: Resident) -> None:
     assert {one.name for one in more} - {one.name for one in tools} == {"save_list"}
 
 
+@pytest.mark.parametrize(
+    ("tool", "given", "said"),
+    [
+        ("scan", {"wher": "rsi_14 < 3"}, "scan takes no 'wher'; did you mean where?"),
+        ("overview", {"x": 1}, "overview takes no 'x'; it takes nothing"),
+        ("scan", {"top": 100_000}, "top: "),
+        ("compare", {"symbols": ["AAPL"]}, "columns: "),
+    ],
+)
+def test_what_a_tool_does_not_take_is_one_line(
+    resident: Resident, tool: str, given: dict[str, Any], said: str
+) -> None:
+    failed, text = call(resident, tool, **given)
+    assert failed
+    assert said in text
+    assert "\n" not in text
+    assert "pydantic" not in text
+
+
 def test_a_scan_has_the_values_of_the_scan(resident: Resident, simulated: SimulatedMarket) -> None:
     told = answer(resident, "scan", where="rsi_14 < 60", columns=["rsi_14"], top=10)
     wanted = tapescan.scan_market(simulated, where="rsi_14 < 60", features=["rsi_14"], models=False)

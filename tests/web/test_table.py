@@ -80,6 +80,28 @@ def test_the_bars_of_the_next_symbol_are_there_before_it_is_asked_for(seen: Look
     assert asked == order[:4]
 
 
+def test_every_row_that_is_seen_has_its_picture(seen: Looked) -> None:
+    open_scan(seen)
+
+    def blank() -> int:
+        found: int = seen.page.evaluate(
+            """() => { const place = document.querySelector(".slick-viewport").getBoundingClientRect();
+                const rows = [...document.querySelectorAll(".slick-row")].filter((row) => {
+                    const { top, bottom } = row.getBoundingClientRect();
+                    return bottom > place.top + 1 && top < place.bottom - 1; });
+                return rows.filter((row) => !row.querySelector(".spark")).length; }"""
+        )
+        return found
+
+    for step, behaviour in ((1216, "instant"), *[(-40, "smooth")] * 6):  # as the arrow of a bar moves it, bit by bit
+        seen.page.evaluate(
+            "([top, behavior]) => document.querySelector('.slick-viewport').scrollBy({ top, behavior })",
+            [step, behaviour],
+        )
+        seen.page.wait_for_timeout(700)
+        until(lambda: blank() == 0, 10.0)
+
+
 def test_numbers_are_written_as_python_writes_them(seen: Looked) -> None:
     open_scan(seen)
     draws = np.random.default_rng(7)

@@ -82,6 +82,7 @@ def scan_market(
     Returns:
         Every requested symbol, ranked or dropped for a reason; coverage, regime, timings, provenance.
     """
+    from tapescan.core.dates import parse_date
     from tapescan.scan.changes import found_changes
     from tapescan.scan.expressing import quoted_in
     from tapescan.scan.named import chosen_screens
@@ -106,6 +107,9 @@ def scan_market(
     market = ready(given, as_of, request, adjust, progress)
     prepared = time.perf_counter() - begin
     result = run(market, request, engine)
+    day = parse_date(as_of, "as_of")
+    if day not in {None, result.as_of}:
+        said = (*said, f"no session of {day} is known: this is as of {result.as_of}, the newest before it")
     timings, notes = {"prepare": prepared, **result.timings}, (*said, *result.notes)
     told = found_changes(result, given, request, since, adjust, progress) if changes or since else None
     if express or request.expresses:

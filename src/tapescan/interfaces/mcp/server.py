@@ -14,11 +14,12 @@ import msgspec
 import polars as pl
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from tapescan.api.resident import Asked, Resident
-from tapescan.core.errors import OptionError, TapescanError
+from tapescan.core.errors import OptionError, TapescanError, nearest
 from tapescan.core.results import plain
 from tapescan.core.text import printable
 from tapescan.version import __version__
@@ -46,9 +47,8 @@ Day = Annotated[str, Field(max_length=10, description="a past session, as 2025-1
 
 def make_server(market: Resident, *, writes: bool = False) -> MCPServer[Any]:
     """The server of a market. writes : whether the tools that write are there."""
-    server: MCPServer[Any] = MCPServer("tapescan", instructions=_INSTRUCTIONS, version=__version__, log_level="ERROR")
     tools = _Tools(market)
-    for one in (
+    some = (
         tools.overview,
         tools.scan,
         tools.explain,
@@ -57,14 +57,34 @@ def make_server(market: Resident, *, writes: bool = False) -> MCPServer[Any]:
         tools.bars,
         tools.screen_history,
         tools.data_status,
-    ):
-        _add(server, one, reads=True)
+    )
+    made = [_made(one, reads=True) for one in some]
     if writes:
-        _add(server, tools.save_list, reads=False)
-    return server
+        made.append(_made(tools.save_list, reads=False))
+    return MCPServer("tapescan", instructions=_INSTRUCTIONS, version=__version__, log_level="ERROR", tools=made)
 
 
-def _add(server: MCPServer[Any], tool: Callable[..., dict[str, Any]], *, reads: bool) -> None:
+class _Strict(Tool):
+    """A tool that refuses what it does not take: misspelt, it would answer as if nothing had been asked."""
+
+    async def run(self, arguments: dict[str, Any], *given: Any, **more: Any) -> Any:
+        """As of `Tool`. Raises ToolError, in one line, for what cannot be used."""
+        known = self.fn_metadata.arg_model.model_fields
+        for name in arguments:
+            if name not in known:
+                hint = nearest(name, known) or (f"it takes {', '.join(known)}" if known else "it takes nothing")
+                raise ToolError(printable(f"{self.name} takes no {name[:60]!r}; {hint}"))
+        try:
+            return await super().run(arguments, *given, **more)
+        except ToolError as error:
+            if not isinstance(error.__cause__, ValidationError):
+                raise
+            first = error.__cause__.errors()[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise ToolError(printable(f"{field}: {first['msg']}")) from None
+
+
+def _made(tool: Callable[..., dict[str, Any]], *, reads: bool) -> Tool:
     """A tool whose answers are JSON without blanks, as an assistant pays for each, and whose errors are lines."""
 
     @functools.wraps(tool)
@@ -76,7 +96,9 @@ def _add(server: MCPServer[Any], tool: Callable[..., dict[str, Any]], *, reads: 
 
     told.__annotations__ = {**tool.__annotations__, "return": str}
     hints = ToolAnnotations(read_only_hint=reads, destructive_hint=not reads, open_world_hint=False)
-    server.add_tool(told, name=tool.__name__, annotations=hints, structured_output=False)
+    made = _Strict.from_function(told, name=tool.__name__, annotations=hints, structured_output=False)
+    made.parameters["additionalProperties"] = False
+    return made
 
 
 class _Tools:

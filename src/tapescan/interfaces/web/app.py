@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
 from mcp.server.transport_security import TransportSecuritySettings
 
 from tapescan.api.resident import LOOK, Resident
@@ -23,7 +24,7 @@ from tapescan.interfaces.web.jobs import Jobs
 from tapescan.interfaces.web.pages import serve_pages
 from tapescan.interfaces.web.problems import answer_problems
 from tapescan.interfaces.web.routes import catalogue, jobs, openbb, past, scans, stream, symbols, system
-from tapescan.interfaces.web.routes.given import turns
+from tapescan.interfaces.web.routes.given import names_of, only_known, turns
 from tapescan.interfaces.web.serving import Serving
 from tapescan.version import __version__
 
@@ -67,8 +68,11 @@ def make_app(resident: Resident, serving: Serving, live: LiveHub | None = None) 
     app.state.resident, app.state.serving, app.state.jobs, app.state.live = resident, serving, found, live
     app.state.turns = turns()
     answer_problems(app)
-    for part in (scans, symbols, catalogue, past, jobs, stream, system, openbb):
-        app.include_router(part.router, prefix="/api/v1")
+    parts = (scans, symbols, catalogue, past, jobs, stream, system, openbb)
+    routes = [one for part in parts for one in part.router.routes if isinstance(one, APIRoute)]
+    app.state.parameters = {one.endpoint: names_of(one) for one in routes}
+    for part in parts:
+        app.include_router(part.router, prefix="/api/v1", dependencies=[Depends(only_known)])
     app.include_router(openbb.router, include_in_schema=False)
     app.mount("/mcp", tools)
     serve_pages(app)

@@ -43,7 +43,9 @@ def main() -> None:
             out.flush()
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Not by its buffer: its lock, held while it waits, is missed by an interpreter that ends meanwhile.
+        while os.read(0, 4096):
+            pass
         os.killpg(0, 9) if os.getpgrp() == os.getpid() else os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

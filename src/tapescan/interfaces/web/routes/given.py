@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Literal, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Query, Request
+from fastapi.routing import APIRoute
 
 from tapescan.api.resident import Asked, Resident
-from tapescan.core.errors import OptionError
+from tapescan.core.errors import OptionError, nearest
 from tapescan.interfaces.web.problems import Missing
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "day_of",
     "found_symbol",
     "in_turn",
+    "names_of",
+    "only_known",
     "several",
     "symbol_of",
     "turns",
@@ -50,6 +53,28 @@ async def resident(request: Request) -> Resident:
 
 
 Market = Annotated[Resident, Depends(resident)]
+
+
+def names_of(route: APIRoute) -> frozenset[str]:
+    """The parameters of a query that a route has."""
+
+    def named(dependant: Any) -> Iterator[str]:
+        yield from (field.alias for field in dependant.query_params)
+        for one in dependant.dependencies:
+            yield from named(one)
+
+    return frozenset(named(route.dependant))
+
+
+async def only_known(request: Request) -> None:
+    """Refuse a parameter that the route does not have: misspelt, it would be as if nothing had been asked. A site
+    whose pages may read may add what it adds to each request. Raises OptionError."""
+    state = request.app.state
+    known: frozenset[str] = state.parameters.get(request.scope.get("endpoint"), frozenset())
+    for name in request.query_params:
+        if name not in known and request.headers.get("origin") not in state.serving.origins:
+            hint = nearest(name, known) or (f"one of {', '.join(sorted(known))}" if known else "leave it out")
+            raise OptionError(f"there is no parameter {name[:60]!r} here", hint, field="parameter")
 
 
 def turns() -> CapacityLimiter:
@@ -105,8 +130,6 @@ def day_of(text: str, field: str) -> dt.date | None:
 
 def found_symbol(market: Resident, symbol: str) -> str:
     """A symbol of the market. Raises Missing, with the nearest ones."""
-    from tapescan.core.errors import nearest
-
     if symbol_of(symbol) not in market:
         hint = nearest(symbol, market.symbols()["symbol"].to_list())
         raise Missing(f"no symbol {symbol!r} in this market", hint, field="symbol")

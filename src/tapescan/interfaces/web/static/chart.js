@@ -17,6 +17,8 @@ import {
 
 const COLOURS = ["series-1", "series-2", "series-3", "series-4", "series-5", "series-6"];
 
+/** Bars for which there is room behind the newest: the plan's levels have their names there. */
+const ROOM = 14;
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
 /** A session as it was given, or as the chart keeps it. @param {any} time */
@@ -49,7 +51,7 @@ function made(place, more = {}) {
     grid: { vertLines: { color: grid }, horzLines: { color: grid } },
     // As wide as most prices need: an axis that changes with each symbol has all of the chart laid out anew.
     rightPriceScale: { borderColor: line, minimumWidth: 64 },
-    timeScale: { borderColor: line, rightOffset: 3, tickMarkFormatter: tick },
+    timeScale: { borderColor: line, rightOffset: ROOM, tickMarkFormatter: tick },
     localization: { timeFormatter: sessionOf },
     crosshair: { mode: CrosshairMode.Normal },
     handleScale: { axisPressedMouseMove: { time: true, price: false } },
@@ -119,7 +121,7 @@ export class BarChart {
     this.showLevels(levels);
     if (symbol !== this.symbol) {
       this.symbol = symbol;
-      this.chart.timeScale().setVisibleLogicalRange({ from: Math.max(whole.length - 130, 0), to: whole.length + 3 });
+      this.chart.timeScale().setVisibleLogicalRange({ from: Math.max(whole.length - 130, 0), to: whole.length + ROOM });
     }
     this.seen(null);
   }

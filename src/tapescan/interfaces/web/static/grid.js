@@ -86,7 +86,7 @@ export class Grid {
     this.slick.onSort.subscribe((/** @type {any} */ _, /** @type {any} */ by) => {
       told.sorted(`${by.sortCol.id} ${by.sortAsc ? "asc" : "desc"}`);
     });
-    this.slick.onViewportChanged.subscribe(() => this.tellSeen());
+    this.slick.onRendered.subscribe(() => this.tellSeen()); // which comes some time after the table was moved
   }
 
   /** @param {Table} table @param {Shown[]} shown */
@@ -270,7 +270,8 @@ export class Grid {
 
   tellSeen() {
     if (!this.told.seen || !this.table) return;
-    const { top, bottom } = this.slick.getViewport();
+    // All that are drawn: after a small step nothing is drawn anew, and one of them is seen then.
+    const { top, bottom } = this.slick.getRenderedRange();
     this.told.seen([...this.order.subarray(Math.max(top, 0), Math.max(bottom + 1, 0))]);
   }
 
