@@ -121,7 +121,8 @@ export class BarChart {
     this.showLevels(levels);
     if (symbol !== this.symbol) {
       this.symbol = symbol;
-      this.chart.timeScale().setVisibleLogicalRange({ from: Math.max(whole.length - 130, 0), to: whole.length + ROOM });
+      const all = whole.length;
+      this.chart.timeScale().setVisibleLogicalRange({ from: Math.max(all - 130, 0), to: all + ROOM });
     }
     this.seen(null);
   }
