@@ -98,9 +98,9 @@ def test_a_request_that_was_never_refused_waits_too(status: str) -> None:
             while not at:
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.1)  # it has been answered
-            begun = time.monotonic()
             await link.get("/rows", ROWS)
-            assert time.monotonic() - begun >= 0.4
+            # From the refusal on: on a busy machine a sleep takes longer, and what is left to wait is less.
+            assert time.monotonic() - at["request 0"] >= 0.5
             await first
         others = [moment for name, moment in at.items() if name != "request 0"]
         assert len(others) == 2
