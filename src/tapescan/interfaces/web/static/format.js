@@ -96,9 +96,13 @@ export function day(value) {
   return Number.isFinite(value) ? new Date(value * 864e5).toISOString().slice(0, 10) : "\u2013";
 }
 
-/** A moment as this machine's clock has it. @param {string|null} moment */
+/** A moment as this machine's clock has it, written as all dates are. @param {string|null} moment */
 export function clock(moment) {
-  return moment ? new Date(moment).toLocaleString("en-GB", { dateStyle: "short", timeStyle: "medium" }) : "\u2013";
+  if (!moment) return "\u2013";
+  const found = new Date(moment);
+  const two = (/** @type {number} */ one) => String(one).padStart(2, "0");
+  const day = `${found.getFullYear()}-${two(found.getMonth() + 1)}-${two(found.getDate())}`;
+  return `${day} ${two(found.getHours())}:${two(found.getMinutes())}:${two(found.getSeconds())}`;
 }
 
 /** A name in words. @param {string} name */
