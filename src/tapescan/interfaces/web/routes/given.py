@@ -74,7 +74,7 @@ async def only_known(request: Request) -> None:
     for name in request.query_params:
         if name not in known and request.headers.get("origin") not in state.serving.origins:
             hint = nearest(name, known) or (f"one of {', '.join(sorted(known))}" if known else "leave it out")
-            raise OptionError(f"there is no parameter {name[:60]!r} here", hint, field="parameter")
+            raise OptionError(f"there is no parameter {name[:60]!r} here", hint)
 
 
 def turns() -> CapacityLimiter:
