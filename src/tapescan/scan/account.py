@@ -201,7 +201,7 @@ class _Room:
             if both.sum() >= LEAST_ALIKE and _correlation(own[both], other[both]) > most:
                 return True
         alike.append(own)
-        self.units[long] = np.concatenate((self.units[long], unit[None])) if len(alike) > 1 else unit[None]
+        self.units[long] = np.vstack((self.units[long], unit)) if long in self.units else unit[None]
         return False
 
 

@@ -127,7 +127,7 @@ export class Grid {
       cssClass: right ? "number" : "words",
       headerCssClass: right ? "number" : "",
       toolTip: about ? `${about.title}${about.unit ? ` (${about.unit})` : ""}\n${about.meaning}` : name,
-      ...(name === "score" ? { write: rescored } : {}),
+      ...(name === "score" && kind === "number" ? { write: rescored } : {}),
       formatter: one.draw
         ? (
             /** @type {any} */ _r,
